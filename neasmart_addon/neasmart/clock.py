@@ -1,0 +1,32 @@
+"""One source of time: monotonic seconds for every decision, wall-clock time only for what people read.
+
+Ages never come from the wall clock, so a host whose clock jumps by a year changes no decision.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clock:
+    """A pair of clocks, replaceable in tests and in the simulator."""
+
+    monotonic: Callable[[], float] = time.monotonic
+    wall: Callable[[], float] = time.time
+
+    def to_wall(self, at: float) -> float:
+        """Return the Unix time in seconds of a monotonic instant."""
+        return self.wall() - (self.monotonic() - at)
+
+    def to_iso(self, at: float | None) -> str | None:
+        """Return a monotonic instant as ISO 8601 UTC with milliseconds, None as None."""
+        return None if at is None else iso(self.to_wall(at))
+
+
+def iso(unix_s: float) -> str:
+    """Return a Unix time in seconds as ISO 8601 UTC with milliseconds."""
+    return datetime.fromtimestamp(unix_s, tz=UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

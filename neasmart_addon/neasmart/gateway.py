@@ -1,0 +1,145 @@
+"""Joins image, plant, commands and hub: the bus calls `poll` and `write`, everybody else `submit` and the hub.
+
+`poll` and `write` touch nothing but memory, because the base waits for the reply.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from neasmart.clock import Clock
+from neasmart.commands import Command, Commands
+from neasmart.errors import NoLinkError
+from neasmart.hub import Hub
+from neasmart.image import RegisterImage
+from neasmart.plant import Plant, Reading
+from neasmart.registers import Kind, Ref, RegisterTable
+from neasmart.status import BusCounters, LinkStatus, StoreStatus
+
+LINK = "status/link"
+STORE = "status/store"
+REFRESH_LIMIT_S = 120.0
+
+
+class Gateway:
+    """The one object graph that every edge shares."""
+
+    def __init__(
+        self,
+        *,
+        table: RegisterTable,
+        image: RegisterImage,
+        plant: Plant,
+        commands: Commands,
+        unit_ids: Sequence[int],
+        clock: Clock | None = None,
+    ) -> None:
+        """Take the collaborators; the hub starts with every reading unknown."""
+        self.table = table
+        self.image = image
+        self.plant = plant
+        self.commands = commands
+        self.unit_ids = tuple(unit_ids)
+        self.clock = clock or Clock()
+        self.hub = Hub()
+        self.counters = BusCounters()
+        self.started_at = self.clock.monotonic()
+        self._refresh_until: float | None = None
+        self.hub.publish(LINK, LinkStatus())
+        self.hub.publish(STORE, StoreStatus())
+        for reading in plant.readings:
+            self._publish_reading(reading)
+
+    def poll(self, address: int, count: int, unit_id: int, now: float) -> list[int]:
+        """Return the words that the base shall read and note what it has read."""
+        addresses = range(address, address + count)
+        words = [self.image.served(each, now) for each in addresses]
+        self._publish_commands(self.commands.on_poll(addresses, unit_id, now))
+        return words
+
+    def write(self, address: int, words: Sequence[int], *, function_code: int, unit_id: int, now: float) -> None:
+        """Take words that the base wrote, by broadcast or to one of our unit ids."""
+        for each, word in enumerate(words, address):
+            if self.image.record(each, word, at=now, function_code=function_code, unit_id=unit_id):
+                self._publish_reading(self.plant.observe(each, word, now))
+                self._publish_commands(self.commands.on_write(each, word, now))
+            else:
+                self.counters.unknown_registers += 1
+
+    def submit(self, wanted: Iterable[tuple[Ref, object]], *, origin: str, queue: bool = False) -> list[Command]:
+        """Queue commands, all or none of them; return the new ones in the order given.
+
+        Raises ReadOnlyPointError and InvalidValueError for what may not be commanded, and NoLinkError while nothing
+        is connected unless `queue` is set.
+        """
+        checked = [(ref, ref.point.checked(value)) for ref, value in wanted]
+        if not queue and not self.link.connected:
+            raise NoLinkError(f"Not connected to the base station, so the command was not taken. {self.link.detail}")
+        now = self.clock.monotonic()
+        new: list[Command] = []
+        for ref, value in checked:
+            changes = self.commands.submit(ref, value, origin=origin, now=now, warning=self._warning(ref, value))
+            self._publish_commands(changes)
+            new.append(changes[-1])
+        return new
+
+    def restore(self, stored: Iterable[tuple[int, int, float]]) -> None:
+        """Show stored words (address, word, monotonic time), marked stale; the base never reads them."""
+        for address, word, at in stored:
+            reading = self.plant.restore(address, word, at)
+            if reading is not None:
+                self._publish_reading(reading)
+
+    def tick(self, now: float) -> None:
+        """Do what only time brings about; called about once a second."""
+        self._publish_commands(self.commands.tick(now))
+        for reading in self.plant.sweep(now):
+            self._publish_reading(reading)
+        if self._refresh_until is not None and (now >= self._refresh_until or not self.image.refreshing):
+            self.image.end_refresh()
+            self._refresh_until = None
+
+    def begin_refresh(self) -> None:
+        """Make the base write everything anew, by serving no-data words for one walk."""
+        self.image.begin_refresh()
+        self._refresh_until = self.clock.monotonic() + REFRESH_LIMIT_S
+
+    @property
+    def link(self) -> LinkStatus:
+        """The last status of the connection to the bus."""
+        return self.hub.state(LINK, LinkStatus) or LinkStatus()
+
+    @property
+    def store(self) -> StoreStatus:
+        """The last status of the storage."""
+        return self.hub.state(STORE, StoreStatus) or StoreStatus()
+
+    def shown(self, ref: Ref) -> int | float | bool | None:
+        """Return the commanded value while a command is live, else the last reading."""
+        command = self.commands.live(ref)
+        return self.plant.reading(ref).value if command is None else command.value
+
+    def last_write_age_s(self, now: float) -> float | None:
+        """Return the seconds since the base wrote anything, None before the first write of this process."""
+        at = self.plant.last_write_at
+        return None if at is None else max(0.0, now - at)
+
+    def bus_stale(self, now: float) -> bool:
+        """Return whether the base has been silent for longer than readings stay fresh."""
+        age = self.last_write_age_s(now)
+        return age is None or age > self.plant.stale_times.stale_s
+
+    def _warning(self, ref: Ref, value: float) -> str | None:
+        if ref.point.kind is not Kind.TEMPERATURE:
+            return None
+        limits = self.plant.setpoint_limits
+        if limits.low <= value <= limits.high:
+            return None
+        return f"the base will limit {value:g} to its range of {limits.low:g} to {limits.high:g} degC"
+
+    def _publish_reading(self, reading: Reading) -> None:
+        self.hub.publish(f"reading/{reading.ref.id}", reading)
+
+    def _publish_commands(self, commands: Iterable[Command]) -> None:
+        for command in commands:
+            self.hub.publish(f"command/{command.ref.id}", command)

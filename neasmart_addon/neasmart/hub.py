@@ -1,0 +1,82 @@
+"""Hands the state to all consumers: a snapshot, then changes, conflated for those who are slow.
+
+A consumer that falls behind gets fewer, larger batches. What it can miss is bounded by the number of keys, so there is
+no overflow and nobody waits for anybody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class Subscription:
+    """The changes that one consumer has not seen yet: the last item of each key."""
+
+    def __init__(self) -> None:
+        """Start with nothing pending."""
+        self._pending: dict[str, object] = {}
+        self._ready = asyncio.Event()
+
+    def offer(self, key: str, item: object) -> None:
+        """Replace what is pending for the key."""
+        self._pending[key] = item
+        self._ready.set()
+
+    async def batch(self) -> dict[str, object]:
+        """Wait until something has changed, then return all of it, the last item of each key."""
+        await self._ready.wait()
+        self._ready.clear()
+        batch, self._pending = self._pending, {}
+        return batch
+
+    async def __aiter__(self) -> AsyncIterator[dict[str, object]]:
+        """Iterate over batches for ever."""
+        while True:
+            yield await self.batch()
+
+
+class Hub:
+    """The latest item of every key, and those who want to know of changes.
+
+    Keys are ``reading/<point id>``, ``command/<point id>`` and ``status/<part>``.
+    """
+
+    def __init__(self) -> None:
+        """Start without state."""
+        self._state: dict[str, object] = {}
+        self._subscriptions: set[Subscription] = set()
+
+    def publish(self, key: str, item: object) -> None:
+        """Make `item` the state of `key`; cheap enough for the way between a frame and its reply."""
+        self._state[key] = item
+        for subscription in self._subscriptions:
+            subscription.offer(key, item)
+
+    @contextmanager
+    def subscribed(self) -> Iterator[tuple[dict[str, object], Subscription]]:
+        """Give a snapshot and the subscription that continues it without a gap."""
+        subscription = Subscription()
+        self._subscriptions.add(subscription)
+        try:
+            yield dict(self._state), subscription
+        finally:
+            self._subscriptions.discard(subscription)
+
+    def state(self, key: str, kind: type[T]) -> T | None:
+        """Return the latest item of a key if it is of the kind."""
+        item = self._state.get(key)
+        return item if isinstance(item, kind) else None
+
+    def items(self, prefix: str) -> Iterator[object]:
+        """Iterate over the latest items of all keys that begin with the prefix."""
+        return (item for key, item in list(self._state.items()) if key.startswith(prefix))
+
+    @property
+    def consumers(self) -> int:
+        """How many subscriptions are open."""
+        return len(self._subscriptions)

@@ -1,0 +1,375 @@
+"""The register table: every point of the SYSBUS, its address, type, unit, limits, direction and label.
+
+REST, the panel, MQTT, metrics, documentation and the simulator are projections of this table; an address or a range
+that stands anywhere else is a defect. Addresses are 0-based as on the wire ("register 100" is 0x0064). Source: the
+maker's KNX-gateway manual (document 771948), confirmed by independent implementations.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from itertools import product
+from types import MappingProxyType
+
+from neasmart.codecs import (
+    BitCodec,
+    Codec,
+    Decoded,
+    EnumCodec,
+    GlobalMode,
+    OperatingState,
+    PercentCodec,
+    Quality,
+    TemperatureCodec,
+    Value,
+)
+from neasmart.errors import InvalidValueError, ReadOnlyPointError, UnknownPointError
+
+ADDRESS_LIMIT = 7000
+"""Addresses from here on are never used on this bus; a frame that names one is noise."""
+
+
+class Kind(StrEnum):
+    """How a point behaves for those who show it."""
+
+    ENUM = "enum"
+    BIT = "bit"
+    PERCENT = "percent"
+    TEMPERATURE = "temperature"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """A closed range and the step in which people set it."""
+
+    low: float
+    high: float
+    step: float
+
+
+SETPOINT_CONTRACT = Limits(low=5.0, high=40.0, step=0.5)
+"""What the REST contract accepts; the base clamps to the range of its mode."""
+SETPOINT_HEATING = Limits(low=5.0, high=31.0, step=0.5)
+SETPOINT_COOLING = Limits(low=15.0, high=35.0, step=0.5)
+SETPOINT_AUTO = Limits(low=5.0, high=35.0, step=0.5)
+SETPOINT_BY_MODE: Mapping[GlobalMode, Limits] = MappingProxyType(
+    {
+        GlobalMode.AUTO: SETPOINT_AUTO,
+        GlobalMode.HEATING: SETPOINT_HEATING,
+        GlobalMode.MANUAL_HEATING: SETPOINT_HEATING,
+        GlobalMode.COOLING: SETPOINT_COOLING,
+        GlobalMode.MANUAL_COOLING: SETPOINT_COOLING,
+    },
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """One row of the table.
+
+    `offset` counts from the group's address; `no_data` is the word that makes the base write its own value when it
+    reads it from us (command registers only); `confirm_within` is the difference at which a value the base writes
+    back still confirms a command.
+    """
+
+    key: str
+    label: str
+    offset: int
+    kind: Kind
+    codec: Codec
+    unit: str | None = None
+    limits: Limits | None = None
+    no_data: int | None = None
+    confirm_within: float = 0.0
+    device_class: str | None = None
+    diagnostic: bool = False
+
+    @property
+    def writable(self) -> bool:
+        """Whether the base asks us for commands for this point."""
+        return self.no_data is not None
+
+    @property
+    def options(self) -> Mapping[int, str] | None:
+        """The wire numbers of an enumeration with their API names, None for other kinds."""
+        if isinstance(self.codec, EnumCodec):
+            return {int(member): member.name.lower() for member in self.codec.members}
+        return None
+
+    @property
+    def allowed(self) -> str:
+        """What may be commanded, for people."""
+        if self.limits is not None:
+            return f"a number from {self.limits.low} to {self.limits.high}"
+        if self.options is not None:
+            return f"a whole number from {min(self.options)} to {max(self.options)}"
+        return "true or false" if self.kind is Kind.BIT else "0 to 100"
+
+    def checked(self, value: object) -> int | float:
+        """Return a commanded value if it may be sent; raise ReadOnlyPointError or InvalidValueError."""
+        if not self.writable:
+            raise ReadOnlyPointError(f"{self.label} is reported by the base and cannot be set")
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise InvalidValueError(self.key, value, self.allowed)
+        if self.limits is not None:
+            if not self.limits.low <= value <= self.limits.high:
+                raise InvalidValueError(self.key, value, self.allowed)
+            return value
+        if not isinstance(value, int) or self.options is None or value not in self.options:
+            raise InvalidValueError(self.key, value, self.allowed)
+        return value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Axis:
+    """One index of a repeating group: its name, its range and the distance in registers between neighbours."""
+
+    name: str
+    low: int
+    high: int
+    stride: int
+
+    @property
+    def indices(self) -> range:
+        """All legal values of the index."""
+        return range(self.low, self.high + 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Points that repeat together; the address is `origin` plus each index times the stride of its axis."""
+
+    key: str
+    label: str
+    origin: int
+    axes: tuple[Axis, ...] = ()
+    points: tuple[Point, ...]
+
+    def address(self, *index: int) -> int:
+        """Return the first register of one repetition."""
+        return self.origin + sum(axis.stride * i for axis, i in zip(self.axes, index, strict=True))
+
+    def point(self, key: str) -> Point:
+        """Return one of the group's points by its key; raise UnknownPointError."""
+        for point in self.points:
+            if point.key == key:
+                return point
+        raise UnknownPointError(f"{self.key} has no point {key}; it has {', '.join(p.key for p in self.points)}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ref:
+    """One register with its meaning; `id` names it everywhere, for example ``zone.1.3.setpoint``."""
+
+    id: str
+    address: int
+    group: Group = field(repr=False, compare=False)
+    index: tuple[int, ...]
+    point: Point = field(repr=False, compare=False)
+
+    @property
+    def label(self) -> str:
+        """The point's label with its place, for example ``Zone 1.3 setpoint``."""
+        place = ".".join(map(str, self.index))
+        return f"{self.group.label} {place} {self.point.label.lower()}" if place else self.point.label
+
+    def decode(self, word: int) -> Decoded:
+        """Return what a word means at this address."""
+        return self.point.codec.decode(word)
+
+
+class RegisterTable:
+    """All refs of the given groups, found by id and by address."""
+
+    def __init__(self, groups: tuple[Group, ...]) -> None:
+        """Expand the groups; two points on one address are a defect of the table."""
+        self.groups: Mapping[str, Group] = MappingProxyType({group.key: group for group in groups})
+        self.by_id: Mapping[str, Ref] = MappingProxyType({ref.id: ref for ref in _expanded(groups)})
+        self.by_address: Mapping[int, Ref] = MappingProxyType({ref.address: ref for ref in self.by_id.values()})
+        if len(self.by_address) != len(self.by_id):
+            raise ValueError("two points of the register table share an address")
+
+    def __iter__(self) -> Iterator[Ref]:
+        """Iterate over all refs in the order of the table."""
+        return iter(self.by_id.values())
+
+    def __len__(self) -> int:
+        """Return the number of registers with a meaning."""
+        return len(self.by_id)
+
+    def ref(self, ref_id: str) -> Ref:
+        """Return a ref by its id; raise UnknownPointError."""
+        try:
+            return self.by_id[ref_id]
+        except KeyError:
+            raise UnknownPointError(f"Unknown point: {ref_id[:60]!r}. GET /api/v1/points lists all ids") from None
+
+    def at(self, group: str, point: str, *index: int) -> Ref:
+        """Return a ref by its parts."""
+        return self.ref(".".join((group, *map(str, index), point)))
+
+    @cached_property
+    def writable(self) -> tuple[Ref, ...]:
+        """The refs that the base asks us for."""
+        return tuple(ref for ref in self if ref.point.writable)
+
+    @cached_property
+    def highest_address(self) -> int:
+        """The last register with a meaning."""
+        return max(self.by_address)
+
+
+def setpoint_limits(mode: Value) -> Limits:
+    """Return the range to which the base clamps setpoints in a global mode; the widest while it is not known."""
+    return SETPOINT_BY_MODE[GlobalMode(int(mode))] if mode else SETPOINT_AUTO
+
+
+def _expanded(groups: tuple[Group, ...]) -> Iterator[Ref]:
+    for group in groups:
+        for index in product(*(axis.indices for axis in group.axes)):
+            for point in group.points:
+                yield Ref(
+                    id=".".join((group.key, *map(str, index), point.key)),
+                    address=group.address(*index) + point.offset,
+                    group=group,
+                    index=index,
+                    point=point,
+                )
+
+
+_MEASURED = TemperatureCodec()
+_SETPOINT = TemperatureCodec(setpoint=True)
+_STATE = EnumCodec(members=OperatingState)
+_MIXED_STATE = EnumCodec(members=OperatingState, zero=Quality.MIXED)
+
+GLOBAL = Group(
+    key="global",
+    label="System",
+    origin=0,
+    points=(
+        Point(
+            key="mode",
+            label="Global mode",
+            offset=1,
+            kind=Kind.ENUM,
+            codec=EnumCodec(members=GlobalMode),
+            no_data=10,
+        ),
+        Point(key="state", label="Global state", offset=2, kind=Kind.ENUM, codec=_MIXED_STATE, no_data=10),
+        Point(key="error", label="Error present", offset=3, kind=Kind.BIT, codec=BitCodec(), device_class="problem"),
+        Point(
+            key="warning",
+            label="Warning present",
+            offset=5,
+            kind=Kind.BIT,
+            codec=BitCodec(),
+            device_class="problem",
+        ),
+        Point(key="hint", label="Hint present", offset=6, kind=Kind.BIT, codec=BitCodec(), device_class="problem"),
+        Point(
+            key="outside_temperature",
+            label="Outside temperature",
+            offset=7,
+            kind=Kind.TEMPERATURE,
+            codec=_MEASURED,
+            unit="°C",
+            device_class="temperature",
+        ),
+        Point(
+            key="filtered_outside_temperature",
+            label="Filtered outside temperature",
+            offset=8,
+            kind=Kind.TEMPERATURE,
+            codec=_MEASURED,
+            unit="°C",
+            device_class="temperature",
+        ),
+    ),
+)
+MIXED_CIRCUIT = Group(
+    key="mixed_circuit",
+    label="Mixed circuit",
+    origin=6,
+    axes=(Axis(name="group_id", low=1, high=3, stride=4),),
+    points=(
+        Point(key="valve_opening", label="Valve opening", offset=0, kind=Kind.PERCENT, codec=PercentCodec(), unit="%"),
+        Point(key="pump", label="Pump", offset=1, kind=Kind.BIT, codec=BitCodec(), device_class="running"),
+        Point(
+            key="flow_temperature",
+            label="Flow temperature",
+            offset=2,
+            kind=Kind.TEMPERATURE,
+            codec=_MEASURED,
+            unit="°C",
+            device_class="temperature",
+        ),
+        Point(
+            key="return_temperature",
+            label="Return temperature",
+            offset=3,
+            kind=Kind.TEMPERATURE,
+            codec=_MEASURED,
+            unit="°C",
+            device_class="temperature",
+        ),
+    ),
+)
+DEHUMIDIFIER = Group(
+    key="dehumidifier",
+    label="Dehumidifier",
+    origin=21,
+    axes=(Axis(name="dehumidifier_id", low=1, high=9, stride=1),),
+    points=(Point(key="running", label="Running", offset=0, kind=Kind.BIT, codec=BitCodec(), device_class="running"),),
+)
+PUMP = Group(
+    key="pump",
+    label="Extra pump",
+    origin=30,
+    axes=(Axis(name="pump_id", low=1, high=5, stride=1),),
+    points=(Point(key="running", label="Running", offset=0, kind=Kind.BIT, codec=BitCodec(), device_class="running"),),
+)
+ZONE = Group(
+    key="zone",
+    label="Zone",
+    origin=-1200,
+    axes=(Axis(name="base_id", low=1, high=5, stride=1200), Axis(name="zone_id", low=1, high=12, stride=100)),
+    points=(
+        Point(key="state", label="State", offset=0, kind=Kind.ENUM, codec=_STATE, no_data=0),
+        Point(
+            key="setpoint",
+            label="Setpoint",
+            offset=1,
+            kind=Kind.TEMPERATURE,
+            codec=_SETPOINT,
+            unit="°C",
+            limits=SETPOINT_CONTRACT,
+            no_data=0,
+            confirm_within=0.1,
+            device_class="temperature",
+        ),
+        Point(
+            key="temperature",
+            label="Temperature",
+            offset=2,
+            kind=Kind.TEMPERATURE,
+            codec=_MEASURED,
+            unit="°C",
+            device_class="temperature",
+        ),
+        Point(
+            key="humidity",
+            label="Relative humidity",
+            offset=10,
+            kind=Kind.PERCENT,
+            codec=PercentCodec(),
+            unit="%",
+            device_class="humidity",
+        ),
+    ),
+)
+
+TABLE = RegisterTable((GLOBAL, MIXED_CIRCUIT, DEHUMIDIFIER, PUMP, ZONE))

@@ -1,0 +1,74 @@
+"""What the parts say about themselves, for health, the panel and diagnostics.
+
+Counters only ever grow; times are monotonic seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from neasmart.breaker import BreakerState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkStatus:
+    """The connection to the bus.
+
+    `detail` is one sentence for people; `code` is stable for programs: ``starting``, ``connected``, ``no_device``,
+    ``no_permission``, ``device_busy``, ``device_lost``, ``cannot_dial``, ``cannot_listen``, ``waiting_for_peer``,
+    ``not_configured``, ``stopped``.
+    """
+
+    connected: bool = False
+    code: str = "starting"
+    detail: str = "The link is starting."
+    description: str = ""
+    breaker: BreakerState = BreakerState.CLOSED
+    peers: tuple[str, ...] = ()
+    since: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreStatus:
+    """The storage under the data folder; `waiting` counts what is kept in memory until it can be written."""
+
+    healthy: bool = True
+    using_fallback: bool = False
+    waiting: int = 0
+    breaker: BreakerState = BreakerState.CLOSED
+    detail: str | None = None
+    transactions: int = 0
+    errors: int = 0
+    last_flush_at: float | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class BusCounters:
+    """What has been seen on the wire since the process started."""
+
+    bytes_received: int = 0
+    frames: int = 0
+    broadcasts: int = 0
+    writes: int = 0
+    registers_written: int = 0
+    polls: int = 0
+    replies: int = 0
+    exceptions: int = 0
+    foreign_frames: int = 0
+    crc_errors: int = 0
+    noise_bytes: int = 0
+    stale_bytes: int = 0
+    echoes: int = 0
+    rival_replies: int = 0
+    unsupported: int = 0
+    bad_headers: int = 0
+    replies_moved_on: int = 0
+    replies_late: int = 0
+    unknown_registers: int = 0
+    peers_refused: int = 0
+    peers_dropped: int = 0
+    rtu_on_tcp: int = 0
+    polls_by_unit: dict[int, int] = field(default_factory=dict)
+    last_poll_at: dict[int, float] = field(default_factory=dict)
+    last_frame_at: float | None = None
+    last_byte_at: float | None = None
