@@ -170,6 +170,14 @@ _ENVIRONMENT_EXCEPTIONS = {
 _OTHER_NAMES = frozenset({CONFIG_FILE, OPTIONS_FILE})
 
 
+_NO_DATA_POINTS = {
+    "no_data_mode": "global.mode",
+    "no_data_state": "global.state",
+    "no_data_zone_state": "zone.1.1.state",
+    "no_data_setpoint": "zone.1.1.setpoint",
+}
+
+
 def environment_names() -> dict[str, tuple[str, ...]]:
     """Return the path of a setting, such as ("server", "port"), by the name of its environment variable."""
     names: dict[str, tuple[str, ...]] = {}
@@ -361,6 +369,11 @@ def _check_meaning(settings: Settings, origins: Mapping[tuple[str, ...], str]) -
     if "://" in serial_port and not re.fullmatch(r"(socket|rfc2217)://[^/\s]+:\d{1,5}(/.*)?", serial_port):
         allowed = "Allowed: a device path, socket://HOST:PORT or rfc2217://HOST:PORT"
         raise refuse(("server", "serial_port"), serial_port, allowed)
+    for key, ref_id in _NO_DATA_POINTS.items():
+        word = getattr(settings.modbus, key)
+        if TABLE.ref(ref_id).decode(word).value is not None:
+            allowed = "It must be no legal value, because the base would take it as a command"
+            raise refuse(("modbus", key), word, allowed)
     zones = [(zone.base, zone.zone) for zone in settings.zones]
     for zone in zones:
         if zones.count(zone) > 1:

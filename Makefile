@@ -1,0 +1,61 @@
+# `make demo` runs the gateway with a simulated house, `make test` everything that must pass. See CONTRIBUTING.md.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PACKAGE := neasmart_addon/neasmart
+VENDOR := $(PACKAGE)/web/static/vendor
+PYTEST_WORKERS ?= 2
+
+.PHONY: help setup demo run test lint unit docs bench lock clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+
+$(VENV)/.created:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; choose one by make PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+	@echo '$(CURDIR)/neasmart_addon' > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/neasmart.pth"
+	@touch $@
+
+$(VENV)/.runtime: neasmart_addon/requirements.txt | $(VENV)/.created
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+$(VENV)/.tools: tests/requirements.txt | $(VENV)/.created
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+$(VENV)/.debian: tests/debian-packages.txt | $(VENV)/.created
+	sh tests/install-debian-packages.sh
+	@touch $@
+
+setup: $(VENV)/.runtime ## create .venv with the locked dependencies
+
+demo: setup ## run the gateway with a simulated base and house
+	@$(BIN)/python -m neasmart demo
+
+run: setup ## run the gateway with config.json and environment variables
+	@$(BIN)/python -m neasmart run
+
+test: lint unit ## run all linters and tests
+
+lint: setup $(VENV)/.tools
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy
+	$(BIN)/yamllint --strict .
+	git ls-files -z '*.sh' .ci/run | xargs -0 $(BIN)/shellcheck
+
+unit: setup $(VENV)/.tools $(VENV)/.debian
+	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist loadgroup
+
+docs: setup ## print the tables of registers and settings
+	@$(BIN)/python -m neasmart docs
+
+lock: ## write the locked requirements anew (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command 'make lock' neasmart_addon/pyproject.toml -o neasmart_addon/requirements.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command 'make lock' tests/requirements.in -o tests/requirements.txt
+
+clean: ## remove what the targets have made
+	rm -rf $(VENV) .venv-* .mypy_cache .pytest_cache .ruff_cache .hypothesis node_modules neasmart_addon/node_modules $(VENDOR)

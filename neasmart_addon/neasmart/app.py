@@ -1,0 +1,102 @@
+"""Builds the one object graph from the settings and runs its edges until the process is told to stop.
+
+Every edge runs in one task group and looks after itself: it retries, and reports by status, never by an exception.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import Awaitable, Callable
+
+from neasmart import __version__
+from neasmart.commands import Commands, CommandTimes
+from neasmart.config import Settings
+from neasmart.gateway import Gateway
+from neasmart.image import RegisterImage
+from neasmart.plant import Plant, StaleTimes
+from neasmart.registers import TABLE
+from neasmart.store import Store
+from neasmart.sysbus import Link
+from neasmart.web import WebServer
+
+_LOG = logging.getLogger(__name__)
+_TICK_S = 1.0
+_EDGE_RETRY_S = 5.0
+
+
+def build_gateway(settings: Settings) -> Gateway:
+    """Return the core for these settings, with nothing received yet."""
+    modbus = settings.modbus
+    image = RegisterImage(TABLE, fresh_s=modbus.registers_stale_after_seconds, no_data=modbus.no_data)
+    return Gateway(
+        table=TABLE,
+        image=image,
+        plant=Plant(
+            TABLE,
+            names=settings.zone_names,
+            stale=StaleTimes(warn_s=modbus.registers_late_after_seconds, stale_s=modbus.registers_stale_after_seconds),
+        ),
+        commands=Commands(
+            image,
+            CommandTimes(
+                expire_s=modbus.command_delivery_timeout_seconds,
+                confirm_s=modbus.command_sync_timeout_seconds,
+                grace_s=modbus.command_grace_seconds,
+            ),
+        ),
+        unit_ids=modbus.slave_id,
+    )
+
+
+async def run(settings: Settings, *, ready: Callable[[Gateway], None] | None = None) -> None:
+    """Run the gateway until SIGTERM or SIGINT; return normally, so that the process ends with 0."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    _LOG.info("Nea Smart gateway %s starts", __version__)
+    gateway = build_gateway(settings)
+    store = Store(settings.database, settings.modbus, gateway)
+    await store.open()
+    if settings.modbus.sync_on_startup:
+        gateway.begin_refresh()
+    edges: dict[str, Callable[[], Awaitable[None]]] = {
+        "clock": lambda: _tick(gateway, sync_interval_s=settings.modbus.sync_interval * 60),
+        "bus": Link(settings.server, settings.modbus, gateway).run,
+        "store": store.run,
+        "web": WebServer(settings, gateway, store).run,
+    }
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(_kept_running(name, edge), name=name) for name, edge in edges.items()]
+        if ready is not None:
+            ready(gateway)
+        await stop.wait()
+        _LOG.info("Nea Smart gateway stops")
+        for task in tasks:
+            task.cancel()
+    await store.close()
+
+
+async def _tick(gateway: Gateway, *, sync_interval_s: float) -> None:
+    next_sync = gateway.clock.monotonic() + sync_interval_s
+    while True:
+        now = gateway.clock.monotonic()
+        gateway.tick(now)
+        if sync_interval_s and now >= next_sync:
+            next_sync = now + sync_interval_s
+            gateway.begin_refresh()
+        await asyncio.sleep(_TICK_S)
+
+
+async def _kept_running(name: str, edge: Callable[[], Awaitable[None]]) -> None:
+    """Start an edge again if it ends by a defect, so that it costs only its own feature."""
+    while True:
+        try:
+            await edge()
+        except Exception:  # noqa: BLE001 - the outermost loop of every edge
+            _LOG.exception("%s failed and starts again in %g s", name, _EDGE_RETRY_S)
+        else:
+            _LOG.error("%s ended by itself and starts again in %g s", name, _EDGE_RETRY_S)
+        await asyncio.sleep(_EDGE_RETRY_S)

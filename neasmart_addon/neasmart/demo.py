@@ -1,0 +1,124 @@
+"""Runs the gateway and a simulated base with its house as two processes, to look at without hardware."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from neasmart import config
+from neasmart.errors import SettingsError
+
+FOLDER = Path("data/demo")
+WALK_S = 6.0
+HOUSE_SPEED = 30.0
+_HEALTHY_WITHIN_S = 20.0
+_STOP_WITHIN_S = 2.5
+_SETTINGS = {
+    "server": {"type": "tcp", "address": "127.0.0.1", "port": 1502},
+    "api": {"host": "127.0.0.1", "port": 5001, "ingress_host": "127.0.0.1", "ingress_port": 8099},
+    "database": {"path": str(FOLDER / "neasmart.db")},
+    "zones": [
+        {"base": 1, "zone": 1, "name": "Living room"},
+        {"base": 1, "zone": 2, "name": "Kitchen"},
+        {"base": 1, "zone": 3, "name": "Dining room"},
+        {"base": 1, "zone": 4, "name": "Hall"},
+        {"base": 1, "zone": 5, "name": "Bathroom"},
+        {"base": 2, "zone": 1, "name": "Bedroom"},
+        {"base": 2, "zone": 2, "name": "Children's room"},
+        {"base": 2, "zone": 3, "name": "Study"},
+        {"base": 5, "zone": 1, "name": "Guest room"},
+    ],
+}
+
+
+async def run() -> int:
+    """Run until Ctrl-C or SIGTERM; return 0, or 1 if one of the two processes ended by itself."""
+    environment = {config.CONFIG_FILE: _written_settings(), **os.environ}
+    settings = config.load(environment)
+    for name, port in (
+        ("api", settings.api.port),
+        ("ingress", settings.api.ingress_port),
+        ("bus", settings.server.port),
+    ):
+        _refuse_taken(name, port)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    gateway = await _start(environment, "run")
+    house = await _start(
+        environment,
+        *("simulate", "--tcp", f"127.0.0.1:{settings.server.port}", "--house", "demo"),
+        *("--cycle", f"{WALK_S:g}", "--speed", f"{HOUSE_SPEED:g}"),
+    )
+    ended = {asyncio.create_task(process.wait()) for process in (gateway, house)}
+    stopping = asyncio.create_task(stop.wait())
+    serving = asyncio.create_task(_serving(settings.api.port))
+    serving.add_done_callback(lambda _: _say_where(settings))
+    await asyncio.wait({*ended, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    for task in (stopping, serving):
+        task.cancel()
+    for process in (gateway, house):
+        if process.returncode is None:
+            process.terminate()
+    _, late = await asyncio.wait(ended, timeout=_STOP_WITHIN_S)
+    if late:
+        for process in (gateway, house):
+            if process.returncode is None:
+                process.kill()
+    return 0 if stop.is_set() else 1
+
+
+def _written_settings() -> str:
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    file = FOLDER / "config.json"
+    file.write_text(json.dumps(_SETTINGS, indent=2) + "\n", encoding="utf-8")
+    return str(file)
+
+
+async def _start(environment: Mapping[str, str], *arguments: str) -> asyncio.subprocess.Process:
+    # A session of its own keeps the terminal's Ctrl-C here, so that both processes stop in order.
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "neasmart", *arguments, env=environment, start_new_session=True
+    )
+
+
+async def _serving(port: int) -> None:
+    async with asyncio.timeout(_HEALTHY_WITHIN_S):
+        while True:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except OSError:
+                await asyncio.sleep(0.1)
+            else:
+                writer.close()
+                return
+
+
+def _say_where(settings: config.Settings) -> None:
+    api, page = settings.api.port, settings.api.ingress_port
+    sys.stdout.write(
+        f"\n  Page:  http://127.0.0.1:{page}/\n"
+        f"  API:   http://127.0.0.1:{api}/api/v1/zones  and  http://127.0.0.1:{api}/health\n"
+        f"  Bus:   Modbus TCP on 127.0.0.1:{settings.server.port}, served to a simulated base\n"
+        "  Stop:  Ctrl-C\n\n"
+    )
+    sys.stdout.flush()
+
+
+def _refuse_taken(name: str, port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise SettingsError(
+                f"port {port} ({name}) cannot be used: {error.strerror}. Stop the program that uses it, or choose"
+                " others by NEASMART_API_PORT, NEASMART_INGRESS_PORT and NEASMART_SERVER_PORT"
+            ) from error

@@ -1,0 +1,22 @@
+#!/bin/sh
+# Installs the Debian packages that the tests talk to, as root or through sudo; does nothing where all are there.
+set -eu
+list="$(dirname "$0")/debian-packages.txt"
+missing=""
+while read -r package; do
+    [ -n "$package" ] || continue
+    dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q '^install ok installed$' || missing="$missing $package"
+done <"$list"
+[ -n "$missing" ] || exit 0
+as_root=""
+if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null || {
+        echo "The tests need these Debian packages, and this account cannot install them:$missing" >&2
+        exit 1
+    }
+    as_root="sudo"
+fi
+export DEBIAN_FRONTEND=noninteractive
+$as_root apt-get update -qq
+# shellcheck disable=SC2086 # a list of names
+$as_root apt-get install -y -qq --no-install-recommends $missing >/dev/null
