@@ -30,6 +30,7 @@ OPTIONS_FILE = "NEASMART_OPTIONS_FILE"
 DEFAULT_CONFIG_FILE = Path("config.json")
 DEFAULT_OPTIONS_FILE = Path("/data/options.json")
 DEFAULT_UNIT_IDS = (240, 241)
+_DIALLED = re.compile(r"(socket|rfc2217)://[^/\s]+:\d{1,5}(/.*)?")
 
 
 class ServerType(StrEnum):
@@ -61,13 +62,18 @@ class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class ServerSettings(_Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The connection to the bus."""
+    """The connection to the bus.
+
+    `url` names a converter to dial. It exists beside `serial_port` because the app's form offers that one as a list of
+    devices; `load` moves it there, so that everybody else reads one place.
+    """
 
     type: ServerType = ServerType.TCP
     address: str = "0.0.0.0"  # noqa: S104 - adapters dial us from anywhere in the home network
     port: Port = 502
     allowed_peers: list[str] = []
     serial_port: str = ""
+    url: str = ""
     baudrate: Annotated[int, msgspec.Meta(ge=1200, le=921600)] = 38400
     parity: Literal["N", "E", "O"] = "N"
     stopbits: Literal[1, 2] = 1
@@ -302,7 +308,10 @@ def _validated(merged: dict[str, Any], origins: Mapping[tuple[str, ...], str]) -
     except msgspec.ValidationError as error:
         raise _explained(error, merged, origins) from error
     _check_meaning(settings, origins)
-    return settings
+    if not settings.server.url:
+        return settings
+    server = msgspec.structs.replace(settings.server, serial_port=settings.server.url, url="")
+    return msgspec.structs.replace(settings, server=server)
 
 
 def _normalise_unit_ids(merged: dict[str, Any]) -> None:
@@ -352,32 +361,39 @@ def _choices(path: tuple[str, ...]) -> str:
 
 
 def _check_meaning(settings: Settings, origins: Mapping[tuple[str, ...], str]) -> None:
-    def refuse(path: tuple[str, str], value: object, allowed: str) -> SettingsError:
-        where = origins.get(path, "settings")
-        return SettingsError(f"{where}: {'.'.join(path)} = {value!r} is not allowed. {allowed}")
-
-    for text in settings.server.allowed_peers:
-        try:
-            ipaddress.ip_network(text.strip(), strict=False)
-        except ValueError as error:
-            allowed = "Allowed: addresses or networks such as 192.168.1.7 or 192.168.1.0/24"
-            raise refuse(("server", "allowed_peers"), text, allowed) from error
+    _check_server(settings.server, origins)
     ids = settings.modbus.slave_id
     if not ids or len(set(ids)) != len(ids):
-        raise refuse(("modbus", "slave_id"), ids, "Expected at least one unit id, each once, such as 240, 241")
-    serial_port = settings.server.serial_port
-    if "://" in serial_port and not re.fullmatch(r"(socket|rfc2217)://[^/\s]+:\d{1,5}(/.*)?", serial_port):
-        allowed = "Allowed: a device path, socket://HOST:PORT or rfc2217://HOST:PORT"
-        raise refuse(("server", "serial_port"), serial_port, allowed)
-    for key, ref_id in _NO_DATA_POINTS.items():
-        word = getattr(settings.modbus, key)
-        if TABLE.ref(ref_id).decode(word).value is not None:
-            allowed = "It must be no legal value, because the base would take it as a command"
-            raise refuse(("modbus", key), word, allowed)
+        allowed = "Expected at least one unit id, each once, such as 240, 241"
+        raise _refusal(("modbus", "slave_id"), ids, allowed, origins)
     zones = [(zone.base, zone.zone) for zone in settings.zones]
     for zone in zones:
         if zones.count(zone) > 1:
             raise SettingsError(f"{origins.get(('zones',), 'settings')}: zone {zone[0]}.{zone[1]} is named twice")
+
+
+def _check_server(server: ServerSettings, origins: Mapping[tuple[str, ...], str]) -> None:
+    for text in server.allowed_peers:
+        try:
+            ipaddress.ip_network(text.strip(), strict=False)
+        except ValueError as error:
+            allowed = "Allowed: addresses or networks such as 192.168.1.7 or 192.168.1.0/24"
+            raise _refusal(("server", "allowed_peers"), text, allowed, origins) from error
+    if "://" in server.serial_port and not _DIALLED.fullmatch(server.serial_port):
+        allowed = "Allowed: a device path, socket://HOST:PORT or rfc2217://HOST:PORT"
+        raise _refusal(("server", "serial_port"), server.serial_port, allowed, origins)
+    if server.url and not _DIALLED.fullmatch(server.url):
+        raise _refusal(("server", "url"), server.url, "Allowed: socket://HOST:PORT or rfc2217://HOST:PORT", origins)
+    if server.url and server.serial_port:
+        allowed = f"Remove it or server.serial_port = {server.serial_port!r}: there is one link"
+        raise _refusal(("server", "url"), server.url, allowed, origins)
+
+
+def _refusal(
+    path: tuple[str, str], value: object, allowed: str, origins: Mapping[tuple[str, ...], str]
+) -> SettingsError:
+    where = origins.get(path, "settings")
+    return SettingsError(f"{where}: {'.'.join(path)} = {value!r} is not allowed. {allowed}")
 
 
 def _suggestion(name: str, known: Mapping[str, object] | tuple[str, ...]) -> str:
