@@ -366,6 +366,11 @@ def _check_meaning(settings: Settings, origins: Mapping[tuple[str, ...], str]) -
     if not ids or len(set(ids)) != len(ids):
         allowed = "Expected at least one unit id, each once, such as 240, 241"
         raise _refusal(("modbus", "slave_id"), ids, allowed, origins)
+    for key, ref_id in _NO_DATA_POINTS.items():
+        word = getattr(settings.modbus, key)
+        if TABLE.ref(ref_id).decode(word).value is not None:
+            allowed = "It must be no legal value, because the base would take it as a command"
+            raise _refusal(("modbus", key), word, allowed, origins)
     zones = [(zone.base, zone.zone) for zone in settings.zones]
     for zone in zones:
         if zones.count(zone) > 1:

@@ -1,0 +1,246 @@
+"""Plant, hub and gateway: readings with age and quality, zones that exist, snapshot and conflated changes."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from neasmart.app import build_gateway
+from neasmart.clock import Clock
+from neasmart.codecs import Quality, encode_dpt9
+from neasmart.commands import Command, CommandState
+from neasmart.config import ModbusSettings, Settings, ZoneSettings
+from neasmart.errors import InvalidValueError, NoLinkError, ReadOnlyPointError
+from neasmart.gateway import LINK, Gateway
+from neasmart.plant import Reading, Source
+from neasmart.registers import TABLE
+from neasmart.status import LinkStatus
+
+SETPOINT = TABLE.ref("zone.1.3.setpoint")
+TEMPERATURE = TABLE.ref("zone.1.3.temperature")
+
+
+class Hands:
+    """A clock that is moved by hand."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.clock = Clock(monotonic=lambda: self.now, wall=lambda: 1_700_000_000.0 + self.now)
+
+
+@pytest.fixture
+def hands() -> Hands:
+    return Hands()
+
+
+@pytest.fixture
+def gateway(hands: Hands) -> Gateway:
+    gateway = build_gateway(Settings(zones=[ZoneSettings(base=1, zone=3, name=" Study ")]))
+    gateway.clock = hands.clock
+    gateway.hub.publish(LINK, LinkStatus(connected=True, code="connected"))
+    return gateway
+
+
+def write(gateway: Gateway, ref_id: str, word: int) -> None:
+    address = TABLE.ref(ref_id).address
+    gateway.write(address, [word], function_code=16, unit_id=0, now=gateway.clock.monotonic())
+
+
+def test_a_zone_exists_once_its_temperature_has_been_received(gateway: Gateway) -> None:
+    write(gateway, "zone.1.3.setpoint", encode_dpt9(21.0))
+    assert gateway.plant.zones == []
+
+    write(gateway, "zone.1.3.temperature", encode_dpt9(20.4))
+
+    assert gateway.plant.zones == [(1, 3)]
+    assert gateway.plant.zone_name(1, 3) == "Study"
+    assert gateway.plant.zone_name(1, 4) is None
+
+
+def test_zones_may_have_gaps(gateway: Gateway) -> None:
+    for ref_id in ("zone.5.12.temperature", "zone.1.1.temperature", "zone.2.7.temperature"):
+        write(gateway, ref_id, encode_dpt9(20.0))
+
+    assert gateway.plant.zones == [(1, 1), (2, 7), (5, 12)]
+
+
+def test_a_block_over_known_and_unknown_registers_is_taken_whole(gateway: Gateway) -> None:
+    words = [1, encode_dpt9(21.5), encode_dpt9(20.4), 7, 7, 7, 7, 7, 7, 7, 45]
+
+    gateway.write(300, words, function_code=16, unit_id=0, now=1000.0)
+
+    assert [gateway.plant.value(f"zone.1.3.{key}") for key in ("state", "setpoint", "temperature", "humidity")] == [
+        1,
+        21.5,
+        20.4,
+        45,
+    ]
+    assert gateway.counters.unknown_registers == 7
+    assert gateway.poll(300, 11, 240, 1000.0) == words
+
+
+def test_a_reading_becomes_stale_by_time_alone_and_says_so_once(gateway: Gateway, hands: Hands) -> None:
+    write(gateway, TEMPERATURE.id, encode_dpt9(20.4))
+    reading = gateway.plant.reading(TEMPERATURE)
+    assert (reading.stale, reading.age_s(hands.now)) == (False, 0.0)
+
+    hands.now += 180.1
+    with gateway.hub.subscribed() as (_, subscription):
+        gateway.tick(hands.now)
+        gateway.tick(hands.now)
+        first = asyncio.run(subscription.batch())
+
+    assert list(first) == [f"reading/{TEMPERATURE.id}"]
+    assert gateway.plant.reading(TEMPERATURE).stale
+    assert gateway.plant.value(TEMPERATURE.id) == 20.4
+
+
+def test_stored_words_are_shown_stale_and_never_served(gateway: Gateway, hands: Hands) -> None:
+    gateway.restore([(SETPOINT.address, encode_dpt9(7.0), hands.now - 60), (TEMPERATURE.address, 0x0C1A, 900.0)])
+
+    reading = gateway.plant.reading(SETPOINT)
+    assert (reading.value, reading.stale, reading.source) == (7.0, True, Source.STORED)
+    assert gateway.plant.zones == [(1, 3)]
+    assert gateway.poll(SETPOINT.address, 1, 240, hands.now) == [0]
+
+
+def test_a_stored_word_never_replaces_what_the_bus_has_said(gateway: Gateway, hands: Hands) -> None:
+    write(gateway, SETPOINT.id, encode_dpt9(21.0))
+
+    gateway.restore([(SETPOINT.address, encode_dpt9(7.0), hands.now)])
+
+    assert gateway.plant.value(SETPOINT.id) == 21.0
+
+
+def test_in_standby_the_last_known_setpoint_is_held(gateway: Gateway) -> None:
+    write(gateway, SETPOINT.id, encode_dpt9(21.0))
+    write(gateway, SETPOINT.id, 0x8116)
+
+    reading = gateway.plant.reading(SETPOINT)
+
+    assert (reading.value, reading.quality, reading.held) == (None, Quality.NOT_APPLICABLE, 21.0)
+
+
+def test_rooms_that_differ_are_reported_as_mixed(gateway: Gateway) -> None:
+    write(gateway, "global.state", 0)
+    assert gateway.plant.mixed
+
+    write(gateway, "global.state", 2)
+    assert not gateway.plant.mixed
+
+
+def test_a_command_is_refused_while_nothing_is_connected(gateway: Gateway) -> None:
+    gateway.hub.publish(LINK, LinkStatus(connected=False, code="no_device", detail="The dongle is missing."))
+
+    with pytest.raises(NoLinkError, match="The dongle is missing"):
+        gateway.submit([(SETPOINT, 21.0)], origin="test")
+    (command,) = gateway.submit([(SETPOINT, 21.0)], origin="test", queue=True)
+
+    assert command.state is CommandState.QUEUED
+
+
+def test_of_several_commands_all_or_none_are_taken(gateway: Gateway) -> None:
+    with pytest.raises(InvalidValueError):
+        gateway.submit([(SETPOINT, 21.0), (TABLE.ref("zone.1.3.state"), 9)], origin="test")
+    with pytest.raises(ReadOnlyPointError):
+        gateway.submit([(SETPOINT, 21.0), (TEMPERATURE, 21.0)], origin="test")
+
+    assert gateway.commands.pending == []
+
+
+def test_a_setpoint_beyond_the_mode_is_taken_with_a_warning(gateway: Gateway) -> None:
+    write(gateway, "global.mode", 2)
+
+    (warned,) = gateway.submit([(SETPOINT, 38.0)], origin="test")
+    (plain,) = gateway.submit([(SETPOINT, 30.0)], origin="test")
+
+    assert warned.warning == "the base will limit 38 to its range of 5 to 31 degC"
+    assert plain.warning is None
+
+
+def test_the_commanded_value_is_shown_until_the_command_ends(gateway: Gateway, hands: Hands) -> None:
+    write(gateway, SETPOINT.id, encode_dpt9(19.0))
+    gateway.submit([(SETPOINT, 21.0)], origin="test")
+    assert gateway.shown(SETPOINT) == 21.0
+
+    gateway.tick(hands.now + 31)
+
+    assert gateway.shown(SETPOINT) == 19.0
+
+
+def test_the_no_data_words_are_settings() -> None:
+    gateway = build_gateway(Settings(modbus=ModbusSettings(no_data_mode=0xFFFF, no_data_setpoint=0x7FFF)))
+
+    assert gateway.poll(1, 2, 240, 0.0) == [0xFFFF, 10]
+    assert gateway.poll(100, 2, 240, 0.0) == [0, 0x7FFF]
+
+
+def test_a_refresh_ends_when_only_unused_zones_are_missing(gateway: Gateway, hands: Hands) -> None:
+    write(gateway, SETPOINT.id, encode_dpt9(21.0))
+    gateway.begin_refresh()
+    assert gateway.poll(SETPOINT.address, 1, 240, hands.now) == [0]
+
+    hands.now += 121.0
+    gateway.tick(hands.now)
+
+    assert gateway.image.refreshing == 0
+    assert gateway.poll(SETPOINT.address, 1, 240, hands.now) == [encode_dpt9(21.0)]
+
+
+async def test_a_subscriber_gets_a_snapshot_and_then_only_changes(gateway: Gateway) -> None:
+    write(gateway, SETPOINT.id, encode_dpt9(19.0))
+
+    with gateway.hub.subscribed() as (snapshot, subscription):
+        reading = snapshot[f"reading/{SETPOINT.id}"]
+        assert isinstance(reading, Reading)
+        assert reading.value == 19.0
+        write(gateway, SETPOINT.id, encode_dpt9(20.0))
+        batch = await subscription.batch()
+
+    assert list(batch) == [f"reading/{SETPOINT.id}"]
+
+
+async def test_a_slow_subscriber_gets_one_conflated_batch(gateway: Gateway) -> None:
+    with gateway.hub.subscribed() as (_, subscription):
+        for step in range(10_000):
+            write(gateway, SETPOINT.id, encode_dpt9(5 + step % 60 / 2))
+        batch = await subscription.batch()
+
+    assert len(batch) == 1
+    reading = batch[f"reading/{SETPOINT.id}"]
+    assert isinstance(reading, Reading)
+    assert reading.value == 5 + 9_999 % 60 / 2
+
+
+async def test_every_step_of_a_command_is_published(gateway: Gateway, hands: Hands) -> None:
+    seen: list[CommandState] = []
+
+    with gateway.hub.subscribed() as (_, subscription):
+        for step in (
+            lambda: gateway.submit([(SETPOINT, 21.0)], origin="test"),
+            lambda: gateway.poll(SETPOINT.address, 1, 240, hands.now),
+            lambda: write(gateway, SETPOINT.id, encode_dpt9(21.0)),
+        ):
+            step()
+            command = (await subscription.batch())[f"command/{SETPOINT.id}"]
+            assert isinstance(command, Command)
+            seen.append(command.state)
+
+    assert seen == [CommandState.QUEUED, CommandState.DELIVERED, CommandState.CONFIRMED]
+
+
+def test_a_subscription_leaves_nothing_behind(gateway: Gateway) -> None:
+    with gateway.hub.subscribed():
+        assert gateway.hub.consumers == 1
+
+    assert gateway.hub.consumers == 0
+
+
+def test_the_bus_is_stale_until_and_after_the_base_has_written(gateway: Gateway, hands: Hands) -> None:
+    assert gateway.bus_stale(hands.now)
+    write(gateway, SETPOINT.id, encode_dpt9(19.0))
+    assert not gateway.bus_stale(hands.now)
+
+    assert gateway.last_write_age_s(hands.now + 7) == 7.0
+    assert gateway.bus_stale(hands.now + 181)
