@@ -50,9 +50,9 @@ def _add(
 def _run(_namespace: argparse.Namespace) -> int:
     from neasmart import app, config, logs  # noqa: PLC0415
 
-    settings = config.load()
+    settings, problem = config.load_tolerant()
     logs.set_up(settings.logging)
-    asyncio.run(app.run(settings))
+    asyncio.run(app.run(settings, problem=problem))
     return 0
 
 

@@ -13,10 +13,11 @@ from collections.abc import Awaitable, Callable
 from neasmart import __version__
 from neasmart.commands import Commands, CommandTimes
 from neasmart.config import Settings
-from neasmart.gateway import Gateway
+from neasmart.gateway import LINK, SETTINGS, Gateway
 from neasmart.image import RegisterImage
 from neasmart.plant import Plant, StaleTimes
 from neasmart.registers import TABLE
+from neasmart.status import LinkStatus, SettingsStatus
 from neasmart.store import Store
 from neasmart.sysbus import Link
 from neasmart.web import WebServer
@@ -50,8 +51,12 @@ def build_gateway(settings: Settings) -> Gateway:
     )
 
 
-async def run(settings: Settings, *, ready: Callable[[Gateway], None] | None = None) -> None:
-    """Run the gateway until SIGTERM or SIGINT; return normally, so that the process ends with 0."""
+async def run(settings: Settings, *, problem: str | None = None) -> None:
+    """Run the gateway until SIGTERM or SIGINT; return normally, so that the process ends with 0.
+
+    With a `problem` in the options the page and the API are served, to show it, and the bus is left alone: unit ids
+    and link would be guesses.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -68,10 +73,15 @@ async def run(settings: Settings, *, ready: Callable[[Gateway], None] | None = N
         "store": store.run,
         "web": WebServer(settings, gateway, store).run,
     }
+    if problem is not None:
+        _LOG.error(
+            "The options cannot be used: %s. Correct them and start again; until then only the page works", problem
+        )
+        gateway.hub.publish(SETTINGS, SettingsStatus(problem=problem))
+        gateway.hub.publish(LINK, LinkStatus(code="settings_error", detail=f"The options cannot be used: {problem}"))
+        del edges["bus"]
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(_kept_running(name, edge), name=name) for name, edge in edges.items()]
-        if ready is not None:
-            ready(gateway)
         await stop.wait()
         _LOG.info("Nea Smart gateway stops")
         for task in tasks:

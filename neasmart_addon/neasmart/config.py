@@ -29,6 +29,7 @@ CONFIG_FILE = "NEASMART_CONFIG_FILE"
 OPTIONS_FILE = "NEASMART_OPTIONS_FILE"
 DEFAULT_CONFIG_FILE = Path("config.json")
 DEFAULT_OPTIONS_FILE = Path("/data/options.json")
+_FILES = {CONFIG_FILE: DEFAULT_CONFIG_FILE, OPTIONS_FILE: DEFAULT_OPTIONS_FILE}
 DEFAULT_UNIT_IDS = (240, 241)
 _DIALLED = re.compile(r"(socket|rfc2217)://[^/\s]+:\d{1,5}(/.*)?")
 
@@ -197,18 +198,33 @@ def environment_names() -> dict[str, tuple[str, ...]]:
     return names
 
 
-def load(environment: Mapping[str, str] | None = None) -> Settings:
+def load(environment: Mapping[str, str] | None = None, *, with_options: bool = True) -> Settings:
     """Read and validate all sources; raise SettingsError with one clear message."""
     environment = os.environ if environment is None else environment
     merged: dict[str, Any] = {}
     origins: dict[tuple[str, ...], str] = {}
-    for variable, default in ((CONFIG_FILE, DEFAULT_CONFIG_FILE), (OPTIONS_FILE, DEFAULT_OPTIONS_FILE)):
+    for variable, default in _FILES.items():
         named = environment.get(variable)
         path = Path(named) if named else default
-        if named or path.is_file():
+        if (named or path.is_file()) and (with_options or variable != OPTIONS_FILE):
             _merge(merged, _read_file(path), str(path), origins)
     _merge(merged, _from_environment(environment, origins), None, origins)
     return _validated(merged, origins)
+
+
+def load_tolerant(environment: Mapping[str, str] | None = None) -> tuple[Settings, str | None]:
+    """Return the settings, or those without the app's options and what is wrong with the options.
+
+    The app's owner sees its page, not its log; so broken options must not keep the page from opening. Raises
+    SettingsError if the other sources are wrong.
+    """
+    try:
+        return load(environment), None
+    except SettingsError as error:
+        try:
+            return load(environment, with_options=False), str(error)
+        except SettingsError:
+            raise error from None
 
 
 def _read_file(path: Path) -> dict[str, Any]:

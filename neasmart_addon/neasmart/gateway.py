@@ -18,6 +18,7 @@ from neasmart.status import BusCounters, LinkStatus, StoreStatus
 
 LINK = "status/link"
 STORE = "status/store"
+SETTINGS = "status/settings"
 REFRESH_LIMIT_S = 120.0
 
 

@@ -42,6 +42,13 @@ class StoreStatus:
     last_flush_at: float | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingsStatus:
+    """Whether the settings could be used; `problem` names the key, the value and what is allowed."""
+
+    problem: str | None = None
+
+
 @dataclass(slots=True, kw_only=True)
 class BusCounters:
     """What has been seen on the wire since the process started."""

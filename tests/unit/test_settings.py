@@ -14,6 +14,7 @@ from neasmart.config import (
     Settings,
     environment_names,
     load,
+    load_tolerant,
 )
 from neasmart.errors import SettingsError
 
@@ -175,3 +176,22 @@ def test_a_file_that_is_not_utf_8_is_named(folder: Path) -> None:
 
     with pytest.raises(SettingsError, match="not valid JSON"):
         load({})
+
+
+def test_broken_options_leave_the_other_settings_and_say_what_is_wrong(folder: Path) -> None:
+    write(folder / "config.json", {"api": {"port": 6001}})
+    options = write(folder / "options.json", {"server": {"port": 0}})
+
+    settings, problem = load_tolerant({"NEASMART_OPTIONS_FILE": str(options)})
+
+    assert settings.api.port == 6001
+    assert settings.server.port == 502
+    assert problem is not None
+    assert "options.json: server.port = 0 is not allowed" in problem
+
+
+def test_a_broken_file_of_ones_own_stops_the_start(folder: Path) -> None:
+    write(folder / "config.json", {"server": {"port": 0}})
+
+    with pytest.raises(SettingsError, match=r"config\.json: server\.port = 0"):
+        load_tolerant({})
