@@ -1,0 +1,263 @@
+"""Decides what a base station reports and how it reacts to what it reads from a gateway, without touching a wire.
+
+The behaviour is the one of sysbus facts 2 to 6: a no-data word makes it write its own value, a valid value that differs
+from its own is a command, standby has no setpoint, a global state rewrites every room.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from neasmart.codecs import LOW_BYTE, GlobalMode, OperatingState, Value, encode_dpt9
+from neasmart.registers import TABLE, Kind, Ref, setpoint_limits
+from neasmart.simulator.house import House, MixedCircuit, Room
+
+STANDBY_WORD = 0x8116
+_MIXED_WORD = 0
+_OWN_WORDS_KEPT = 32
+
+
+class Precedence(StrEnum):
+    """Whether a command is the level of what is served or only a change of it."""
+
+    LEVEL = "level"
+    EDGE = "edge"
+
+
+class Reaction(StrEnum):
+    """What the base makes of one word that it has read."""
+
+    ASKED = "asked"
+    EQUAL = "equal"
+    ADOPTED = "adopted"
+    WAITING = "waiting"
+    IGNORED = "ignored"
+    INVALID = "invalid"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Behaviour:
+    """What is not known of the real base and therefore varied: delays in walks, a probability 0..1."""
+
+    precedence: Precedence = Precedence.LEVEL
+    reaction_delay_walks: int = 0
+    ignore_probability: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """The reaction to one word; `differs` marks a valid value that is not the base's own."""
+
+    ref: Ref
+    word: int
+    reaction: Reaction
+    value: Value = None
+    taken: Value = None
+    differs: bool = False
+    once_own: bool = False
+
+
+class BaseStation:
+    """The registers of a base station on top of a house."""
+
+    def __init__(self, house: House, behaviour: Behaviour | None = None, *, seed: int = 0) -> None:
+        """Start as a base that has been running for a while: everything counts as reported already."""
+        self.house = house
+        self.behaviour = behaviour or Behaviour()
+        self.walk = 0
+        self._chance = random.Random(seed)  # noqa: S311 - moods of a base, not secrets
+        self._words = dict(_sources(house))
+        self._commandable = [address for address in self._words if TABLE.by_address[address].point.writable]
+        self._reported = {address: self.word(address) for address in self._commandable}
+        self._own: dict[int, deque[int]] = {
+            address: deque([word], maxlen=_OWN_WORDS_KEPT) for address, word in self._reported.items()
+        }
+        self._asked: set[int] = set()
+        self._served: dict[int, int] = {}
+        self._waiting: dict[int, tuple[int, int]] = {}
+        self._unsettled = False
+
+    def step(self, dt_s: float) -> None:
+        """Let house time pass."""
+        self.house.step(dt_s)
+        self._unsettled = True
+
+    def local_setpoint(self, base_id: int, zone_id: int, value_c: float) -> None:
+        """Turn a room thermostat's wheel."""
+        self.house.set_setpoint(self._room(base_id, zone_id), self._clamped(value_c))
+        self._unsettled = True
+
+    def local_state(self, base_id: int, zone_id: int, state: OperatingState) -> None:
+        """Change a room's state at its thermostat."""
+        self._room(base_id, zone_id).state = state
+        self._unsettled = True
+
+    def local_mode(self, mode: GlobalMode) -> None:
+        """Change the global mode in the maker's app."""
+        self.house.mode = mode
+        self._unsettled = True
+
+    def local_global_state(self, state: OperatingState) -> None:
+        """Change the state of all rooms in the maker's app."""
+        for room in self.house.rooms.values():
+            room.state = state
+        self._unsettled = True
+
+    def begin_walk(self) -> None:
+        """Count a walk and take over the commands whose reaction delay is over."""
+        self.walk += 1
+        for address, (word, due) in list(self._waiting.items()):
+            if self.walk >= due:
+                del self._waiting[address]
+                self._adopt(TABLE.by_address[address], word)
+
+    def word(self, address: int) -> int:
+        """Return the base's own word of one of its registers."""
+        return self._words[address]()
+
+    @property
+    def addresses(self) -> list[int]:
+        """All registers that this base reports."""
+        return sorted(self._words)
+
+    def reported(self, addresses: Iterable[int]) -> None:
+        """Note that these registers have been written to the bus."""
+        for address in addresses:
+            self._asked.discard(address)
+            if address in self._reported:
+                self._reported[address] = word = self.word(address)
+                if word not in self._own[address]:
+                    self._own[address].append(word)
+
+    def urgent(self) -> list[int]:
+        """Return the registers to be written before the next poll: asked for, or changed since the last report.
+
+        A base that polled before it told of a change would read its own old value back and take it for a command.
+        """
+        if not self._unsettled and not self._asked:
+            return []
+        changed = {address for address in self._commandable if self._reported[address] != self.word(address)}
+        self._unsettled = False
+        return sorted(changed | self._asked)
+
+    def read(self, address: int, word: int) -> Judgement | None:
+        """React to a word that was read from the gateway; None for registers that carry no commands."""
+        if address not in self._reported:
+            return None
+        ref = TABLE.by_address[address]
+        before, self._served[address] = self._served.get(address), word
+        if _masked(ref, word) == ref.point.no_data:
+            self._asked.add(address)
+            self._waiting.pop(address, None)
+            return Judgement(ref=ref, word=word, reaction=Reaction.ASKED)
+        own = self.word(address)
+        value = ref.decode(word).value
+        if _masked(ref, word) == own or (value is not None and value == ref.decode(own).value):
+            self._waiting.pop(address, None)
+            return Judgement(ref=ref, word=word, value=value, reaction=Reaction.EQUAL)
+        if value is None or own == STANDBY_WORD:
+            return Judgement(ref=ref, word=word, value=value, reaction=Reaction.INVALID)
+        reaction, taken = self._command(ref, word, before)
+        return Judgement(
+            ref=ref,
+            word=word,
+            value=value,
+            reaction=reaction,
+            taken=taken,
+            differs=True,
+            once_own=word in self._own[address],
+        )
+
+    def _command(self, ref: Ref, word: int, before: int | None) -> tuple[Reaction, Value]:
+        edge = before is not None and before != word
+        if self.behaviour.precedence is Precedence.EDGE and not edge:
+            return (Reaction.WAITING if ref.address in self._waiting else Reaction.IGNORED), None
+        if self._waiting.get(ref.address, (None, 0))[0] == word:
+            return Reaction.WAITING, None
+        if self._chance.random() < self.behaviour.ignore_probability:
+            return Reaction.IGNORED, None
+        if self.behaviour.reaction_delay_walks:
+            self._waiting[ref.address] = (word, self.walk + self.behaviour.reaction_delay_walks)
+            return Reaction.WAITING, None
+        taken = self._adopt(ref, word)
+        return (Reaction.EQUAL if taken is None else Reaction.ADOPTED), taken
+
+    def _adopt(self, ref: Ref, word: int) -> Value:
+        """Take a command over; return what it became, None if clamping left everything as it was."""
+        value = ref.decode(word).value
+        own = self.word(ref.address)
+        if value is None:
+            return None
+        match ref.group.key, ref.point.key:
+            case "global", "mode":
+                self.local_mode(GlobalMode(int(value)))
+            case "global", _:
+                self.local_global_state(OperatingState(int(value)))
+            case _, "state":
+                self.local_state(ref.index[0], ref.index[1], OperatingState(int(value)))
+            case _:
+                self.local_setpoint(ref.index[0], ref.index[1], float(value))
+        now = self.word(ref.address)
+        return None if now == own else ref.decode(now).value
+
+    def _clamped(self, value_c: float) -> float:
+        limits = setpoint_limits(self.house.mode)
+        return min(max(value_c, limits.low), limits.high)
+
+    def _room(self, base_id: int, zone_id: int) -> Room:
+        return self.house.rooms[base_id, zone_id]
+
+
+def _masked(ref: Ref, word: int) -> int:
+    return word if ref.point.kind is Kind.TEMPERATURE else word & LOW_BYTE
+
+
+def _sources(house: House) -> Iterable[tuple[int, Callable[[], int]]]:
+    """Yield the address of everything that this house reports and a function that returns its word now."""
+
+    def globals_(key: str, source: Callable[[], int]) -> tuple[int, Callable[[], int]]:
+        return TABLE.at("global", key).address, source
+
+    yield globals_("mode", lambda: int(house.mode))
+    yield globals_("state", lambda: _MIXED_WORD if house.state is None else int(house.state))
+    yield globals_("error", lambda: int(house.error))
+    yield globals_("warning", lambda: int(house.warning))
+    yield globals_("hint", lambda: int(house.hint))
+    yield globals_("outside_temperature", lambda: _measured(house.outside_c))
+    yield globals_("filtered_outside_temperature", lambda: _measured(house.filtered_outside_c))
+    for number, circuit in enumerate(house.mixed_circuits, 1):
+        for key, source in _circuit_sources(circuit):
+            yield TABLE.at("mixed_circuit", key, number).address, source
+    for key, running in (("dehumidifier", house.dehumidifiers), ("pump", house.pumps)):
+        for number in range(len(running)):
+            yield TABLE.at(key, "running", number + 1).address, lambda at=number, of=running: int(of[at])  # type: ignore[misc] # defaults bind the loop's values
+    for index, room in house.rooms.items():
+        for key, source in _room_sources(house, room):
+            yield TABLE.at("zone", key, *index).address, source
+
+
+def _circuit_sources(circuit: MixedCircuit) -> Iterable[tuple[str, Callable[[], int]]]:
+    yield "valve_opening", lambda: round(100 * circuit.opening)
+    yield "pump", lambda: int(circuit.pump)
+    yield "flow_temperature", lambda: _measured(circuit.flow_c)
+    yield "return_temperature", lambda: _measured(circuit.return_c)
+
+
+def _room_sources(house: House, room: Room) -> Iterable[tuple[str, Callable[[], int]]]:
+    def setpoint() -> int:
+        value = house.setpoint_c(room)
+        return STANDBY_WORD if value is None else encode_dpt9(value)
+
+    yield "state", lambda: int(room.state)
+    yield "setpoint", setpoint
+    yield "temperature", lambda: _measured(room.temperature_c)
+    if room.plan.has_humidity:
+        yield "humidity", lambda: round(room.humidity_percent)
+
+
+def _measured(value_c: float) -> int:
+    return encode_dpt9(round(value_c, 1))

@@ -1,0 +1,181 @@
+"""The parameters of a simulated base as command-line options and as one frozen object."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import TypeVar
+
+from neasmart.config import DEFAULT_UNIT_IDS
+from neasmart.simulator.base import Behaviour, Precedence
+from neasmart.simulator.house import HOUSES
+from neasmart.simulator.noise import ALL_NOISE, NoiseKind, NoisePlan
+from neasmart.simulator.transport import Transport
+from neasmart.simulator.walk import FC_WRITE_MANY, FC_WRITE_ONE, LONGEST_BLOCK, Blocks, Order, Shape
+
+Number = TypeVar("Number", int, float)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimulatorOptions:
+    """Everything that can be varied; times in seconds unless the name says otherwise.
+
+    `target` is ``host:port`` or a device path; `speed` is house time per real time; `cycle_s` 0 walks without pause.
+    """
+
+    transport: Transport = Transport.TCP
+    target: str = "127.0.0.1:502"
+    baudrate: int = 38400
+    unit_ids: tuple[int, ...] = DEFAULT_UNIT_IDS
+    house: str = "demo"
+    seed: int = 1
+    speed: float = 1.0
+    cycle_s: float = 10.0
+    polls: int | None = None
+    duration_s: float | None = None
+    timeout_s: float = 1.0
+    late_ms: float = 20.0
+    gap_ms: float = 0.0
+    polls_per_segment: int = 1
+    stale_window_s: float = 120.0
+    blocks: Blocks = field(default_factory=Blocks)
+    behaviour: Behaviour = field(default_factory=Behaviour)
+    noise: NoisePlan = field(default_factory=NoisePlan)
+    report: Path | None = None
+
+    @classmethod
+    def from_arguments(cls, arguments: argparse.Namespace) -> SimulatorOptions:
+        """Return the options of a command line parsed with `add_arguments`."""
+        transport, target = next(
+            (each, getattr(arguments, each.value.replace("-", "_")))
+            for each in Transport
+            if getattr(arguments, each.value.replace("-", "_")) is not None
+        )
+        return cls(
+            transport=transport,
+            target=target,
+            baudrate=arguments.baudrate,
+            unit_ids=tuple(arguments.unit_ids),
+            house=arguments.house,
+            seed=arguments.seed,
+            speed=arguments.speed,
+            cycle_s=arguments.cycle,
+            polls=arguments.polls,
+            duration_s=arguments.duration,
+            timeout_s=arguments.timeout,
+            late_ms=arguments.late_ms,
+            gap_ms=arguments.gap_ms,
+            polls_per_segment=arguments.polls_per_segment if transport is Transport.TCP else 1,
+            stale_window_s=arguments.stale_window,
+            blocks=Blocks(
+                shape=Shape(arguments.blocks),
+                length=arguments.block_length,
+                function_code=arguments.write_fc,
+                order=Order(arguments.order),
+            ),
+            behaviour=Behaviour(
+                precedence=Precedence(arguments.precedence),
+                reaction_delay_walks=arguments.reaction_delay,
+                ignore_probability=arguments.ignore,
+            ),
+            noise=_noise(arguments),
+            report=arguments.report,
+        )
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add all options of the simulated base to a parser."""
+    line = parser.add_argument_group("line (one of)").add_mutually_exclusive_group(required=True)
+    line.add_argument("--tcp", metavar="HOST:PORT", type=_host_port, help="dial a gateway with Modbus TCP")
+    line.add_argument("--rtu-tcp", metavar="HOST:PORT", type=_host_port, help="dial a gateway, RTU frames over TCP")
+    line.add_argument("--rtu-listen", metavar="HOST:PORT", type=_host_port, help="wait for a gateway, RTU over TCP")
+    line.add_argument("--serial", metavar="PATH", help="serial device or pty, RTU frames")
+    parser.add_argument("--baudrate", type=int, default=38400, help="of the serial device")
+    parser.add_argument("--unit-ids", type=_unit_ids, default=DEFAULT_UNIT_IDS, metavar="240,241", help="polled ids")
+    house = parser.add_argument_group("house")
+    house.add_argument("--house", choices=sorted(HOUSES), default="demo", help="2, 11 or 60 zones")
+    house.add_argument("--seed", type=int, default=1, help="the same seed gives the same house, walk and noise")
+    house.add_argument("--speed", type=_not_negative, default=1.0, help="house time per real time")
+    run = parser.add_argument_group("run")
+    run.add_argument("--polls", type=_positive, help="stop after so many polls")
+    run.add_argument("--duration", type=_not_negative, metavar="S", help="stop after so many seconds")
+    run.add_argument("--cycle", type=_not_negative, default=10.0, metavar="S", help="time for a walk, 0 = no pause")
+    run.add_argument("--timeout", type=_not_negative, default=1.0, metavar="S", help="patience with an answer")
+    run.add_argument("--late-ms", type=_not_negative, default=20.0, help="an answer after this is late")
+    run.add_argument("--gap-ms", type=_not_negative, default=0.0, help="silence before every request")
+    run.add_argument("--stale-window", type=_not_negative, default=120.0, metavar="S", help="see stale_command")
+    run.add_argument("--report", type=Path, metavar="FILE", help="write figures and accusations as JSON")
+    walk = parser.add_argument_group("walk")
+    walk.add_argument("--blocks", choices=[str(each) for each in Shape], default="pair", help="registers per request")
+    walk.add_argument("--block-length", type=_block_length, default=LONGEST_BLOCK, help="for --blocks length")
+    walk.add_argument("--write-fc", type=int, choices=(FC_WRITE_MANY, FC_WRITE_ONE), default=FC_WRITE_MANY)
+    walk.add_argument("--order", choices=[str(each) for each in Order], default="ascending")
+    walk.add_argument("--polls-per-segment", type=_positive, default=1, help="Modbus TCP only")
+    reaction = parser.add_argument_group("reaction to commands")
+    reaction.add_argument("--precedence", choices=[str(each) for each in Precedence], default="level")
+    reaction.add_argument("--reaction-delay", type=_whole, default=0, metavar="WALKS")
+    reaction.add_argument("--ignore", type=_probability, default=0.0, metavar="P", help="probability of ignoring one")
+    noise = parser.add_argument_group("noise (probabilities before each step)")
+    noise.add_argument("--noise", action="store_true", help="all kinds, splits and 20 frames per segment")
+    for kind in NoiseKind:
+        noise.add_argument(f"--{kind.value.replace('_', '-')}", type=_probability, metavar="P")
+    noise.add_argument("--splits", action=argparse.BooleanOptionalAction, help="cut writes at every byte in turn")
+    noise.add_argument("--frames-per-segment", type=_positive, metavar="N", help="at most so many frames in one write")
+
+
+def _noise(arguments: argparse.Namespace) -> NoisePlan:
+    plan = ALL_NOISE if arguments.noise else NoisePlan()
+    given = {each.name: getattr(arguments, each.name, None) for each in fields(NoisePlan)}
+    return replace(plan, **{name: value for name, value in given.items() if value is not None})
+
+
+def _host_port(text: str) -> str:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or not 0 <= int(port) <= 65535:  # noqa: PLR2004 - the range of TCP ports
+        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT")
+    return text
+
+
+def _unit_ids(text: str) -> tuple[int, ...]:
+    try:
+        ids = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        ids = ()
+    if not ids or not all(1 <= each <= 247 for each in ids):  # noqa: PLR2004 - the range of Modbus unit ids
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of unit ids 1 to 247, such as 240,241")
+    return ids
+
+
+def _positive(text: str) -> int:
+    return _number(text, int(text) if text.isdecimal() else 0, "a whole number above 0", least=1)
+
+
+def _whole(text: str) -> int:
+    return _number(text, int(text) if text.isdecimal() else -1, "a whole number")
+
+
+def _block_length(text: str) -> int:
+    allowed = f"a whole number from 1 to {LONGEST_BLOCK}"
+    return _number(text, int(text) if text.isdecimal() else 0, allowed, least=1, most=LONGEST_BLOCK)
+
+
+def _not_negative(text: str) -> float:
+    return _number(text, _float(text), "a number, 0 or more")
+
+
+def _probability(text: str) -> float:
+    return _number(text, _float(text), "a probability from 0 to 1", most=1)
+
+
+def _float(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return -1.0
+
+
+def _number(text: str, value: Number, allowed: str, *, least: float = 0, most: float = float("inf")) -> Number:
+    if not least <= value <= most:
+        raise argparse.ArgumentTypeError(f"{text!r} is not {allowed}")
+    return value

@@ -1,0 +1,107 @@
+"""Runs a simulated base against a gateway, on lines that break, until it is told to stop; then writes its report."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import signal
+from dataclasses import asdict
+from pathlib import Path
+
+from neasmart.simulator.accuse import Report
+from neasmart.simulator.base import BaseStation
+from neasmart.simulator.house import HOUSES, House
+from neasmart.simulator.options import SimulatorOptions
+from neasmart.simulator.session import EnoughPollsError, Session
+from neasmart.simulator.transport import Opener, Transport
+from neasmart.simulator.wire import MbapWire, RtuWire
+
+log = logging.getLogger(__name__)
+
+BACKOFF_S = (0.05, 1.0)
+
+
+class Simulator:
+    """A house, its base station and the line; `run` may be called once."""
+
+    def __init__(self, options: SimulatorOptions, *, house: House | None = None) -> None:
+        """Build the house named in the options unless one is given."""
+        self.options = options
+        self.house = house or House(HOUSES[options.house], seed=options.seed)
+        self.base = BaseStation(self.house, options.behaviour, seed=options.seed)
+        self.report = Report(transport=str(options.transport), seed=options.seed)
+        self.opener = Opener(options.transport, options.target, baudrate=options.baudrate)
+        self._stop = asyncio.Event()
+
+    def stop(self) -> None:
+        """End `run` soon; may be called from a signal handler."""
+        self._stop.set()
+
+    async def run(self) -> Report:
+        """Play the base until `stop`, the time or the polls are used up; return what was seen."""
+        begun = asyncio.get_running_loop().time()
+        living = asyncio.create_task(self._live(begun))
+        stopping = asyncio.create_task(self._stop.wait())
+        try:
+            await asyncio.wait({living, stopping}, timeout=self.options.duration_s, return_when=asyncio.FIRST_COMPLETED)
+            if living.done():
+                living.result()
+        finally:
+            for task in (living, stopping):
+                task.cancel()
+            await asyncio.gather(living, stopping, return_exceptions=True)
+            await self.opener.close()
+            self.report.duration_s = asyncio.get_running_loop().time() - begun
+        return self.report
+
+    async def _live(self, begun: float) -> None:
+        loop = asyncio.get_running_loop()
+        backoff_s = BACKOFF_S[0]
+        while True:
+            self.report.duration_s = loop.time() - begun
+            try:
+                line = await self.opener.open()
+            except (OSError, TimeoutError) as error:
+                log.info("No gateway at %s (%s); trying again", self.options.target, error)
+                await asyncio.sleep(backoff_s)
+                backoff_s = min(2 * backoff_s, BACKOFF_S[1])
+                continue
+            backoff_s = BACKOFF_S[0]
+            self.report.connections += 1
+            wire = MbapWire() if self.options.transport is Transport.TCP else RtuWire()
+            self.report.duration_s = loop.time() - begun
+            log.info("Connected to the gateway at %s", self.options.target)
+            try:
+                await Session(line, wire, self.base, self.report, self.options).run()
+            except EnoughPollsError:
+                return
+            except OSError as error:
+                log.info("The line broke: %s", error)
+                await asyncio.sleep(backoff_s)
+            finally:
+                line.close()
+
+
+async def simulate(options: SimulatorOptions) -> Report:
+    """Play the base until SIGINT or SIGTERM, the time or the polls are used up; write the report if asked for."""
+    simulator = Simulator(options)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, simulator.stop)
+    try:
+        report = await simulator.run()
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+        if options.report is not None:
+            await asyncio.to_thread(_write, options.report, simulator)
+    return report
+
+
+def _write(path: Path, simulator: Simulator) -> None:
+    """Replace the report in one step, so that nobody reads half of it."""
+    content = simulator.report.as_json() | {"options": asdict(simulator.options)}
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(json.dumps(content, indent=2, default=str) + "\n")
+    partial.replace(path)

@@ -1,0 +1,121 @@
+"""Opens the line to a gateway in the ways that real adapters do, and keeps the time of every byte that arrives."""
+
+from __future__ import annotations
+
+import asyncio
+from enum import StrEnum
+
+import serialx
+
+DIAL_TIMEOUT_S = 5.0
+
+
+class Transport(StrEnum):
+    """How the simulated base reaches the gateway."""
+
+    TCP = "tcp"
+    RTU_TCP = "rtu-tcp"
+    RTU_LISTEN = "rtu-listen"
+    SERIAL = "serial"
+
+
+class Line(asyncio.Protocol):
+    """One open connection: bytes that have come and when the last of them came (monotonic seconds)."""
+
+    def __init__(self) -> None:
+        """Start closed; `asyncio` opens it."""
+        self.received = bytearray()
+        self.received_at = 0.0
+        self.closed = asyncio.Event()
+        self._arrived = asyncio.Event()
+        self._transport: asyncio.WriteTransport | None = None
+        self._loop = asyncio.get_running_loop()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
+        self._transport = transport  # type: ignore[assignment] # asyncio types it as the base class
+
+    def data_received(self, data: bytes) -> None:
+        """Keep the bytes and their time."""
+        self.received_at = self._loop.time()
+        self.received += data
+        self._arrived.set()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell everybody who waits."""
+        del exc
+        self.closed.set()
+        self._arrived.set()
+
+    def write(self, data: bytes) -> None:
+        """Send bytes in one call."""
+        if self._transport is None or self.closed.is_set():
+            raise ConnectionResetError("the gateway has closed the connection")
+        self._transport.write(data)
+
+    async def more(self, timeout_s: float) -> bool:
+        """Wait until something new has arrived; return False after `timeout_s`."""
+        if self.closed.is_set():
+            raise ConnectionResetError("the gateway has closed the connection")
+        self._arrived.clear()
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._arrived.wait()
+        except TimeoutError:
+            return False
+        if self.closed.is_set():
+            raise ConnectionResetError("the gateway has closed the connection")
+        return True
+
+    def close(self) -> None:
+        """Close at once."""
+        if self._transport is not None:
+            self._transport.abort()
+
+
+class Opener:
+    """Opens one line after the other; a listener stays open in between."""
+
+    def __init__(self, transport: Transport, target: str, *, baudrate: int = 38400) -> None:
+        """Take ``host:port`` for the network transports and a device path or URL for the serial one."""
+        self._transport = transport
+        self._target = target
+        self._baudrate = baudrate
+        self._server: asyncio.Server | None = None
+        self._dialled: asyncio.Queue[Line] = asyncio.Queue()
+        self.port: int | None = None
+
+    async def open(self) -> Line:
+        """Return an open line; raise OSError if there is none."""
+        loop = asyncio.get_running_loop()
+        if self._transport is Transport.SERIAL:
+            async with asyncio.timeout(DIAL_TIMEOUT_S):
+                _, protocol = await serialx.create_serial_connection(loop, Line, self._target, baudrate=self._baudrate)
+            if not isinstance(protocol, Line):
+                raise TypeError("the serial library returned another protocol than it was given")
+            return protocol
+        host, _, port = self._target.rpartition(":")
+        if self._transport is Transport.RTU_LISTEN:
+            return await self._accepted(host, int(port))
+        async with asyncio.timeout(DIAL_TIMEOUT_S):
+            _, line = await loop.create_connection(Line, host.strip("[]"), int(port))
+        return line
+
+    async def close(self) -> None:
+        """Stop listening."""
+        if self._server is not None:
+            self._server.close()
+
+    async def _accepted(self, host: str, port: int) -> Line:
+        if self._server is None:
+            self._server = await asyncio.get_running_loop().create_server(self._new_line, host.strip("[]"), port)
+            self.port = self._server.sockets[0].getsockname()[1]
+        while True:
+            line = await self._dialled.get()
+            if not line.closed.is_set():
+                return line
+
+    def _new_line(self) -> Line:
+        line = Line()
+        self._dialled.put_nowait(line)
+        return line

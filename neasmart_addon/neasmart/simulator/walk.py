@@ -1,0 +1,168 @@
+"""Plans in which order and in which blocks a base station reads and writes its registers.
+
+Nobody has published a capture of this bus, so block shape, order and function code are parameters.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from neasmart.registers import TABLE
+
+FC_READ = 3
+FC_WRITE_ONE = 6
+FC_WRITE_MANY = 16
+LONGEST_BLOCK = 35
+_ROOM_LENGTH = 11
+"""State, setpoint, temperature, seven registers without a meaning, humidity."""
+
+
+class Shape(StrEnum):
+    """How many registers one request covers; `LENGTH` takes a number from 1 to 35, `VARIED` changes all the time."""
+
+    SINGLE = "single"
+    PAIR = "pair"
+    ROOM = "room"
+    LENGTH = "length"
+    VARIED = "varied"
+
+
+class Order(StrEnum):
+    """In which order a walk visits the globals and the rooms."""
+
+    ASCENDING = "ascending"
+    DESCENDING = "descending"
+    SHUFFLED = "shuffled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blocks:
+    """The shape of requests and the function code of writes."""
+
+    shape: Shape = Shape.PAIR
+    length: int = LONGEST_BLOCK
+    function_code: int = FC_WRITE_MANY
+    order: Order = Order.ASCENDING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Write:
+    """One broadcast of a contiguous block."""
+
+    address: int
+    count: int
+    function_code: int
+
+    @property
+    def addresses(self) -> range:
+        """The registers of the block."""
+        return range(self.address, self.address + self.count)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Poll:
+    """One read of a contiguous block from one unit id."""
+
+    unit_id: int
+    address: int
+    count: int
+
+    @property
+    def addresses(self) -> range:
+        """The registers of the block."""
+        return range(self.address, self.address + self.count)
+
+
+Step = Write | Poll
+
+
+class Walk:
+    """The steps of one round over the globals and all rooms."""
+
+    def __init__(self, addresses: Sequence[int], unit_ids: Sequence[int], blocks: Blocks, *, seed: int = 0) -> None:
+        """Plan for the registers of one house, `addresses`, polled under each of `unit_ids`."""
+        self._unit_ids = tuple(unit_ids)
+        self._blocks = blocks
+        self._chance = random.Random(seed)  # noqa: S311 - an order of walking, not a secret
+        places: dict[tuple[str, ...], list[int]] = {}
+        for address in sorted(addresses):
+            ref = TABLE.by_address[address]
+            zone = ref.group.key == "zone"
+            places.setdefault(("zone", *map(str, ref.index)) if zone else ("globals",), []).append(address)
+        self._places = list(places.values())
+
+    def steps(self) -> list[Step]:
+        """Return the steps of the next round: every place is reported, then polled."""
+        places = list(self._places)
+        match self._blocks.order:
+            case Order.DESCENDING:
+                places.reverse()
+            case Order.SHUFFLED:
+                self._chance.shuffle(places)
+            case _:
+                pass
+        steps: list[Step] = []
+        for place in places:
+            steps += self.writes(place)
+            steps += self._polls(place)
+        return steps
+
+    def some_writes(self) -> list[Write]:
+        """Return the broadcasts that report one place, picked by chance."""
+        return self.writes(self._chance.choice(self._places))
+
+    def writes(self, addresses: Sequence[int]) -> list[Write]:
+        """Return the broadcasts that report these registers."""
+        shape = self._shape()
+        longest = 1 if self._blocks.function_code == FC_WRITE_ONE else self._longest(shape)
+        return [
+            Write(address=first, count=count, function_code=self._blocks.function_code)
+            for first, count in _runs(sorted(addresses), longest)
+        ]
+
+    def _polls(self, addresses: Sequence[int]) -> Iterator[Poll]:
+        commandable = [address for address in addresses if TABLE.by_address[address].point.writable]
+        shape = self._shape()
+        if shape in (Shape.SINGLE, Shape.PAIR):
+            blocks = list(_runs(commandable, self._longest(shape)))
+        else:
+            blocks = [(commandable[0], max(self._longest(shape), commandable[-1] - commandable[0] + 1))]
+            if self._longest(shape) == 1:
+                blocks = list(_runs(commandable, 1))
+        for first, count in blocks:
+            for unit_id in self._unit_ids:
+                yield Poll(unit_id=unit_id, address=first, count=count)
+
+    def _shape(self) -> Shape:
+        if self._blocks.shape is not Shape.VARIED:
+            return self._blocks.shape
+        return self._chance.choice((Shape.SINGLE, Shape.PAIR, Shape.ROOM, Shape.LENGTH))
+
+    def _longest(self, shape: Shape) -> int:
+        match shape:
+            case Shape.SINGLE:
+                return 1
+            case Shape.PAIR:
+                return 2
+            case Shape.ROOM:
+                return _ROOM_LENGTH
+            case _:
+                varied = self._blocks.shape is Shape.VARIED
+                return self._chance.randint(1, LONGEST_BLOCK) if varied else self._blocks.length
+
+
+def _runs(addresses: Sequence[int], longest: int) -> Iterator[tuple[int, int]]:
+    """Yield first register and length of contiguous runs, cut at `longest`."""
+    first = count = 0
+    for address in addresses:
+        if count and address == first + count and count < longest:
+            count += 1
+            continue
+        if count:
+            yield first, count
+        first, count = address, 1
+    if count:
+        yield first, count
