@@ -65,8 +65,6 @@ async def run(settings: Settings, *, problem: str | None = None) -> None:
     gateway = build_gateway(settings)
     store = Store(settings.database, settings.modbus, gateway)
     await store.open()
-    if settings.modbus.sync_on_startup:
-        gateway.begin_refresh()
     edges: dict[str, Callable[[], Awaitable[None]]] = {
         "clock": lambda: _tick(gateway, sync_interval_s=settings.modbus.sync_interval * 60),
         "bus": Link(settings.server, settings.modbus, gateway).run,
@@ -96,7 +94,7 @@ async def _tick(gateway: Gateway, *, sync_interval_s: float) -> None:
         gateway.tick(now)
         if sync_interval_s and now >= next_sync:
             next_sync = now + sync_interval_s
-            gateway.begin_refresh()
+            gateway.doubt()
         await asyncio.sleep(_TICK_S)
 
 

@@ -14,12 +14,12 @@ from neasmart.hub import Hub
 from neasmart.image import RegisterImage
 from neasmart.plant import Plant, Reading
 from neasmart.registers import Kind, Ref, RegisterTable
-from neasmart.status import BusCounters, LinkStatus, StoreStatus
+from neasmart.status import BusCounters, LinkStatus, MqttStatus, StoreStatus
 
 LINK = "status/link"
 STORE = "status/store"
+MQTT = "status/mqtt"
 SETTINGS = "status/settings"
-REFRESH_LIMIT_S = 120.0
 
 
 class Gateway:
@@ -45,9 +45,9 @@ class Gateway:
         self.hub = Hub()
         self.counters = BusCounters()
         self.started_at = self.clock.monotonic()
-        self._refresh_until: float | None = None
         self.hub.publish(LINK, LinkStatus())
         self.hub.publish(STORE, StoreStatus())
+        self.hub.publish(MQTT, MqttStatus())
         for reading in plant.readings:
             self._publish_reading(reading)
 
@@ -55,7 +55,9 @@ class Gateway:
         """Return the words that the base shall read and note what it has read."""
         addresses = range(address, address + count)
         words = [self.image.served(each, now) for each in addresses]
-        self._publish_commands(self.commands.on_poll(addresses, unit_id, now))
+        for command in self.commands.on_poll(addresses, unit_id, now):
+            self.image.doubt(self._affected_by(command.ref))
+            self._publish_commands([command])
         return words
 
     def write(self, address: int, words: Sequence[int], *, function_code: int, unit_id: int, now: float) -> None:
@@ -96,14 +98,13 @@ class Gateway:
         self._publish_commands(self.commands.tick(now))
         for reading in self.plant.sweep(now):
             self._publish_reading(reading)
-        if self._refresh_until is not None and (now >= self._refresh_until or not self.image.refreshing):
-            self.image.end_refresh()
-            self._refresh_until = None
 
-    def begin_refresh(self) -> None:
-        """Make the base write everything anew, by serving no-data words for one walk."""
-        self.image.begin_refresh()
-        self._refresh_until = self.clock.monotonic() + REFRESH_LIMIT_S
+    def doubt(self) -> int:
+        """Make the base write everything anew, because something may have been missed; return how many registers.
+
+        Called when the bus was not heard for a while, when a frame from the base was damaged, and on request.
+        """
+        return self.image.doubt_all()
 
     @property
     def link(self) -> LinkStatus:
@@ -114,6 +115,11 @@ class Gateway:
     def store(self) -> StoreStatus:
         """The last status of the storage."""
         return self.hub.state(STORE, StoreStatus) or StoreStatus()
+
+    @property
+    def mqtt(self) -> MqttStatus:
+        """The last status of the connection to the MQTT broker."""
+        return self.hub.state(MQTT, MqttStatus) or MqttStatus()
 
     def shown(self, ref: Ref) -> int | float | bool | None:
         """Return the commanded value while a command is live, else the last reading."""
@@ -129,6 +135,20 @@ class Gateway:
         """Return whether the base has been silent for longer than readings stay fresh."""
         age = self.last_write_age_s(now)
         return age is None or age > self.plant.stale_times.stale_s
+
+    def _affected_by(self, ref: Ref) -> Iterable[int]:
+        """Return the registers that the base may change on its own when it takes a command for `ref`.
+
+        A global state rewrites all rooms, and one room's state can turn the global state into "mixed". Served back in
+        their old value they would undo the command.
+        """
+        if ref.group.key == "global":
+            return (each.address for each in self.table.writable if each is not ref)
+        return (
+            each.address
+            for each in self.table.writable
+            if each is not ref and (each.group.key == "global" or each.index == ref.index)
+        )
 
     def _warning(self, ref: Ref, value: float) -> str | None:
         if ref.point.kind is not Kind.TEMPERATURE:

@@ -35,8 +35,8 @@ class RegisterImage:
     ) -> None:
         """Start empty; `no_data` overrides the table's no-data word of single addresses.
 
-        A report older than `fresh_s` is not served: after a silence the base may have moved on, and reading the
-        no-data word makes it write its present value.
+        A report is served only while nothing can have been missed since: one that is older than `fresh_s`, or that
+        is doubted, is not. The base may have moved on, and reading the no-data word makes it write its own value.
         """
         self._no_data: dict[int, int] = {
             ref.address: ref.point.no_data for ref in table.writable if ref.point.no_data is not None
@@ -46,7 +46,7 @@ class RegisterImage:
         self._fresh_s = fresh_s
         self._reports: dict[int, Report] = {}
         self._desired: dict[int, int] = {}
-        self._refreshing: set[int] = set()
+        self._doubted: set[int] = set()
         self.unknown_writes = 0
 
     def record(self, address: int, word: int, *, at: float, function_code: int, unit_id: int) -> bool:
@@ -57,7 +57,7 @@ class RegisterImage:
             if address >= ADDRESS_LIMIT:
                 return False
         self._reports[address] = Report(word=word, at=at, function_code=function_code, unit_id=unit_id)
-        self._refreshing.discard(address)
+        self._doubted.discard(address)
         return known
 
     def desire(self, address: int, word: int) -> None:
@@ -68,19 +68,19 @@ class RegisterImage:
         """Serve the base's own value again."""
         self._desired.pop(address, None)
 
-    def begin_refresh(self) -> int:
-        """Serve the no-data word of every command register until the base has written it; return how many."""
-        self._refreshing = set(self._no_data)
-        return len(self._refreshing)
+    def doubt(self, addresses: Iterable[int]) -> None:
+        """Serve the no-data word for these registers until the base has written them anew."""
+        self._doubted.update(address for address in addresses if address in self._reports and address in self._no_data)
 
-    def end_refresh(self) -> None:
-        """Stop a refresh, whatever is still missing."""
-        self._refreshing.clear()
+    def doubt_all(self) -> int:
+        """Serve no-data words for all that has been reported, until it is written anew; return for how many."""
+        self.doubt(self._no_data)
+        return len(self._doubted)
 
     @property
-    def refreshing(self) -> int:
-        """How many registers a refresh still waits for; unused zones never answer."""
-        return len(self._refreshing)
+    def doubted(self) -> int:
+        """How many reported registers wait to be written anew."""
+        return len(self._doubted)
 
     def served(self, address: int, now: float) -> int:
         """Return the word for a poll: the live command, else a fresh report of this process, else the no-data word."""
@@ -91,7 +91,7 @@ class RegisterImage:
         no_data = self._no_data.get(address)
         if report is None:
             return no_data or 0
-        if no_data is not None and (address in self._refreshing or now - report.at > self._fresh_s):
+        if no_data is not None and (address in self._doubted or now - report.at > self._fresh_s):
             return no_data
         return report.word
 

@@ -203,20 +203,22 @@ def test_a_refusal_in_standby_says_why(bench: Bench) -> None:
     assert ended.reason == "the base reports not applicable instead"
 
 
-def test_a_refresh_serves_no_data_until_the_base_has_written_anew(bench: Bench) -> None:
+def test_a_doubted_report_is_not_served_until_the_base_has_written_anew(bench: Bench) -> None:
     bench.write(SETPOINT.address, encode_dpt9(21.0))
+    bench.write(STATE.address, 1)
 
-    assert bench.image.begin_refresh() == 122
+    assert bench.image.doubt_all() == 2
     assert bench.poll(SETPOINT.address) == 0
     bench.write(SETPOINT.address, encode_dpt9(21.0))
     assert bench.poll(SETPOINT.address) == encode_dpt9(21.0)
-    assert bench.image.refreshing == 121
+    assert bench.image.doubted == 1
 
 
-def test_a_live_command_is_served_also_during_a_refresh(bench: Bench) -> None:
+def test_a_live_command_is_served_whatever_is_doubted(bench: Bench) -> None:
+    bench.write(SETPOINT.address, encode_dpt9(21.0))
     bench.submit(22.5)
 
-    bench.image.begin_refresh()
+    bench.image.doubt_all()
 
     assert bench.poll(SETPOINT.address) == encode_dpt9(22.5)
 

@@ -176,16 +176,39 @@ def test_the_no_data_words_are_settings() -> None:
     assert gateway.poll(100, 2, 240, 0.0) == [0, 0x7FFF]
 
 
-def test_a_refresh_ends_when_only_unused_zones_are_missing(gateway: Gateway, hands: Hands) -> None:
+def test_in_doubt_the_base_reads_no_data_until_it_has_written_anew(gateway: Gateway, hands: Hands) -> None:
     write(gateway, SETPOINT.id, encode_dpt9(21.0))
-    gateway.begin_refresh()
-    assert gateway.poll(SETPOINT.address, 1, 240, hands.now) == [0]
+    write(gateway, TEMPERATURE.id, encode_dpt9(20.0))
 
-    hands.now += 121.0
-    gateway.tick(hands.now)
+    assert gateway.doubt() == 1
 
-    assert gateway.image.refreshing == 0
-    assert gateway.poll(SETPOINT.address, 1, 240, hands.now) == [encode_dpt9(21.0)]
+    assert gateway.poll(SETPOINT.address, 2, 240, hands.now) == [0, encode_dpt9(20.0)]
+    write(gateway, SETPOINT.id, encode_dpt9(23.0))
+    assert gateway.poll(SETPOINT.address, 1, 240, hands.now) == [encode_dpt9(23.0)]
+
+
+def test_old_room_values_never_undo_a_global_command(gateway: Gateway, hands: Hands) -> None:
+    for ref_id, word in (("global.state", 1), ("zone.1.3.state", 1), ("zone.1.3.setpoint", encode_dpt9(21.0))):
+        write(gateway, ref_id, word)
+    gateway.submit([(TABLE.ref("global.state"), 2)], origin="test")
+    assert gateway.poll(300, 2, 240, hands.now) == [1, encode_dpt9(21.0)]
+
+    gateway.poll(1, 2, 240, hands.now)
+
+    assert gateway.poll(300, 2, 240, hands.now) == [0, 0]
+    write(gateway, "zone.1.3.state", 2)
+    assert gateway.poll(300, 2, 240, hands.now) == [2, 0]
+
+
+def test_the_old_global_state_never_undoes_a_room_command(gateway: Gateway, hands: Hands) -> None:
+    for ref_id, word in (("global.state", 1), ("zone.1.3.state", 1), ("zone.1.4.state", 1)):
+        write(gateway, ref_id, word)
+    gateway.submit([(TABLE.ref("zone.1.3.state"), 3)], origin="test")
+
+    gateway.poll(300, 1, 240, hands.now)
+
+    assert gateway.poll(2, 1, 240, hands.now) == [10]
+    assert gateway.poll(400, 1, 240, hands.now) == [1]
 
 
 async def test_a_subscriber_gets_a_snapshot_and_then_only_changes(gateway: Gateway) -> None:
