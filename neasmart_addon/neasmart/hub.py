@@ -30,6 +30,10 @@ class Subscription:
     async def batch(self) -> dict[str, object]:
         """Wait until something has changed, then return all of it, the last item of each key."""
         await self._ready.wait()
+        return self.take()
+
+    def take(self) -> dict[str, object]:
+        """Return what has changed without waiting; empty if nothing has."""
         self._ready.clear()
         batch, self._pending = self._pending, {}
         return batch
@@ -75,6 +79,10 @@ class Hub:
     def items(self, prefix: str) -> Iterator[object]:
         """Iterate over the latest items of all keys that begin with the prefix."""
         return (item for key, item in list(self._state.items()) if key.startswith(prefix))
+
+    def entries(self, prefix: str) -> list[tuple[str, object]]:
+        """Return the keys that begin with the prefix, each with its latest item."""
+        return [(key, item) for key, item in self._state.items() if key.startswith(prefix)]
 
     @property
     def consumers(self) -> int:

@@ -1,0 +1,301 @@
+"""Writes the present state to the file, rarely and in one go, and goes on in memory while the disk fails.
+
+SD cards wear out by writing, so a transaction waits until something worth it has changed: a command that ended, a
+mode, state, setpoint or fault is written within one flush interval, measurements alone every tenth interval.
+
+The bus never waits for any of this: all work on the disk is done in the thread of the database connection, and a
+disk that hangs is left alone until it answers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+import aiosqlite
+
+from neasmart.breaker import BreakerState, CircuitBreaker
+from neasmart.commands import Command
+from neasmart.config import DatabaseSettings, ModbusSettings
+from neasmart.errors import NeasmartError
+from neasmart.gateway import STORE, Gateway
+from neasmart.hub import Subscription
+from neasmart.status import StoreStatus
+from neasmart.store.command_log import CommandLog, StoredCommand
+from neasmart.store.database import Connect, DatabaseFile, is_damage
+from neasmart.store.faults import explain, slow
+from neasmart.store.reported import ReportedRows
+from neasmart.store.source import Source
+
+MEASUREMENT_INTERVALS = 10
+"""Flush intervals between transactions while nothing but measurements changes."""
+OPEN_PATIENCE_S = 2.0
+PATIENCE_S = 3.0
+CLOSE_PATIENCE_S = 1.5
+LONGEST_BACKOFF_S = 30.0
+_LOGGER = logging.getLogger(__name__)
+_TICK_S = 1.0
+_KEPT = " Values are kept in memory until then."
+_NOT_KEPT = " Nothing is stored until then."
+
+
+class Store:
+    """Keeps what the base reported last and the history of commands; call `open`, then `run`, and last `close`."""
+
+    def __init__(
+        self, settings: DatabaseSettings, modbus: ModbusSettings, gateway: Gateway, *, connect: Connect | None = None
+    ) -> None:
+        """Touch nothing yet; `connect` replaces the way to a SQLite connection in tests of failing disks."""
+        self._settings = settings
+        self._gateway = gateway
+        self._clock = gateway.clock
+        self._file = DatabaseFile(Path(settings.path), wall=gateway.clock.wall, connect=connect)
+        self._breaker = CircuitBreaker(
+            failure_threshold=modbus.circuit_breaker_failure_threshold,
+            recovery_s=modbus.circuit_breaker_recovery_timeout,
+        )
+        self._reported = ReportedRows(gateway.clock)
+        self._commands = CommandLog(gateway.clock)
+        self._sources: tuple[Source, ...] = (self._reported, self._commands)
+        self._noted: dict[str, Command] = {}
+        self._connection: aiosqlite.Connection | None = None
+        self._work: asyncio.Task[None] | None = None
+        self._subscriptions = ExitStack()
+        self._subscription: Subscription | None = None
+        self._restored = False
+        self._closing = False
+        self._waiting_since: float | None = None
+        self._urgent_since: float | None = None
+        self._retry_at = 0.0
+        self._fault: str | None = None
+        self._notice: str | None = None
+        self._transactions = 0
+        self._errors = 0
+        self._last_flush_at: float | None = None
+
+    async def open(self) -> None:
+        """Show what the file holds; a disk that fails or hangs is tried again by `run`, never raised."""
+        snapshot, self._subscription = self._subscriptions.enter_context(self._gateway.hub.subscribed())
+        self._take(snapshot)
+        self._work = asyncio.create_task(self._opened())
+        await self._wait_for_work(OPEN_PATIENCE_S)
+        self._publish()
+
+    async def run(self) -> None:
+        """Follow the hub and write for ever."""
+        while True:
+            try:
+                await self.step()
+            except Exception:
+                _LOGGER.exception("The storage stumbled over its own fault; it goes on")
+                self._errors += 1
+            await asyncio.sleep(min(_TICK_S, self._settings.flush_interval_seconds / 4))
+
+    async def step(self) -> None:
+        """Take what has changed and write it if it is time; returns after `PATIENCE_S` at the latest."""
+        self._collect()
+        if self._work is None and not self._closing and self._due(self._clock.monotonic()):
+            self._waiting_since = self._urgent_since = None
+            self._work = asyncio.create_task(self._opened_and_flushed())
+        # A disk that is known to be slow is only looked at, so that taking changes goes on at its own pace.
+        await self._wait_for_work(0.0 if self._fault == slow(self._file.path) else PATIENCE_S)
+        self._publish()
+
+    async def close(self) -> None:
+        """Write the rest and close the file, within `CLOSE_PATIENCE_S`."""
+        self._closing = True
+        try:
+            async with asyncio.timeout(CLOSE_PATIENCE_S):
+                if self._work is not None:
+                    await asyncio.wait({self._work})
+                self._collect()
+                self._work = asyncio.create_task(self._opened_flushed_and_closed())
+                await asyncio.wait({self._work})
+        except TimeoutError:
+            _LOGGER.warning("%s The last values were not stored.", slow(self._file.path))
+            await self._abandon()
+        finally:
+            self._subscriptions.close()
+            self._subscription = None
+            self._publish()
+
+    async def command_history(self, limit: int = 100) -> list[StoredCommand]:
+        """Return the last commands, newest first, at most a thousand; answers while the disk fails, too."""
+        self._collect()
+        return self._commands.newest(limit)
+
+    # What is taken from the hub.
+
+    def _collect(self) -> None:
+        if self._subscription is not None:
+            self._take(self._subscription.take())
+        now = self._clock.monotonic()
+        if self._waiting_since is None and any(source.waiting for source in self._sources):
+            self._waiting_since = now
+        if self._urgent_since is None and any(source.urgent for source in self._sources):
+            self._urgent_since = now
+
+    def _take(self, items: dict[str, object]) -> None:
+        keep = self._settings.enable_fallback or self._fault is None
+        for item in items.values():
+            if keep:
+                self._reported.take(item)
+        if any(isinstance(item, Command) for item in items.values()):
+            self._take_commands(keep=keep)
+
+    def _take_commands(self, *, keep: bool) -> None:
+        """Take all changed commands: of those for one register the hub shows only the last."""
+        recent = {command.id: command for command in self._gateway.commands.recent}
+        for command in sorted(recent.values(), key=lambda command: (command.queued_at, command.state.live)):
+            if keep and self._noted.get(command.id) is not command:
+                self._commands.take(command)
+        self._noted = recent
+
+    # When to write.
+
+    def _due(self, now: float) -> bool:
+        if self._connection is None:
+            return now >= self._retry_at and self._breaker.state(now) is not BreakerState.OPEN
+        interval_s = self._settings.flush_interval_seconds
+        if self._urgent_since is not None and now - self._urgent_since >= interval_s:
+            return True
+        return self._waiting_since is not None and now - self._waiting_since >= MEASUREMENT_INTERVALS * interval_s
+
+    # What is done on the disk, one at a time.
+
+    async def _wait_for_work(self, patience_s: float) -> None:
+        if self._work is None:
+            return
+        done, _ = await asyncio.wait({self._work}, timeout=patience_s)
+        if done:
+            work, self._work = self._work, None
+            work.result()
+        elif self._fault is None:
+            self._errors += 1
+            self._blame(slow(self._file.path))
+
+    async def _opened(self) -> None:
+        try:
+            await self._open()
+        except (sqlite3.Error, OSError, NeasmartError) as error:
+            await self._failed(error)
+        else:
+            self._succeeded()
+
+    async def _opened_and_flushed(self) -> None:
+        try:
+            if self._connection is not None and not await self._unmoved(self._connection):
+                _LOGGER.warning("The file %s was moved or removed; a new one is begun", self._file.path)
+                self._errors += 1
+                await self._discard()
+            await self._flush(self._connection or await self._open())
+        except (sqlite3.Error, OSError, NeasmartError) as error:
+            await self._failed(error)
+        else:
+            self._succeeded()
+
+    async def _opened_flushed_and_closed(self) -> None:
+        await self._opened_and_flushed()
+        await self._discard()
+
+    async def _open(self) -> aiosqlite.Connection:
+        connection = aiosqlite.Connection(self._file.open, iter_chunk_size=64)
+        # A thread that hangs in the disk must not hold the end of the process.
+        connection._thread.daemon = True  # noqa: SLF001 - aiosqlite has no public switch for it
+        await connection
+        self._connection = connection
+        await connection.create_function("unmoved", 0, self._file.unmoved)
+        for source in self._sources:
+            await source.load(connection)
+        if self._file.set_aside_as is not None:
+            self._notice = f"The storage file was damaged. It was set aside as {self._file.set_aside_as.name}."
+        if not self._restored:
+            self._restored = True
+            self._gateway.restore(self._reported.restorable())
+        return connection
+
+    async def _unmoved(self, connection: aiosqlite.Connection) -> bool:
+        """Ask for the file in the connection's own thread, because even that can hang on a bad disk."""
+        return [tuple(row) for row in await connection.execute_fetchall("SELECT unmoved()")] == [(1,)]
+
+    async def _flush(self, connection: aiosqlite.Connection) -> None:
+        changes = [source.changes() for source in self._sources]
+        statements = [statement for change in changes for statement in change.statements]
+        if not statements:
+            return
+        await connection.execute_fetchall("BEGIN IMMEDIATE")
+        for sql, rows in statements:
+            async with connection.executemany(sql, rows):
+                pass
+        await connection.commit()
+        for change in changes:
+            change.confirm()
+        self._transactions += 1
+        self._last_flush_at = self._clock.monotonic()
+
+    def _succeeded(self) -> None:
+        self._breaker.succeeded()
+        if self._fault is not None:
+            _LOGGER.info("The storage works again")
+            self._fault = None
+
+    async def _failed(self, error: Exception) -> None:
+        now = self._clock.monotonic()
+        self._errors += 1
+        await self._discard()
+        self._breaker.failed(now)
+        if is_damage(error):
+            self._file.damaged = True
+            if self._breaker.failures == 1:
+                # The next trial begins a new file, so there is nothing to wait for.
+                _LOGGER.warning("%s is damaged (%s)", self._file.path, error)
+                return
+        self._retry_at = now + min(2.0**self._breaker.failures, LONGEST_BACKOFF_S)
+        _LOGGER.debug("The storage failed", exc_info=error)
+        self._blame(explain(error, self._file.path))
+        if not self._settings.enable_fallback:
+            for source in self._sources:
+                source.forget()
+
+    def _blame(self, fault: str) -> None:
+        if fault != self._fault:
+            _LOGGER.warning("%s%s", fault, _KEPT if self._settings.enable_fallback else _NOT_KEPT)
+        self._fault = fault
+
+    async def _discard(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(sqlite3.Error, OSError):
+                await connection.close()
+
+    async def _abandon(self) -> None:
+        """Leave a hanging disk behind."""
+        for _ in range(2):
+            # The first may end in the closing of the connection, which hangs as well.
+            if self._work is not None and not self._work.done():
+                self._work.cancel()
+                await asyncio.wait({self._work}, timeout=0.05)
+        if self._connection is not None:
+            self._connection.stop()
+            self._connection = None
+
+    # What is said about it.
+
+    def _publish(self) -> None:
+        failing = self._fault is not None
+        kept = _KEPT if self._settings.enable_fallback else _NOT_KEPT
+        status = StoreStatus(
+            healthy=not failing,
+            using_fallback=failing and self._settings.enable_fallback,
+            waiting=sum(source.waiting for source in self._sources) if failing else 0,
+            breaker=self._breaker.state(self._clock.monotonic()),
+            detail=f"{self._fault}{kept}" if failing else self._notice,
+            transactions=self._transactions,
+            errors=self._errors,
+            last_flush_at=self._last_flush_at,
+        )
+        if status != self._gateway.store:
+            self._gateway.hub.publish(STORE, status)

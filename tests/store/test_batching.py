@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+
+from tests.support.store import Bench
+
+STATE, SETPOINT, TEMPERATURE, PUMP = 100, 101, 102, 31
+
+
+async def test_a_first_start_writes_no_rows_and_few_bytes(stores: Callable[..., Bench]) -> None:
+    bench = stores()
+
+    await bench.store.open()
+
+    assert bench.rows("SELECT count(*) FROM reported") == [(0,)]
+    assert sum(file.stat().st_size for file in bench.path.parent.iterdir() if file.suffix != ".db-shm") < 24_000
+
+
+async def test_only_reported_registers_have_rows(stores: Callable[..., Bench]) -> None:
+    bench = stores()
+    await bench.store.open()
+    bench.write(STATE, 1, 0x0C33, 0x0C1A)
+    bench.write(4, 7)
+
+    await bench.wait(31)
+
+    assert bench.rows("SELECT address, word FROM reported") == [(STATE, 1), (SETPOINT, 0x0C33), (TEMPERATURE, 0x0C1A)]
+
+
+async def test_a_register_seen_first_is_written_within_one_interval(stores: Callable[..., Bench]) -> None:
+    bench = stores()
+    await bench.store.open()
+    bench.write(TEMPERATURE, 0x0C1A)
+
+    await bench.wait(29)
+    assert bench.status.transactions == 0
+    await bench.wait(2)
+    assert bench.status.transactions == 1
+
+
+async def test_a_changed_setpoint_is_written_within_one_interval(stores: Callable[..., Bench]) -> None:
+    bench = stores()
+    await bench.store.open()
+    bench.write(SETPOINT, 0x0C1A)
+    await bench.wait(100)
+    bench.write(SETPOINT, 0x0C33)
+
+    await bench.wait(31)
+
+    assert bench.rows("SELECT word FROM reported") == [(0x0C33,)]
+
+
+async def test_a_command_that_ended_is_written_within_one_interval(stores: Callable[..., Bench]) -> None:
+    bench = stores()
+    await bench.store.open()
+    command_id = bench.command("zone.1.1.setpoint", 21.5)
+
+    await bench.wait(31)
+
+    assert bench.rows("SELECT id, state FROM commands") == [(command_id, "confirmed")]
+
+
+async def test_measurements_alone_are_written_every_tenth_interval(stores: Callable[..., Bench]) -> None:
+    bench = stores()
+    await bench.store.open()
+    bench.write(TEMPERATURE, 0x0C1A)
+    bench.write(PUMP, 0)
+    await bench.wait(31)
+
+    for second in range(3000):
+        bench.write(TEMPERATURE, 0x0C1A + second % 7)
+        bench.write(PUMP, second % 2)
+        await bench.wait(1)
+
+    assert bench.status.transactions in (10, 11)
+
+
+async def test_a_thousand_updates_in_one_interval_are_one_transaction(stores: Callable[..., Bench]) -> None:
+    bench = stores()
+    await bench.store.open()
+
+    for number in range(1000):
+        bench.write(SETPOINT, 0x0C1A + number % 5)
+        await bench.wait(0.02, step_s=0.02)
+    await bench.wait(40)
+
+    assert bench.status.transactions == 1
+
+
+async def test_constant_setpoint_changes_cost_one_transaction_each_interval(stores: Callable[..., Bench]) -> None:
+    bench = stores()
+    await bench.store.open()
+
+    for number in range(300):
+        bench.write(SETPOINT, 0x0C1A + number % 5)
+        await bench.wait(1)
+
+    assert bench.status.transactions <= 10
+
+
+async def test_unchanged_registers_are_not_rewritten(stores: Callable[..., Bench]) -> None:
+    bench = stores()
+    await bench.store.open()
+    bench.write(STATE, 1, 0x0C33, 0x0C1A)
+    await bench.wait(31)
+
+    for _ in range(1000):
+        bench.write(STATE, 1, 0x0C33, 0x0C1A)
+        await bench.wait(1)
+
+    assert bench.status.transactions == 1
+
+
+async def test_a_stop_writes_what_is_left_in_one_transaction(stores: Callable[..., Bench]) -> None:
+    bench = stores()
+    await bench.store.open()
+    bench.write(TEMPERATURE, 0x0C1A)
+    bench.command("zone.1.1.setpoint", 21.5)
+
+    await bench.close()
+
+    assert bench.status.transactions == 1
+    assert not bench.path.with_name("neasmart.db-wal").exists()
+    assert bench.rows("SELECT count(*) FROM reported") == [(2,)]
+    assert bench.rows("SELECT count(*) FROM commands") == [(1,)]
+
+
+async def test_the_file_is_kept_small_and_careful(stores: Callable[..., Bench]) -> None:
+    bench = stores()
+    await bench.store.open()
+
+    assert bench.rows("PRAGMA journal_mode") == [("wal",)]
+    assert bench.rows("PRAGMA page_size") == [(1024,)]
+    assert bench.rows("PRAGMA user_version") == [(1,)]
+
+
+async def test_a_reader_beside_the_gateway_stops_no_flush(stores: Callable[..., Bench]) -> None:
+    bench = stores()
+    await bench.store.open()
+    reader = sqlite3.connect(bench.path, isolation_level=None)
+    try:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM reported").fetchall()
+        bench.write(STATE, 1)
+
+        await bench.wait(31)
+    finally:
+        reader.close()
+
+    assert bench.status.healthy
+    assert bench.status.transactions == 1

@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from neasmart.commands import CommandState
+from neasmart.plant import Source
+from tests.support.store import NOON, Bench, MovedClock
+
+MODE, STATE, SETPOINT, TEMPERATURE = 1, 100, 101, 102
+
+
+async def test_stored_values_are_shown_stale_after_a_restart(stores: Callable[..., Bench]) -> None:
+    first = stores()
+    await first.store.open()
+    first.write(STATE, 1, 0x0C33, 0x0C1A)
+    await first.close()
+
+    second = stores(time=MovedClock(wall=NOON + 600, monotonic=5.0))
+    await second.store.open()
+
+    reading = second.reading("zone.1.1.setpoint")
+    assert (reading.value, reading.stale, reading.source) == (21.5, True, Source.STORED)
+    assert reading.age_s(5.0) == 600.0
+    assert second.gateway.plant.zones == [(1, 1)]
+
+
+async def test_stored_values_are_never_served_to_the_base(stores: Callable[..., Bench]) -> None:
+    first = stores()
+    await first.store.open()
+    first.write(MODE, 2, 3)
+    first.write(STATE, 3, 0x0C33, 0x0C1A)
+    first.command("zone.1.1.setpoint", 22.5)
+    await first.close()
+
+    second = stores()
+    await second.store.open()
+
+    assert second.gateway.poll(MODE, 2, 240, second.time.monotonic_s) == [10, 10]
+    assert second.gateway.poll(STATE, 2, 240, second.time.monotonic_s) == [0, 0]
+
+
+async def test_the_bus_wins_over_a_stored_value_that_comes_late(stores: Callable[..., Bench]) -> None:
+    first = stores()
+    await first.store.open()
+    first.write(SETPOINT, 0x0C33)
+    await first.close()
+
+    second = stores()
+    second.write(SETPOINT, 0x0C65)
+    await second.store.open()
+
+    assert second.reading("zone.1.1.setpoint").value == 22.5
+    assert second.reading("zone.1.1.setpoint").source is Source.BUS
+
+
+async def test_a_wall_clock_that_jumped_ahead_a_year_gives_a_believable_age(stores: Callable[..., Bench]) -> None:
+    first = stores()
+    await first.store.open()
+    first.write(SETPOINT, 0x0C33)
+    await first.close()
+
+    second = stores(time=MovedClock(wall=NOON + 365 * 86400))
+    await second.store.open()
+
+    age_s = second.reading("zone.1.1.setpoint").age_s(second.time.monotonic_s)
+    assert age_s == 30 * 86400
+
+
+async def test_a_wall_clock_that_jumped_back_a_year_gives_no_negative_age(stores: Callable[..., Bench]) -> None:
+    first = stores()
+    await first.store.open()
+    first.write(SETPOINT, 0x0C33)
+    await first.close()
+
+    second = stores(time=MovedClock(wall=NOON - 365 * 86400))
+    await second.store.open()
+
+    assert second.reading("zone.1.1.setpoint").age_s(second.time.monotonic_s) == 0.0
+
+
+async def test_a_clock_that_jumps_while_running_changes_neither_flush_nor_age(stores: Callable[..., Bench]) -> None:
+    first = stores()
+    await first.store.open()
+    first.write(SETPOINT, 0x0C33)
+    first.time.wall_s += 365 * 86400
+    await first.wait(40)
+    assert first.status.transactions == 1
+    first.time.wall_s -= 730 * 86400
+    first.write(SETPOINT, 0x0C65)
+    await first.wait(40)
+    assert first.status.transactions == 2
+    await first.close()
+
+    second = stores(time=MovedClock(wall=first.time.wall_s + 60))
+    await second.store.open()
+    age_s = second.reading("zone.1.1.setpoint").age_s(second.time.monotonic_s)
+    assert age_s is not None
+    assert 90.0 <= age_s <= 110.0
+
+
+async def test_a_register_that_fell_silent_keeps_its_own_age(stores: Callable[..., Bench]) -> None:
+    first = stores()
+    await first.store.open()
+    first.write(SETPOINT, 0x0C33)
+    for _ in range(100):
+        await first.wait(10)
+        first.write(TEMPERATURE, 0x0C1A)
+    await first.close()
+
+    second = stores(time=MovedClock(wall=first.time.wall_s))
+    await second.store.open()
+
+    now = second.time.monotonic_s
+    assert second.reading("zone.1.1.temperature").age_s(now) == 0.0
+    assert second.reading("zone.1.1.setpoint").age_s(now) == 1000.0
+
+
+async def test_a_register_not_heard_since_a_restart_does_not_become_younger(stores: Callable[..., Bench]) -> None:
+    first = stores()
+    await first.store.open()
+    first.write(SETPOINT, 0x0C33, 0x0C1A)
+    await first.close()
+    first.time.pass_by(1000)
+    second = stores(time=first.time)
+    await second.store.open()
+    second.write(TEMPERATURE, 0x0C1B)
+    await second.close()
+
+    third = stores(time=first.time)
+    await third.store.open()
+
+    now = third.time.monotonic_s
+    assert third.reading("zone.1.1.temperature").age_s(now) == 0.0
+    assert third.reading("zone.1.1.setpoint").age_s(now) == 1000.0
+
+
+async def test_the_command_history_survives_a_restart_newest_first(stores: Callable[..., Bench]) -> None:
+    first = stores()
+    await first.store.open()
+    ids = []
+    for value in (20.0, 21.0, 22.0):
+        ids.append(first.command("zone.1.1.setpoint", value))
+        first.time.pass_by(5)
+    await first.close()
+
+    second = stores()
+    await second.store.open()
+    history = await second.store.command_history(2)
+
+    assert [command.id for command in history] == ids[:0:-1]
+    newest = history[0]
+    assert (newest.point, newest.value, newest.state) == ("zone.1.1.setpoint", 22.0, CommandState.CONFIRMED)
+    assert (newest.queued_at, newest.read_by, newest.origin) == (NOON + 10, (240,), "test")
+
+
+async def test_every_command_of_one_register_is_in_the_history(stores: Callable[..., Bench]) -> None:
+    bench = stores()
+    await bench.store.open()
+    for value in (20.0, 21.0, 22.0):
+        bench.command("zone.1.1.setpoint", value)
+
+    history = await bench.store.command_history(10)
+
+    assert [command.value for command in history] == [22.0, 21.0, 20.0]
+
+
+async def test_a_command_that_was_live_at_a_crash_is_shown_as_ended(stores: Callable[..., Bench]) -> None:
+    first = stores()
+    await first.store.open()
+    ref = first.gateway.table.ref("zone.1.1.setpoint")
+    first.gateway.submit([(ref, 22.0)], origin="test", queue=True)
+    await first.close()
+
+    second = stores()
+    await second.store.open()
+    (command,) = await second.store.command_history(10)
+
+    assert command.state is CommandState.EXPIRED
+    assert command.reason == "the gateway stopped before the command ended"
+
+
+async def test_the_history_keeps_the_last_thousand_commands(stores: Callable[..., Bench]) -> None:
+    first = stores()
+    await first.store.open()
+    for number in range(1100):
+        first.command("zone.1.1.state", 1 + number % 6)
+        if number % 100 == 0:
+            await first.wait(31)
+        await first.store.command_history(0)
+    newest = first.command("zone.1.1.state", 1)
+    await first.close()
+
+    second = stores()
+    await second.store.open()
+    history = await second.store.command_history(5000)
+
+    assert len(history) == 1000
+    assert history[0].id == newest
+    assert second.rows("SELECT count(*) FROM commands") == [(1000,)]
