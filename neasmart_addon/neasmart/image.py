@@ -78,6 +78,11 @@ class RegisterImage:
         return len(self._doubted)
 
     @property
+    def reported_commands(self) -> int:
+        """How many of the registers that the base asks us for it has reported."""
+        return sum(address in self._reports for address in self._no_data)
+
+    @property
     def doubted(self) -> int:
         """How many reported registers wait to be written anew."""
         return len(self._doubted)
