@@ -1,0 +1,187 @@
+"""One open connection, serial or TCP: bytes in, and the reply out in the same round of the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from neasmart.gateway import Gateway
+from neasmart.sysbus.lag import LagWatch
+from neasmart.sysbus.slaves import Received
+from neasmart.sysbus.station import Station
+
+SLICE = 4096
+UNREAD_LIMIT = 16384
+"""A peer that lets so many bytes of our replies lie is gone."""
+
+_LOGGER = logging.getLogger(__name__)
+
+
+class Direction(StrEnum):
+    """Which way bytes went, as seen from the gateway."""
+
+    RECEIVED = "received"
+    SENT = "sent"
+
+
+OnBytes = Callable[[Direction, bytes, float], None]
+"""Called with every piece of the wire and its monotonic time, for a recorder; must not block and must not raise."""
+
+
+class Slave(Protocol):
+    """What a connection does with its bytes; see `RtuSlave` and `MbapSlave`."""
+
+    @property
+    def overtaken_by_frames(self) -> bool:
+        """Whether a reply that waits is void once another frame has arrived."""
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether the peer should be cut off."""
+
+    @property
+    def rtu_frames(self) -> int:
+        """How many RTU frames came where Modbus TCP was expected."""
+
+    def receive(self, chunk: bytes, now: float, *, late: bool) -> Received:
+        """Take bytes, give a reply."""
+
+    def sent(self, reply: bytes, now: float) -> None:
+        """Take note that a reply has left."""
+
+
+class Report(Protocol):
+    """How a carrier tells that it is open and who is connected."""
+
+    def __call__(self, *, connected: bool, peers: tuple[str, ...]) -> None:
+        """Take note of a change."""
+
+
+class Owner(Protocol):
+    """Who opened the connection."""
+
+    def joined(self, connection: Connection) -> None:
+        """Take note that the connection is open; abort it to refuse it."""
+
+    def left(self, connection: Connection, error: Exception | None) -> None:
+        """Take note that the connection has ended."""
+
+    def received(self, connection: Connection) -> None:
+        """Judge the peer after a piece of its bytes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wiring:
+    """What every connection of a link shares."""
+
+    gateway: Gateway
+    station: Station
+    lag: LagWatch
+    on_bytes: OnBytes | None = None
+
+
+class Connection(asyncio.Protocol):
+    """Feeds a slave and sends its replies."""
+
+    def __init__(self, slave: Slave, owner: Owner, wiring: Wiring, *, reply_delay_s: float = 0.0) -> None:
+        """Serve `slave`; replies wait for `reply_delay_s`."""
+        self.slave = slave
+        self.opened_at = self.last_byte_at = wiring.gateway.clock.monotonic()
+        self.bytes_received = 0
+        self.bytes_since_frame = 0
+        self._owner = owner
+        self._wiring = wiring
+        self._reply_delay_s = reply_delay_s
+        self._transport: asyncio.Transport | None = None
+        self._waiting: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin; called by asyncio."""
+        if not isinstance(transport, asyncio.Transport):
+            raise TypeError(f"{transport!r} cannot carry the bus")
+        self._transport = transport
+        self._owner.joined(self)
+
+    def data_received(self, chunk: bytes) -> None:
+        """Serve what has arrived; called by asyncio."""
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        wiring = self._wiring
+        now = wiring.gateway.clock.monotonic()
+        late = wiring.lag.blocked
+        counters = wiring.gateway.counters
+        counters.bytes_received += len(chunk)
+        counters.last_byte_at = self.last_byte_at = now
+        self.bytes_received += len(chunk)
+        if wiring.on_bytes is not None:
+            wiring.on_bytes(Direction.RECEIVED, chunk, now)
+        if _LOGGER.isEnabledFor(logging.DEBUG):
+            _LOGGER.debug("received %s", chunk.hex(" "))
+        # Only a flood is longer than one slice; a request at its end is no use to anybody.
+        for offset in range(0, len(chunk), SLICE):
+            piece = chunk[offset : offset + SLICE]
+            self._serve(piece, now, late=late or offset + SLICE < len(chunk))
+            self._owner.received(self)
+            if transport.is_closing():
+                return
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End; called by asyncio."""
+        if self._waiting is not None:
+            self._waiting.cancel()
+        self._owner.left(self, exc)
+
+    def abort(self) -> None:
+        """End the connection at once."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    @property
+    def transport(self) -> asyncio.Transport | None:
+        """The transport while the connection is open."""
+        return self._transport
+
+    def _serve(self, chunk: bytes, now: float, *, late: bool) -> None:
+        received = self.slave.receive(chunk, now, late=late)
+        if received.frames:
+            self.bytes_since_frame = 0
+            if self._waiting is not None and self.slave.overtaken_by_frames:
+                self._waiting.cancel()
+                self._waiting = None
+                self._wiring.gateway.counters.replies_moved_on += 1
+        else:
+            self.bytes_since_frame += len(chunk)
+        if not received.reply:
+            return
+        if self._reply_delay_s > 0:
+            loop = asyncio.get_running_loop()
+            self._waiting = loop.call_later(self._reply_delay_s, self._send_delayed, received.reply)
+        else:
+            self._send(received.reply)
+
+    def _send_delayed(self, reply: bytes) -> None:
+        self._waiting = None
+        if self._wiring.lag.blocked:
+            self._wiring.gateway.counters.replies_late += 1
+            return
+        self._send(reply)
+
+    def _send(self, reply: bytes) -> None:
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        if transport.get_write_buffer_size() > UNREAD_LIMIT:
+            transport.abort()
+            return
+        transport.write(reply)
+        now = self._wiring.gateway.clock.monotonic()
+        self.slave.sent(reply, now)
+        if self._wiring.on_bytes is not None:
+            self._wiring.on_bytes(Direction.SENT, reply, now)
+        if _LOGGER.isEnabledFor(logging.DEBUG):
+            _LOGGER.debug("sent %s", reply.hex(" "))

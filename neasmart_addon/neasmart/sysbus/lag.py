@@ -1,0 +1,51 @@
+"""Notices when the event loop was blocked, because a reply that leaves late collides with the base's next request.
+
+asyncio runs I/O callbacks before the timers that are due in the same round, so after a block the bytes come in while
+the watch's own timer is still overdue.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+PERIOD_S = 0.025
+OVERDUE_S = 0.075
+"""With the period, the loop was blocked for up to 100 ms when the watch is overdue by this."""
+
+_LOGGER = logging.getLogger(__name__)
+
+
+class LagWatch:
+    """A timer that should fire every 25 ms."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Measure one loop; call `start` to begin."""
+        self._loop = loop
+        self._due = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Begin to watch."""
+        self._schedule()
+
+    def stop(self) -> None:
+        """Stop watching; nothing counts as blocked then."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    @property
+    def blocked(self) -> bool:
+        """Whether bytes that arrive now may have waited for the loop."""
+        return self._timer is not None and self._loop.time() - self._due > OVERDUE_S
+
+    def _schedule(self) -> None:
+        self._due = self._loop.time() + PERIOD_S
+        self._timer = self._loop.call_at(self._due, self._tick)
+
+    def _tick(self) -> None:
+        overdue_s = self._loop.time() - self._due
+        if overdue_s > OVERDUE_S:
+            _LOGGER.warning("the gateway itself was blocked for %.0f ms; no reply leaves late", overdue_s * 1000)
+        self._schedule()

@@ -1,0 +1,159 @@
+"""What one connection does with the bytes it receives: find requests, carry them out, decide what to send back.
+
+RTU shares one line with everybody, so a reply is sent only while the base still waits for it. Some dongles echo what
+we send; that is learned from replies to FC 3, which a base never sends, and only then echoes of FC 6 are stripped,
+because they look exactly like the request. (Replies to FC 16 and refusals can never be taken for a request.)
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import NamedTuple
+
+from neasmart.sysbus.crc import with_crc
+from neasmart.sysbus.mbap import MbapFramer
+from neasmart.sysbus.rtu import READ, WRITE_MULTIPLE, WRITE_SINGLE, Frame, FrameKind, RtuFramer
+from neasmart.sysbus.station import Station
+
+ECHO_WITHIN_S = 1.0
+"""An echo that comes later than this after our reply is none."""
+UNLEARN_AFTER = 3
+"""So many replies without an echo, and the line does not echo any more."""
+
+_SUPPORTED = frozenset({READ, WRITE_SINGLE, WRITE_MULTIPLE})
+
+
+class Received(NamedTuple):
+    """What came of one read: how many valid frames it completed, and the bytes to send back, if any."""
+
+    frames: int
+    reply: bytes
+
+
+class RtuSlave:
+    """The slave on one line with RTU framing."""
+
+    overtaken_by_frames = True
+    """A reply that waits must not be sent any more once another frame has arrived."""
+
+    def __init__(self, station: Station) -> None:
+        """Begin with an empty buffer and without knowing of echoes."""
+        self._station = station
+        self._counters = station.gateway.counters
+        self._framer = RtuFramer(station.unit_ids, self._counters)
+        self._sent: deque[tuple[bytes, float]] = deque(maxlen=4)
+        self._unechoed = 0
+        self.echoes = False
+
+    def receive(self, chunk: bytes, now: float, *, late: bool) -> Received:
+        """Carry out what the bytes ask for; a reply that would be late is not given."""
+        frames = self._framer.feed(chunk, now)
+        reply = None
+        for frame in frames:
+            if frame.after_damage:
+                # What was lost may have been a new value; the old one would be a command.
+                self._station.gateway.doubt()
+            if reply is not None:
+                self._counters.replies_moved_on += 1
+            reply = self._carry_out(frame, now)
+        if reply is None:
+            return Received(len(frames), b"")
+        if late:
+            self._counters.replies_late += 1
+            return Received(len(frames), b"")
+        return Received(len(frames), reply)
+
+    def sent(self, reply: bytes, now: float) -> None:
+        """Remember what was sent, to know its echo."""
+        self._counters.replies += 1
+        self._sent.append((reply, now))
+        self._unechoed += 1
+        if self._unechoed > UNLEARN_AFTER:
+            self.echoes = False
+
+    @property
+    def hopeless(self) -> bool:
+        """Never: noise is part of a serial line."""
+        return False
+
+    @property
+    def rtu_frames(self) -> int:
+        """None that should not be here."""
+        return 0
+
+    def _carry_out(self, frame: Frame, now: float) -> bytes | None:
+        ours = frame.unit_id in self._station.unit_ids
+        if frame.kind is FrameKind.RESPONSE:
+            self._station.step_over(frame.unit_id, now)
+            if ours:
+                self._judge_response(frame, now)
+            return None
+        if ours and self.echoes and frame.kind is FrameKind.WRITE_REQUEST and self._is_echo(frame.raw, now):
+            self._station.step_over(frame.unit_id, now)
+            self._counters.echoes += 1
+            return None
+        pdu = self._station.answer(frame.unit_id, frame.pdu, now)
+        return None if pdu is None else with_crc(bytes((frame.unit_id,)) + pdu)
+
+    def _judge_response(self, frame: Frame, now: float) -> None:
+        """Tell our own echo from another device that answers for our unit id."""
+        if self._is_echo(frame.raw, now):
+            self._counters.echoes += 1
+            self.echoes = self.echoes or frame.pdu[0] == READ
+        else:
+            self._counters.rival_replies += 1
+
+    def _is_echo(self, raw: bytes, now: float) -> bool:
+        for each in self._sent:
+            if each[0] == raw and now - each[1] <= ECHO_WITHIN_S:
+                self._sent.remove(each)
+                self._unechoed = 0
+                return True
+        return False
+
+
+class MbapSlave:
+    """The slave on one connection with Modbus TCP framing; every request is answered, in order."""
+
+    overtaken_by_frames = False
+    """Requests on a TCP connection do not collide, so each keeps its reply."""
+
+    def __init__(self, station: Station) -> None:
+        """Begin with an empty buffer."""
+        self._station = station
+        self._counters = station.gateway.counters
+        self._framer = MbapFramer(station.unit_ids, self._counters)
+
+    def receive(self, chunk: bytes, now: float, *, late: bool) -> Received:
+        """Carry out what the bytes ask for; behind the converter a late reply would collide, so it is not given."""
+        frames = 0
+        replies: list[bytes] = []
+        bad_headers = self._counters.bad_headers
+        adus = self._framer.feed(chunk, now)
+        if self._counters.bad_headers != bad_headers:
+            # What was lost may have been a new value; the old one would be a command.
+            self._station.gateway.doubt()
+        for adu in adus:
+            frames += adu.pdu[0] in _SUPPORTED
+            pdu = self._station.answer(adu.unit_id, adu.pdu, now)
+            if pdu is None:
+                continue
+            if late:
+                self._counters.replies_late += 1
+            else:
+                replies.append(adu.reply(pdu))
+        return Received(frames, b"".join(replies))
+
+    def sent(self, reply: bytes, now: float) -> None:  # noqa: ARG002 - a TCP connection has no echo
+        """Count what was sent."""
+        self._counters.replies += 1
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether the peer does not speak Modbus TCP."""
+        return self._framer.hopeless()
+
+    @property
+    def rtu_frames(self) -> int:
+        """How many frames of Modbus RTU came instead."""
+        return self._framer.rtu_frames

@@ -1,0 +1,128 @@
+"""The slave role: what our unit ids answer to a request, from request to reply without waiting for anything.
+
+The unit id decides before a request is looked at: nobody answers a broadcast or another unit, and on a shared line a
+refusal is a collision as well. Vendor frames share the line, so any function code but 3, 6 and 16 stays unanswered.
+"""
+
+from __future__ import annotations
+
+import struct
+
+from pymodbus.constants import ExcCodes
+from pymodbus.pdu import ExceptionResponse
+from pymodbus.pdu.register_message import (
+    ReadHoldingRegistersRequest,
+    ReadHoldingRegistersResponse,
+    WriteMultipleRegistersRequest,
+    WriteMultipleRegistersResponse,
+    WriteSingleRegisterRequest,
+    WriteSingleRegisterResponse,
+)
+
+from neasmart.gateway import Gateway
+from neasmart.registers import ADDRESS_LIMIT
+from neasmart.sysbus.rtu import MAX_WRITE, READ, WRITE_MULTIPLE, WRITE_SINGLE
+
+BROADCAST = 0
+
+_FIXED_PDU = 5
+_MULTIPLE_HEAD = 6
+
+
+class Station:
+    """Answers polls from the gateway's image and hands it what the base writes."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        """Serve the gateway's unit ids."""
+        self.gateway = gateway
+        self.unit_ids = frozenset(gateway.unit_ids)
+        self._counters = gateway.counters
+        self._gap_s = gateway.plant.stale_times.warn_s
+
+    def answer(self, unit_id: int, pdu: bytes, now: float) -> bytes | None:
+        """Carry out one request; return the reply's PDU, or None if silence is the right answer."""
+        counters = self._counters
+        self._heard(now)
+        if unit_id != BROADCAST and unit_id not in self.unit_ids:
+            counters.foreign_frames += 1
+            return None
+        function = pdu[0] if pdu else 0
+        if function == READ and unit_id != BROADCAST and len(pdu) == _FIXED_PDU:
+            return self._read(unit_id, pdu, now)
+        if function == WRITE_SINGLE and len(pdu) == _FIXED_PDU:
+            reply = self._write_single(unit_id, pdu, now)
+        elif function == WRITE_MULTIPLE and len(pdu) >= _MULTIPLE_HEAD and len(pdu) >= _MULTIPLE_HEAD + pdu[5]:
+            reply = self._write_multiple(unit_id, pdu, now)
+        else:
+            counters.unsupported += 1
+            return None
+        return None if unit_id == BROADCAST else reply
+
+    def step_over(self, unit_id: int, now: float) -> None:
+        """Count a frame that asks nobody anything: the reply of another unit."""
+        self._heard(now)
+        if unit_id not in self.unit_ids:
+            self._counters.foreign_frames += 1
+
+    def _heard(self, now: float) -> None:
+        counters = self._counters
+        counters.frames += 1
+        if counters.last_frame_at is not None and now - counters.last_frame_at > self._gap_s:
+            # The base never pauses for so long, so something was missed.
+            self.gateway.doubt()
+        counters.last_frame_at = now
+
+    def _read(self, unit_id: int, pdu: bytes, now: float) -> bytes:
+        request = ReadHoldingRegistersRequest()
+        try:
+            request.decode(pdu[1:])
+        except ValueError:
+            return self._refusal(READ, ExcCodes.ILLEGAL_VALUE)
+        if request.address >= ADDRESS_LIMIT:
+            return self._refusal(READ, ExcCodes.ILLEGAL_ADDRESS)
+        counters = self._counters
+        counters.polls += 1
+        counters.polls_by_unit[unit_id] = counters.polls_by_unit.get(unit_id, 0) + 1
+        counters.last_poll_at[unit_id] = now
+        words = self.gateway.poll(request.address, request.count, unit_id, now)
+        return bytes((READ,)) + ReadHoldingRegistersResponse(registers=words).encode()
+
+    def _write_single(self, unit_id: int, pdu: bytes, now: float) -> bytes | None:
+        request = WriteSingleRegisterRequest()
+        request.decode(pdu[1:])
+        if request.address >= ADDRESS_LIMIT:
+            return self._refused_write(unit_id, WRITE_SINGLE, ExcCodes.ILLEGAL_ADDRESS)
+        self._write(unit_id, WRITE_SINGLE, request.address, list(request.registers), now)
+        reply = WriteSingleRegisterResponse(address=request.address, registers=request.registers)
+        return bytes((WRITE_SINGLE,)) + reply.encode()
+
+    def _write_multiple(self, unit_id: int, pdu: bytes, now: float) -> bytes | None:
+        request = WriteMultipleRegistersRequest()
+        request.decode(pdu[1:])
+        consistent = request.byte_count == 2 * request.count and len(pdu) == _MULTIPLE_HEAD + 2 * request.count
+        if not consistent or not 1 <= request.count <= MAX_WRITE:
+            return self._refused_write(unit_id, WRITE_MULTIPLE, ExcCodes.ILLEGAL_VALUE)
+        if request.address >= ADDRESS_LIMIT:
+            return self._refused_write(unit_id, WRITE_MULTIPLE, ExcCodes.ILLEGAL_ADDRESS)
+        self._write(unit_id, WRITE_MULTIPLE, request.address, list(request.registers), now)
+        reply = WriteMultipleRegistersResponse(address=request.address, count=request.count)
+        return bytes((WRITE_MULTIPLE,)) + reply.encode()
+
+    def _write(self, unit_id: int, function: int, address: int, words: list[int], now: float) -> None:
+        if unit_id == BROADCAST:
+            self._counters.broadcasts += 1
+        else:
+            self._counters.writes += 1
+        self._counters.registers_written += len(words)
+        self.gateway.write(address, words, function_code=function, unit_id=unit_id, now=now)
+
+    def _refused_write(self, unit_id: int, function: int, code: ExcCodes) -> bytes | None:
+        if unit_id == BROADCAST:
+            self._counters.unsupported += 1
+            return None
+        return self._refusal(function, code)
+
+    def _refusal(self, function: int, code: ExcCodes) -> bytes:
+        self._counters.exceptions += 1
+        refusal = ExceptionResponse(function, code)
+        return struct.pack("B", refusal.function_code) + refusal.encode()

@@ -1,0 +1,234 @@
+"""RTU framing by the measured rules: any split, any garbage, the shortest reading, bounded memory."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from neasmart.status import BusCounters
+from neasmart.sysbus.crc import crc16, with_crc
+from neasmart.sysbus.rtu import WINDOW, Frame, FrameKind, RtuFramer
+from tests.support.bus import (
+    BROADCAST_HUMIDITY,
+    BROADCAST_TEMPERATURE,
+    FOREIGN_POLL,
+    POLL_240,
+    POLL_241,
+    SAMPLES,
+    STATE_AND_SETPOINT_240,
+    WRITE_240,
+    WRITE_240_REPLY,
+    rtu,
+)
+
+OURS = (240, 241)
+READ, WRITE, RESPONSE = FrameKind.READ_REQUEST, FrameKind.WRITE_REQUEST, FrameKind.RESPONSE
+
+FOREIGN_REPLY = rtu("10 03 04 00 01 0C 33")
+pieces = st.one_of(
+    st.sampled_from((*SAMPLES, FOREIGN_REPLY, WRITE_240_REPLY, STATE_AND_SETPOINT_240)),
+    st.sampled_from((b"\0", b"\xf0", b"\xf0\x03", b"\x00\x10", POLL_240[:-1], BROADCAST_TEMPERATURE[:7])),
+    st.binary(max_size=12),
+)
+streams = st.lists(pieces, max_size=12).map(b"".join)
+
+
+def cut(stream: bytes, at: list[int]) -> list[bytes]:
+    places = [0, *sorted(place % (len(stream) + 1) for place in at), len(stream)]
+    return [stream[start:end] for start, end in pairwise(places)]
+
+
+def raw(frames: list[Frame]) -> list[bytes]:
+    return [frame.raw for frame in frames]
+
+
+def framed(stream: bytes, counters: BusCounters | None = None) -> list[Frame]:
+    return RtuFramer(OURS, counters).feed(stream, 0.0)
+
+
+@given(st.binary(max_size=300))
+def test_the_checksum_is_that_of_pymodbus(content: bytes) -> None:
+    assert with_crc(content) == rtu(content.hex())
+    assert crc16(with_crc(content)) == 0
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.hex(" "))
+def test_each_sample_frame_is_found_alone(sample: bytes) -> None:
+    (frame,) = framed(sample)
+
+    assert frame.raw == sample
+    assert frame.unit_id == sample[0]
+    assert frame.pdu == sample[1:-2]
+    assert frame.kind is (READ if sample[1] == 3 else WRITE)
+
+
+def test_several_frames_are_cut_out_of_one_read() -> None:
+    assert raw(framed(b"".join(SAMPLES) * 2)) == [*SAMPLES, *SAMPLES]
+
+
+@given(streams, st.lists(st.integers(min_value=0), max_size=20))
+def test_any_split_gives_the_same_frames(stream: bytes, at: list[int]) -> None:
+    framer = RtuFramer(OURS)
+
+    frames = [frame for chunk in cut(stream, at) for frame in framer.feed(chunk, 0.0)]
+
+    assert frames == framed(stream)
+
+
+@given(streams)
+def test_byte_by_byte_gives_the_same_frames(stream: bytes) -> None:
+    framer = RtuFramer(OURS)
+
+    frames = [frame for byte in stream for frame in framer.feed(bytes((byte,)), 0.0)]
+
+    assert raw(frames) == raw(framed(stream))
+
+
+@given(st.binary(max_size=600))
+def test_a_poll_is_found_behind_garbage_that_is_no_frame(garbage: bytes) -> None:
+    # A frame that begins in the garbage and ends in the poll would rightly come first; see the next test for it.
+    before = framed(garbage + POLL_240[:-1])
+
+    found = framed(garbage + POLL_240)
+
+    assert raw(found) == [*raw(before), POLL_240]
+
+
+def test_the_frame_that_ends_first_wins() -> None:
+    # Without its own end, a poll whose tail completes an earlier frame belongs to that frame.
+    longer = rtu("F0 10 00 65 00 04 08 F0 03 00 64 00 02 90 F5")
+
+    assert raw(framed(longer)) == [POLL_240]
+
+
+def test_an_incomplete_candidate_does_not_block() -> None:
+    claims_247_bytes = bytes.fromhex("F0 10 00 64 00 77 EE")
+
+    assert raw(framed(claims_247_bytes + POLL_240)) == [POLL_240]
+
+
+def test_the_shortest_valid_reading_wins() -> None:
+    # A frame followed by 00 has a valid checksum too; the 00 begins the next broadcast.
+    assert raw(framed(FOREIGN_REPLY + BROADCAST_TEMPERATURE)) == [FOREIGN_REPLY, BROADCAST_TEMPERATURE]
+    assert raw(framed(POLL_240 + BROADCAST_HUMIDITY)) == [POLL_240, BROADCAST_HUMIDITY]
+
+
+def test_foreign_requests_and_replies_are_stepped_over_whole() -> None:
+    stream = FOREIGN_POLL + FOREIGN_REPLY + rtu("10 10 00 64 00 02") + rtu("10 83 02") + POLL_241
+
+    kinds = [(frame.unit_id, frame.kind) for frame in framed(stream)]
+
+    assert kinds == [(16, READ), (16, RESPONSE), (16, RESPONSE), (16, RESPONSE), (241, READ)]
+
+
+def test_a_payload_that_holds_a_poll_of_ours_is_not_torn_from_a_foreign_reply() -> None:
+    # Not decidable byte by byte: the inner frame ends first. The station drops the reply because a frame follows.
+    inner = FOREIGN_REPLY[:3] + POLL_240
+    assert raw(framed(inner)) == [POLL_240]
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [
+        rtu("F0 03 1B 58 00 01"),  # address 7000
+        rtu("F0 03 00 64 00 00"),  # nothing
+        rtu("F0 03 00 64 00 7E"),  # 126 registers
+        rtu("F0 06 FF FF 00 01"),  # address 65535
+    ],
+)
+def test_a_request_for_us_outside_the_limits_counts_only_where_a_frame_begins(strange: bytes) -> None:
+    assert raw(framed(strange)) == [strange]
+    assert raw(framed(POLL_240 + strange)) == [POLL_240, strange]
+    assert raw(framed(b"\x55" + strange)) == []
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [
+        rtu("10 03 1B 58 00 01"),
+        rtu("F0 10 1B 58 00 01 02 00 00"),
+        rtu("F0 10 00 64 00 02 02 00 00"),
+        rtu("F0 10 00 64 00 00 00"),
+        rtu("10 03 03 00 00 00"),
+        rtu("F0 04 00 64 00 02"),
+        rtu("F0 83 02")[:4],
+    ],
+)
+def test_what_is_not_consistent_is_noise(strange: bytes) -> None:
+    assert raw(framed(strange + POLL_240)) == [POLL_240]
+
+
+def test_a_split_frame_is_waited_for_but_not_for_ever() -> None:
+    counters = BusCounters()
+    framer = RtuFramer(OURS, counters)
+
+    assert framer.feed(POLL_240[:5], 0.0) == []
+    assert raw(framer.feed(POLL_240[5:], 0.9)) == [POLL_240]
+    framer.feed(POLL_240[:5], 2.0)
+    assert framer.feed(POLL_240[5:], 3.1) == []
+    assert counters.stale_bytes == 5
+    assert framer.held == 3
+
+
+def test_noise_is_counted_when_it_is_known_to_be_noise() -> None:
+    counters = BusCounters()
+
+    framed(b"\x55" * 10 + POLL_240 + b"\xaa" * (WINDOW + 7), counters)
+
+    assert counters.noise_bytes == 17
+
+
+@pytest.mark.parametrize("sample", [POLL_240, BROADCAST_TEMPERATURE, WRITE_240])
+def test_a_damaged_request_for_us_is_a_checksum_error_once(sample: bytes) -> None:
+    counters = BusCounters()
+    damaged = sample[:-1] + bytes((sample[-1] ^ 0xFF,))
+
+    (frame,) = framed(damaged + POLL_241, counters)
+
+    assert counters.crc_errors == 1
+    assert frame.after_damage
+
+
+def test_a_candidate_inside_a_valid_frame_is_no_checksum_error() -> None:
+    counters = BusCounters()
+
+    (frame,) = framed(rtu("00 10 00 64 00 06 0C F0 03 00 64 00 02 11 22 F0 06 00 01"), counters)
+
+    assert counters.crc_errors == 0
+    assert not frame.after_damage
+
+
+def test_a_damaged_foreign_frame_is_only_noise() -> None:
+    counters = BusCounters()
+
+    framed(FOREIGN_POLL[:-1] + b"\x00" + POLL_240, counters)
+
+    assert (counters.crc_errors, counters.noise_bytes) == (0, 8)
+
+
+@given(st.lists(st.binary(max_size=400), max_size=8))
+def test_any_bytes_do_no_harm_and_memory_is_bounded(chunks: list[bytes]) -> None:
+    counters = BusCounters()
+    framer = RtuFramer(OURS, counters)
+
+    frames = []
+    for chunk in chunks:
+        frames += framer.feed(chunk, 0.0)
+        assert framer.held <= WINDOW
+
+    accounted = sum(len(frame.raw) for frame in frames) + counters.noise_bytes + framer.held
+    assert accounted == sum(map(len, chunks))
+    assert all(crc16(frame.raw) == 0 for frame in frames)
+
+
+def test_a_flood_that_looks_like_headers_keeps_memory_bounded() -> None:
+    framer = RtuFramer(OURS)
+
+    framer.feed(b"\xf0\x03" * 20_000, 0.0)
+
+    assert framer.held <= WINDOW
+    assert len(framer._candidates) <= 3 * WINDOW
+    assert len(framer._broken) <= 3 * WINDOW
