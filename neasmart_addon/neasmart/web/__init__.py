@@ -1,0 +1,5 @@
+"""REST, WebSocket and the ingress page: how people and programs see the heating system and command it."""
+
+from neasmart.web.server import WebServer
+
+__all__ = ["WebServer"]

@@ -1,0 +1,133 @@
+"""Serves the page and what it loads from memory, under a path that changes with the content.
+
+A path that changes can be cached for ever, so an update is complete or not seen at all. Only files that were found at
+the start are served, so no path can lead out of the folder.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import html
+import logging
+import re
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+
+from aiohttp import web
+
+from neasmart.gateway import Gateway
+from neasmart.web.problems import Problem
+
+FOLDER = Path(__file__).with_name("static")
+
+_LOG = logging.getLogger(__name__)
+_INDEX = "index.html"
+_TYPES = {
+    ".css": "text/css",
+    ".html": "text/html",
+    ".ico": "image/x-icon",
+    ".js": "text/javascript",
+    ".json": "application/json",
+    ".map": "application/json",
+    ".mjs": "text/javascript",
+    ".png": "image/png",
+    ".svg": "image/svg+xml",
+    ".txt": "text/plain",
+    ".webmanifest": "application/manifest+json",
+    ".woff2": "font/woff2",
+}
+_PACKED_ALREADY = frozenset({".png", ".woff2", ".ico"})
+_REFERENCE = re.compile(r"""(?<=["'])(\./)?static/([^"'?#\s]+)""")
+_FOREVER = "public, max-age=31536000, immutable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asset:
+    body: bytes
+    packed: bytes | None
+    content_type: str
+
+
+class Assets:
+    """The files of the page as they were at the start."""
+
+    def __init__(self, files: dict[str, bytes]) -> None:
+        """Take the files by their path below the folder; computes, so it belongs into a thread."""
+        digest = hashlib.sha256()
+        for path in sorted(files):
+            digest.update(path.encode() + b"\0" + files[path])
+        self.version = digest.hexdigest()[:12]
+        self.index = self._versioned(files[_INDEX].decode(), files).encode() if _INDEX in files else None
+        self._files = {path: _asset(path, body) for path, body in files.items() if path != _INDEX}
+
+    @classmethod
+    def load(cls, folder: Path = FOLDER) -> Assets:
+        """Read all files of the folder that a page can use; blocks."""
+        files = {
+            path.relative_to(folder).as_posix(): path.read_bytes()
+            for path in sorted(folder.rglob("*"))
+            if path.is_file() and path.suffix in _TYPES
+        }
+        return cls(files)
+
+    def routes(self, gateway: Gateway) -> list[web.RouteDef]:
+        """Return the routes of the page."""
+
+        async def page(_: web.Request) -> web.Response:
+            body = self.index if self.index is not None else _placeholder(gateway)
+            headers = {"Cache-Control": "no-cache"}
+            return web.Response(body=body, content_type="text/html", charset="utf-8", headers=headers)
+
+        return [web.get("/", page), web.get("/static/{version}/{path:.+}", self._serve)]
+
+    async def _serve(self, request: web.Request) -> web.Response:
+        asset = self._files.get(request.match_info["path"])
+        if asset is None or request.match_info["version"] != self.version:
+            raise Problem(HTTPStatus.NOT_FOUND, "not_found", "The page has no such file, or not in this version")
+        headers = {"Cache-Control": _FOREVER}
+        body = asset.body
+        if asset.packed is not None:
+            headers["Vary"] = "Accept-Encoding"
+            if "gzip" in request.headers.get("Accept-Encoding", ""):
+                headers["Content-Encoding"] = "gzip"
+                body = asset.packed
+        response = web.Response(body=body, content_type=asset.content_type, headers=headers)
+        if asset.packed is not None:
+            response.charset = "utf-8"
+        return response
+
+    def _versioned(self, page: str, files: dict[str, bytes]) -> str:
+        """Put the version into each reference to a file, in place of a version that stands there already."""
+
+        def reference(match: re.Match[str]) -> str:
+            path = match[2]
+            if path not in files and path.partition("/")[2] in files:
+                path = path.partition("/")[2]
+            if path not in files:
+                _LOG.warning("The page refers to static/%s, which does not exist", path)
+            return f"{match[1] or ''}static/{self.version}/{path}"
+
+        return _REFERENCE.sub(reference, page)
+
+
+def _asset(path: str, body: bytes) -> _Asset:
+    suffix = Path(path).suffix
+    packed = None if suffix in _PACKED_ALREADY else gzip.compress(body, mtime=0)
+    return _Asset(body=body, packed=packed, content_type=_TYPES[suffix])
+
+
+def _placeholder(gateway: Gateway) -> bytes:
+    """Return a plain page for a checkout in which the panel has not been built."""
+    link = gateway.link
+    bus = "silent" if gateway.bus_stale(gateway.clock.monotonic()) else "alive"
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width"><meta http-equiv="refresh" content="5">'
+        "<title>Nea Smart</title></head><body><h1>Nea Smart gateway</h1>"
+        f"<p>Link: {html.escape(link.code)}. {html.escape(link.detail)}</p>"
+        f"<p>The bus is {bus}; {len(gateway.plant.zones)} zones are known.</p>"
+        '<p><a href="api/v1/zones">Zones</a> <a href="api/v1/bus">Bus</a> <a href="health">Health</a></p>'
+        "</body></html>"
+    ).encode()

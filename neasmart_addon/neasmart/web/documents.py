@@ -1,0 +1,350 @@
+"""What the interfaces say about the heating system, as pure functions from the gateway's state to JSON-able dicts.
+
+Times leave the process as ISO 8601 UTC or as ages in seconds, never as monotonic instants; what is not known is None.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Iterable
+from typing import Any, Protocol
+
+from neasmart import __version__
+from neasmart.clock import Clock, iso
+from neasmart.codecs import Value
+from neasmart.commands import Command
+from neasmart.gateway import Gateway
+from neasmart.plant import Reading
+from neasmart.registers import SETPOINT_BY_MODE, Group, Limits, Point, RegisterTable
+
+Document = dict[str, Any]
+
+ENDED_COMMANDS_SHOWN = 20
+_READING = "reading/"
+_COMMAND = "command/"
+_STATUS = "status/"
+BUS = "status/bus"
+"""The key of the bus counters, which are not published but looked at every few seconds."""
+
+
+class PastCommand(Protocol):
+    """A command as the store remembers it; times are Unix seconds."""
+
+    @property
+    def id(self) -> str: ...  # noqa: D102
+
+    @property
+    def point(self) -> str: ...  # noqa: D102
+
+    @property
+    def value(self) -> int | float: ...  # noqa: D102
+
+    @property
+    def origin(self) -> str: ...  # noqa: D102
+
+    @property
+    def state(self) -> str: ...  # noqa: D102
+
+    @property
+    def queued_at(self) -> float: ...  # noqa: D102
+
+    @property
+    def delivered_at(self) -> float | None: ...  # noqa: D102
+
+    @property
+    def ended_at(self) -> float | None: ...  # noqa: D102
+
+    @property
+    def read_by(self) -> tuple[int, ...]: ...  # noqa: D102
+
+    @property
+    def reason(self) -> str | None: ...  # noqa: D102
+
+
+def schema(table: RegisterTable) -> Document:
+    """Return the register table without its addresses: what a page needs to draw itself."""
+    return {
+        "version": __version__,
+        "groups": [_group(group) for group in table.groups.values()],
+        "setpoint_limits": {mode.name.lower(): _limits(limits) for mode, limits in SETPOINT_BY_MODE.items()},
+    }
+
+
+def reading(gateway: Gateway, known: Reading, now: float) -> Document:
+    """Return what is known of one point, with its live command if there is one."""
+    ref = known.ref
+    pending = gateway.commands.live(ref)
+    return {
+        "id": ref.id,
+        "group": ref.group.key,
+        "index": ref.index,
+        "point": ref.point.key,
+        "address": ref.address,
+        "value": known.value,
+        "raw": known.word,
+        "quality": known.quality,
+        "source": known.source,
+        "stale": known.stale,
+        "age_s": _age_s(known.at, now),
+        "at": gateway.clock.to_iso(known.at),
+        "pending": None if pending is None else command(pending, gateway.clock),
+    }
+
+
+def readings(gateway: Gateway, now: float, prefix: str = "") -> list[Document]:
+    """Return all points whose id begins with the prefix, those never received included."""
+    return [reading(gateway, known, now) for known in gateway.plant.readings if known.ref.id.startswith(prefix)]
+
+
+def unknown_registers(gateway: Gateway, now: float) -> list[Document]:
+    """Return the registers that the base writes and the table does not know."""
+    return [
+        {"address": address, "raw": report.word, "age_s": _age_s(report.at, now)}
+        for address, report in gateway.image.unknown()
+    ]
+
+
+def zone(gateway: Gateway, base_id: int, zone_id: int, now: float) -> Document:
+    """Return one zone as the base reports it.
+
+    Age and staleness are those of its temperature, by which a zone exists; `pending` is its newest live command.
+    """
+    at, plant = gateway.table.at, gateway.plant
+    state, setpoint = at("zone", "state", base_id, zone_id), at("zone", "setpoint", base_id, zone_id)
+    temperature = plant.reading(at("zone", "temperature", base_id, zone_id))
+    live = [found for found in (gateway.commands.live(state), gateway.commands.live(setpoint)) if found is not None]
+    newest = max(live, key=lambda found: found.queued_at, default=None)
+    return {
+        "base_id": base_id,
+        "zone_id": zone_id,
+        "name": plant.zone_name(base_id, zone_id),
+        "state": plant.reading(state).value,
+        "setpoint": plant.reading(setpoint).value,
+        "temperature": temperature.value,
+        "relative_humidity": plant.reading(at("zone", "humidity", base_id, zone_id)).value,
+        "address": state.address,
+        "active": temperature.at is not None,
+        "age_s": _age_s(temperature.at, now),
+        "stale": temperature.stale,
+        "pending": None if newest is None else command(newest, gateway.clock),
+    }
+
+
+def zone_names(gateway: Gateway) -> list[Document]:
+    """Return every zone that could exist, with its name and whether it does."""
+    plant = gateway.plant
+    return [
+        {
+            "base_id": base_id,
+            "zone_id": zone_id,
+            "name": plant.zone_name(base_id, zone_id),
+            "active": plant.zone_active(base_id, zone_id),
+        }
+        for base_id, zone_id in plant.all_zones
+    ]
+
+
+def outside(gateway: Gateway) -> Document:
+    """Return the two outside temperatures."""
+    value = gateway.plant.value
+    return {
+        "outside_temperature": value("global.outside_temperature"),
+        "filtered_outside_temperature": value("global.filtered_outside_temperature"),
+    }
+
+
+def notifications(gateway: Gateway) -> Document:
+    """Return which kinds of messages the base has to tell."""
+    value = gateway.plant.value
+    return {
+        "hints_present": value("global.hint"),
+        "warnings_present": value("global.warning"),
+        "error_present": value("global.error"),
+    }
+
+
+def mixed_group(gateway: Gateway, group_id: int) -> Document:
+    """Return one mixed circuit; its pump is 0 or 1."""
+    value, circuit = gateway.plant.value, f"mixed_circuit.{group_id}"
+    return {
+        "group_id": group_id,
+        "pump_state": _bit(value(f"{circuit}.pump")),
+        "mixing_valve_opening_percentage": value(f"{circuit}.valve_opening"),
+        "flow_temperature": value(f"{circuit}.flow_temperature"),
+        "return_temperature": value(f"{circuit}.return_temperature"),
+    }
+
+
+def dehumidifier(gateway: Gateway, dehumidifier_id: int) -> Document:
+    """Return one dehumidifier, 0 or 1."""
+    running = gateway.plant.value(f"dehumidifier.{dehumidifier_id}.running")
+    return {"dehumidifier_id": dehumidifier_id, "dehumidifier_state": _bit(running)}
+
+
+def pump(gateway: Gateway, pump_id: int) -> Document:
+    """Return one extra pump, 0 or 1."""
+    return {"pump_id": pump_id, "pump_state": _bit(gateway.plant.value(f"pump.{pump_id}.running"))}
+
+
+def command(given: Command, clock: Clock) -> Document:
+    """Return a command as it stands now."""
+    return {
+        "id": given.id,
+        "point": given.ref.id,
+        "value": given.value,
+        "raw": given.word,
+        "origin": given.origin,
+        "state": given.state,
+        "queued_at": clock.to_iso(given.queued_at),
+        "delivered_at": clock.to_iso(given.delivered_at),
+        "ended_at": clock.to_iso(given.ended_at),
+        "read_by": given.read_by,
+        "reason": given.reason,
+        "warning": given.warning,
+    }
+
+
+def past_command(past: PastCommand, table: RegisterTable) -> Document:
+    """Return a command that only the store remembers; its word follows from its value."""
+    ref = table.by_id.get(past.point)
+    return {
+        "id": past.id,
+        "point": past.point,
+        "value": past.value,
+        "raw": None if ref is None else ref.point.codec.encode(past.value),
+        "origin": past.origin,
+        "state": past.state,
+        "queued_at": iso(past.queued_at),
+        "delivered_at": None if past.delivered_at is None else iso(past.delivered_at),
+        "ended_at": None if past.ended_at is None else iso(past.ended_at),
+        "read_by": past.read_by,
+        "reason": past.reason,
+        "warning": None,
+    }
+
+
+def bus(gateway: Gateway, now: float, frames_per_s: float) -> Document:
+    """Return what has been seen on the wire: counters, and the age of what was last seen of each kind."""
+    counters = gateway.counters
+    last_poll = {unit_id: _age_s(counters.last_poll_at.get(unit_id), now) for unit_id in gateway.unit_ids}
+    last_poll.update({unit_id: _age_s(at, now) for unit_id, at in counters.last_poll_at.items()})
+    age_s = gateway.last_write_age_s(now)
+    return {
+        "last_write_age_s": _rounded(age_s),
+        "last_poll_age_s": {str(unit_id): polled for unit_id, polled in last_poll.items()},
+        "last_frame_age_s": _age_s(counters.last_frame_at, now),
+        "last_byte_age_s": _age_s(counters.last_byte_at, now),
+        "frames_per_s": round(frames_per_s, 2),
+        "late": age_s is None or age_s > gateway.plant.stale_times.warn_s,
+        "stale": gateway.bus_stale(now),
+        "late_after_s": gateway.plant.stale_times.warn_s,
+        "stale_after_s": gateway.plant.stale_times.stale_s,
+        "counters": {
+            each.name: _json_keys(getattr(counters, each.name))
+            for each in dataclasses.fields(counters)
+            if not each.name.endswith("_at")
+        },
+    }
+
+
+def status(item: object, clock: Clock) -> Document:
+    """Return what a part has published about itself; its monotonic times become ISO 8601."""
+    if isinstance(item, dict):
+        return item
+    if not dataclasses.is_dataclass(item) or isinstance(item, type):
+        return {"detail": str(item)}
+    document: Document = {}
+    for each in dataclasses.fields(item):
+        value = getattr(item, each.name)
+        is_time = each.name == "since" or each.name.endswith("_at")
+        document[each.name] = clock.to_iso(value) if is_time and isinstance(value, float) else value
+    return document
+
+
+def snapshot(gateway: Gateway, now: float, frames_per_s: float) -> Document:
+    """Return everything that a page shows."""
+    recent = gateway.commands.recent
+    ended = [given for given in recent if not given.state.live][:ENDED_COMMANDS_SHOWN]
+    shown = [given for given in recent if given.state.live or given in ended]
+    keys = [key for key, _ in gateway.hub.entries(_STATUS)]
+    return {
+        "type": "snapshot",
+        "readings": readings(gateway, now),
+        "commands": [command(given, gateway.clock) for given in shown],
+        "zones": zone_names(gateway),
+        "status": _statuses(gateway, [*keys, BUS], now, frames_per_s),
+    }
+
+
+def changes(gateway: Gateway, keys: Collection[str], since: float, now: float, frames_per_s: float) -> Document:
+    """Return the present state of what has changed under these keys of the hub.
+
+    A point whose command has changed comes with its reading, because the reading tells of the command. Commands that
+    ended after `since` are all told, also where a newer one has taken their key.
+    """
+    commanded = {key.removeprefix(_COMMAND) for key in keys if key.startswith(_COMMAND)}
+    points = commanded | {key.removeprefix(_READING) for key in keys if key.startswith(_READING)}
+    return {
+        "type": "changes",
+        "readings": [
+            reading(gateway, gateway.plant.reading(gateway.table.ref(point)), now) for point in sorted(points)
+        ],
+        "commands": [
+            command(given, gateway.clock)
+            for given in (gateway.commands.recent if commanded else ())
+            if given.ref.id in commanded and (given.state.live or (given.ended_at or 0.0) >= since)
+        ],
+        "status": _statuses(gateway, [key for key in keys if key.startswith(_STATUS)], now, frames_per_s),
+    }
+
+
+def _statuses(gateway: Gateway, keys: Iterable[str], now: float, frames_per_s: float) -> Document:
+    return {
+        key.removeprefix(_STATUS): (
+            bus(gateway, now, frames_per_s) if key == BUS else status(gateway.hub.state(key, object), gateway.clock)
+        )
+        for key in keys
+    }
+
+
+def _group(group: Group) -> Document:
+    return {
+        "key": group.key,
+        "label": group.label,
+        "axes": [{"name": axis.name, "low": axis.low, "high": axis.high} for axis in group.axes],
+        "points": [_point(point) for point in group.points],
+    }
+
+
+def _point(point: Point) -> Document:
+    return {
+        "key": point.key,
+        "label": point.label,
+        "kind": point.kind,
+        "unit": point.unit,
+        "writable": point.writable,
+        "limits": None if point.limits is None else _limits(point.limits),
+        "options": None if point.options is None else _json_keys(dict(point.options)),
+        "device_class": point.device_class,
+    }
+
+
+def _limits(limits: Limits) -> Document:
+    return {"low": limits.low, "high": limits.high, "step": limits.step}
+
+
+def _age_s(at: float | None, now: float) -> float | None:
+    return None if at is None else round(max(0.0, now - at), 1)
+
+
+def _rounded(age_s: float | None) -> float | None:
+    return None if age_s is None else round(age_s, 1)
+
+
+def _bit(value: Value) -> int | None:
+    return None if value is None else int(value)
+
+
+def _json_keys(value: object) -> object:
+    """Return a mapping with text for keys, as JSON has it; other values as they are."""
+    return {str(key): each for key, each in value.items()} if isinstance(value, dict) else value

@@ -1,0 +1,99 @@
+"""Judges whether the gateway can do its job, and says why not.
+
+`unhealthy` means that the owner's hand or a restart is needed: the settings cannot be used, a listener has no port, the
+link has stopped, storage fails without its fallback. A silent bus, a missing device or an open breaker is `degraded`:
+the gateway goes on trying by itself, and restarting it would help nobody.
+"""
+
+from __future__ import annotations
+
+import math
+
+from neasmart import __version__
+from neasmart.breaker import BreakerState
+from neasmart.gateway import SETTINGS, Gateway
+from neasmart.status import SettingsStatus
+from neasmart.web.documents import Document
+from neasmart.web.documents import bus as bus_document
+from neasmart.web.documents import status as status_document
+from neasmart.web.web_status import WEB, WebStatus
+
+HEALTHY = "healthy"
+DEGRADED = "degraded"
+UNHEALTHY = "unhealthy"
+
+
+def health(gateway: Gateway, now: float) -> Document:
+    """Return the whole answer of `/health`."""
+    link, store, plant = gateway.link, gateway.store, gateway.plant
+    settings = gateway.hub.state(SETTINGS, SettingsStatus)
+    failures, troubles = failed(gateway), troubled(gateway, now)
+    bus = bus_document(gateway, now, 0.0)
+    return {
+        "status": UNHEALTHY if failures else DEGRADED if troubles else HEALTHY,
+        "reasons": failures + troubles,
+        "database": {
+            "healthy": store.healthy,
+            "using_fallback": store.using_fallback,
+            "fallback_entries": store.waiting,
+            "circuit_breaker_state": store.breaker,
+            "detail": store.detail,
+            "transactions": store.transactions,
+            "errors": store.errors,
+            "last_flush_at": gateway.clock.to_iso(store.last_flush_at),
+        },
+        "modbus": {
+            "circuit_breaker_state": link.breaker,
+            "context_initialized": True,
+            "link": link.code,
+            "connected": link.connected,
+            "detail": link.detail,
+            "last_write_age_s": bus["last_write_age_s"],
+            "last_poll_age_s": bus["last_poll_age_s"],
+        },
+        "mqtt": status_document(gateway.mqtt, gateway.clock),
+        "settings": {"problem": None if settings is None else settings.problem},
+        "uptime": math.floor(now - gateway.started_at),
+        "version": __version__,
+        "registers_receiving_updates": not gateway.bus_stale(now),
+        "registers_stale": gateway.bus_stale(now),
+        "registers_age_seconds": bus["last_write_age_s"],
+        "last_register_write": gateway.clock.to_iso(plant.last_write_at),
+        "stale_after_seconds": plant.stale_times.stale_s,
+        "pending_command_registers": sorted(command.ref.address for command in gateway.commands),
+    }
+
+
+def failed(gateway: Gateway) -> list[str]:
+    """Return the reasons for which the gateway cannot do its job."""
+    reasons = []
+    settings = gateway.hub.state(SETTINGS, SettingsStatus)
+    if settings is not None and settings.problem is not None:
+        reasons.append(f"The settings cannot be used: {settings.problem}")
+    if gateway.link.code == "stopped":
+        reasons.append(gateway.link.detail)
+    if not gateway.store.healthy and not gateway.store.using_fallback:
+        reasons.append(gateway.store.detail or "The storage fails.")
+    web = gateway.hub.state(WEB, WebStatus)
+    if web is not None and web.failed:
+        reasons.append(web.detail)
+    return reasons
+
+
+def troubled(gateway: Gateway, now: float) -> list[str]:
+    """Return the reasons for which it does its job only in part."""
+    link, store = gateway.link, gateway.store
+    reasons = []
+    if not link.connected and link.code not in ("stopped", "settings_error"):
+        reasons.append(link.detail)
+    if link.breaker is not BreakerState.CLOSED:
+        reasons.append("The link fails again and again and is tried less often.")
+    if gateway.bus_stale(now):
+        age_s = gateway.last_write_age_s(now)
+        heard = "nothing since the start" if age_s is None else f"nothing for {age_s:.0f} s"
+        reasons.append(f"The base station has written {heard}.")
+    if store.using_fallback:
+        reasons.append(store.detail or "The storage fails; values are kept in memory.")
+    if store.breaker is not BreakerState.CLOSED:
+        reasons.append("The storage fails again and again and is tried less often.")
+    return reasons

@@ -1,0 +1,148 @@
+"""The paths at the root, which existing clients call and whose shapes they are sensitive to.
+
+The published Home Assistant component drops an update with a null in it, raises on state 0, and reads a value back
+within milliseconds after setting it. So here a pending command is shown as if it were done, a room in standby keeps
+its last setpoint, and a missing humidity is 0. New clients use /api/v1, which says what is known and what is not.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from aiohttp import web
+
+from neasmart.codecs import Value
+from neasmart.gateway import Gateway
+from neasmart.web import documents, places
+from neasmart.web.bodies import Document, flag, read_object, reply
+from neasmart.web.health import health
+from neasmart.web.problems import Problem
+
+
+class Legacy:
+    """The handlers of the root paths."""
+
+    def __init__(self, gateway: Gateway, *, origin: str) -> None:
+        """Answer from the gateway's memory."""
+        self._gateway = gateway
+        self._origin = origin
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return the routes; query parameters that they do not know are ignored."""
+        return [
+            web.get("/health", self.health),
+            web.get("/zones/{base_id}/{zone_id}", self.zone),
+            web.post("/zones/{base_id}/{zone_id}", self.set_zone),
+            web.get("/mode", self.mode),
+            web.post("/mode", self.set_mode),
+            web.get("/state", self.state),
+            web.post("/state", self.set_state),
+            web.get("/outsidetemperature", self.outside),
+            web.get("/notifications", self.notifications),
+            web.get("/mixedgroups/{group_id}", self.mixed_group),
+            web.get("/dehumidifiers/{dehumidifier_id}", self.dehumidifier),
+            web.get("/pumps/{pump_id}", self.pump),
+        ]
+
+    async def health(self, _: web.Request) -> web.Response:
+        """Answer how the gateway is; 200 as long as it can answer."""
+        return reply(health(self._gateway, self._gateway.clock.monotonic()))
+
+    async def zone(self, request: web.Request) -> web.Response:
+        """Answer one zone as it will be when the pending commands are done."""
+        base_id, zone_id = places.index(request, self._gateway.table.groups["zone"])
+        return reply(zone(self._gateway, base_id, zone_id))
+
+    async def set_zone(self, request: web.Request) -> web.Response:
+        """Command a zone's state, its setpoint, or both."""
+        base_id, zone_id = places.index(request, self._gateway.table.groups["zone"])
+        body = await read_object(request)
+        wanted = {key: body[key] for key in ("state", "setpoint") if body.get(key) is not None}
+        if not wanted:
+            message = "one of state or setpoint need to be specified"
+            raise Problem(HTTPStatus.BAD_REQUEST, "missing_value", message, err=message)
+        return self._submitted(request, {f"zone.{base_id}.{zone_id}.{key}": value for key, value in wanted.items()})
+
+    async def mode(self, _: web.Request) -> web.Response:
+        """Answer the global mode."""
+        return reply({"mode": self._shown("global.mode")})
+
+    async def set_mode(self, request: web.Request) -> web.Response:
+        """Command the global mode."""
+        return await self._set_global(request, "mode")
+
+    async def state(self, _: web.Request) -> web.Response:
+        """Answer the global state; null when the rooms differ or nothing is known."""
+        return reply({"state": self._shown("global.state")})
+
+    async def set_state(self, request: web.Request) -> web.Response:
+        """Command the global state."""
+        return await self._set_global(request, "state")
+
+    async def outside(self, _: web.Request) -> web.Response:
+        """Answer the outside temperatures."""
+        return reply(documents.outside(self._gateway))
+
+    async def notifications(self, _: web.Request) -> web.Response:
+        """Answer which kinds of messages the base has to tell; unknown is false."""
+        return reply({key: bool(value) for key, value in documents.notifications(self._gateway).items()})
+
+    async def mixed_group(self, request: web.Request) -> web.Response:
+        """Answer one mixed circuit."""
+        (group_id,) = places.index(request, self._gateway.table.groups["mixed_circuit"])
+        return reply(_without_null(documents.mixed_group(self._gateway, group_id), "pump_state"))
+
+    async def dehumidifier(self, request: web.Request) -> web.Response:
+        """Answer one dehumidifier."""
+        (dehumidifier_id,) = places.index(request, self._gateway.table.groups["dehumidifier"])
+        return reply(_without_null(documents.dehumidifier(self._gateway, dehumidifier_id), "dehumidifier_state"))
+
+    async def pump(self, request: web.Request) -> web.Response:
+        """Answer one extra pump."""
+        (pump_id,) = places.index(request, self._gateway.table.groups["pump"])
+        return reply(_without_null(documents.pump(self._gateway, pump_id), "pump_state"))
+
+    async def _set_global(self, request: web.Request, key: str) -> web.Response:
+        body = await read_object(request)
+        if body.get(key) is None:
+            message = f"missing {key} key in payload"
+            raise Problem(HTTPStatus.BAD_REQUEST, f"missing_{key}", message, err=message)
+        return self._submitted(request, {f"global.{key}": body[key]})
+
+    def _submitted(self, request: web.Request, values: Document) -> web.Response:
+        wanted = [(self._gateway.table.ref(ref_id), value) for ref_id, value in values.items()]
+        self._gateway.submit(wanted, origin=self._origin, queue=flag(dict(request.query), "queue"))
+        return web.Response(status=HTTPStatus.ACCEPTED)
+
+    def _shown(self, ref_id: str) -> Value:
+        return self._gateway.shown(self._gateway.table.ref(ref_id))
+
+
+def zone(gateway: Gateway, base_id: int, zone_id: int) -> Document:
+    """Return the four values of a zone that the published component reads."""
+    at = gateway.table.at
+    setpoint = at("zone", "setpoint", base_id, zone_id)
+    command = gateway.commands.live(setpoint)
+    humidity = gateway.plant.reading(at("zone", "humidity", base_id, zone_id)).value
+    return {
+        "state": gateway.shown(at("zone", "state", base_id, zone_id)),
+        "setpoint": gateway.plant.reading(setpoint).held if command is None else command.value,
+        "temperature": gateway.plant.reading(at("zone", "temperature", base_id, zone_id)).value,
+        "relative_humidity": 0 if humidity is None else humidity,
+    }
+
+
+def stale_headers(gateway: Gateway) -> dict[str, str]:
+    """Return the headers of every answer at the root; an empty text means that nothing was ever received."""
+    now = gateway.clock.monotonic()
+    age_s = gateway.last_write_age_s(now)
+    return {
+        "X-Rehau-Registers-Stale": "true" if gateway.bus_stale(now) else "false",
+        "X-Rehau-Registers-Age-Seconds": "" if age_s is None else f"{age_s:.1f}",
+        "X-Rehau-Stale-After-Seconds": f"{gateway.plant.stale_times.stale_s:g}",
+        "X-Rehau-Last-Register-Write": gateway.clock.to_iso(gateway.plant.last_write_at) or "",
+    }
+
+
+def _without_null(document: Document, key: str) -> Document:
+    return document | {key: document[key] or 0}

@@ -1,0 +1,207 @@
+"""Sends the state to pages that stay open: everything at first, then what has changed, at most four times a second.
+
+Clients that keep up share one encoded message. For one that does not, changes are joined until it can take them; what
+it can hold is bounded by the number of points, and one that takes nothing for a while is dropped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from http import HTTPStatus
+
+from aiohttp import WSCloseCode, WSMsgType, web
+
+from neasmart import __version__
+from neasmart.gateway import Gateway
+from neasmart.web import documents
+from neasmart.web.bodies import encoded
+from neasmart.web.problems import Problem
+from neasmart.web.request_id import HEADER, REQUEST_ID
+
+CLIENTS_LIMIT = 200
+CHANGES_EVERY_S = 0.25
+BUS_EVERY_S = 2.0
+HEARTBEAT_S = 25.0
+SEND_TIMEOUT_S = 10.0
+
+_CLOSE_TIMEOUT_S = 0.3
+_MESSAGE_LIMIT = 1024
+_RATE_WINDOW_S = 10.0
+
+
+class FrameRate:
+    """Frames per second over the last ten seconds, from samples of a counter."""
+
+    def __init__(self) -> None:
+        """Start without samples."""
+        self._samples: deque[tuple[float, int]] = deque()
+
+    def sample(self, now: float, frames: int) -> None:
+        """Note the counter at a monotonic time."""
+        self._samples.append((now, frames))
+        while len(self._samples) > 1 and now - self._samples[0][0] > _RATE_WINDOW_S:
+            self._samples.popleft()
+
+    @property
+    def per_s(self) -> float:
+        """The rate between the oldest and the newest sample."""
+        if not self._samples:
+            return 0.0
+        (began, first), (ended, last) = self._samples[0], self._samples[-1]
+        return (last - first) / (ended - began) if ended > began else 0.0
+
+
+class _Changes:
+    """Keys of the hub that have changed since a monotonic time; encoded once, for all who send just these."""
+
+    __slots__ = ("_encoded", "keys", "since")
+
+    def __init__(self, keys: frozenset[str], since: float) -> None:
+        self.keys = keys
+        self.since = since
+        self._encoded: bytes | None = None
+
+    def joined(self, newer: _Changes) -> _Changes:
+        return _Changes(self.keys | newer.keys, self.since)
+
+    def encoded(self, gateway: Gateway, frames_per_s: float) -> bytes:
+        if self._encoded is None:
+            now = gateway.clock.monotonic()
+            self._encoded = encoded(documents.changes(gateway, self.keys, self.since, now, frames_per_s))
+        return self._encoded
+
+
+class _Client:
+    """One page and what it has not been sent yet."""
+
+    def __init__(self) -> None:
+        self.socket = web.WebSocketResponse(
+            timeout=_CLOSE_TIMEOUT_S, heartbeat=HEARTBEAT_S, compress=False, max_msg_size=_MESSAGE_LIMIT
+        )
+        self._pending: _Changes | None = None
+        self._ready = asyncio.Event()
+
+    def offer(self, changes: _Changes) -> None:
+        self._pending = changes if self._pending is None else self._pending.joined(changes)
+        self._ready.set()
+
+    def skip(self) -> None:
+        """Forget what is pending, because a snapshot is about to tell it."""
+        self._pending = None
+        self._ready.clear()
+
+    async def changes(self) -> _Changes:
+        await self._ready.wait()
+        self._ready.clear()
+        pending, self._pending = self._pending, None
+        return pending or _Changes(frozenset(), 0.0)
+
+    async def close(self) -> None:
+        with contextlib.suppress(TimeoutError, ConnectionError):
+            async with asyncio.timeout(_CLOSE_TIMEOUT_S):
+                await self.socket.close(code=WSCloseCode.GOING_AWAY, message=b"the gateway stops", drain=False)
+
+
+class Feed:
+    """All open pages, fed by one subscription to the hub."""
+
+    def __init__(
+        self, gateway: Gateway, *, send_timeout_s: float = SEND_TIMEOUT_S, clients_limit: int = CLIENTS_LIMIT
+    ) -> None:
+        """Start without clients."""
+        self._gateway = gateway
+        self._send_timeout_s = send_timeout_s
+        self._clients_limit = clients_limit
+        self._clients: set[_Client] = set()
+        self._rate = FrameRate()
+
+    @property
+    def clients(self) -> int:
+        """How many pages are open."""
+        return len(self._clients)
+
+    @property
+    def frames_per_s(self) -> float:
+        """How busy the wire has been in the last seconds."""
+        return self._rate.per_s
+
+    async def run(self) -> None:
+        """Hand out changes for ever."""
+        loop = asyncio.get_running_loop()
+        since = self._gateway.clock.monotonic()
+        next_bus = loop.time()
+        with self._gateway.hub.subscribed() as (_, subscription):
+            while True:
+                keys: set[str] = set()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout_at(next_bus):
+                        keys.update(await subscription.batch())
+                now = self._gateway.clock.monotonic()
+                if loop.time() >= next_bus:
+                    next_bus = loop.time() + BUS_EVERY_S
+                    self._rate.sample(now, self._gateway.counters.frames)
+                    keys.add(documents.BUS)
+                changes = _Changes(frozenset(keys), since)
+                for client in self._clients:
+                    client.offer(changes)
+                since = now
+                await asyncio.sleep(CHANGES_EVERY_S)
+
+    async def serve(self, request: web.Request) -> web.StreamResponse:
+        """Serve one page until it goes away."""
+        if len(self._clients) >= self._clients_limit:
+            message = f"Too many open pages. Allowed: {self._clients_limit}"
+            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "too_many_clients", message, headers={"Retry-After": "30"})
+        client = _Client()
+        if not client.socket.can_prepare(request).ok:
+            message = "This path is a WebSocket; poll /api/v1/snapshot instead"
+            raise Problem(HTTPStatus.BAD_REQUEST, "websocket_required", message)
+        transport = request.transport
+        client.socket.headers[HEADER] = REQUEST_ID.get()
+        self._clients.add(client)
+        try:
+            await client.socket.prepare(request)
+            await self._converse(client)
+        finally:
+            self._clients.discard(client)
+            if transport is not None and client.socket.close_code in (None, WSCloseCode.ABNORMAL_CLOSURE):
+                # Without a handshake at the end nobody will read the rest, so nothing waits to send it.
+                transport.abort()
+        return client.socket
+
+    async def close(self) -> None:
+        """Say good-bye to all pages."""
+        await asyncio.gather(*(client.close() for client in list(self._clients)))
+
+    async def _converse(self, client: _Client) -> None:
+        sending = asyncio.create_task(self._send(client))
+        receiving = asyncio.create_task(_ignore_messages(client.socket))
+        try:
+            await asyncio.wait((sending, receiving), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (sending, receiving):
+                task.cancel()
+            for outcome in await asyncio.gather(sending, receiving, return_exceptions=True):
+                if isinstance(outcome, Exception) and not isinstance(outcome, TimeoutError | ConnectionError):
+                    raise outcome
+
+    async def _send(self, client: _Client) -> None:
+        await self._deliver(client, encoded({"type": "hello", "version": __version__}))
+        client.skip()
+        now = self._gateway.clock.monotonic()
+        await self._deliver(client, encoded(documents.snapshot(self._gateway, now, self.frames_per_s)))
+        while True:
+            changes = await client.changes()
+            await self._deliver(client, changes.encoded(self._gateway, self.frames_per_s))
+
+    async def _deliver(self, client: _Client, message: bytes) -> None:
+        async with asyncio.timeout(self._send_timeout_s):
+            await client.socket.send_frame(message, WSMsgType.TEXT)
+
+
+async def _ignore_messages(socket: web.WebSocketResponse) -> None:
+    """Read until the page closes; what pages say has no meaning, but closing and pings are answered here."""
+    async for _ in socket:
+        pass

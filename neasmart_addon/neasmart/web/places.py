@@ -1,0 +1,36 @@
+"""Finds the zone, circuit, dehumidifier or pump that a path names, within the ranges of the register table."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from neasmart.registers import Axis, Group
+from neasmart.web.bodies import invalid_parameter, whole_number
+from neasmart.web.problems import Problem
+
+_LABELS = {
+    "base_id": "base ID",
+    "zone_id": "zone ID",
+    "group_id": "mixed group ID",
+    "dehumidifier_id": "dehumidifier ID",
+    "pump_id": "pump ID",
+}
+
+
+def index(request: web.Request, group: Group) -> tuple[int, ...]:
+    """Return the numbers in the path, one for each axis of the group; raise Problem out of range."""
+    return tuple(number(axis, request.match_info[axis.name]) for axis in group.axes)
+
+
+def number(axis: Axis, text: str) -> int:
+    """Return one number of an axis; raise Problem out of range."""
+    found = whole_number(text, axis.low, axis.high)
+    if found is None:
+        raise invalid(axis, text)
+    return found
+
+
+def invalid(axis: Axis, text: str) -> Problem:
+    """Return the problem of a number that the axis does not have."""
+    shown = text[:20] if text.lstrip("-").isdecimal() and text.isascii() else repr(text[:20])
+    return invalid_parameter(axis.name, shown, f"between {axis.low} and {axis.high}", label=_LABELS[axis.name])

@@ -1,0 +1,157 @@
+"""Gives every error the one shape of the REST contract, unknown paths and malformed requests included.
+
+Nothing of the inside is shown: an unexpected exception is logged with its traceback and answered by its request id.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
+
+import msgspec
+from aiohttp import web
+
+from neasmart.errors import InvalidValueError, NeasmartError, NoLinkError, UnknownPointError
+from neasmart.web.request_id import HEADER, REQUEST_ID, chosen
+
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+Decorate = Callable[[web.BaseRequest, web.StreamResponse], None]
+
+_LOG = logging.getLogger(__name__)
+_API = "/api/"
+_SHOWN_PATH = 80
+_encode = msgspec.json.Encoder().encode
+
+
+class Problem(Exception):  # noqa: N818 - the word of RFC 9457; it is an answer more than an error
+    """An error as it is answered; `err` is the short text that clients of the root paths know."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        details: str | None = None,
+        err: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Keep what the answer will say."""
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.details = details
+        self.err = err
+        self.headers = headers
+
+
+def answering(handler: Handler, decorate: Decorate) -> Handler:
+    """Return a handler that always answers: it names the request, shapes what goes wrong and adds the headers.
+
+    It stands outside of aiohttp's middlewares, so that what fails before them has the same shape.
+    """
+
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        request_id = chosen(request.headers.get(HEADER))
+        REQUEST_ID.set(request_id)
+        try:
+            response = await handler(request)
+        except (Problem, NeasmartError, web.HTTPException) as error:
+            response = shaped(_problem(request, error), path=request.path, request_id=request_id)
+        except ConnectionError:
+            raise
+        except Exception:  # noqa: BLE001 - the outermost loop of a request; logged with its traceback
+            _LOG.exception("%s %s failed, request id %s", request.method, request.path[:_SHOWN_PATH], request_id)
+            response = shaped(_internal(), path=request.path, request_id=request_id)
+        if not response.prepared:
+            response.headers[HEADER] = request_id
+            decorate(request, response)
+        return response
+
+    return answer
+
+
+def shaped(problem: Problem, *, path: str, request_id: str) -> web.Response:
+    """Return the answer that tells of a problem."""
+    document = {
+        "error": str(problem),
+        "status": problem.status,
+        "details": problem.details,
+        "code": problem.code,
+        "request_id": request_id,
+    }
+    if not path.startswith(_API):
+        document["err"] = problem.err or str(problem)
+    response = web.Response(
+        status=problem.status, body=_encode(document), content_type="application/json", headers=problem.headers
+    )
+    response.headers[HEADER] = request_id
+    return response
+
+
+class Connection(web.RequestHandler):
+    """One client's connection; what is not even HTTP is answered in the one shape, too."""
+
+    __slots__ = ()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = HTTPStatus.INTERNAL_SERVER_ERROR,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Return the answer to a request that could not be read, and close the connection behind it."""
+        if status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            # Port scans and TLS on a plain port are no news; at a higher level they would fill the log.
+            _LOG.debug("%s sent what is not HTTP: %s", request.remote, message)
+            problem = Problem(status, "malformed_request", "The request is not valid HTTP", details=_one_line(message))
+        else:
+            _LOG.error("A request of %s could not be answered", request.remote, exc_info=exc)
+            problem = _internal()
+        if request.writer.output_size > 0:
+            raise ConnectionError("the answer has already begun")
+        response = shaped(problem, path=request.path, request_id=chosen(None))
+        response.force_close()
+        return response
+
+
+def _problem(request: web.BaseRequest, error: Problem | NeasmartError | web.HTTPException) -> Problem:
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, web.HTTPException):
+        return _http_problem(request, error)
+    if isinstance(error, InvalidValueError):
+        details = f"Validation failed for parameter {error.parameter}"
+        code, err = f"invalid_{error.parameter}", f"invalid {error.parameter}"
+        return Problem(HTTPStatus.BAD_REQUEST, code, str(error), details=details, err=err)
+    if isinstance(error, NoLinkError):
+        details = "Add ?queue=true to have it taken all the same"
+        return Problem(HTTPStatus.SERVICE_UNAVAILABLE, error.code, str(error), details=details)
+    status = HTTPStatus.NOT_FOUND if isinstance(error, UnknownPointError) else HTTPStatus.BAD_REQUEST
+    return Problem(status, error.code, str(error))
+
+
+def _http_problem(request: web.BaseRequest, error: web.HTTPException) -> Problem:
+    where = f"{request.method[:_SHOWN_PATH]} {request.path[:_SHOWN_PATH]!r}"
+    headers = {name: value for name, value in error.headers.items() if name in ("Allow", "Retry-After", "Location")}
+    if isinstance(error, web.HTTPNotFound):
+        return Problem(error.status, "not_found", f"Unknown path: {where}")
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        allowed = ", ".join(sorted(error.allowed_methods))
+        return Problem(
+            error.status, "method_not_allowed", f"Not possible: {where}. Allowed: {allowed}", headers=headers
+        )
+    phrase = HTTPStatus(error.status).phrase
+    code = phrase.lower().replace(" ", "_").replace("-", "_")
+    return Problem(error.status, code, phrase, details=_one_line(error.text), headers=headers)
+
+
+def _internal() -> Problem:
+    message = "The gateway could not answer; its log tells why under this request id"
+    return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", message)
+
+
+def _one_line(text: str | None) -> str | None:
+    return " ".join(text.split())[:200] if text else None

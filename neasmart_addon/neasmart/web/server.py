@@ -1,0 +1,180 @@
+"""Runs the two listeners on one object graph: the API for programs, and the ingress page for Home Assistant.
+
+The listener is the security boundary: the ingress one trusts its peer's address and asks for nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from aiohttp import web
+from aiohttp.typedefs import Middleware
+
+from neasmart.config import Settings
+from neasmart.gateway import Gateway
+from neasmart.web.assets import Assets
+from neasmart.web.bodies import BODY_LIMIT
+from neasmart.web.legacy import Legacy, stale_headers
+from neasmart.web.live import Feed
+from neasmart.web.peers import trusted_only
+from neasmart.web.problems import Connection, Decorate, answering
+from neasmart.web.rest import CommandStore, Rest
+from neasmart.web.web_status import WEB, WebStatus
+
+_LOG = logging.getLogger(__name__)
+_RETRY_FIRST_S = 0.5
+_RETRY_LAST_S = 30.0
+_SHUTDOWN_S = 0.3
+_LINGERING_S = 2.0
+_KEEP_ALIVE_S = 75.0
+_COMMON_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+    "Server": "neasmart",
+}
+_NOT_LEGACY = ("/api/", "/static/")
+_API_POLICY = "default-src 'none'; frame-ancestors 'none'"
+_PAGE_POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'; object-src 'none'"
+
+
+class Role(Enum):
+    """Which of the two listeners it is; the value is its name in the log and in the status."""
+
+    API = "api"
+    INGRESS = "ingress"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Site:
+    role: Role
+    host: str
+    port: int
+    middlewares: Sequence[Middleware]
+    routes: Sequence[web.RouteDef]
+
+
+class WebServer:
+    """Both listeners and the feed of changes that they share."""
+
+    def __init__(self, settings: Settings, gateway: Gateway, store: CommandStore | None) -> None:
+        """Take the collaborators; `run` opens the ports."""
+        self._api = settings.api
+        self._gateway = gateway
+        self._store = store
+        self.feed = Feed(gateway)
+        self.status = WebStatus()
+
+    async def run(self) -> None:
+        """Serve for ever; a port that is taken is tried again. Ends within a second when cancelled."""
+        self._publish(WebStatus())
+        assets = await asyncio.to_thread(Assets.load)
+        api = self._api
+        sites = (
+            _Site(role=Role.API, host=api.host, port=api.port, middlewares=(), routes=self._shared_routes("rest")),
+            _Site(
+                role=Role.INGRESS,
+                host=api.ingress_host,
+                port=api.ingress_port,
+                middlewares=(trusted_only,),
+                routes=[*assets.routes(self._gateway), *self._shared_routes("panel")],
+            ),
+        )
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.feed.run())
+            for site in sites:
+                group.create_task(self._serve(site))
+
+    def _shared_routes(self, origin: str) -> list[web.RouteDef]:
+        rest = Rest(self._gateway, self._store, self.feed, origin=origin)
+        return [*rest.routes(), *Legacy(self._gateway, origin=origin).routes()]
+
+    async def _serve(self, site: _Site) -> None:
+        app = web.Application(middlewares=site.middlewares, client_max_size=BODY_LIMIT)
+        app.add_routes(site.routes)
+        app.on_shutdown.append(self._say_good_bye)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_S)
+        await runner.setup()
+        server = runner.server
+        if server is None:  # pragma: no cover - aiohttp sets it in setup
+            raise RuntimeError("aiohttp has made no server")
+        server.request_handler = answering(server.request_handler, _decoration(site.role, self._gateway))
+        try:
+            async with self._listening(site, server):
+                await asyncio.Event().wait()
+        finally:
+            await runner.cleanup()
+            self._publish(_opened(self.status, site.role, is_open=False))
+
+    @asynccontextmanager
+    async def _listening(self, site: _Site, server: web.Server) -> AsyncIterator[None]:
+        loop = asyncio.get_running_loop()
+
+        def connection() -> Connection:
+            return Connection(
+                server,
+                loop=loop,
+                access_log=None,  # type: ignore[arg-type] # aiohttp's way to say "none"; its hint forgets it
+                lingering_time=_LINGERING_S,
+                keepalive_timeout=_KEEP_ALIVE_S,
+            )
+
+        delay_s = _RETRY_FIRST_S
+        while True:
+            try:
+                listener = await loop.create_server(connection, site.host, site.port, reuse_address=True)
+                break
+            except OSError as error:
+                self._report_failure(site, error)
+                await asyncio.sleep(delay_s)
+                delay_s = min(2 * delay_s, _RETRY_LAST_S)
+        self._report_success(site)
+        try:
+            yield
+        finally:
+            listener.close()
+
+    async def _say_good_bye(self, _: web.Application) -> None:
+        await self.feed.close()
+
+    def _report_success(self, site: _Site) -> None:
+        _LOG.info("The %s listener is open on %s port %d", site.role.value, site.host, site.port)
+        now = _opened(self.status, site.role, is_open=True)
+        if now.api and now.ingress:
+            now = replace(now, failed=False, detail="Both listeners are open.")
+        self._publish(now)
+
+    def _report_failure(self, site: _Site, error: OSError) -> None:
+        reason = os.strerror(error.errno) if error.errno is not None and error.errno > 0 else str(error)
+        detail = f"The {site.role.value} listener cannot use {site.host} port {site.port}: {reason}."
+        if detail != self.status.detail:
+            _LOG.warning("%s Stop the other program or choose another port; trying again", detail)
+        self._publish(replace(self.status, failed=True, detail=detail))
+
+    def _publish(self, status: WebStatus) -> None:
+        self.status = status
+        self._gateway.hub.publish(WEB, status)
+
+
+def _opened(status: WebStatus, role: Role, *, is_open: bool) -> WebStatus:
+    return replace(status, api=is_open) if role is Role.API else replace(status, ingress=is_open)
+
+
+def _decoration(role: Role, gateway: Gateway) -> Decorate:
+    """Return what adds the headers of a listener; a handler's own value of a header stands."""
+    policy = _PAGE_POLICY if role is Role.INGRESS else _API_POLICY
+    headers = {**_COMMON_HEADERS, "Content-Security-Policy": policy}
+
+    def decorate(request: web.BaseRequest, response: web.StreamResponse) -> None:
+        for name, value in headers.items():
+            response.headers.setdefault(name, value)
+        if not request.path.startswith(_NOT_LEGACY):
+            response.headers.update(stale_headers(gateway))
+
+    return decorate

@@ -1,0 +1,112 @@
+"""A web server on free ports in front of a gateway that the test plays the base to."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import pytest
+
+from neasmart.config import ApiSettings, Settings
+from neasmart.gateway import Gateway
+from neasmart.web import WebServer
+from tests.support.gateways import FakeClock, fill_house, make_gateway
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass
+class Served:
+    """A running server with its gateway, and a client to each listener."""
+
+    gateway: Gateway
+    clock: FakeClock
+    server: WebServer
+    api: aiohttp.ClientSession
+    ingress: aiohttp.ClientSession
+    api_port: int
+    ingress_port: int
+
+    async def get(self, path: str, **kwargs: Any) -> tuple[int, Any]:
+        async with self.api.get(path, **kwargs) as response:
+            return response.status, await response.json()
+
+    async def post(self, path: str, json: object, **kwargs: Any) -> tuple[int, Any]:
+        async with self.api.post(path, json=json, **kwargs) as response:
+            body = await response.read()
+            return response.status, await response.json() if body else None
+
+    async def put(self, path: str, json: object, **kwargs: Any) -> tuple[int, Any]:
+        async with self.api.put(path, json=json, **kwargs) as response:
+            return response.status, await response.json()
+
+
+async def eventually(condition: Callable[[], bool], *, within_s: float = 10.0) -> None:
+    """Wait until a condition holds; fail at the deadline."""
+    async with asyncio.timeout(within_s):
+        while not condition():  # noqa: ASYNC110 - what is waited for sends no event
+            await asyncio.sleep(0.01)
+
+
+Start = Callable[..., Awaitable[Served]]
+
+
+@pytest.fixture
+async def start() -> AsyncIterator[Start]:
+    """Return a function that starts a server in front of a gateway and a store."""
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def started(
+            gateway: Gateway, clock: FakeClock, store: object = None, *, host: str = "127.0.0.1"
+        ) -> Served:
+            api_port, ingress_port = free_port(), free_port()
+            api = ApiSettings(host=host, port=api_port, ingress_host=host, ingress_port=ingress_port)
+            server = WebServer(Settings(api=api), gateway, store)  # type: ignore[arg-type] # tests bring broken stores
+            running = asyncio.create_task(server.run())
+            stack.push_async_callback(_stop, running)
+            await eventually(lambda: (server.status.api and server.status.ingress) or running.done())
+            return Served(
+                gateway=gateway,
+                clock=clock,
+                server=server,
+                api=await stack.enter_async_context(aiohttp.ClientSession(f"http://{host}:{api_port}")),
+                ingress=await stack.enter_async_context(aiohttp.ClientSession(f"http://{host}:{ingress_port}")),
+                api_port=api_port,
+                ingress_port=ingress_port,
+            )
+
+        yield started
+
+
+async def _stop(running: asyncio.Task[None]) -> None:
+    running.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def gateway(clock: FakeClock) -> Gateway:
+    """Return a connected gateway that knows three zones."""
+    gateway = make_gateway(clock, names={(1, 1): "Living room"})
+    fill_house(gateway)
+    return gateway
+
+
+@pytest.fixture
+async def served(start: Start, gateway: Gateway, clock: FakeClock) -> Served:
+    return await start(gateway, clock)
