@@ -113,7 +113,10 @@ class Point:
         """Return a commanded value if it may be sent; raise ReadOnlyPointError or InvalidValueError."""
         if not self.writable:
             raise ReadOnlyPointError(f"{self.label} is reported by the base and cannot be set")
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise InvalidValueError(self.key, value, self.allowed)
+        # Whole numbers of any length are finite; asking math about a huge one would raise OverflowError.
+        if isinstance(value, float) and not math.isfinite(value):
             raise InvalidValueError(self.key, value, self.allowed)
         if self.limits is not None:
             if not self.limits.low <= value <= self.limits.high:
