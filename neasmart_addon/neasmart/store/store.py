@@ -38,6 +38,9 @@ CLOSE_PATIENCE_S = 1.5
 LONGEST_BACKOFF_S = 30.0
 _LOGGER = logging.getLogger(__name__)
 _TICK_S = 1.0
+_THREAD_END_MS = 100
+_FORGET_PAGES = "PRAGMA shrink_memory"
+"""Pages are read anew next time: that costs little, and finds damage while all values are still in memory."""
 _KEPT = " Values are kept in memory until then."
 _NOT_KEPT = " Nothing is stored until then."
 
@@ -203,13 +206,23 @@ class Store:
 
     async def _open(self) -> aiosqlite.Connection:
         connection = aiosqlite.Connection(self._file.open, iter_chunk_size=64)
+        thread = connection._thread  # noqa: SLF001 - aiosqlite has no public way to what follows
         # A thread that hangs in the disk must not hold the end of the process.
-        connection._thread.daemon = True  # noqa: SLF001 - aiosqlite has no public switch for it
-        await connection
+        thread.daemon = True
+        try:
+            await connection
+        except (sqlite3.Error, OSError, NeasmartError):
+            # The thread ends by itself now; it must not outlive the loop that it reports to.
+            for _ in range(_THREAD_END_MS):
+                if not thread.is_alive():
+                    break
+                await asyncio.sleep(0.001)
+            raise
         self._connection = connection
         await connection.create_function("unmoved", 0, self._file.unmoved)
         for source in self._sources:
             await source.load(connection)
+        await connection.execute_fetchall(_FORGET_PAGES)
         if self._file.set_aside_as is not None:
             self._notice = f"The storage file was damaged. It was set aside as {self._file.set_aside_as.name}."
         if not self._restored:
@@ -231,6 +244,7 @@ class Store:
             async with connection.executemany(sql, rows):
                 pass
         await connection.commit()
+        await connection.execute_fetchall(_FORGET_PAGES)
         for change in changes:
             change.confirm()
         self._transactions += 1
