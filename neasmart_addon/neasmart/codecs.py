@@ -16,7 +16,9 @@ Value = int | float | bool | None
 WORD_MAX = 0xFFFF
 LOW_BYTE = 0x00FF
 DPT9_NO_SENSOR = 0x7FFF
-DPT9_NOT_APPLICABLE = frozenset({0x8116, 0x810C, 0x810E})
+DPT9_STANDBY = 0x8116
+"""The setpoint that the base writes for a room in standby."""
+DPT9_NOT_APPLICABLE = frozenset({DPT9_STANDBY, 0x810C, 0x810E})
 """Setpoint words that mean "not applicable" (standby); as a temperature 0x8116 is a legal -17.7 degC."""
 PLAUSIBLE_LOW_C = -50.0
 PLAUSIBLE_HIGH_C = 120.0

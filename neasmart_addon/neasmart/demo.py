@@ -13,6 +13,7 @@ from pathlib import Path
 
 from neasmart import config
 from neasmart.errors import SettingsError
+from neasmart.simulator.house import DEMO
 
 FOLDER = Path("data/demo")
 WALK_S = 6.0
@@ -23,17 +24,7 @@ _SETTINGS = {
     "server": {"type": "tcp", "address": "127.0.0.1", "port": 1502},
     "api": {"host": "127.0.0.1", "port": 5001, "ingress_host": "127.0.0.1", "ingress_port": 8099},
     "database": {"path": str(FOLDER / "neasmart.db")},
-    "zones": [
-        {"base": 1, "zone": 1, "name": "Living room"},
-        {"base": 1, "zone": 2, "name": "Kitchen"},
-        {"base": 1, "zone": 3, "name": "Dining room"},
-        {"base": 1, "zone": 4, "name": "Hall"},
-        {"base": 1, "zone": 5, "name": "Bathroom"},
-        {"base": 2, "zone": 1, "name": "Bedroom"},
-        {"base": 2, "zone": 2, "name": "Children's room"},
-        {"base": 2, "zone": 3, "name": "Study"},
-        {"base": 5, "zone": 1, "name": "Guest room"},
-    ],
+    "zones": [{"base": room.base_id, "zone": room.zone_id, "name": room.name} for room in DEMO.rooms],
 }
 
 

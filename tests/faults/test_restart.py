@@ -117,13 +117,13 @@ def test_settings_that_do_not_fit_stop_the_start_with_one_line(tmp_path: Path) -
 
 def test_broken_options_are_shown_and_leave_the_bus_alone(tmp_path: Path) -> None:
     options = tmp_path / "options.json"
-    options.write_text('{"server": {"port": "many"}}', encoding="utf-8")
+    options.write_text('{"modbus": {"slave_id": 999}}', encoding="utf-8")
 
     with gateway_process(tmp_path, NEASMART_OPTIONS_FILE=str(options)) as gateway:
         health = gateway.get("/api/v1/health")
 
         assert health["status"] != "healthy"
         assert "options.json" in health["modbus"]["detail"]
-        assert "server.port" in health["modbus"]["detail"]
+        assert "modbus.slave_id" in health["modbus"]["detail"]
         client = ModbusTcpClient("127.0.0.1", port=gateway.bus_port, timeout=1, retries=0)
         assert not client.connect()
