@@ -2,7 +2,8 @@
 
 Everything here blocks, so it runs in the thread of the database connection and never in the event loop.
 
-Measured for a bus of sixty zones: pages of 1024 bytes need the fewest bytes on the disk for each transaction.
+Measured for a bus of sixty zones (bench/store_writes.py): pages of 1024 bytes cost the disk 1.0 MB in six hours, those
+of 4096 bytes 1.6 MB.
 """
 
 from __future__ import annotations
