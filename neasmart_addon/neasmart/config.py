@@ -24,6 +24,7 @@ from neasmart.registers import TABLE
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 UnitId = Annotated[int, msgspec.Meta(ge=1, le=247)]
 Word = Annotated[int, msgspec.Meta(ge=0, le=65535)]
+TopicPrefix = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*\Z", max_length=64)]
 
 CONFIG_FILE = "NEASMART_CONFIG_FILE"
 OPTIONS_FILE = "NEASMART_OPTIONS_FILE"
@@ -142,6 +143,21 @@ class LoggingSettings(_Section, frozen=True, kw_only=True, forbid_unknown_fields
     debug_mode: bool = False
 
 
+class MqttSettings(_Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The MQTT broker and the names under which Home Assistant finds us; without a host the Supervisor is asked."""
+
+    enabled: bool = True
+    host: str = ""
+    port: Port = 1883
+    username: str = ""
+    password: str = ""
+    tls: bool = False
+    ca_file: str = ""
+    prefix: TopicPrefix = "neasmart"
+    discovery_prefix: TopicPrefix = "homeassistant"
+    node_id: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,32}\Z")] = "neasmart"
+
+
 class ZoneSettings(_Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The owner's name of one zone; the bus does not carry names."""
 
@@ -158,6 +174,7 @@ class Settings(_Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     api: ApiSettings = ApiSettings()
     database: DatabaseSettings = DatabaseSettings()
     logging: LoggingSettings = LoggingSettings()
+    mqtt: MqttSettings = MqttSettings()
     zones: list[ZoneSettings] = []
 
     @property
@@ -361,7 +378,7 @@ def _explained(
             value = value[int(position)]
     named = tuple(step for step in path if not step.startswith("["))
     where = origins.get(named[:2]) or origins.get(named[:1]) or "settings"
-    shown = json.dumps(value, default=str)[:80]
+    shown = "(hidden)" if path[-1:] == ["password"] else json.dumps(value, default=str)[:80]
     allowed = text.replace("`", "")
     return SettingsError(f"{where}: {'.'.join(path)} = {shown} is not allowed. {allowed}{_choices(named)}")
 

@@ -49,6 +49,17 @@ class SettingsStatus:
     problem: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MqttStatus:
+    """The connection to the MQTT broker; `broker` is host and port, `since` monotonic seconds of the last change."""
+
+    enabled: bool = False
+    connected: bool = False
+    detail: str = "MQTT is off."
+    broker: str = ""
+    since: float | None = None
+
+
 @dataclass(slots=True, kw_only=True)
 class BusCounters:
     """What has been seen on the wire since the process started."""
