@@ -5,10 +5,12 @@ Ages never come from the wall clock, so a host whose clock jumps by a year chang
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,4 +31,10 @@ class Clock:
 
 def iso(unix_s: float) -> str:
     """Return a Unix time in seconds as ISO 8601 UTC with milliseconds."""
-    return datetime.fromtimestamp(unix_s, tz=UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return _iso(math.floor(unix_s * 1000))
+
+
+@lru_cache(maxsize=1024)  # a snapshot of the plant tells the times of hundreds of readings, and few of them differ
+def _iso(unix_ms: int) -> str:
+    at = datetime.fromtimestamp(unix_ms / 1000, tz=UTC)
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

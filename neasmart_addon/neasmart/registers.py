@@ -193,6 +193,7 @@ class RegisterTable:
         self.groups: Mapping[str, Group] = MappingProxyType({group.key: group for group in groups})
         self.by_id: Mapping[str, Ref] = MappingProxyType({ref.id: ref for ref in _expanded(groups)})
         self.by_address: Mapping[int, Ref] = MappingProxyType({ref.address: ref for ref in self.by_id.values()})
+        self._by_parts = {(ref.group.key, ref.point.key, *ref.index): ref for ref in self.by_id.values()}
         if len(self.by_address) != len(self.by_id):
             raise ValueError("two points of the register table share an address")
 
@@ -212,8 +213,9 @@ class RegisterTable:
             raise UnknownPointError(f"Unknown point: {ref_id[:60]!r}. GET /api/v1/points lists all ids") from None
 
     def at(self, group: str, point: str, *index: int) -> Ref:
-        """Return a ref by its parts."""
-        return self.ref(".".join((group, *map(str, index), point)))
+        """Return a ref by its parts; raise UnknownPointError."""
+        ref = self._by_parts.get((group, point, *index))
+        return self.ref(".".join((group, *map(str, index), point))) if ref is None else ref
 
     @cached_property
     def writable(self) -> tuple[Ref, ...]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from aiohttp import web
 
 from neasmart.registers import Axis, Group
-from neasmart.web.bodies import invalid_parameter, whole_number
+from neasmart.web.bodies import invalid_parameter
 from neasmart.web.problems import Problem
 
 _LABELS = {
@@ -19,12 +21,12 @@ _LABELS = {
 
 def index(request: web.Request, group: Group) -> tuple[int, ...]:
     """Return the numbers in the path, one for each axis of the group; raise Problem out of range."""
-    return tuple(number(axis, request.match_info[axis.name]) for axis in group.axes)
+    return tuple([number(axis, request.match_info[axis.name]) for axis in group.axes])
 
 
 def number(axis: Axis, text: str) -> int:
     """Return one number of an axis; raise Problem out of range."""
-    found = whole_number(text, axis.low, axis.high)
+    found = _numbers(axis).get(text)
     if found is None:
         raise invalid(axis, text)
     return found
@@ -34,3 +36,8 @@ def invalid(axis: Axis, text: str) -> Problem:
     """Return the problem of a number that the axis does not have."""
     shown = text[:20] if text.lstrip("-").isdecimal() and text.isascii() else repr(text[:20])
     return invalid_parameter(axis.name, shown, f"between {axis.low} and {axis.high}", label=_LABELS[axis.name])
+
+
+@lru_cache(maxsize=16)
+def _numbers(axis: Axis) -> dict[str, int]:
+    return {str(each): each for each in axis.indices}

@@ -50,10 +50,11 @@ class Rest:
     def routes(self) -> list[web.RouteDef]:
         """Return the routes, each of which refuses query parameters that it does not know."""
         return [
-            _get("/zones", self.zones),
-            _get("/zones/", self.zones),
+            # The router tries them in this order, and single zones are asked for most.
             _get("/zones/{base_id}/{zone_id}", _plain(self.zone)),
             _post("/zones/{base_id}/{zone_id}", self.set_zone),
+            _get("/zones", self.zones),
+            _get("/zones/", self.zones),
             _get("/outsidetemperature", _plain(self.outside)),
             _get("/notifications", _plain(self.notifications)),
             _get("/mode", _plain(self.mode)),
