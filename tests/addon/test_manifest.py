@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+import re
+import subprocess
+from typing import Any
+
+import pytest
+import yaml
+
+from neasmart.config import ApiSettings, ServerSettings
+from tests.support.supervisor import APP, ROOT, RefusedError, elements, manifest, options_for
+
+FORM = manifest()
+
+# What the Supervisor assumes by itself; its linter makes an error of writing it down.
+PLATFORM_DEFAULTS: dict[str, Any] = {
+    "advanced": False,
+    "apparmor": True,
+    "auth_api": False,
+    "backup": "hot",
+    "boot": "auto",
+    "docker_api": False,
+    "full_access": False,
+    "gpio": False,
+    "hassio_api": False,
+    "hassio_role": "default",
+    "homeassistant_api": False,
+    "host_network": False,
+    "ingress": False,
+    "ingress_port": 8099,
+    "init": True,
+    "options": {},
+    "panel_admin": True,
+    "panel_icon": "mdi:puzzle",
+    "schema": {},
+    "stage": "stable",
+    "startup": "application",
+    "stdin": False,
+    "timeout": 10,
+    "tmpfs": False,
+    "uart": False,
+    "udev": False,
+    "usb": False,
+    "video": False,
+}
+KNOWN_KEYS = PLATFORM_DEFAULTS.keys() | {
+    "arch",
+    "description",
+    "homeassistant",
+    "image",
+    "name",
+    "panel_title",
+    "ports",
+    "ports_description",
+    "services",
+    "slug",
+    "url",
+    "version",
+}
+RIGHTS_NOT_NEEDED = {
+    "auth_api",
+    "devices",
+    "docker_api",
+    "full_access",
+    "hassio_api",
+    "homeassistant_api",
+    "host_dbus",
+    "host_ipc",
+    "host_network",
+    "host_pid",
+    "host_uts",
+    "kernel_modules",
+    "map",
+    "privileged",
+    "watchdog",
+    "webui",
+}
+
+
+def _tracked() -> list[str]:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True)
+    return [name for name in listed.stdout.split("\0") if name]
+
+
+def test_no_key_is_unknown_because_the_supervisor_drops_those_in_silence() -> None:
+    assert FORM.keys() <= KNOWN_KEYS
+
+
+def test_no_default_of_the_platform_is_written_down() -> None:
+    assert not {key for key, value in FORM.items() if key in PLATFORM_DEFAULTS and PLATFORM_DEFAULTS[key] == value}
+
+
+def test_the_security_rating_is_eight_of_eight() -> None:
+    base, ingress, profile = 5, 2, 1
+    rights = FORM.keys() & RIGHTS_NOT_NEEDED
+
+    rating = base + (ingress if FORM["ingress"] else 0) + (profile if (APP / "apparmor.txt").is_file() else 0)
+
+    assert not rights
+    assert rating == 8
+
+
+def test_slug_is_the_folder_and_both_architectures_are_built() -> None:
+    assert FORM["slug"] == APP.name
+    assert sorted(FORM["arch"]) == ["aarch64", "amd64"]
+    assert re.fullmatch(r"ghcr\.io/[a-z0-9./-]+", FORM["image"])
+
+
+def test_ports_are_those_of_the_settings_and_closed_until_opened() -> None:
+    assert FORM["ports"] == {f"{ServerSettings().port}/tcp": None, f"{ApiSettings().port}/tcp": None}
+
+
+def test_the_ingress_port_is_the_platforms_own() -> None:
+    assert ApiSettings().ingress_port == PLATFORM_DEFAULTS["ingress_port"]
+
+
+def test_a_backup_cannot_tear_the_database() -> None:
+    assert FORM["backup"] == "cold"
+    assert not FORM.keys() & {"backup_pre", "backup_post"}
+
+
+def test_the_app_starts_untouched_with_the_defaults() -> None:
+    assert options_for() == FORM["options"]
+
+
+def test_groups_are_nested_no_deeper_than_the_supervisor_reads() -> None:
+    assert {len(path) for path in elements(FORM["schema"])} <= {1, 2}
+
+
+def test_an_unplugged_dongle_does_not_keep_the_app_from_starting() -> None:
+    assert elements(FORM["schema"])["server", "serial_port"].optional
+
+
+@pytest.mark.parametrize(
+    "entered",
+    [
+        {"server": {"type": "udp"}},
+        {"server": {"url": "http://192.168.1.50:80"}},
+        {"server": {"allowed_peers": ["my converter"]}},
+        {"server": {"baudrate": 300}},
+        {"server": {"reply_delay_ms": 20}},
+        {"zones": [{"base": 6, "zone": 1, "name": "Attic"}]},
+        {"zones": [{"base": 1, "zone": 13, "name": "Attic"}]},
+        {"zones": [{"base": 1, "zone": 1}]},
+        {"zones": [{"base": 1, "zone": 1, "name": "x" * 61}]},
+        {"modbus": {"slave_id": [0]}},
+        {"modbus": {"slave_id": [248]}},
+        {"modbus": {"registers_stale_after_seconds": 0}},
+        {"logging": {"level": "loud"}},
+    ],
+    ids=str,
+)
+def test_the_form_refuses_what_the_gateway_could_not_use(entered: dict[str, Any]) -> None:
+    with pytest.raises(RefusedError):
+        options_for(entered)
+
+
+def test_nothing_else_looks_like_a_manifest_to_the_supervisor() -> None:
+    names = _tracked()
+
+    manifests = [name for name in names if re.search(r"(^|/)config\.(ya?ml|json)$", name)]
+    stores = [name for name in names if re.search(r"(^|/)repository\.", name)]
+    builds = [name for name in names if re.search(r"^neasmart_addon/(.*/)?build\.", name)]
+
+    assert (manifests, stores, builds) == (["neasmart_addon/config.yaml"], ["repository.yaml"], [])
+
+
+def test_the_store_names_itself() -> None:
+    store = yaml.safe_load((ROOT / "repository.yaml").read_text(encoding="utf-8"))
+
+    assert store.keys() == {"name", "url", "maintainer"}
+    assert store["url"] == FORM["url"]
+
+
+@pytest.mark.parametrize(("name", "size"), [("icon.png", (128, 128)), ("logo.png", (250, 100))])
+def test_pictures_have_the_size_that_the_store_shows(name: str, size: tuple[int, int]) -> None:
+    content = (APP / name).read_bytes()
+
+    assert content.startswith(b"\x89PNG")
+    assert (int.from_bytes(content[16:20]), int.from_bytes(content[20:24])) == size
