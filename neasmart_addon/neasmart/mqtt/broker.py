@@ -1,0 +1,116 @@
+"""Finds the broker: the one from the settings, else the one that Home Assistant's Supervisor knows.
+
+The Supervisor is asked at each connect, because Mosquitto may be installed later and its password may change. It
+answers 400 while there is no broker, which is a normal state and no fault.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from neasmart.config import MqttSettings
+from neasmart.errors import NeasmartError
+
+TOKEN = "SUPERVISOR_TOKEN"  # noqa: S105 - the name of the variable, not its content
+SUPERVISOR_URL = "http://supervisor"
+_ASK_TIMEOUT_S = 5.0
+_ANSWER_LIMIT = 64 * 1024
+_NO_BROKER = 400
+_PORT_MAX = 65535
+
+
+class BrokerError(NeasmartError):
+    """The broker cannot be used now; the message is one sentence for the user and holds no secret."""
+
+    code = "no_broker"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Broker:
+    """Where the broker is and how we sign in; never shown or logged as a whole."""
+
+    host: str
+    port: int
+    username: str = field(default="", repr=False)
+    password: str = field(default="", repr=False)
+    tls: bool = False
+    ca_file: str = ""
+
+    @property
+    def place(self) -> str:
+        """Host and port, for people."""
+        return f"{self.host}:{self.port}"
+
+
+def configured(settings: MqttSettings, environment: Mapping[str, str]) -> bool:
+    """Return whether there is any way to find a broker."""
+    return bool(settings.host or environment.get(TOKEN))
+
+
+async def find_broker(settings: MqttSettings, environment: Mapping[str, str], *, supervisor_url: str) -> Broker:
+    """Return the broker to use now; raise BrokerError while there is none."""
+    if settings.host:
+        return Broker(
+            host=settings.host.strip(),
+            port=settings.port,
+            username=settings.username,
+            password=settings.password,
+            tls=settings.tls,
+            ca_file=settings.ca_file,
+        )
+    status, answer = await _ask(f"{supervisor_url}/services/mqtt", environment.get(TOKEN, ""))
+    if status == _NO_BROKER:
+        raise BrokerError(
+            "Home Assistant has no MQTT broker yet. Install the Mosquitto broker app (add-on) and start it."
+        )
+    service = answer.get("data") if isinstance(answer, dict) else None
+    if status != 200 or not isinstance(service, dict):  # noqa: PLR2004 - HTTP's OK
+        raise BrokerError(f"The Supervisor did not tell where the MQTT broker is (HTTP {status}).")
+    host, port = service.get("host"), service.get("port")
+    if isinstance(port, str) and port.isascii() and port.isdecimal():
+        port = int(port)
+    if not isinstance(host, str) or not host or not isinstance(port, int) or not 0 < port <= _PORT_MAX:
+        raise BrokerError("The Supervisor's answer names no MQTT broker.")
+    return Broker(
+        host=host,
+        port=port,
+        username=str(service.get("username") or ""),
+        password=str(service.get("password") or ""),
+        tls=service.get("ssl") is True,
+        ca_file=settings.ca_file,
+    )
+
+
+async def tls_context(broker: Broker) -> ssl.SSLContext:
+    """Return the context that checks the broker's certificate; raise BrokerError if the CA file is unusable."""
+    try:
+        # Reading the system's certificates takes tens of milliseconds, too long for the loop that answers the base.
+        return await asyncio.to_thread(ssl.create_default_context, cafile=broker.ca_file or None)
+    except (OSError, ValueError) as error:
+        raise BrokerError(f"The CA file {broker.ca_file} cannot be used: {error}") from error
+
+
+async def _ask(url: str, token: str) -> tuple[int, Any]:
+    import aiohttp  # noqa: PLC0415 - only needed where a Supervisor is
+
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_ASK_TIMEOUT_S)) as session,
+            session.get(url, headers={"Authorization": f"Bearer {token}"}, allow_redirects=False) as response,
+        ):
+            text = await response.content.read(_ANSWER_LIMIT)
+            return response.status, _json(text)
+    except (aiohttp.ClientError, OSError, ValueError) as error:
+        raise BrokerError(f"The Supervisor cannot be asked for the MQTT broker ({type(error).__name__}).") from error
+
+
+def _json(text: bytes) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None

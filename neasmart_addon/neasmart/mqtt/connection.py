@@ -1,0 +1,164 @@
+"""One connection to a broker: the only module that knows the MQTT library, and the only one that pays for its import.
+
+The library is aiomqtt on paho-mqtt. Two of its habits matter: it connects in a thread, which nothing can interrupt, so
+the time of that thread is kept short; and it leaves the socket open when connecting or parting fails.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import ssl
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, suppress
+from typing import NamedTuple
+
+import aiomqtt
+from paho.mqtt.reasoncodes import ReasonCode
+
+from neasmart.mqtt.broker import Broker, BrokerError, tls_context
+
+KEEPALIVE_S = 15
+"""A broker that stops answering is noticed within twice this time."""
+CONNECT_TIMEOUT_S = 2.5
+ANSWER_TIMEOUT_S = 5.0
+_PART_TIMEOUT_S = 0.4
+_INCOMING_LIMIT = 500
+_FAILURE = 0x80
+_BAD_LOGIN = frozenset({4, 5, 134, 135})
+
+_CLIENT_LOG = logging.getLogger("neasmart.mqtt.client")
+# The library reports every dropped message and every retry; we say once what changes.
+_CLIENT_LOG.setLevel(logging.CRITICAL)
+
+
+class Incoming(NamedTuple):
+    """One received message."""
+
+    topic: str
+    payload: bytes
+    retained: bool
+
+
+class Connection:
+    """What the session needs of an open connection."""
+
+    def __init__(self, client: aiomqtt.Client) -> None:
+        """Use a connected client."""
+        self._client = client
+
+    async def publish(self, topic: str, payload: str, *, acknowledged: bool) -> None:
+        """Publish a retained message, and wait for the broker's acknowledgement if asked to."""
+        await self._client.publish(topic, payload.encode(), qos=int(acknowledged), retain=True)
+        _raise_if_cancelled()
+
+    async def subscribe(self, filters: Iterable[str]) -> None:
+        """Subscribe to all filters in one request; raise BrokerError if the broker refuses one."""
+        wanted = [(each, 1) for each in filters]
+        answers = await self._client.subscribe(wanted)
+        _raise_if_cancelled()
+        for (each, _), answer in zip(wanted, answers, strict=False):
+            if answer.is_failure if isinstance(answer, ReasonCode) else isinstance(answer, int) and answer >= _FAILURE:
+                raise BrokerError(f"The MQTT broker does not allow us to listen to {each}.")
+
+    async def unsubscribe(self, filters: Iterable[str]) -> None:
+        """Stop listening."""
+        await self._client.unsubscribe(list(filters))
+        _raise_if_cancelled()
+
+    async def messages(self) -> AsyncIterator[Incoming]:
+        """Iterate over what arrives; at most some hundred messages wait, more are dropped."""
+        async for message in self._client.messages:
+            payload = message.payload
+            yield Incoming(str(message.topic), payload if isinstance(payload, bytes) else b"", message.retain)
+
+
+@asynccontextmanager
+async def connected(broker: Broker, *, client_id: str, will: tuple[str, str]) -> AsyncIterator[Connection]:
+    """Connect and part again; every failure is a BrokerError with one sentence for the user.
+
+    `will` is topic and payload of the message that the broker publishes when it loses us.
+    """
+    context = await _checked_tls(broker) if broker.tls else None
+    client = aiomqtt.Client(
+        broker.host,
+        broker.port,
+        username=broker.username or None,
+        password=broker.password or None,
+        logger=_CLIENT_LOG,
+        identifier=client_id,
+        will=aiomqtt.Will(will[0], will[1], qos=1, retain=True),
+        timeout=ANSWER_TIMEOUT_S,
+        keepalive=KEEPALIVE_S,
+        max_queued_incoming_messages=_INCOMING_LIMIT,
+        tls_context=context,
+    )
+    paho = client._client  # noqa: SLF001 - aiomqtt has no other way to set this time or to close the socket
+    paho.connect_timeout = CONNECT_TIMEOUT_S
+    opened = False
+    try:
+        async with client:
+            opened = True
+            try:
+                yield Connection(client)
+            finally:
+                client.timeout = _PART_TIMEOUT_S
+    except (aiomqtt.MqttError, OSError) as error:
+        raise BrokerError(_lost(error, broker) if opened else _not_opened(error, broker)) from error
+    except ValueError as error:
+        # A host name that cannot be written in the domain name system is a ValueError.
+        if opened:
+            raise
+        raise BrokerError(_not_opened(error, broker)) from error
+    finally:
+        paho.disconnect()
+        open_socket = paho.socket()
+        if isinstance(open_socket, socket.socket):
+            with suppress(OSError):
+                open_socket.shutdown(socket.SHUT_RDWR)
+            paho.loop_write()
+
+
+def _raise_if_cancelled() -> None:
+    """Bring back a cancellation that was lost.
+
+    The library waits by `asyncio.wait_for`, which before Python 3.12 forgets one that comes together with the answer.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
+async def _checked_tls(broker: Broker) -> ssl.SSLContext:
+    """Return the TLS context after one handshake of our own, which unlike the library's can be interrupted."""
+    context = await tls_context(broker)
+    try:
+        async with asyncio.timeout(ANSWER_TIMEOUT_S):
+            _, writer = await asyncio.open_connection(broker.host, broker.port, ssl=context)
+    except TimeoutError as error:
+        raise BrokerError(f"The MQTT broker at {broker.place} does not answer (TLS).") from error
+    except (OSError, ValueError) as error:
+        raise BrokerError(_not_opened(error, broker)) from error
+    writer.transport.abort()
+    return context
+
+
+def _lost(error: Exception, broker: Broker) -> str:
+    return f"The connection to the MQTT broker at {broker.place} was lost ({error})."
+
+
+def _not_opened(error: Exception, broker: Broker) -> str:
+    where = f"the MQTT broker at {broker.place}"
+    if isinstance(error, aiomqtt.MqttCodeError):
+        number = error.rc.value if isinstance(error.rc, ReasonCode) else error.rc
+        if number in _BAD_LOGIN:
+            return f"Cannot connect: {where} refuses the user name or the password."
+        return f"Cannot connect: {where} refuses us ({error})."
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"Cannot connect: {where} has a certificate that cannot be trusted ({error.verify_message})."
+    if isinstance(error, ssl.SSLError):
+        return f"Cannot connect: {where} does not speak TLS as expected ({error.reason})."
+    if isinstance(error, OSError):
+        return f"Cannot connect: {where} cannot be reached ({error.strerror or type(error).__name__})."
+    return f"Cannot connect: {where} cannot be reached or does not answer ({error})."

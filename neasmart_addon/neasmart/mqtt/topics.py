@@ -1,0 +1,96 @@
+"""The names of all MQTT topics, so that discovery, states and commands cannot disagree about one.
+
+A point's topic is its id with slashes: ``zone.1.3.setpoint`` becomes ``<prefix>/<node>/zone/1/3/setpoint``, and the
+same with ``/set`` takes commands.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from neasmart.plant import ZoneIndex
+
+ONLINE = "online"
+OFFLINE = "offline"
+ZONE_TOPICS = ("climate", "available", "last_command", "state", "setpoint", "temperature", "humidity")
+"""The last parts of every retained topic below a zone, so that a zone can be removed completely."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topics:
+    """The names for one gateway; `node` tells several gateways on one broker apart."""
+
+    prefix: str
+    node: str
+    discovery_prefix: str
+
+    @property
+    def root(self) -> str:
+        """Where all of this gateway's topics begin."""
+        return f"{self.prefix}/{self.node}"
+
+    @property
+    def status(self) -> str:
+        """Whether the gateway is connected to the broker; the broker writes ``offline`` when it is lost."""
+        return f"{self.root}/status"
+
+    @property
+    def bus(self) -> str:
+        """Whether the base is heard."""
+        return f"{self.root}/bus"
+
+    @property
+    def link(self) -> str:
+        """The connection to the bus, as JSON."""
+        return f"{self.root}/link"
+
+    @property
+    def diagnostics(self) -> str:
+        """How busy the bus is, as JSON."""
+        return f"{self.root}/diagnostics"
+
+    @property
+    def birth(self) -> str:
+        """Where Home Assistant says that it has started."""
+        return f"{self.discovery_prefix}/status"
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """The filters that cover every command topic."""
+        return (f"{self.root}/global/+/set", f"{self.root}/zone/+/+/+/set")
+
+    def point(self, ref_id: str) -> str:
+        """Return the state topic of a point."""
+        return f"{self.root}/{ref_id.replace('.', '/')}"
+
+    def command(self, ref_id: str) -> str:
+        """Return the command topic of a point."""
+        return f"{self.point(ref_id)}/set"
+
+    def zone(self, zone: ZoneIndex, part: str) -> str:
+        """Return a topic below a zone."""
+        return f"{self.root}/zone/{zone[0]}/{zone[1]}/{part}"
+
+    def last_command(self, place: str) -> str:
+        """Return the topic that tells how the last command to a place, ``global`` or ``zone.1.3``, has ended."""
+        return f"{self.point(place)}/last_command"
+
+    def target(self, topic: str) -> str | None:
+        """Return what a command topic commands, such as ``zone.1.3.preset``; None for other topics."""
+        head, tail = f"{self.root}/", "/set"
+        if not topic.startswith(head) or not topic.endswith(tail):
+            return None
+        return topic[len(head) : -len(tail)].replace("/", ".")
+
+    @property
+    def base_device(self) -> str:
+        """The identifier of the base station's device."""
+        return f"{self.node}_base"
+
+    def zone_device(self, zone: ZoneIndex) -> str:
+        """Return the identifier of a zone's device."""
+        return f"{self.node}_zone_{zone[0]}_{zone[1]}"
+
+    def discovery(self, device: str) -> str:
+        """Return the topic of a device's discovery message."""
+        return f"{self.discovery_prefix}/device/{device}/config"

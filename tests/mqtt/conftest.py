@@ -1,0 +1,68 @@
+"""A real Mosquitto, a gateway with a house, and the bridge between them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from neasmart.clock import Clock
+from neasmart.config import MqttSettings
+from neasmart.gateway import Gateway
+from neasmart.mqtt import MqttBridge
+from neasmart.mqtt.publisher import PublishTimes
+from neasmart.mqtt.session import SessionTimes
+from tests.support.gateways import FakeClock, fill_house, make_gateway
+from tests.support.mosquitto import Mosquitto
+
+QUICK = SessionTimes(
+    retry_s=0.1,
+    retry_max_s=0.3,
+    proven_s=5.0,
+    birth_s=(0.05, 0.1),
+    pace_s=0.02,
+    publish=PublishTimes(gather_s=0.3, settle_s=0.1, look_s=0.05, diagnostics_s=0.2, forget_room_s=0.5),
+)
+Running = Callable[..., "asyncio.Task[None]"]
+
+
+@pytest.fixture
+def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
+    broker = Mosquitto(tmp_path)
+    broker.start()
+    yield broker
+    broker.kill()
+
+
+@pytest.fixture
+def gateway() -> Gateway:
+    """Return a gateway on the real clock that has heard of three rooms."""
+    gateway = make_gateway(FakeClock(), names={(1, 1): "Living room"})
+    gateway.clock = Clock()
+    fill_house(gateway)
+    return gateway
+
+
+@asynccontextmanager
+async def bridged(
+    gateway: Gateway,
+    settings: MqttSettings,
+    *,
+    times: SessionTimes = QUICK,
+    environment: dict[str, str] | None = None,
+    supervisor_url: str = "http://127.0.0.1:9",
+) -> AsyncIterator[asyncio.Task[None]]:
+    """Run a bridge for the time of a test; it must end by cancellation alone, within the time of a stop."""
+    bridge = MqttBridge(settings, gateway, environment=environment or {}, supervisor_url=supervisor_url, times=times)
+    task = asyncio.create_task(bridge.run())
+    try:
+        yield task
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            async with asyncio.timeout(2):
+                await task
+        assert task.cancelled()

@@ -1,0 +1,336 @@
+"""The session with a real broker: what is published, what is obeyed, and what happens when the broker goes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+
+import pytest
+
+from neasmart.commands import CommandState
+from neasmart.config import MqttSettings
+from neasmart.gateway import Gateway
+from neasmart.registers import TABLE
+from tests.mqtt.conftest import QUICK, bridged
+from tests.support.gateways import base_polls, base_reports, set_link
+from tests.support.mosquitto import Mosquitto, eventually, watching
+
+ROOT = "neasmart/neasmart"
+
+
+def settings_for(broker: Mosquitto, **more: str) -> MqttSettings:
+    return MqttSettings(host="127.0.0.1", port=broker.port, **more)  # type: ignore[arg-type] # only text fields
+
+
+async def test_a_house_is_announced_with_states_and_is_online_last(mosquitto: Mosquitto, gateway: Gateway) -> None:
+    async with watching(mosquitto.port) as watcher, bridged(gateway, settings_for(mosquitto)):
+        await watcher.sees(f"{ROOT}/status", "online")
+
+        discovered = sorted(topic for topic in watcher.retained if topic.startswith("homeassistant/device/"))
+        assert discovered == [
+            "homeassistant/device/neasmart_base/config",
+            "homeassistant/device/neasmart_zone_1_1/config",
+            "homeassistant/device/neasmart_zone_1_2/config",
+            "homeassistant/device/neasmart_zone_2_3/config",
+        ]
+        assert watcher.json(f"{ROOT}/zone/1/1/climate") == {"mode": "heat", "preset": "normal", "setpoint": 21.5}
+        assert watcher.json(f"{ROOT}/zone/2/3/climate") == {"mode": "off", "preset": "none", "setpoint": None}
+        assert watcher.retained[f"{ROOT}/zone/1/1/temperature"] == "22"
+        assert watcher.retained[f"{ROOT}/zone/2/3/setpoint"] == "None"
+        assert watcher.retained[f"{ROOT}/zone/1/1/available"] == "online"
+        assert watcher.retained[f"{ROOT}/global/mode"] == "heating"
+        assert watcher.retained[f"{ROOT}/global/warning"] == "ON"
+        assert watcher.retained[f"{ROOT}/bus"] == "online"
+        assert watcher.json(f"{ROOT}/link")["connected"] is True
+        assert watcher.seen[-1][1] == f"{ROOT}/status"
+        assert gateway.mqtt.connected
+
+
+async def test_a_setpoint_is_rounded_commanded_and_shown_until_the_base_answers(
+    mosquitto: Mosquitto, gateway: Gateway
+) -> None:
+    async with watching(mosquitto.port) as watcher, bridged(gateway, settings_for(mosquitto)):
+        await watcher.sees(f"{ROOT}/status", "online")
+
+        await watcher.send(f"{ROOT}/zone/1/1/setpoint/set", "22.456789")
+        await watcher.until(lambda w: w.json(f"{ROOT}/zone/1/1/climate")["setpoint"] == 22.5)
+        await watcher.until(lambda w: w.json(f"{ROOT}/zone/1/1/last_command")["result"] == "queued")
+        assert gateway.plant.value("zone.1.1.setpoint") == 21.5
+
+        base_polls(gateway, "zone.1.1.setpoint")
+        base_reports(gateway, "zone.1.1.setpoint", 22.5)
+        await watcher.until(lambda w: w.json(f"{ROOT}/zone/1/1/last_command")["result"] == "confirmed")
+        assert watcher.json(f"{ROOT}/zone/1/1/last_command")["origin"] == "mqtt"
+        assert watcher.json(f"{ROOT}/zone/1/1/climate")["setpoint"] == 22.5
+
+
+async def test_a_command_that_expires_puts_the_true_value_back(mosquitto: Mosquitto, gateway: Gateway) -> None:
+    async with watching(mosquitto.port) as watcher, bridged(gateway, settings_for(mosquitto)):
+        await watcher.sees(f"{ROOT}/status", "online")
+        await watcher.send(f"{ROOT}/zone/1/1/setpoint/set", "25")
+        await watcher.until(lambda w: w.json(f"{ROOT}/zone/1/1/climate")["setpoint"] == 25.0)
+
+        gateway.tick(time.monotonic() + 31)
+
+        await watcher.until(lambda w: w.json(f"{ROOT}/zone/1/1/climate")["setpoint"] == 21.5)
+        await watcher.until(lambda w: w.json(f"{ROOT}/zone/1/1/last_command")["result"] == "expired")
+        assert "30 s" in watcher.json(f"{ROOT}/zone/1/1/last_command")["reason"]
+
+
+@pytest.mark.parametrize(
+    ("topic", "payload", "ref_id", "value"),
+    [
+        ("zone/1/1/mode/set", "off", "zone.1.1.state", 3),
+        ("zone/2/3/mode/set", "heat", "zone.2.3.state", 1),
+        ("zone/1/1/preset/set", "time_program", "zone.1.1.state", 4),
+        ("zone/1/2/preset/set", "none", "zone.1.2.state", 1),
+        ("zone/1/1/state/set", "holiday", "zone.1.1.state", 6),
+        ("global/mode/set", "cooling", "global.mode", 3),
+        ("global/state/set", "reduced", "global.state", 2),
+    ],
+)
+async def test_words_become_commands(
+    mosquitto: Mosquitto, gateway: Gateway, topic: str, payload: str, ref_id: str, value: int
+) -> None:
+    async with watching(mosquitto.port) as watcher, bridged(gateway, settings_for(mosquitto)):
+        await watcher.sees(f"{ROOT}/status", "online")
+
+        await watcher.send(f"{ROOT}/{topic}", payload)
+
+        command = await eventually(lambda: gateway.commands.live(TABLE.ref(ref_id)))
+        assert (command.value, command.origin, command.state) == (value, "mqtt", CommandState.QUEUED)
+
+
+async def test_a_room_that_is_switched_on_again_is_used_as_before(mosquitto: Mosquitto, gateway: Gateway) -> None:
+    base_reports(gateway, "zone.1.1.state", 4)
+    async with watching(mosquitto.port) as watcher, bridged(gateway, settings_for(mosquitto)):
+        await watcher.sees(f"{ROOT}/status", "online")
+        base_reports(gateway, "zone.1.1.state", 3)
+        await watcher.until(lambda w: w.json(f"{ROOT}/zone/1/1/climate")["mode"] == "off")
+
+        await watcher.send(f"{ROOT}/zone/1/1/mode/set", "heat")
+
+        command = await eventually(lambda: gateway.commands.live(TABLE.ref("zone.1.1.state")))
+        assert command.value == 4
+
+
+@pytest.mark.parametrize(
+    ("topic", "payload", "sentence"),
+    [
+        ("zone/1/1/setpoint/set", "60", "5.0 to 40.0"),
+        ("zone/1/1/setpoint/set", "nan", "5.0 to 40.0"),
+        ("zone/1/1/setpoint/set", "", "5.0 to 40.0"),
+        ("zone/1/1/mode/set", "cool", "off or heat"),
+        ("zone/1/1/preset/set", "standby", "none, normal"),
+        ("zone/1/1/state/set", "3", "normal, reduced"),
+        ("zone/1/1/temperature/set", "21", "cannot be set"),
+        ("global/mode/set", "x" * 65, "at most 64 bytes"),
+        ("global/mode/set", b"\xff\x00", "UTF-8"),
+        ("global/error/set", "ON", "cannot be set"),
+    ],
+)
+async def test_what_is_refused_is_explained_and_the_shown_value_is_said_again(
+    mosquitto: Mosquitto, gateway: Gateway, topic: str, payload: str | bytes, sentence: str
+) -> None:
+    place = topic.rsplit("/", 2)[0]
+    async with watching(mosquitto.port) as watcher, bridged(gateway, settings_for(mosquitto)):
+        await watcher.sees(f"{ROOT}/status", "online")
+        before = len(watcher.payloads(f"{ROOT}/{place}/state"))
+
+        await watcher.send(f"{ROOT}/{topic}", payload)
+
+        await watcher.until(lambda w: w.json(f"{ROOT}/{place}/last_command")["result"] == "refused")
+        assert sentence in watcher.json(f"{ROOT}/{place}/last_command")["reason"]
+        await watcher.until(lambda w: len(w.payloads(f"{ROOT}/{place}/state")) > before)
+        assert not gateway.commands.pending
+
+
+async def test_without_a_link_a_command_is_refused_at_once(mosquitto: Mosquitto, gateway: Gateway) -> None:
+    async with watching(mosquitto.port) as watcher, bridged(gateway, settings_for(mosquitto)):
+        await watcher.sees(f"{ROOT}/status", "online")
+        set_link(gateway, connected=False)
+        await watcher.sees(f"{ROOT}/bus", "offline")
+
+        await watcher.send(f"{ROOT}/zone/1/1/setpoint/set", "22")
+
+        await watcher.until(lambda w: "Not connected" in w.json(f"{ROOT}/zone/1/1/last_command")["reason"])
+        assert not gateway.commands.pending
+
+
+async def test_retained_commands_are_never_obeyed(mosquitto: Mosquitto, gateway: Gateway) -> None:
+    async with watching(mosquitto.port) as watcher:
+        await watcher.send(f"{ROOT}/zone/1/1/setpoint/set", "30", retain=True)
+        async with bridged(gateway, settings_for(mosquitto)):
+            await watcher.sees(f"{ROOT}/status", "online")
+            await watcher.send(f"{ROOT}/zone/1/2/setpoint/set", "20")
+            await eventually(lambda: gateway.commands.pending)
+
+            assert [command.ref.id for command in gateway.commands.pending] == ["zone.1.2.setpoint"]
+
+
+async def test_hostile_messages_change_nothing_and_end_nothing(mosquitto: Mosquitto, gateway: Gateway) -> None:
+    names = ["zone/9/9/state", "zone/1/12/state", "zone/x/1/mode", "zone/1/1/../state", "zone/1/1/climate", "global/"]
+    payloads = [b"", b"\x00" * 10, b"9" * 1_000_000, b"1e5", "٢٢".encode(), b"22\n", b"-0", b"{}", b"true"]
+    async with watching(mosquitto.port, f"{ROOT}/status") as watcher, bridged(gateway, settings_for(mosquitto)) as task:
+        await watcher.sees(f"{ROOT}/status", "online")
+        for name in [*names, "zone/1/1/setpoint", "global/mode"]:
+            for payload in payloads:
+                await watcher.send(f"{ROOT}/{name}/set", payload)
+        for payload in payloads:
+            await watcher.send("homeassistant/status", payload)
+            await watcher.send("homeassistant/device/neasmart_zone_4_4/config", payload)
+
+        await watcher.send(f"{ROOT}/zone/1/1/setpoint/set", "23")
+
+        await eventually(lambda: [command.value for command in gateway.commands.pending] == [23.0])
+        assert not task.done()
+        assert gateway.mqtt.connected
+
+
+async def test_the_birth_of_home_assistant_makes_everything_be_said_again(
+    mosquitto: Mosquitto, gateway: Gateway
+) -> None:
+    async with watching(mosquitto.port) as watcher, bridged(gateway, settings_for(mosquitto)):
+        await watcher.sees(f"{ROOT}/status", "online")
+
+        await watcher.send("homeassistant/status", "online")
+
+        for topic in ("homeassistant/device/neasmart_zone_1_1/config", f"{ROOT}/zone/1/1/climate", f"{ROOT}/status"):
+            await watcher.until(lambda w, topic=topic: len(w.payloads(topic)) >= 2)  # type: ignore[misc] # bound now
+
+
+async def test_a_stop_says_offline_and_the_will_says_it_after_a_crash(mosquitto: Mosquitto, gateway: Gateway) -> None:
+    async with watching(mosquitto.port) as watcher:
+        async with bridged(gateway, settings_for(mosquitto)):
+            await watcher.sees(f"{ROOT}/status", "online")
+        await watcher.sees(f"{ROOT}/status", "offline", within_s=1.0)
+
+
+async def test_an_offline_that_is_not_true_is_corrected(mosquitto: Mosquitto, gateway: Gateway) -> None:
+    async with watching(mosquitto.port) as watcher, bridged(gateway, settings_for(mosquitto)):
+        await watcher.sees(f"{ROOT}/status", "online")
+
+        await watcher.send(f"{ROOT}/status", "offline", retain=True)
+
+        await watcher.until(lambda w: w.payloads(f"{ROOT}/status")[-2:] == ["offline", "online"])
+
+
+async def test_a_silent_room_and_a_silent_base_are_unavailable(mosquitto: Mosquitto, gateway: Gateway) -> None:
+    async with watching(mosquitto.port) as watcher, bridged(gateway, settings_for(mosquitto)):
+        await watcher.sees(f"{ROOT}/status", "online")
+
+        gateway.plant.last_write_at = time.monotonic() - 200
+        await watcher.sees(f"{ROOT}/bus", "offline")
+        gateway.tick(time.monotonic() + 200)
+        await watcher.sees(f"{ROOT}/zone/1/1/available", "offline")
+
+        base_reports(gateway, "zone.1.1.temperature", 21.0)
+        await watcher.sees(f"{ROOT}/zone/1/1/available", "online")
+        await watcher.sees(f"{ROOT}/bus", "online")
+        assert watcher.retained[f"{ROOT}/zone/1/2/available"] == "offline"
+
+
+async def test_a_room_appears_when_its_temperature_is_first_received(mosquitto: Mosquitto, gateway: Gateway) -> None:
+    async with watching(mosquitto.port) as watcher, bridged(gateway, settings_for(mosquitto)):
+        await watcher.sees(f"{ROOT}/status", "online")
+
+        base_reports(gateway, "zone.5.12.state", 1)
+        base_reports(gateway, "zone.5.12.temperature", 20.0)
+
+        await watcher.until(lambda w: w.json("homeassistant/device/neasmart_zone_5_12/config"))
+        await watcher.until(lambda w: w.json(f"{ROOT}/zone/5/12/climate")["mode"] == "heat")
+
+
+async def test_a_room_that_is_gone_is_removed_once_the_base_has_talked_without_it(
+    mosquitto: Mosquitto, gateway: Gateway
+) -> None:
+    async with watching(mosquitto.port) as watcher:
+        await watcher.send("homeassistant/device/neasmart_zone_3_3/config", '{"device": {}}', retain=True)
+        await watcher.send("homeassistant/device/other_zone_3_3/config", '{"device": {}}', retain=True)
+        await watcher.send(f"{ROOT}/zone/3/3/climate", "{}", retain=True)
+        async with bridged(gateway, settings_for(mosquitto)):
+            await watcher.sees("homeassistant/device/neasmart_zone_3_3/config", "")
+            await watcher.sees(f"{ROOT}/zone/3/3/climate", "")
+
+        assert watcher.retained["homeassistant/device/other_zone_3_3/config"]
+        assert watcher.retained["homeassistant/device/neasmart_zone_1_1/config"]
+
+
+async def test_a_change_of_mode_announces_first_and_shows_the_new_mode_after_it(
+    mosquitto: Mosquitto, gateway: Gateway
+) -> None:
+    async with watching(mosquitto.port) as watcher, bridged(gateway, settings_for(mosquitto)):
+        await watcher.sees(f"{ROOT}/status", "online")
+        config = "homeassistant/device/neasmart_zone_1_1/config"
+        assert watcher.json(config)["components"]["climate"]["modes"] == ["off", "heat"]
+
+        base_reports(gateway, "global.mode", 3)
+        await watcher.until(lambda w: w.json(f"{ROOT}/zone/1/1/climate")["mode"] == "cool")
+
+        climate = watcher.json(config)["components"]["climate"]
+        assert (climate["modes"], climate["min_temp"], climate["max_temp"]) == (["off", "cool"], 15.0, 35.0)
+        topics = [topic for _, topic, _ in watcher.seen]
+        modes = [json.loads(p)["mode"] for p in watcher.payloads(f"{ROOT}/zone/1/1/climate")]
+        assert "cool" not in modes[:-1]
+        last_config = len(topics) - 1 - topics[::-1].index(config)
+        assert last_config < len(topics) - 1 - topics[::-1].index(f"{ROOT}/zone/1/1/climate")
+
+
+async def test_sixty_rooms_are_complete_in_time_and_a_change_of_mode_is_paced(
+    mosquitto: Mosquitto, gateway: Gateway
+) -> None:
+    for base_id, zone_id in gateway.plant.all_zones:
+        for key, value in {"state": 1, "setpoint": 21.0, "temperature": 20.5, "humidity": 40}.items():
+            base_reports(gateway, f"zone.{base_id}.{zone_id}.{key}", value)
+    async with watching(mosquitto.port) as watcher:
+        started = time.monotonic()
+        async with bridged(gateway, settings_for(mosquitto), times=type(QUICK)()):
+            await watcher.sees(f"{ROOT}/status", "online", within_s=5.0)
+            assert time.monotonic() - started < 5.0
+            assert sum(topic.startswith("homeassistant/device/") for topic in watcher.retained) == 61
+            assert sum(topic.endswith("/climate") for topic in watcher.retained) == 60
+
+            mark = len(watcher.seen)
+            for base_id, zone_id in gateway.plant.all_zones:
+                base_reports(gateway, f"zone.{base_id}.{zone_id}.state", 2)
+            await watcher.until(lambda w: len(w.seen) - mark >= 40)
+
+            times = [at for at, _, _ in watcher.seen[mark:]]
+            for first, eleventh in zip(times, times[10:], strict=False):
+                assert eleventh - first > 0.9
+
+
+async def test_a_broker_that_is_killed_under_load_is_used_again_when_it_is_back(
+    mosquitto: Mosquitto, gateway: Gateway
+) -> None:
+    stop = asyncio.Event()
+
+    async def load() -> None:
+        number = 0
+        while not stop.is_set():
+            number += 1
+            base_reports(gateway, "zone.1.1.temperature", 15 + number % 100 / 10)
+            await asyncio.sleep(0.005)
+
+    async with bridged(gateway, settings_for(mosquitto)):
+        loading = asyncio.create_task(load())
+        await eventually(lambda: gateway.mqtt.connected)
+        for _ in range(3):
+            mosquitto.kill()
+            await eventually(lambda: not gateway.mqtt.connected)
+            assert "127.0.0.1" in gateway.mqtt.detail
+            mosquitto.start()
+            async with watching(mosquitto.port) as watcher:
+                await watcher.sees(f"{ROOT}/status", "online")
+                assert watcher.json(f"{ROOT}/zone/1/1/climate")["mode"] == "heat"
+                assert "homeassistant/device/neasmart_zone_1_1/config" in watcher.retained
+        stop.set()
+        await loading
+        base_reports(gateway, "zone.1.1.temperature", 19.25)
+        async with watching(mosquitto.port) as watcher:
+            await watcher.sees(f"{ROOT}/zone/1/1/temperature", gateway_text(gateway))
+
+
+def gateway_text(gateway: Gateway) -> str:
+    return f"{gateway.plant.value('zone.1.1.temperature'):g}"
