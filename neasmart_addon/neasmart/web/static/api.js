@@ -1,0 +1,59 @@
+/**
+ * Talks to the gateway's REST interface, always relative to the page, because Home Assistant serves it under a prefix
+ * of its own.
+ */
+
+const TIMEOUT_MS = 10_000;
+
+/** What went wrong, with the stable code that the texts are looked up by. */
+export class ApiError extends Error {
+  /** @param {string} code @param {string} message @param {number} status 0 if no answer came */
+  constructor(code, message, status) {
+    super(message);
+    this.code = code;
+    this.status = status;
+  }
+}
+
+/** @param {string} path relative to the page, such as "api/v1/schema" */
+export function addressOf(path) {
+  return new URL(path, document.baseURI);
+}
+
+/** @param {string} path @returns {Promise<any>} */
+export function get(path) {
+  return request(path, { method: "GET" });
+}
+
+/** @param {string} id of a point @param {number} value @returns {Promise<any>} the command */
+export async function setPoint(id, value) {
+  const answer = await request(`api/v1/points/${id}`, { method: "PUT", body: JSON.stringify({ value }) });
+  return answer.command ?? answer;
+}
+
+/** Makes the base write all its values anew. */
+export function sync() {
+  return request("api/v1/sync", { method: "POST", body: "{}" });
+}
+
+/** @param {string} path @param {RequestInit} options */
+async function request(path, options) {
+  let response;
+  try {
+    response = await fetch(addressOf(path), {
+      ...options,
+      cache: "no-store",
+      headers: options.body === undefined ? {} : { "Content-Type": "application/json" },
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
+  } catch (error) {
+    throw new ApiError("unreachable", String(error), 0);
+  }
+  const body = await response.json().catch(() => null);
+  if (!response.ok) {
+    // Home Assistant answers 502 to 504 itself while the gateway restarts; that answer has no code of ours.
+    const code = body?.code ?? (response.status >= 500 ? "unreachable" : "failed");
+    throw new ApiError(code, body?.error ?? response.statusText, response.status);
+  }
+  return body;
+}

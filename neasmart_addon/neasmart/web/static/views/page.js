@@ -1,0 +1,83 @@
+/** The frame of all views: title, tabs, the connection in words, and what needs attention. */
+
+import { html, nothing } from "../vendor/lit-html/lit-html.js";
+import { findings } from "../diagnosis.js";
+import { anythingReceived, busAges, busFinding, isReachable } from "../situation.js";
+import { banner } from "../widgets.js";
+import { overview } from "./overview.js";
+import { zoneDialog } from "./zone.js";
+
+/**
+ * @typedef {object} Page everything a view needs; made anew for each drawing
+ * @property {import("../state.js").State} state
+ * @property {any} schema
+ * @property {import("../i18n.js").I18n} i18n
+ * @property {import("../edits.js").Edits} edits
+ * @property {number} now seconds of the page's own clock
+ * @property {{connection: import("../live.js").Connection, connectionSince: number, route: Route, showUnused: boolean,
+ *   dismissed: Set<string>, search: string, allRegisters: boolean, notice: string}} ui
+ * @property {(change: object) => void} update changes the ui and draws again
+ * @property {Record<string, (page: Page) => unknown>} lateViews views that are loaded when they are first opened
+ *
+ * @typedef {{tab: string, zone: string | null}} Route
+ */
+
+const TABS = ["overview", "bus"];
+
+/** @param {string} hash of the address @returns {Route} */
+export function routeOf(hash) {
+  const [tab, ...rest] = hash.replace(/^#/, "").split("/");
+  if (tab === "zone" && rest.length === 2) return { tab: "overview", zone: `zone.${rest.join(".")}` };
+  return { tab: TABS.includes(tab) ? tab : "overview", zone: null };
+}
+
+/** @param {Page} page */
+export function pageView(page) {
+  const { t } = page.i18n;
+  const { tab, zone } = page.ui.route;
+  return html`
+    <header class="bar">
+      <h1>${t("title")}</h1>
+      <nav aria-label=${t("title")}>
+        ${TABS.map((each) => html`<a href="#${each}" aria-current=${each === tab ? "page" : nothing}>${t(`tab.${each}`)}</a>`)}
+      </nav>
+      ${connectionLine(page)}
+    </header>
+    <main class="content">${page.state.received ? received(page, tab) : waiting(page)}</main>
+    ${page.state.received ? zoneDialog(page, zone) : nothing}
+  `;
+}
+
+/** @param {Page} page */
+function received(page, tab) {
+  const finding = busFinding(page);
+  const attention = findings(page.state.status, finding, isReachable(page));
+  // The guide and the Bus tab tell of the bus themselves.
+  const firstRun = tab === "overview" && !anythingReceived(page);
+  const shown = attention.filter((each) => each.code !== finding.code || !(firstRun || tab === "bus") || !isReachable(page));
+  const view = tab === "overview" ? overview : page.lateViews[tab];
+  return html`${shown.map((each) => banner(page, each))}${view ? view(page) : skeleton()}`;
+}
+
+/** @param {Page} page */
+function waiting(page) {
+  return html`${isReachable(page) ? nothing : banner(page, { level: "error", code: "unreachable" })}${skeleton()}`;
+}
+
+function skeleton() {
+  return html`<div class="skeleton wide"></div>
+    <div class="zones"><div class="skeleton"></div><div class="skeleton"></div><div class="skeleton"></div></div>`;
+}
+
+/** The age stands outside of the live region: it changes all the time. @param {Page} page */
+function connectionLine(page) {
+  const { t, age } = page.i18n;
+  const level = !isReachable(page) ? "error" : page.state.received ? busFinding(page).level : "info";
+  const lastWrite_s = busAges(page).lastWrite_s;
+  const key = !isReachable(page) ? "unreachable" : !page.state.received ? "connecting" : { ok: "ok", info: "starting" }[level] ?? "trouble";
+  return html`<p class="connection ${level}">
+    <span class="dot"></span>
+    <span role="status" aria-live="polite">${t(`connection.${key}`)}</span>
+    ${lastWrite_s === null ? nothing : html`<span class="age">${age(lastWrite_s)}</span>`}
+  </p>`;
+}
