@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -22,6 +23,8 @@ ALONE_PAUSE_S = 0.03
 """Silence around a frame with a wrong protocol id, so that it is a segment of its own."""
 BACK_AFTER_SILENT_POLLS = 3
 """After so many unanswered polls an answer means that the gateway has been started anew."""
+SETTLED_KEPT = 64
+"""How many transactions are remembered after their answer or time-out, to know a second answer from a wrong one."""
 LOGGED = 24
 """How many bytes of evidence a log line shows; the report has them all."""
 LISTEN_SLICE_S = 0.004
@@ -60,7 +63,7 @@ class Session:
         self._frames: list[bytes] = []
         self._transaction = 0
         self._stalled_s = 0.0
-        self._expired: set[int] = set()
+        self._settled: deque[int] = deque(maxlen=SETTLED_KEPT)
         self._last_protocol_id = self._started
         self._known = Acquaintance(since_s=self._started, first_walk=base.walk + 1)
         self._stepped_at = self._started
@@ -160,7 +163,7 @@ class Session:
         sent_at = self._loop.time()
         deadline = sent_at + self._options.timeout_s
         self._stalled_s = 0.0
-        while outstanding and (left_s := deadline - self._loop.time()) > 0:
+        while outstanding and (left_s := deadline + self._stalled_s - self._loop.time()) > 0:
             # Listening in slices shows how long this process itself was kept from running.
             slice_s = min(left_s, LISTEN_SLICE_S)
             listening_since = self._loop.time()
@@ -170,7 +173,7 @@ class Session:
                 self._hear(outstanding, segment, sent_at)
         self._hear(outstanding, segment, sent_at, final=True)
         for transaction, poll in outstanding.items():
-            self._expired.add(transaction)
+            self._settled.append(transaction)
             self._known.silent_polls += 1
             self._accuse(Fault.UNANSWERED, f"{poll} was not answered within {self._options.timeout_s:g} s", segment)
         if self._options.polls is not None and self._report.polls >= self._options.polls:
@@ -196,16 +199,15 @@ class Session:
             return
         if poll is None:
             return
+        del outstanding[reply.transaction]
+        self._settled.append(reply.transaction)
         if reply.pdu[0] & _EXCEPTION:
-            del outstanding[reply.transaction]
             self._accuse(Fault.REFUSED, f"{poll} was answered with an exception", sent, reply.raw)
             return
         words = words_read(reply.pdu, poll.count)
         if words is None:
-            del outstanding[reply.transaction]
             self._accuse(Fault.MALFORMED, f"no answer to {poll}", sent, reply.raw)
             return
-        del outstanding[reply.transaction]
         latency_ms = (self._line.received_at - sent_at) * 1000
         self._report.heard(poll.unit_id, latency_ms)
         if latency_ms - self._stalled_s * 1000 > self._options.late_ms:
@@ -227,13 +229,13 @@ class Session:
             if reply.unit_id == poll.unit_id:
                 return None
             return Fault.WRONG_UNIT, f"unit {reply.unit_id} answered {poll}"
-        if self._mbap and reply.transaction not in NOISE_TRANSACTIONS and reply.transaction not in self._expired:
+        if self._mbap and reply.transaction not in NOISE_TRANSACTIONS and reply.transaction not in self._settled:
             return Fault.WRONG_TRANSACTION, f"transaction {reply.transaction} was not asked for"
         return Fault.UNSOLICITED, "a reply that nobody waits for"
 
     def _notice_restart(self) -> None:
         if self._known.silent_polls >= BACK_AFTER_SILENT_POLLS:
-            self._known = Acquaintance(since_s=self._loop.time(), first_walk=self._base.walk)
+            self._known = Acquaintance(since_s=self._loop.time(), first_walk=self._base.walk + 1)
         self._known.silent_polls = 0
 
     def _consider(self, judgement: Judgement, poll: Poll, sent: bytes, received: bytes) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from enum import StrEnum
 
 import serialx
@@ -22,8 +23,9 @@ class Transport(StrEnum):
 class Line(asyncio.Protocol):
     """One open connection: bytes that have come and when the last of them came (monotonic seconds)."""
 
-    def __init__(self) -> None:
-        """Start closed; `asyncio` opens it."""
+    def __init__(self, on_open: Callable[[Line], None] | None = None) -> None:
+        """Start closed; `asyncio` opens it and then calls `on_open`."""
+        self._on_open = on_open
         self.received = bytearray()
         self.received_at = 0.0
         self.closed = asyncio.Event()
@@ -34,6 +36,8 @@ class Line(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
         self._transport = transport  # type: ignore[assignment] # asyncio types it as the base class
+        if self._on_open is not None:
+            self._on_open(self)
 
     def data_received(self, data: bytes) -> None:
         """Keep the bytes and their time."""
@@ -108,14 +112,11 @@ class Opener:
 
     async def _accepted(self, host: str, port: int) -> Line:
         if self._server is None:
-            self._server = await asyncio.get_running_loop().create_server(self._new_line, host.strip("[]"), port)
+            self._server = await asyncio.get_running_loop().create_server(
+                lambda: Line(self._dialled.put_nowait), host.strip("[]"), port
+            )
             self.port = self._server.sockets[0].getsockname()[1]
         while True:
             line = await self._dialled.get()
             if not line.closed.is_set():
                 return line
-
-    def _new_line(self) -> Line:
-        line = Line()
-        self._dialled.put_nowait(line)
-        return line

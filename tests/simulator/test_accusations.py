@@ -1,0 +1,331 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from neasmart.codecs import encode_dpt9
+from neasmart.registers import TABLE
+from neasmart.simulator.accuse import Fault, Report, percentile
+from neasmart.simulator.noise import NoisePlan
+from neasmart.simulator.options import SimulatorOptions
+from neasmart.simulator.run import Simulator
+from neasmart.simulator.transport import Transport
+from neasmart.simulator.walk import Blocks, Shape
+from neasmart.simulator.wire import read_response
+from tests.support.bus import free_port, until
+from tests.support.slave import Replies, Request, Slave, slave
+
+SETPOINT = TABLE.at("zone", "setpoint", 1, 1).address
+OPTIONS = SimulatorOptions(house="small", cycle_s=0, polls=12, timeout_s=5.0)
+SHORT = replace(OPTIONS, polls=3, timeout_s=0.2)
+
+
+async def accused(
+    manners: Callable[[Slave, Request], Replies] | None, options: SimulatorOptions = OPTIONS, *, rtu: bool = False
+) -> Report:
+    transport = Transport.RTU_TCP if rtu else Transport.TCP
+    async with slave(manners, rtu=rtu) as served:
+        target = f"127.0.0.1:{served.port}"
+        return await Simulator(replace(options, transport=transport, target=target)).run()
+
+
+def on_polls(change: Callable[[Slave, Request], Replies]) -> Callable[[Slave, Request], Replies]:
+    return lambda served, request: change(served, request) if request.is_poll else []
+
+
+@pytest.mark.parametrize("rtu", [False, True], ids=["tcp", "rtu"])
+async def test_a_good_slave_is_not_accused(rtu: bool) -> None:
+    report = await accused(None, replace(OPTIONS, polls=60), rtu=rtu)
+
+    assert (report.polls, report.answered) == (60, 60)
+    assert report.other_faults == {}
+    assert report.adopted() == []
+    assert {unit_id: unit.answered for unit_id, unit in report.units.items()} == {240: 30, 241: 30}
+
+
+@pytest.mark.parametrize("rtu", [False, True], ids=["tcp", "rtu"])
+async def test_a_reply_to_a_broadcast(rtu: bool) -> None:
+    def manners(served: Slave, request: Request) -> Replies:
+        if request.unit_id == 0:
+            return [(0.0, served.frame(request.pdu[:5], request))]
+        return served.good(request)
+
+    report = await accused(manners, rtu=rtu)
+
+    assert report.faults[Fault.REPLY_TO_BROADCAST] > 0
+    assert set(report.other_faults) == {Fault.REPLY_TO_BROADCAST}
+
+
+async def test_a_reply_in_the_name_of_a_foreign_unit() -> None:
+    def manners(served: Slave, request: Request) -> Replies:
+        if request.unit_id == 16 and request.pdu[0] == 3:
+            return [(0.0, served.frame(read_response([1]), request))]
+        return served.good(request)
+
+    report = await accused(manners, replace(OPTIONS, noise=NoisePlan(foreign=1.0)))
+
+    assert report.faults[Fault.REPLY_TO_FOREIGN_UNIT] > 0
+    assert set(report.other_faults) == {Fault.REPLY_TO_FOREIGN_UNIT}
+
+
+async def test_an_answer_to_an_unknown_function() -> None:
+    def manners(served: Slave, request: Request) -> Replies:
+        if request.unit_id == 240 and request.pdu[0] not in (3, 6, 16):
+            return [(0.0, served.frame(bytes([request.pdu[0] | 0x80, 1]), request))]
+        return served.good(request)
+
+    report = await accused(manners, replace(OPTIONS, polls=40, noise=NoisePlan(unknown_function=1.0)))
+
+    assert set(report.other_faults) == {Fault.UNSOLICITED}
+
+
+async def test_a_late_reply() -> None:
+    report = await accused(on_polls(lambda served, request: [(0.1, raw) for _, raw in served.good(request)]))
+
+    assert report.answered == 12
+    assert report.late > 0
+    assert report.late + report.stalls == 12
+    assert report.other_faults == {}
+
+
+async def test_a_reply_that_the_simulator_itself_was_too_busy_to_read_is_no_late_reply() -> None:
+    async with slave() as served:
+        simulator = Simulator(replace(OPTIONS, target=f"127.0.0.1:{served.port}", polls=None))
+        running = asyncio.create_task(simulator.run())
+        await until(lambda: simulator.report.answered > 3, "some answers")
+        for _ in range(5):
+            await asyncio.sleep(0.02)
+            _block(0.06)
+        simulator.stop()
+        report = await running
+
+    assert report.late == 0
+
+
+async def test_a_wrong_transaction_id() -> None:
+    def manners(served: Slave, request: Request) -> Replies:
+        words = read_response([served.word(request.address + n) for n in range(request.count)])
+        return [(0.0, served.frame(words, request, transaction=request.transaction + 1000))]
+
+    report = await accused(on_polls(manners), SHORT)
+
+    assert report.faults[Fault.WRONG_TRANSACTION] == 3
+    assert report.answered == 0
+
+
+@pytest.mark.parametrize("rtu", [False, True], ids=["tcp", "rtu"])
+async def test_a_wrong_unit_in_a_reply(rtu: bool) -> None:
+    def manners(served: Slave, request: Request) -> Replies:
+        words = read_response([served.word(request.address + n) for n in range(request.count)])
+        return [(0.0, served.frame(words, request, unit_id=481 - request.unit_id))]
+
+    report = await accused(on_polls(manners), SHORT, rtu=rtu)
+
+    assert report.faults[Fault.WRONG_UNIT] == 3
+
+
+@pytest.mark.parametrize("rtu", [False, True], ids=["tcp", "rtu"])
+async def test_a_reply_with_another_number_of_words(rtu: bool) -> None:
+    report = await accused(
+        on_polls(lambda served, request: [(0.0, served.frame(read_response([1, 2, 3]), request))]), rtu=rtu
+    )
+
+    assert report.other_faults == {Fault.MALFORMED: 12}
+
+
+async def test_a_reply_with_a_wrong_checksum() -> None:
+    def manners(served: Slave, request: Request) -> Replies:
+        raw = served.good(request)[0][1]
+        return [(0.0, raw[:-1] + bytes([raw[-1] ^ 1]))]
+
+    report = await accused(on_polls(manners), SHORT, rtu=True)
+
+    assert report.other_faults == {Fault.MALFORMED: 3, Fault.UNANSWERED: 3}
+
+
+async def test_a_reply_with_a_wrong_protocol_id() -> None:
+    def manners(served: Slave, request: Request) -> Replies:
+        raw = served.good(request)[0][1]
+        return [(0.0, raw[:2] + b"\x00\x07" + raw[4:])]
+
+    report = await accused(on_polls(manners), SHORT)
+
+    assert report.other_faults == {Fault.MALFORMED: 3, Fault.UNANSWERED: 3}
+
+
+async def test_an_exception_to_a_poll() -> None:
+    report = await accused(on_polls(lambda served, request: [(0.0, served.frame(b"\x83\x02", request))]))
+
+    assert report.other_faults == {Fault.REFUSED: 12}
+    assert report.answered == 0
+
+
+async def test_silence() -> None:
+    report = await accused(lambda _served, _request: [], SHORT)
+
+    assert report.other_faults == {Fault.UNANSWERED: 3}
+
+
+@pytest.mark.parametrize("rtu", [False, True], ids=["tcp", "rtu"])
+async def test_an_answer_given_twice(rtu: bool) -> None:
+    report = await accused(on_polls(lambda served, request: 2 * served.good(request)), rtu=rtu)
+
+    assert set(report.other_faults) == {Fault.UNSOLICITED}
+
+
+async def test_bytes_that_nobody_asked_for() -> None:
+    def manners(served: Slave, request: Request) -> Replies:
+        return [(0.0, b"\xff\xfe")] if request.unit_id == 0 else served.good(request)
+
+    report = await accused(manners, rtu=True)
+
+    assert report.other_faults
+    assert set(report.other_faults) <= {Fault.UNSOLICITED, Fault.MALFORMED, Fault.UNANSWERED}
+
+
+async def test_a_command_in_the_first_walk_after_connecting_is_stale() -> None:
+    def manners(served: Slave, request: Request) -> Replies:
+        served.words[SETPOINT] = encode_dpt9(7.0)
+        return served.good(request)
+
+    report = await accused(manners)
+
+    assert Fault.STALE_COMMAND in report.other_faults
+    assert report.adopted()[0] | {"at_s": 0} == {
+        "kind": "adopted",
+        "at_s": 0,
+        "point": "zone.1.1.setpoint",
+        "served": 7.0,
+        "taken": 7.0,
+        "unit_id": 240,
+    }
+
+
+async def test_a_command_later_on_is_adopted_without_an_accusation() -> None:
+    commanded = False
+
+    def manners(served: Slave, request: Request) -> Replies:
+        if commanded and request.is_poll:
+            served.words[SETPOINT] = encode_dpt9(24.0)
+        return served.good(request)
+
+    async with slave(manners) as served:
+        simulator = Simulator(replace(OPTIONS, polls=None, target=f"127.0.0.1:{served.port}"))
+        running = asyncio.create_task(simulator.run())
+        await until(lambda: simulator.report.walks > 2, "some walks")
+        commanded = True
+        await until(simulator.report.adopted, "the command is adopted")
+        simulator.stop()
+        report = await running
+
+    assert report.other_faults == {}
+    assert simulator.house.setpoint_c(simulator.house.rooms[1, 1]) == 24.0
+    assert served.words[SETPOINT] == encode_dpt9(24.0)
+
+
+async def test_a_gateway_that_brings_an_old_value_back_after_its_restart_is_accused() -> None:
+    port = free_port()
+    options = replace(OPTIONS, polls=None, target=f"127.0.0.1:{port}")
+    simulator = Simulator(options)
+    running = asyncio.create_task(simulator.run())
+    async with slave(port=port) as served:
+        await until(lambda: simulator.report.walks > 2, "some walks")
+        old = served.word(SETPOINT)
+        simulator.base.local_setpoint(1, 1, 24.5)
+        await until(lambda: served.words[SETPOINT] == encode_dpt9(24.5), "the local change is reported")
+    before = simulator.report.walks
+
+    def manners(served: Slave, request: Request) -> Replies:
+        if simulator.report.walks > before + 3 and request.is_poll:
+            served.words[SETPOINT] = old
+        return served.good(request)
+
+    async with slave(manners, port=port):
+        await until(lambda: simulator.report.faults[Fault.STALE_COMMAND], "the accusation")
+    simulator.stop()
+    report = await running
+
+    assert report.connections >= 2
+    assert set(report.other_faults) - {Fault.UNANSWERED} == {Fault.STALE_COMMAND}
+
+
+async def test_on_a_serial_line_answers_after_a_silence_count_as_a_restart() -> None:
+    silent = False
+
+    def manners(served: Slave, request: Request) -> Replies:
+        return [] if silent else served.good(request)
+
+    async with slave(manners, rtu=True) as served:
+        options = replace(OPTIONS, polls=None, transport=Transport.RTU_TCP, target=f"127.0.0.1:{served.port}")
+        simulator = Simulator(replace(options, timeout_s=0.03))
+        running = asyncio.create_task(simulator.run())
+        await until(lambda: simulator.report.walks > 2, "some walks")
+        silent = True
+        await until(lambda: simulator.report.faults[Fault.UNANSWERED] > 4, "silence")
+        served.words[SETPOINT] = encode_dpt9(9.0)
+        served.words.pop(SETPOINT - 1)
+        served.deaf = True
+        silent = False
+        await until(lambda: simulator.report.faults[Fault.STALE_COMMAND], "the accusation")
+        simulator.stop()
+        await running
+
+
+async def test_several_polls_in_one_segment_are_each_answered() -> None:
+    blocks = Blocks(shape=Shape.SINGLE)
+    report = await accused(None, replace(OPTIONS, polls=40, polls_per_segment=4, blocks=blocks))
+
+    assert (report.polls, report.answered) == (40, 40)
+    assert report.other_faults == {}
+    assert report.longest_segment >= 4
+
+
+async def test_a_local_change_is_on_the_bus_before_the_next_poll() -> None:
+    async with slave() as served:
+        simulator = Simulator(replace(OPTIONS, polls=None, target=f"127.0.0.1:{served.port}"))
+        running = asyncio.create_task(simulator.run())
+        await until(lambda: simulator.report.walks > 1, "a walk")
+        simulator.base.local_setpoint(1, 2, 26.5)
+        asked = len(served.requests)
+        await until(lambda: len(served.requests) > asked + 4, "some requests")
+        simulator.stop()
+        report = await running
+
+    written = TABLE.at("zone", "setpoint", 1, 2).address
+    first_write = next(n for n, r in enumerate(served.requests) if n >= asked and _covers(r, written))
+    assert sum(request.is_poll for request in served.requests[asked:first_write]) <= 1
+    assert report.adopted() == []
+
+
+def test_examples_are_kept_with_their_bytes_and_are_limited() -> None:
+    report = Report()
+    for number in range(30):
+        report.accuse(Fault.MALFORMED, "why", at_s=number, sent=b"\x01\xf0", received=b"\xab")
+
+    found = report.as_json()["accusations"]["malformed"]
+
+    assert found["count"] == 30
+    assert len(found["examples"]) == 5
+    assert found["examples"][0] == {"at_s": 0, "text": "why", "sent": "01 F0", "received": "AB"}
+
+
+def test_percentiles_are_measured_values() -> None:
+    values = [float(value) for value in range(1, 101)]
+
+    assert [percentile(values, percent) for percent in (50, 99, 100)] == [50, 99, 100]
+    assert percentile([], 50) is None
+
+
+def _covers(request: Request, address: int) -> bool:
+    if request.unit_id != 0 or request.pdu[0] != 16:
+        return False
+    return request.address <= address < request.address + request.count
+
+
+def _block(seconds: float) -> None:
+    until_s = asyncio.get_running_loop().time() + seconds
+    while asyncio.get_running_loop().time() < until_s:
+        pass

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from neasmart.registers import TABLE
+from neasmart.simulator.base import BaseStation
+from neasmart.simulator.house import DEMO, House
+from neasmart.simulator.walk import Blocks, Order, Poll, Shape, Walk, Write
+
+ADDRESSES = BaseStation(House(DEMO, seed=1)).addresses
+COMMANDABLE = {address for address in ADDRESSES if TABLE.by_address[address].point.writable}
+EVERY_BLOCKS = [
+    *(Blocks(shape=shape, function_code=code) for shape in Shape for code in (16, 6)),
+    *(Blocks(shape=Shape.LENGTH, length=length) for length in (1, 2, 3, 7, 34)),
+    *(Blocks(order=order) for order in Order),
+]
+
+
+@pytest.mark.parametrize("blocks", EVERY_BLOCKS, ids=str)
+def test_every_round_polls_all_commands_from_both_ids_and_reports_everything(blocks: Blocks) -> None:
+    walk = Walk(ADDRESSES, (240, 241), blocks, seed=2)
+
+    for _ in range(5):
+        steps = walk.steps()
+        polled = Counter((s.unit_id, a) for s in steps if isinstance(s, Poll) for a in s.addresses if a in COMMANDABLE)
+        written = [address for step in steps if isinstance(step, Write) for address in step.addresses]
+        assert set(polled) == {(unit_id, address) for unit_id in (240, 241) for address in COMMANDABLE}
+        assert sorted(written) == ADDRESSES
+
+
+@pytest.mark.parametrize("blocks", EVERY_BLOCKS, ids=str)
+def test_no_block_is_longer_than_the_bus_allows(blocks: Blocks) -> None:
+    steps = Walk(ADDRESSES, (240,), blocks, seed=2).steps()
+
+    assert all(1 <= step.count <= 35 for step in steps)
+    if blocks.function_code == 6:
+        assert all(step.count == 1 for step in steps if isinstance(step, Write))
+
+
+@pytest.mark.parametrize(
+    ("blocks", "counts"),
+    [
+        (Blocks(shape=Shape.SINGLE), {1}),
+        (Blocks(shape=Shape.PAIR), {2}),
+        (Blocks(shape=Shape.ROOM), {11}),
+        (Blocks(shape=Shape.LENGTH, length=5), {5}),
+    ],
+)
+def test_the_shape_is_the_length_of_a_poll(blocks: Blocks, counts: set[int]) -> None:
+    steps = Walk(ADDRESSES, (240,), blocks).steps()
+
+    assert {step.count for step in steps if isinstance(step, Poll)} == counts
+
+
+def test_a_varied_walk_uses_many_lengths() -> None:
+    walk = Walk(ADDRESSES, (240,), Blocks(shape=Shape.VARIED), seed=1)
+
+    lengths = {step.count for _ in range(40) for step in walk.steps() if isinstance(step, Poll)}
+
+    assert len(lengths) > 20
+
+
+def test_the_order_of_the_places_can_be_turned_and_shuffled() -> None:
+    def order(blocks: Blocks) -> list[int]:
+        walk = Walk(ADDRESSES, (240,), blocks, seed=1)
+        return [step.address for step in walk.steps() if isinstance(step, Poll)]
+
+    ascending = order(Blocks())
+
+    assert ascending == sorted(ascending)
+    assert order(Blocks(order=Order.DESCENDING)) == ascending[::-1]
+    assert order(Blocks(order=Order.SHUFFLED)) not in (ascending, ascending[::-1])
+    assert sorted(order(Blocks(order=Order.SHUFFLED))) == ascending
