@@ -160,25 +160,27 @@ class Connection(asyncio.Protocol):
             return
         if self._reply_delay_s > 0:
             loop = asyncio.get_running_loop()
-            self._waiting = loop.call_later(self._reply_delay_s, self._send_delayed, received.reply)
+            self._waiting = loop.call_later(self._reply_delay_s, self._send_delayed, received)
         else:
-            self._send(received.reply)
+            self._send(received)
 
-    def _send_delayed(self, reply: bytes) -> None:
+    def _send_delayed(self, received: Received) -> None:
         self._waiting = None
         if self._wiring.lag.blocked:
-            self._wiring.gateway.counters.replies_late += 1
+            self._wiring.gateway.counters.replies_late += received.replies
             return
-        self._send(reply)
+        self._send(received)
 
-    def _send(self, reply: bytes) -> None:
+    def _send(self, received: Received) -> None:
         transport = self._transport
         if transport is None or transport.is_closing():
             return
         if transport.get_write_buffer_size() > UNREAD_LIMIT:
             transport.abort()
             return
+        reply = received.reply
         transport.write(reply)
+        self._wiring.gateway.counters.replies += received.replies
         now = self._wiring.gateway.clock.monotonic()
         self.slave.sent(reply, now)
         if self._wiring.on_bytes is not None:

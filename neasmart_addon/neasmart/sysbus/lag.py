@@ -12,6 +12,8 @@ import logging
 PERIOD_S = 0.025
 OVERDUE_S = 0.075
 """With the period, the loop was blocked for up to 100 ms when the watch is overdue by this."""
+QUIET_S = 60.0
+"""A machine that is overloaded for long is said once, and again after a minute without a block."""
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -23,6 +25,7 @@ class LagWatch:
         """Measure one loop; call `start` to begin."""
         self._loop = loop
         self._due = 0.0
+        self._quiet_until = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
@@ -47,5 +50,7 @@ class LagWatch:
     def _tick(self) -> None:
         overdue_s = self._loop.time() - self._due
         if overdue_s > OVERDUE_S:
-            _LOGGER.warning("the gateway itself was blocked for %.0f ms; no reply leaves late", overdue_s * 1000)
+            level = logging.WARNING if self._due >= self._quiet_until else logging.DEBUG
+            _LOGGER.log(level, "the gateway itself was blocked for %.0f ms; no reply leaves late", overdue_s * 1000)
+            self._quiet_until = self._loop.time() + QUIET_S
         self._schedule()

@@ -20,6 +20,7 @@ import serialx
 from neasmart.config import ServerSettings
 from neasmart.sysbus.connection import Connection, Report, Wiring
 from neasmart.sysbus.faults import LinkError, dialling_fault, lost_fault, opening_fault
+from neasmart.sysbus.rfc2217 import LenientTransport
 from neasmart.sysbus.slaves import RtuSlave
 from neasmart.sysbus.tcp_options import keep_alive
 
@@ -116,7 +117,7 @@ class Port:
             raise self._fault(error) from error
 
     async def _open_serial(self, connection: Connection) -> None:
-        """Open a device or an RFC 2217 server; serialx throws away what has arrived before."""
+        """Open a device or an RFC 2217 server; serialx asks for low latency and throws away what has arrived before."""
         settings = self._settings
         await serialx.create_serial_connection(
             asyncio.get_running_loop(),
@@ -126,7 +127,7 @@ class Port:
             parity=serialx.Parity(settings.parity),
             stopbits=serialx.StopBits(settings.stopbits),
             exclusive=True,
-            low_latency=True,
+            transport_cls=LenientTransport if self._target.startswith("rfc2217://") else None,
         )
 
     async def _dial(self, connection: Connection) -> None:

@@ -24,10 +24,11 @@ _SUPPORTED = frozenset({READ, WRITE_SINGLE, WRITE_MULTIPLE})
 
 
 class Received(NamedTuple):
-    """What came of one read: how many valid frames it completed, and the bytes to send back, if any."""
+    """What came of one read: how many valid frames it completed, and the bytes to send back with how many replies."""
 
     frames: int
-    reply: bytes
+    reply: bytes = b""
+    replies: int = 0
 
 
 class RtuSlave:
@@ -57,15 +58,14 @@ class RtuSlave:
                 self._counters.replies_moved_on += 1
             reply = self._carry_out(frame, now)
         if reply is None:
-            return Received(len(frames), b"")
+            return Received(len(frames))
         if late:
             self._counters.replies_late += 1
-            return Received(len(frames), b"")
-        return Received(len(frames), reply)
+            return Received(len(frames))
+        return Received(len(frames), reply, 1)
 
     def sent(self, reply: bytes, now: float) -> None:
         """Remember what was sent, to know its echo."""
-        self._counters.replies += 1
         self._sent.append((reply, now))
         self._unechoed += 1
         if self._unechoed > UNLEARN_AFTER:
@@ -142,11 +142,10 @@ class MbapSlave:
                 self._counters.replies_late += 1
             else:
                 replies.append(adu.reply(pdu))
-        return Received(frames, b"".join(replies))
+        return Received(frames, b"".join(replies), len(replies))
 
-    def sent(self, reply: bytes, now: float) -> None:  # noqa: ARG002 - a TCP connection has no echo
-        """Count what was sent."""
-        self._counters.replies += 1
+    def sent(self, reply: bytes, now: float) -> None:
+        """Nothing to remember: a TCP connection has no echo."""
 
     @property
     def hopeless(self) -> bool:

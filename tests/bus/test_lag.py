@@ -1,0 +1,55 @@
+"""The watch on the event loop, and what a connection does with a reply that would be late."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+
+import pytest
+
+from neasmart.config import ServerType
+from neasmart.sysbus.lag import LagWatch
+from tests.support.bus import POLL_240, WRITE_240, until
+from tests.support.bus_links import Dial, StartTcp, ask
+
+
+def block(seconds: float) -> None:
+    """Keep the loop from everything else, as a bad disk call would."""
+    time.sleep(seconds)
+
+
+async def test_a_blocked_loop_is_noticed_before_its_timers_run() -> None:
+    watch = LagWatch(asyncio.get_running_loop())
+    watch.start()
+    await asyncio.sleep(0.05)
+
+    block(0.2)
+
+    assert watch.blocked
+    watch.stop()
+    assert not watch.blocked
+
+
+async def test_each_block_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING)
+    watch = LagWatch(asyncio.get_running_loop())
+    watch.start()
+
+    block(0.2)
+    await until(lambda: not watch.blocked, "the watch has come round")
+    watch.stop()
+
+    assert [record.getMessage().split(" for ")[0] for record in caplog.records] == ["the gateway itself was blocked"]
+
+
+async def test_bytes_that_waited_for_the_loop_are_not_answered(start_tcp: StartTcp, dial: Dial) -> None:
+    running = await start_tcp(ServerType.RTU_TCP)
+    reader, writer = await dial(running)
+    await running.reaches("connected")
+
+    writer.write(WRITE_240)
+    block(0.3)
+    await until(lambda: running.gateway.counters.replies_late == 1, "the late reply is dropped")
+    assert running.gateway.counters.writes == 1
+    assert (await ask(reader, writer, POLL_240, 9))[:3] == b"\xf0\x03\x04"

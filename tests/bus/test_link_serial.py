@@ -1,0 +1,246 @@
+"""Serial lines and dialled converters: read by independent clients, unplugged, missing, busy, and found again."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from pymodbus import FramerType
+from pymodbus.client import AsyncModbusSerialClient
+
+from neasmart.breaker import BreakerState
+from neasmart.config import ModbusSettings, ServerSettings, ServerType
+from neasmart.registers import TABLE
+from neasmart.sysbus.link import LinkTuning
+from neasmart.sysbus.port import PortTimes
+from tests.support.bus import BROADCAST_STATE_AND_SETPOINT, NO_DATA_240, POLL_240, free_port, until
+from tests.support.bus_links import PtyPair, StartLink, ask
+
+STATE = TABLE.ref("zone.1.1.state")
+
+
+def serial(path: Path | str, baudrate: int = 38400) -> ServerSettings:
+    return ServerSettings(type=ServerType.SERIAL, serial_port=str(path), baudrate=baudrate)
+
+
+async def polled(pair: PtyPair) -> bytes:
+    """Poll through the other end of the line until an answer comes."""
+    loop = asyncio.get_running_loop()
+    line = await asyncio.to_thread(os.open, pair.theirs, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+    received = bytearray()
+    loop.add_reader(line, lambda: received.extend(os.read(line, 4096)))
+    try:
+        for _ in range(20):
+            os.write(line, POLL_240)
+            try:
+                await until(lambda: len(received) >= len(NO_DATA_240), "a reply", 0.5)
+            except AssertionError:
+                continue
+            return bytes(received)
+    finally:
+        loop.remove_reader(line)
+        os.close(line)
+    raise AssertionError("no answer on the line")
+
+
+async def test_the_serial_client_of_pymodbus_reads_and_writes(start_link: StartLink, pty_pair: PtyPair) -> None:
+    running = start_link(serial(pty_pair.ours))
+    await running.reaches("connected")
+    client = AsyncModbusSerialClient(str(pty_pair.theirs), framer=FramerType.RTU, baudrate=38400, timeout=2)
+    assert await client.connect()
+
+    written = await client.write_registers(STATE.address, [1, 0x0C33], device_id=240)
+    single = await client.write_register(STATE.address, 2, device_id=241)
+    read = await client.read_holding_registers(STATE.address, count=2, device_id=241)
+    client.close()
+
+    assert not written.isError()
+    assert not single.isError()
+    assert read.registers == [2, 0x0C33]
+
+
+async def test_mbpoll_reads_over_the_line(start_link: StartLink, pty_pair: PtyPair) -> None:
+    running = start_link(serial(pty_pair.ours))
+    await running.reaches("connected")
+
+    program = await asyncio.create_subprocess_exec(
+        *("mbpoll", "-m", "rtu", "-b", "38400", "-P", "none", "-a", "240", "-0", "-r", "1", "-c", "2", "-1", "-o", "5"),
+        str(pty_pair.theirs),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    output, _ = await program.communicate()
+
+    assert program.returncode == 0
+    assert "[1]: \t10\n[2]: \t10\n" in output.decode()
+
+
+async def test_the_line_is_found_again_after_it_was_pulled(
+    start_link: StartLink, pty_pair: PtyPair, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    running = start_link(serial(pty_pair.ours))
+    await running.reaches("connected")
+    assert await polled(pty_pair) == NO_DATA_240
+
+    await pty_pair.pull()
+    await until(lambda: not running.gateway.link.connected, "the loss is noticed", 3)
+    await running.reaches("no_device")
+    await pty_pair.plug()
+    await running.reaches("connected", within_s=2)
+
+    assert await polled(pty_pair) == NO_DATA_240
+    said = [record.getMessage() for record in caplog.records if record.getMessage().startswith("link:")]
+    assert len(said) == 4
+
+
+async def test_a_line_missing_at_the_start_is_opened_as_soon_as_it_appears(
+    start_link: StartLink, tmp_path: Path
+) -> None:
+    pair = PtyPair(tmp_path / "ours", tmp_path / "theirs")
+    # Without the look at the path the open breaker would wait for a minute.
+    running = start_link(serial(pair.ours), modbus=ModbusSettings(circuit_breaker_failure_threshold=1))
+    await running.reaches("no_device")
+    assert running.gateway.link.breaker is BreakerState.OPEN
+    assert str(pair.ours) in running.gateway.link.detail
+
+    await pair.plug()
+    await running.reaches("connected", within_s=3)
+
+    assert await polled(pair) == NO_DATA_240
+    await pair.pull()
+
+
+async def test_the_by_id_link_is_followed_to_the_new_device(
+    start_link: StartLink, pty_pair: PtyPair, tmp_path: Path
+) -> None:
+    other = PtyPair(tmp_path / "ours2", tmp_path / "theirs2")
+    await other.plug()
+    by_id = tmp_path / "by-id"
+    by_id.symlink_to(pty_pair.ours.resolve())
+    running = start_link(serial(by_id))
+    await running.reaches("connected")
+
+    # The old device stays open and silent, without an end of file: only the path tells.
+    by_id.unlink()
+    by_id.symlink_to(other.ours.resolve())
+    await until(lambda: not running.gateway.link.connected, "the change is noticed", 3)
+    await running.reaches("connected", within_s=3)
+
+    assert await polled(other) == NO_DATA_240
+    await other.pull()
+
+
+async def test_a_device_that_vanishes_without_a_word_is_missed(
+    start_link: StartLink, pty_pair: PtyPair, tmp_path: Path
+) -> None:
+    path = tmp_path / "by-id"
+    path.symlink_to(pty_pair.ours.resolve())
+    running = start_link(serial(path), tuning=LinkTuning(port=PortTimes(look_s=0.05)))
+    await running.reaches("connected")
+
+    path.unlink()
+
+    await running.reaches("no_device")
+
+
+async def test_a_busy_line_is_said_and_opened_once_it_is_free(start_link: StartLink, pty_pair: PtyPair) -> None:
+    first = start_link(serial(pty_pair.ours))
+    await first.reaches("connected")
+    second = start_link(serial(pty_pair.ours))
+    await second.reaches("device_busy")
+
+    await first.stop()
+
+    await second.reaches("connected")
+
+
+async def test_a_path_that_is_no_serial_line_is_said(start_link: StartLink, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"")
+    running = start_link(serial(path))
+
+    await running.reaches("no_device")
+
+    assert "not a serial port" in running.gateway.link.detail
+
+
+async def test_a_missing_port_in_the_settings_is_said(start_link: StartLink) -> None:
+    running = start_link(serial(""))
+
+    await running.reaches("not_configured")
+
+
+async def test_what_lay_in_the_line_before_is_thrown_away(start_link: StartLink, pty_pair: PtyPair) -> None:
+    line = await asyncio.to_thread(os.open, pty_pair.ours, os.O_RDWR | os.O_NOCTTY)
+    other = await asyncio.to_thread(os.open, pty_pair.theirs, os.O_RDWR | os.O_NOCTTY)
+    os.write(other, BROADCAST_STATE_AND_SETPOINT * 3)
+    await asyncio.to_thread(os.read, line, 1)
+
+    running = start_link(serial(pty_pair.ours))
+    await running.reaches("connected")
+
+    assert await polled(pty_pair) == NO_DATA_240
+    assert running.gateway.counters.broadcasts == 0
+    os.close(line)
+    os.close(other)
+
+
+async def test_a_converter_that_waits_for_us_is_dialled_again_for_ever(start_link: StartLink) -> None:
+    arrived: asyncio.Queue[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = asyncio.Queue()
+    port = free_port()
+    running = start_link(serial(f"socket://127.0.0.1:{port}"))
+    await running.reaches("cannot_dial")
+
+    async with await asyncio.start_server(lambda *streams: arrived.put_nowait(streams), "127.0.0.1", port):
+        reader, writer = await asyncio.wait_for(arrived.get(), 10)
+        assert await ask(reader, writer, POLL_240, len(NO_DATA_240)) == NO_DATA_240
+        writer.close()
+        reader, writer = await asyncio.wait_for(arrived.get(), 10)
+        assert await ask(reader, writer, POLL_240, len(NO_DATA_240)) == NO_DATA_240
+        writer.close()
+
+
+async def test_a_silent_converter_is_dialled_anew(start_link: StartLink) -> None:
+    arrived: asyncio.Queue[asyncio.StreamWriter] = asyncio.Queue()
+    tuning = LinkTuning(port=PortTimes(look_s=0.05, idle_s=0.2, working_s=0.1))
+    async with await asyncio.start_server(lambda _reader, writer: arrived.put_nowait(writer), "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        start_link(serial(f"socket://127.0.0.1:{port}"), tuning=tuning)
+
+        for _ in range(2):
+            (await asyncio.wait_for(arrived.get(), 10)).close()
+
+
+@pytest.fixture
+async def ser2net_port(request: pytest.FixtureRequest, pty_pair: PtyPair, tmp_path: Path) -> AsyncIterator[int]:
+    port = free_port()
+    config = tmp_path / "ser2net.yaml"
+    config.write_text(
+        f"%YAML 1.1\n---\nconnection: &bus\n  accepter: {request.param},127.0.0.1,{port}\n"
+        f"  connector: serialdev,{pty_pair.ours},38400n81,local\n  options:\n    mdns: false\n"
+    )
+    with (tmp_path / "ser2net.log").open("wb") as log:
+        program = await asyncio.create_subprocess_exec(
+            *("ser2net", "-n", "-u", "-d", "-c", str(config)), stdout=log, stderr=log
+        )
+    await until(lambda: f":{port:04X} 00000000:0000 0A" in Path("/proc/net/tcp").read_text(), "ser2net listens")
+    yield port
+    program.terminate()
+    await program.wait()
+
+
+@pytest.mark.parametrize(
+    ("ser2net_port", "scheme"),
+    [("tcp", "socket"), ("telnet(rfc2217),tcp", "rfc2217")],
+    indirect=["ser2net_port"],
+    ids=["raw", "rfc2217"],
+)
+async def test_ser2net_is_dialled(start_link: StartLink, pty_pair: PtyPair, ser2net_port: int, scheme: str) -> None:
+    running = start_link(serial(f"{scheme}://127.0.0.1:{ser2net_port}"))
+    await running.reaches("connected")
+
+    assert await polled(pty_pair) == NO_DATA_240

@@ -1,0 +1,292 @@
+"""Listeners: who may connect, who is cut off, what independent clients read, and how a taken port is waited for."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+
+import pytest
+from pymodbus import FramerType
+from pymodbus.client import AsyncModbusTcpClient
+
+from neasmart.config import ServerSettings, ServerType
+from neasmart.registers import TABLE
+from neasmart.sysbus.connection import Direction
+from neasmart.sysbus.link import LinkTuning
+from neasmart.sysbus.listener import PeerLimits
+from tests.support.bus import (
+    BROADCAST_STATE_AND_SETPOINT,
+    BROADCAST_TEMPERATURE,
+    NO_DATA_240,
+    POLL_240,
+    POLL_241,
+    free_port,
+    mbap,
+    new_gateway,
+    until,
+)
+from tests.support.bus_links import Dial, StartLink, StartTcp, ask, closed
+
+POLL = mbap("F0 03 00 64 00 02")
+NO_DATA = mbap("F0 03 04 00 00 00 00")
+STATE, SETPOINT = TABLE.ref("zone.1.1.state"), TABLE.ref("zone.1.1.setpoint")
+
+
+@pytest.mark.parametrize(
+    ("kind", "framer"), [(ServerType.TCP, FramerType.SOCKET), (ServerType.RTU_TCP, FramerType.RTU)], ids=str
+)
+async def test_the_client_of_pymodbus_reads_and_writes(
+    start_tcp: StartTcp, kind: ServerType, framer: FramerType
+) -> None:
+    running = await start_tcp(kind)
+    client = AsyncModbusTcpClient("127.0.0.1", port=running.settings.port, framer=framer, timeout=2)
+    assert await client.connect()
+
+    written = await client.write_registers(STATE.address, [1, 0x0C33], device_id=240)
+    single = await client.write_register(STATE.address, 2, device_id=241)
+    read = await client.read_holding_registers(STATE.address, count=2, device_id=241)
+    refused = await client.read_holding_registers(0xFFFF, count=1, device_id=240)
+    client.close()
+
+    assert not written.isError()
+    assert not single.isError()
+    assert read.registers == [2, 0x0C33]
+    assert refused.exception_code == 2
+    assert running.gateway.plant.reading(SETPOINT).value == pytest.approx(21.5)
+
+
+async def test_mbpoll_reads(start_tcp: StartTcp) -> None:
+    running = await start_tcp()
+    port = str(running.settings.port)
+
+    program = await asyncio.create_subprocess_exec(
+        *("mbpoll", "-m", "tcp", "-p", port, "-a", "241", "-0", "-r", "1", "-c", "2", "-1", "-o", "5", "127.0.0.1"),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    output, _ = await program.communicate()
+
+    assert program.returncode == 0
+    assert "[1]: \t10\n[2]: \t10\n" in output.decode()
+
+
+async def test_a_reply_does_not_wait_for_another_read(start_tcp: StartTcp, dial: Dial) -> None:
+    running = await start_tcp(ServerType.RTU_TCP)
+    reader, writer = await dial(running)
+
+    for byte in BROADCAST_TEMPERATURE:
+        writer.write(bytes((byte,)))
+        await writer.drain()
+    assert await ask(reader, writer, POLL_240, len(NO_DATA_240)) == NO_DATA_240
+
+    assert running.gateway.plant.zones == [(1, 1)]
+
+
+async def test_many_requests_in_one_segment_are_each_answered(start_tcp: StartTcp, dial: Dial) -> None:
+    running = await start_tcp()
+    reader, writer = await dial(running)
+
+    assert await ask(reader, writer, POLL * 20, len(NO_DATA) * 20) == NO_DATA * 20
+
+    assert running.gateway.counters.replies >= 20
+
+
+async def test_connected_means_that_a_peer_is_there(start_tcp: StartTcp, dial: Dial) -> None:
+    running = await start_tcp()
+    assert not running.gateway.link.connected
+
+    _, writer = await dial(running)
+    await running.reaches("connected")
+    assert running.gateway.link.connected
+    assert len(running.gateway.link.peers) == 1
+    writer.close()
+
+    await running.reaches("waiting_for_peer")
+    assert running.gateway.link.peers == ()
+
+
+async def test_a_reply_may_be_delayed_but_not_into_the_next_frame(start_tcp: StartTcp, dial: Dial) -> None:
+    running = await start_tcp(ServerType.RTU_TCP, reply_delay_ms=15)
+    reader, writer = await dial(running)
+    assert await ask(reader, writer, POLL_240, len(NO_DATA_240)) == NO_DATA_240
+    before = running.gateway.counters.replies
+
+    writer.write(POLL_240)
+    await until(lambda: running.gateway.counters.polls_by_unit.get(240, 0) > before, "the poll is taken")
+    writer.write(BROADCAST_STATE_AND_SETPOINT)
+    await until(lambda: running.gateway.counters.broadcasts == 1, "the broadcast is taken")
+
+    counters = running.gateway.counters
+    assert counters.replies_moved_on + counters.replies + counters.replies_late == counters.polls
+    assert (await ask(reader, writer, POLL_241, 9))[0] == 241
+
+
+@pytest.mark.parametrize(
+    ("allowed", "admitted"), [(["127.0.0.0/30"], True), (["10.0.0.0/8", "127.0.0.9"], False), (["::/0"], False)]
+)
+async def test_only_peers_from_allowed_networks_are_admitted(
+    start_tcp: StartTcp, allowed: list[str], dial: Dial, *, admitted: bool
+) -> None:
+    running = await start_tcp(allowed=allowed)
+    reader, writer = await dial(running)
+
+    if admitted:
+        assert await ask(reader, writer, POLL, len(NO_DATA)) == NO_DATA
+    else:
+        assert await closed(reader)
+        assert running.gateway.counters.peers_refused == 1
+
+
+async def test_an_ipv4_peer_of_a_listener_for_both_families_is_judged_as_one(start_link: StartLink, dial: Dial) -> None:
+    settings = ServerSettings(address="::", port=free_port(), allowed_peers=["127.0.0.1"])
+    running = start_link(settings)
+    await running.reaches("waiting_for_peer")
+
+    reader, writer = await dial(running)
+    assert await ask(reader, writer, POLL, len(NO_DATA)) == NO_DATA
+
+
+async def test_a_ninth_peer_is_refused_while_the_others_are_alive(start_tcp: StartTcp, dial: Dial) -> None:
+    running = await start_tcp()
+    others = [await dial(running) for _ in range(8)]
+    await until(lambda: len(running.gateway.link.peers) == 8, "eight are connected")
+
+    ninth, _ = await dial(running)
+
+    assert await closed(ninth)
+    assert running.gateway.counters.peers_refused == 1
+    for reader, writer in others:
+        assert await ask(reader, writer, POLL, len(NO_DATA)) == NO_DATA
+
+
+async def test_a_ninth_peer_replaces_one_that_is_silent_for_long(start_tcp: StartTcp, dial: Dial) -> None:
+    running = await start_tcp(tuning=LinkTuning(peers=PeerLimits(peers=2, replaceable_after_s=0.0)))
+    silent, _ = await dial(running)
+    await until(lambda: len(running.gateway.link.peers) == 1, "the first is connected")
+    lively, lively_writer = await dial(running)
+    await ask(lively, lively_writer, POLL, len(NO_DATA))
+
+    newcomer, newcomer_writer = await dial(running)
+
+    assert await ask(newcomer, newcomer_writer, POLL, len(NO_DATA)) == NO_DATA
+    assert await closed(silent)
+    assert running.gateway.counters.peers_dropped == 1
+
+
+async def test_an_idle_peer_is_dropped(start_tcp: StartTcp, dial: Dial) -> None:
+    running = await start_tcp(tuning=LinkTuning(peers=PeerLimits(idle_s=0.2, sweep_s=0.05)))
+    reader, _ = await dial(running)
+
+    assert await closed(reader)
+
+    assert running.gateway.counters.peers_dropped == 1
+    await running.reaches("waiting_for_peer")
+
+
+async def test_endless_rubbish_is_cut_off(start_tcp: StartTcp, caplog: pytest.LogCaptureFixture, dial: Dial) -> None:
+    running = await start_tcp(ServerType.RTU_TCP)
+    reader, writer = await dial(running)
+
+    writer.write(b"\x55" * 70_000)
+
+    assert await closed(reader)
+    assert running.gateway.counters.peers_dropped == 1
+    assert "was cut off: it sent 65536 bytes without a valid frame" in caplog.text
+
+
+async def test_a_peer_that_does_not_speak_modbus_tcp_is_cut_off(start_tcp: StartTcp, dial: Dial) -> None:
+    running = await start_tcp()
+    reader, writer = await dial(running)
+
+    writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 100)
+
+    assert await closed(reader)
+    assert running.gateway.counters.bad_headers > 5
+
+
+async def test_rtu_on_the_modbus_tcp_port_is_named_with_the_setting_to_change(
+    start_tcp: StartTcp, caplog: pytest.LogCaptureFixture, dial: Dial
+) -> None:
+    running = await start_tcp()
+    _, writer = await dial(running)
+
+    for _ in range(3):
+        writer.write(POLL_240)
+        await writer.drain()
+    await until(lambda: running.gateway.counters.rtu_on_tcp == 3, "three frames are recognised")
+
+    warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert len(warnings) == 1
+    assert "Simple Modbus TCP to RTU" in warnings[0]
+    assert "rtu_tcp" in warnings[0]
+
+
+async def test_a_taken_port_is_said_and_opened_once_it_is_free(start_link: StartLink) -> None:
+    port = free_port()
+    with socket.create_server(("127.0.0.1", port)):
+        running = start_link(ServerSettings(address="127.0.0.1", port=port))
+        await running.reaches("cannot_listen")
+        assert "used by another program" in running.gateway.link.detail
+
+    await running.reaches("waiting_for_peer")
+
+
+async def test_an_address_of_another_host_cannot_be_listened_on(start_link: StartLink) -> None:
+    running = start_link(ServerSettings(address="192.0.2.1", port=free_port()))
+
+    await running.reaches("cannot_listen")
+
+
+async def test_a_peer_that_never_reads_does_not_fill_the_memory(start_tcp: StartTcp) -> None:
+    running = await start_tcp()
+    with socket.socket() as deaf:
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        deaf.settimeout(0)
+        await asyncio.get_running_loop().sock_connect(deaf, ("127.0.0.1", running.settings.port))
+        await running.reaches("connected")
+
+        long_poll = mbap("F0 03 00 64 00 7D") * 50
+        async with asyncio.timeout(30):
+            while running.gateway.link.connected:
+                try:
+                    await asyncio.wait_for(asyncio.get_running_loop().sock_sendall(deaf, long_poll), 1)
+                except OSError:
+                    break
+        await running.reaches("waiting_for_peer")
+
+
+async def test_a_recorder_sees_all_bytes_of_the_wire(start_link: StartLink, dial: Dial) -> None:
+    wire: list[tuple[Direction, bytes]] = []
+    settings = ServerSettings(address="127.0.0.1", port=free_port())
+    running = start_link(settings, on_bytes=lambda direction, chunk, _now: wire.append((direction, chunk)))
+    await running.reaches("waiting_for_peer")
+    reader, writer = await dial(running)
+
+    await ask(reader, writer, POLL, len(NO_DATA))
+
+    assert wire[0] == (Direction.RECEIVED, POLL)
+    assert wire[-1] == (Direction.SENT, NO_DATA)
+
+
+async def test_stopping_closes_everything(start_tcp: StartTcp, dial: Dial) -> None:
+    running = await start_tcp()
+    reader, _ = await dial(running)
+    await running.reaches("connected")
+
+    await running.stop()
+
+    assert await closed(reader)
+    assert running.gateway.link.code == "stopped"
+    with pytest.raises(ConnectionRefusedError):
+        await dial(running)
+
+
+async def test_a_new_connection_makes_the_base_say_everything_anew(start_link: StartLink, dial: Dial) -> None:
+    gateway = new_gateway()
+    running = start_link(ServerSettings(address="127.0.0.1", port=free_port()), gateway=gateway)
+    await running.reaches("waiting_for_peer")
+    gateway.write(SETPOINT.address, [0x0C33], function_code=16, unit_id=0, now=gateway.clock.monotonic())
+
+    reader, writer = await dial(running)
+
+    assert await ask(reader, writer, POLL, len(NO_DATA)) == NO_DATA

@@ -1,0 +1,168 @@
+"""When a reply may be sent at all: moved on, late, echoes and rivals; and what to doubt when something was lost."""
+
+from __future__ import annotations
+
+import pytest
+
+from neasmart.gateway import Gateway
+from neasmart.registers import TABLE
+from neasmart.sysbus.slaves import MbapSlave, RtuSlave
+from neasmart.sysbus.station import Station
+from tests.support.bus import (
+    BROADCAST_HUMIDITY,
+    BROADCAST_STATE_AND_SETPOINT,
+    BROADCAST_TEMPERATURE,
+    NO_DATA_240,
+    POLL_240,
+    POLL_241,
+    STATE_AND_SETPOINT_240,
+    WRITE_240,
+    WRITE_240_REPLY,
+    mbap,
+    new_gateway,
+    rtu,
+)
+
+WRITE_FC6 = rtu("F0 06 00 64 00 03")
+
+
+@pytest.fixture
+def gateway() -> Gateway:
+    return new_gateway()
+
+
+@pytest.fixture
+def slave(gateway: Gateway) -> RtuSlave:
+    return RtuSlave(Station(gateway))
+
+
+def exchange(slave: RtuSlave, chunk: bytes, now: float) -> bytes:
+    """Receive, and send the reply at once."""
+    reply = slave.receive(chunk, now, late=False).reply
+    if reply:
+        slave.sent(reply, now)
+    return reply
+
+
+def learn_echo(slave: RtuSlave, now: float = 1.0) -> None:
+    exchange(slave, exchange(slave, POLL_240, now), now)
+    assert slave.echoes
+
+
+def test_only_the_last_frame_of_a_read_is_answered(gateway: Gateway, slave: RtuSlave) -> None:
+    assert exchange(slave, POLL_240 + POLL_241 + BROADCAST_TEMPERATURE, 1.0) == b""
+    assert gateway.counters.replies_moved_on == 2
+    assert gateway.plant.reading(TABLE.ref("zone.1.1.temperature")).value == pytest.approx(21.0)
+
+
+def test_noise_behind_a_poll_does_not_keep_it_from_its_reply(slave: RtuSlave) -> None:
+    assert exchange(slave, POLL_240 + b"\x55\xaa\x00", 1.0) == NO_DATA_240
+
+
+def test_a_late_reply_is_dropped_but_the_write_is_kept(gateway: Gateway, slave: RtuSlave) -> None:
+    assert slave.receive(WRITE_240, 1.0, late=True).reply == b""
+
+    assert gateway.plant.reading(TABLE.ref("zone.1.1.setpoint")).value == pytest.approx(22.5)
+    assert gateway.counters.replies_late == 1
+
+
+def test_a_late_reply_is_dropped_over_modbus_tcp_too(gateway: Gateway) -> None:
+    slave = MbapSlave(Station(gateway))
+
+    assert slave.receive(mbap("F0 03 00 64 00 02") * 2, 1.0, late=True).reply == b""
+    assert gateway.counters.replies_late == 2
+
+
+def test_each_request_of_a_segment_is_answered_over_modbus_tcp(gateway: Gateway) -> None:
+    slave = MbapSlave(Station(gateway))
+    segment = mbap("F0 03 00 64 00 02", 1) + mbap("00 10 00 65 00 01 02 0C 33", 2) + mbap("F1 03 00 65 00 01", 3)
+
+    received = slave.receive(segment, 1.0, late=False)
+
+    assert received.reply == mbap("F0 03 04 00 00 00 00", 1) + mbap("F1 03 02 0C 33", 3)
+    assert (received.frames, received.replies) == (3, 2)
+
+
+def test_an_echo_is_learned_from_a_reply_that_a_base_never_sends(gateway: Gateway, slave: RtuSlave) -> None:
+    reply = exchange(slave, POLL_240, 1.0)
+
+    assert exchange(slave, reply, 1.01) == b""
+
+    assert slave.echoes
+    assert (gateway.counters.echoes, gateway.counters.rival_replies) == (1, 0)
+
+
+def test_an_echo_in_front_of_the_next_poll_does_not_cost_its_reply(slave: RtuSlave) -> None:
+    reply = exchange(slave, POLL_240, 1.0)
+
+    assert exchange(slave, reply + POLL_240, 1.1) == NO_DATA_240
+
+
+def test_a_repeated_write_is_no_echo_until_echoes_are_known(slave: RtuSlave) -> None:
+    assert exchange(slave, WRITE_FC6, 1.0) == WRITE_FC6
+    assert exchange(slave, WRITE_FC6, 1.1) == WRITE_FC6
+
+
+def test_the_echo_of_a_write_is_stripped_once_echoes_are_known(gateway: Gateway, slave: RtuSlave) -> None:
+    learn_echo(slave)
+
+    assert exchange(slave, WRITE_FC6, 2.0) == WRITE_FC6
+    assert exchange(slave, WRITE_FC6, 2.01) == b""
+    assert exchange(slave, WRITE_FC6, 2.1) == WRITE_FC6
+    assert gateway.counters.writes == 2
+
+
+def test_the_echo_of_a_block_write_is_never_taken_for_a_rival(gateway: Gateway, slave: RtuSlave) -> None:
+    assert exchange(slave, WRITE_240, 1.0) == WRITE_240_REPLY
+
+    assert exchange(slave, WRITE_240_REPLY, 1.01) == b""
+    assert (gateway.counters.echoes, gateway.counters.rival_replies) == (1, 0)
+
+
+def test_a_line_that_stops_to_echo_is_believed_again(slave: RtuSlave) -> None:
+    learn_echo(slave)
+
+    for at in range(4):
+        exchange(slave, POLL_240, 2.0 + at)
+
+    assert not slave.echoes
+
+
+def test_another_answer_for_our_unit_is_a_rival(gateway: Gateway, slave: RtuSlave) -> None:
+    exchange(slave, POLL_240, 1.0)
+
+    assert exchange(slave, STATE_AND_SETPOINT_240, 1.01) == b""
+    assert exchange(slave, WRITE_240_REPLY, 1.5) == b""
+
+    assert not slave.echoes
+    assert gateway.counters.rival_replies == 2
+
+
+def test_a_damaged_broadcast_puts_the_old_value_in_doubt(gateway: Gateway, slave: RtuSlave) -> None:
+    exchange(slave, BROADCAST_STATE_AND_SETPOINT, 1.0)
+    damaged = BROADCAST_STATE_AND_SETPOINT[:-1] + b"\x00"
+
+    reply = exchange(slave, damaged + POLL_240, 1.1)
+
+    assert reply == NO_DATA_240
+    assert gateway.counters.crc_errors == 1
+
+
+def test_what_is_written_after_the_damage_is_served(slave: RtuSlave) -> None:
+    damaged = BROADCAST_HUMIDITY[:-1] + b"\x00"
+
+    assert exchange(slave, damaged + BROADCAST_STATE_AND_SETPOINT + POLL_240, 1.1) == STATE_AND_SETPOINT_240
+
+
+def test_a_long_silence_puts_old_values_in_doubt(slave: RtuSlave) -> None:
+    exchange(slave, BROADCAST_STATE_AND_SETPOINT, 1.0)
+
+    assert exchange(slave, POLL_240, 12.0) == NO_DATA_240
+
+
+def test_a_lost_request_over_modbus_tcp_puts_old_values_in_doubt(gateway: Gateway) -> None:
+    slave = MbapSlave(Station(gateway))
+    slave.receive(mbap("00 10 00 64 00 02 04 00 01 0C 33"), 1.0, late=False)
+    lost = b"\0\2\0\5\0\6" + bytes.fromhex("F0 06 00 64 00 02")
+
+    assert slave.receive(lost + mbap("F0 03 00 64 00 02"), 1.1, late=False).reply == mbap("F0 03 04 00 00 00 00")

@@ -1,0 +1,221 @@
+"""The slave role: sample frames with exact replies, silence where silence is right, refusals as Modbus says."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from neasmart.gateway import Gateway
+from neasmart.registers import TABLE
+from neasmart.status import BusCounters
+from neasmart.sysbus.slaves import MbapSlave, RtuSlave
+from neasmart.sysbus.station import Station
+from tests.support.bus import (
+    BROADCAST_HUMIDITY,
+    BROADCAST_HUMIDITY_FC6,
+    BROADCAST_MIXED,
+    BROADCAST_OUTSIDE,
+    BROADCAST_STATE_AND_SETPOINT,
+    BROADCAST_TEMPERATURE,
+    FOREIGN_POLL,
+    NO_DATA_240,
+    NO_DATA_241,
+    POLL_240,
+    POLL_241,
+    SAMPLES,
+    STATE_AND_SETPOINT_240,
+    WRITE_240,
+    WRITE_240_REPLY,
+    mbap,
+    new_gateway,
+    rtu,
+)
+
+
+@pytest.fixture
+def gateway() -> Gateway:
+    return new_gateway()
+
+
+@pytest.fixture
+def slave(gateway: Gateway) -> RtuSlave:
+    return RtuSlave(Station(gateway))
+
+
+def value(gateway: Gateway, ref_id: str) -> object:
+    return gateway.plant.reading(TABLE.ref(ref_id)).value
+
+
+def said(slave: RtuSlave | MbapSlave, chunk: bytes, now: float = 1.0) -> bytes:
+    return slave.receive(chunk, now, late=False).reply
+
+
+@pytest.mark.parametrize(
+    ("request_", "reply"),
+    [
+        (POLL_240, NO_DATA_240),
+        (POLL_241, NO_DATA_241),
+        (WRITE_240, WRITE_240_REPLY),
+        (BROADCAST_TEMPERATURE, b""),
+        (BROADCAST_STATE_AND_SETPOINT, b""),
+        (BROADCAST_HUMIDITY, b""),
+        (BROADCAST_HUMIDITY_FC6, b""),
+        (BROADCAST_OUTSIDE, b""),
+        (BROADCAST_MIXED, b""),
+        (FOREIGN_POLL, b""),
+    ],
+    ids=lambda frame: frame.hex(" "),
+)
+def test_each_sample_frame_gets_exactly_its_reply(slave: RtuSlave, request_: bytes, reply: bytes) -> None:
+    assert said(slave, request_) == reply
+
+
+def test_what_a_broadcast_wrote_is_what_a_poll_reads(slave: RtuSlave) -> None:
+    said(slave, BROADCAST_STATE_AND_SETPOINT)
+
+    assert said(slave, POLL_240, 2.0) == STATE_AND_SETPOINT_240
+
+
+def test_sample_broadcasts_mean_what_they_say(gateway: Gateway, slave: RtuSlave) -> None:
+    for sample in SAMPLES:
+        said(slave, sample)
+
+    assert value(gateway, "zone.1.1.temperature") == pytest.approx(21.0)
+    assert value(gateway, "zone.1.1.setpoint") == pytest.approx(22.5)
+    assert value(gateway, "zone.1.1.humidity") == 45
+    assert value(gateway, "global.outside_temperature") == pytest.approx(15.2)
+    assert value(gateway, "global.filtered_outside_temperature") == pytest.approx(15.0)
+    assert value(gateway, "mixed_circuit.1.valve_opening") == 50
+    assert value(gateway, "mixed_circuit.1.flow_temperature") == pytest.approx(35.0)
+    assert value(gateway, "mixed_circuit.1.return_temperature") == pytest.approx(30.0)
+
+
+def test_a_broadcast_is_applied_once(gateway: Gateway, slave: RtuSlave) -> None:
+    said(slave, BROADCAST_STATE_AND_SETPOINT)
+
+    assert (gateway.counters.broadcasts, gateway.counters.registers_written) == (1, 2)
+
+
+def test_polls_are_counted_by_unit_with_their_time(gateway: Gateway, slave: RtuSlave) -> None:
+    said(slave, POLL_240, 1.0)
+    said(slave, POLL_240, 2.0)
+    said(slave, POLL_241, 3.0)
+
+    assert gateway.counters.polls_by_unit == {240: 2, 241: 1}
+    assert gateway.counters.last_poll_at == {240: 2.0, 241: 3.0}
+
+
+def test_a_poll_that_covers_unknown_registers_is_answered(slave: RtuSlave) -> None:
+    said(slave, rtu("00 10 00 67 00 02 04 12 34 00 07"))
+
+    assert said(slave, rtu("F0 03 00 66 00 05")) == rtu("F0 03 0A 00 00 12 34 00 07 00 00 00 00")
+
+
+@pytest.mark.parametrize(
+    ("request_", "reply"),
+    [
+        ("F0 03 00 64 00 00", "F0 83 03"),
+        ("F1 03 00 64 00 7E", "F1 83 03"),
+        ("F0 03 1B 58 00 01", "F0 83 02"),
+        ("F0 03 FF FF 00 02", "F0 83 02"),
+        ("F0 06 1B 58 00 01", "F0 86 02"),
+    ],
+)
+def test_refusals_over_rtu(slave: RtuSlave, request_: str, reply: str) -> None:
+    assert said(slave, rtu(request_)) == rtu(reply)
+
+
+@pytest.mark.parametrize(
+    ("request_", "reply"),
+    [
+        ("F0 03 00 64 00 00", "F0 83 03"),
+        ("F0 03 FF FF 00 02", "F0 83 02"),
+        ("F0 06 FF FF 00 01", "F0 86 02"),
+        ("F0 10 00 64 00 00 00", "F0 90 03"),
+        ("F0 10 00 64 00 02 02 00 01", "F0 90 03"),
+        ("F0 10 00 64 00 01 01 00", "F0 90 03"),
+        ("F0 10 00 64 00 01 02 00 01 00", "F0 90 03"),
+        ("F0 10 FF FF 00 01 02 00 01", "F0 90 02"),
+        ("F0 10 00 64 00 7C F8" + "00" * 248, None),  # longer than MBAP can be
+    ],
+)
+def test_refusals_over_modbus_tcp(gateway: Gateway, request_: str, reply: str | None) -> None:
+    expected = mbap(reply) if reply else b""
+
+    assert said(MbapSlave(Station(gateway)), mbap(request_)) == expected
+
+
+@pytest.mark.parametrize(
+    "pdu",
+    [
+        "03",
+        "03 00 64 00",
+        "06 00 64",
+        "10 00 64 00 01",
+        "10 00 64 00 01 02 00",
+        "04 00 64 00 01",
+        "2B 0E 01 00",
+        "83 02",
+    ],
+)
+@pytest.mark.parametrize("unit", ["00", "10", "F0", "F1"])
+def test_truncated_and_unknown_requests_stay_unanswered(gateway: Gateway, unit: str, pdu: str) -> None:
+    assert said(MbapSlave(Station(gateway)), mbap(f"{unit} {pdu}")) == b""
+
+
+@pytest.mark.parametrize("unit", [0, 1, 16, 239, 242, 247, 255])
+@pytest.mark.parametrize("pdu", ["03 00 64 00 02", "03 00 64 00 00", "06 00 64 00 01", "10 00 64 00 01 02 00 01"])
+def test_nobody_but_our_units_is_answered_for(gateway: Gateway, unit: int, pdu: str) -> None:
+    assert Station(gateway).answer(unit, bytes.fromhex(pdu), 1.0) is None
+
+
+def test_a_write_to_a_foreign_unit_changes_nothing(gateway: Gateway, slave: RtuSlave) -> None:
+    said(slave, rtu("10 10 00 65 00 01 02 0C 65"))
+
+    assert value(gateway, "zone.1.1.setpoint") is None
+    assert gateway.counters.foreign_frames == 1
+
+
+def test_unit_ids_are_configurable() -> None:
+    slave = RtuSlave(Station(new_gateway(unit_ids=(241,))))
+
+    assert said(slave, POLL_240) == b""
+    assert said(slave, POLL_241) == NO_DATA_241
+
+
+@given(st.integers(min_value=0, max_value=255), st.binary(max_size=260))
+def test_any_request_whatever_is_answered_rightly_or_not_at_all(unit: int, pdu: bytes) -> None:
+    reply = Station(new_gateway()).answer(unit, pdu, 1.0)
+
+    if reply is not None:
+        assert unit in (240, 241)
+        assert pdu[0] in (3, 6, 16)
+        assert reply[0] in (pdu[0], pdu[0] | 0x80)
+        assert len(reply) <= 253
+
+
+@given(st.lists(st.binary(max_size=300), max_size=6))
+def test_noise_is_never_answered_over_rtu(chunks: list[bytes]) -> None:
+    gateway = new_gateway()
+    slave = RtuSlave(Station(gateway))
+
+    replies = [said(slave, chunk) for chunk in chunks]
+
+    asked = gateway.counters.polls + gateway.counters.writes + gateway.counters.exceptions
+    assert sum(reply != b"" for reply in replies) <= asked
+
+
+@given(st.lists(st.binary(max_size=300), max_size=6))
+def test_noise_is_never_answered_over_modbus_tcp(chunks: list[bytes]) -> None:
+    gateway = new_gateway()
+    slave = MbapSlave(Station(gateway))
+
+    replies = [said(slave, chunk) for chunk in chunks]
+
+    asked = gateway.counters.polls + gateway.counters.writes + gateway.counters.exceptions
+    assert sum(reply != b"" for reply in replies) <= asked
+
+
+def test_counters_begin_at_zero(gateway: Gateway) -> None:
+    assert gateway.counters == BusCounters()
