@@ -163,8 +163,10 @@ def test_a_broken_options_file_costs_one_line_and_the_page_opens(tmp_path: Path,
     with container.running():
         page = eventually(lambda: _asked(container, "/"), within_s=20.0)
         _wait_until_it_serves(container)
+        shown = _asked(container, "/api/v1/health")
 
     assert page.startswith(b"<!")
+    assert named in shown.decode()
     assert sum(named in line for line in container.log.splitlines()) == 1
     assert not container.halted
 
