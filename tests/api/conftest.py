@@ -7,6 +7,7 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -16,6 +17,9 @@ from neasmart.config import ApiSettings, Settings
 from neasmart.gateway import Gateway
 from neasmart.web import WebServer
 from tests.support.gateways import FakeClock, fill_house, make_gateway
+
+NO_PAGE = Path(__file__).with_name("no-page")
+"""A folder that does not exist: most tests need no page, and reading it takes time."""
 
 
 def free_port() -> int:
@@ -67,20 +71,32 @@ async def start() -> AsyncIterator[Start]:
     async with contextlib.AsyncExitStack() as stack:
 
         async def started(
-            gateway: Gateway, clock: FakeClock, store: object = None, *, host: str = "127.0.0.1"
+            gateway: Gateway,
+            clock: FakeClock,
+            store: object = None,
+            *,
+            host: str = "127.0.0.1",
+            page: Path = NO_PAGE,
         ) -> Served:
             api_port, ingress_port = free_port(), free_port()
-            api = ApiSettings(host=host, port=api_port, ingress_host=host, ingress_port=ingress_port)
-            server = WebServer(Settings(api=api), gateway, store)  # type: ignore[arg-type] # tests bring broken stores
+            ports = ApiSettings(host=host, port=api_port, ingress_host=host, ingress_port=ingress_port)
+            settings = Settings(api=ports)
+            server = WebServer(settings, gateway, store, page=page)  # type: ignore[arg-type] # some stores are broken
             running = asyncio.create_task(server.run())
             stack.push_async_callback(_stop, running)
             await eventually(lambda: (server.status.api and server.status.ingress) or running.done())
+            api, ingress = [
+                await stack.enter_async_context(
+                    aiohttp.ClientSession(f"http://{host}:{port}", connector=aiohttp.TCPConnector(limit=0))
+                )
+                for port in (api_port, ingress_port)
+            ]
             return Served(
                 gateway=gateway,
                 clock=clock,
                 server=server,
-                api=await stack.enter_async_context(aiohttp.ClientSession(f"http://{host}:{api_port}")),
-                ingress=await stack.enter_async_context(aiohttp.ClientSession(f"http://{host}:{ingress_port}")),
+                api=api,
+                ingress=ingress,
                 api_port=api_port,
                 ingress_port=ingress_port,
             )

@@ -63,7 +63,7 @@ class Assets:
         self._files = {path: _asset(path, body) for path, body in files.items() if path != _INDEX}
 
     @classmethod
-    def load(cls, folder: Path = FOLDER) -> Assets:
+    def load(cls, folder: Path) -> Assets:
         """Read all files of the folder that a page can use; blocks."""
         files = {
             path.relative_to(folder).as_posix(): path.read_bytes()

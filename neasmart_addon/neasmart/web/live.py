@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections import deque
 from http import HTTPStatus
 
@@ -28,6 +29,7 @@ SEND_TIMEOUT_S = 10.0
 
 _CLOSE_TIMEOUT_S = 0.3
 _MESSAGE_LIMIT = 1024
+_KERNEL_BUFFER_BYTES = 128 * 1024
 _RATE_WINDOW_S = 10.0
 
 
@@ -159,6 +161,7 @@ class Feed:
             message = "This path is a WebSocket; poll /api/v1/snapshot instead"
             raise Problem(HTTPStatus.BAD_REQUEST, "websocket_required", message)
         transport = request.transport
+        _bound_kernel_buffer(request)
         client.socket.headers[HEADER] = REQUEST_ID.get()
         self._clients.add(client)
         try:
@@ -201,7 +204,14 @@ class Feed:
             await client.socket.send_frame(message, WSMsgType.TEXT)
 
 
-async def _ignore_messages(socket: web.WebSocketResponse) -> None:
+async def _ignore_messages(page: web.WebSocketResponse) -> None:
     """Read until the page closes; what pages say has no meaning, but closing and pings are answered here."""
-    async for _ in socket:
+    async for _ in page:
         pass
+
+
+def _bound_kernel_buffer(request: web.Request) -> None:
+    """Keep the kernel from growing its buffer to megabytes for each page that does not read."""
+    connection = request.get_extra_info("socket")
+    if connection is not None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _KERNEL_BUFFER_BYTES)

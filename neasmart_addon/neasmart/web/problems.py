@@ -18,6 +18,9 @@ from neasmart.web.request_id import HEADER, REQUEST_ID, chosen
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 Decorate = Callable[[web.BaseRequest, web.StreamResponse], None]
 
+SERVER = "neasmart"
+"""What the header `Server` tells, instead of the versions of the parts."""
+
 _LOG = logging.getLogger(__name__)
 _API = "/api/"
 _SHOWN_PATH = 80
@@ -113,6 +116,7 @@ class Connection(web.RequestHandler):
         if request.writer.output_size > 0:
             raise ConnectionError("the answer has already begun")
         response = shaped(problem, path=request.path, request_id=chosen(None))
+        response.headers["Server"] = SERVER
         response.force_close()
         return response
 

@@ -12,18 +12,19 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from enum import Enum
+from pathlib import Path
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from neasmart.config import Settings
 from neasmart.gateway import Gateway
-from neasmart.web.assets import Assets
+from neasmart.web.assets import FOLDER, Assets
 from neasmart.web.bodies import BODY_LIMIT
 from neasmart.web.legacy import Legacy, stale_headers
 from neasmart.web.live import Feed
 from neasmart.web.peers import trusted_only
-from neasmart.web.problems import Connection, Decorate, answering
+from neasmart.web.problems import SERVER, Connection, Decorate, answering
 from neasmart.web.rest import CommandStore, Rest
 from neasmart.web.web_status import WEB, WebStatus
 
@@ -37,7 +38,7 @@ _COMMON_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
-    "Server": "neasmart",
+    "Server": SERVER,
 }
 _NOT_LEGACY = ("/api/", "/static/")
 _API_POLICY = "default-src 'none'; frame-ancestors 'none'"
@@ -63,18 +64,21 @@ class _Site:
 class WebServer:
     """Both listeners and the feed of changes that they share."""
 
-    def __init__(self, settings: Settings, gateway: Gateway, store: CommandStore | None) -> None:
-        """Take the collaborators; `run` opens the ports."""
+    def __init__(
+        self, settings: Settings, gateway: Gateway, store: CommandStore | None, *, page: Path = FOLDER
+    ) -> None:
+        """Take the collaborators and the folder of the page; `run` opens the ports."""
         self._api = settings.api
         self._gateway = gateway
         self._store = store
+        self._page = page
         self.feed = Feed(gateway)
         self.status = WebStatus()
 
     async def run(self) -> None:
         """Serve for ever; a port that is taken is tried again. Ends within a second when cancelled."""
         self._publish(WebStatus())
-        assets = await asyncio.to_thread(Assets.load)
+        assets = await asyncio.to_thread(Assets.load, self._page)
         api = self._api
         sites = (
             _Site(role=Role.API, host=api.host, port=api.port, middlewares=(), routes=self._shared_routes("rest")),
@@ -98,7 +102,6 @@ class WebServer:
     async def _serve(self, site: _Site) -> None:
         app = web.Application(middlewares=site.middlewares, client_max_size=BODY_LIMIT)
         app.add_routes(site.routes)
-        app.on_shutdown.append(self._say_good_bye)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_S)
         await runner.setup()
         server = runner.server
@@ -109,6 +112,8 @@ class WebServer:
             async with self._listening(site, server):
                 await asyncio.Event().wait()
         finally:
+            # Before the cleanup, from which on aiohttp reads nothing any more, not even a page's good-bye.
+            await self.feed.close()
             await runner.cleanup()
             self._publish(_opened(self.status, site.role, is_open=False))
 
@@ -139,9 +144,6 @@ class WebServer:
             yield
         finally:
             listener.close()
-
-    async def _say_good_bye(self, _: web.Application) -> None:
-        await self.feed.close()
 
     def _report_success(self, site: _Site) -> None:
         _LOG.info("The %s listener is open on %s port %d", site.role.value, site.host, site.port)

@@ -1,0 +1,315 @@
+"""Whatever is sent, the answer is a clear one in the one error shape, never a 500, and no register changes."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import io
+import json
+import logging
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from neasmart.gateway import Gateway
+from tests.api.conftest import Served, Start
+from tests.support.gateways import FakeClock
+
+KEYS = {"error", "status", "details", "code", "request_id"}
+TARGETS = [("POST", "/api/v1/zones/1/1"), ("PUT", "/api/v1/points/zone.1.1.setpoint"), ("POST", "/zones/1/1")]
+HOSTILE_BODIES = [
+    b"",
+    b"   ",
+    b"null",
+    b"[]",
+    b"21.5",
+    b'"text"',
+    b"{",
+    b"{}{}",
+    b"{'setpoint': 21}",
+    b'{"setpoint": 21, "setpoint": 22}',
+    b'{"value": 21, "value": 22}',
+    b'{"setpoint": NaN}',
+    b'{"setpoint": Infinity}',
+    b'{"setpoint": 1e999}',
+    b'{"setpoint": -1e999}',
+    b'{"value": 1e999}',
+    b'{"setpoint": 1' + b"0" * 400 + b"}",
+    b'{"setpoint": 1' + b"0" * 5000 + b"}",
+    b'{"state": 1' + b"0" * 400 + b"}",
+    b'{"setpoint": [[[21]]]}',
+    b'{"setpoint": {"value": 21}}',
+    b"[" * 100_000,
+    b'{"a":' * 100_000,
+    b'{"setpoint": ' + b"[" * 50_000 + b"]" * 50_000 + b"}",
+    b"\xff\xfe\x00",
+    b'{"setpoint": "\xff"}',
+    b'{"setpoint": "\\ud800"}',
+    b'{"\\ud800": 1}',
+    b"\xef\xbb\xbf{}",
+    b'{"setpoint": 21}\x00',
+    '{"setpoint": 21}'.encode("utf-16"),
+    b"setpoint=21",
+]
+
+
+async def answered(served: Served, method: str, path: str, **kwargs: Any) -> tuple[int, dict[str, Any]]:
+    async with served.api.request(method, path, **kwargs) as response:
+        assert response.content_type == "application/json"
+        document = await response.json()
+        assert response.headers["X-Request-ID"] == document["request_id"]
+        assert document.keys() - {"err"} == KEYS
+        assert document["status"] == response.status
+        return response.status, document
+
+
+@pytest.mark.parametrize(("method", "path"), TARGETS)
+async def test_a_hostile_body_is_a_400_and_changes_nothing(served: Served, method: str, path: str) -> None:
+    for body in HOSTILE_BODIES:
+        status, document = await answered(served, method, path, data=body)
+
+        assert status == 400, body[:60]
+        assert document["error"]
+    assert served.gateway.commands.recent == []
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "text/plain", "application/xml", "", "x"])
+async def test_any_content_type_with_a_json_body_is_taken(served: Served, content_type: str) -> None:
+    async with served.api.post(
+        "/api/v1/zones/1/1", data=b'{"setpoint": 21}', headers={"Content-Type": content_type}
+    ) as response:
+        assert response.status == 200
+
+
+@pytest.mark.parametrize(("method", "path"), TARGETS)
+@pytest.mark.parametrize("chunked", [True, False])
+async def test_a_body_over_one_mebibyte_is_413(served: Served, method: str, path: str, *, chunked: bool) -> None:
+    body = b'{"setpoint": 21}' + b" " * (1024 * 1024)
+
+    async def pieces() -> Any:
+        for start in range(0, len(body), 65536):
+            yield body[start : start + 65536]
+
+    status, document = await answered(served, method, path, data=pieces() if chunked else io.BytesIO(body))
+
+    assert (status, document["code"]) == (413, "body_too_large")
+
+
+async def test_a_body_of_exactly_one_mebibyte_is_read(served: Served) -> None:
+    body = b'{"setpoint": 21}'.ljust(1024 * 1024)
+
+    async with served.api.post("/api/v1/zones/1/1", data=io.BytesIO(body)) as response:
+        assert response.status == 200
+
+
+async def test_a_packed_body_counts_unpacked(served: Served) -> None:
+    packed = gzip.compress(b" " * (8 * 1024 * 1024))
+
+    status, _ = await answered(served, "POST", "/zones/1/1", data=packed, headers={"Content-Encoding": "gzip"})
+
+    assert status == 413
+
+
+async def test_a_body_that_is_not_what_its_encoding_says_is_400(served: Served) -> None:
+    status, document = await answered(
+        served, "POST", "/zones/1/1", data=b"not gzip at all", headers={"Content-Encoding": "gzip"}
+    )
+
+    assert (status, document["code"]) == (400, "malformed_request")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/", 404, "not_found"),
+        ("GET", "/nothing", 404, "not_found"),
+        ("GET", "/api/v1", 404, "not_found"),
+        ("GET", "/api/v1/nothing", 404, "not_found"),
+        ("GET", "/api/v2/zones", 404, "not_found"),
+        ("GET", "/static/x/index.html", 404, "not_found"),
+        ("DELETE", "/api/v1/zones/1/1", 405, "method_not_allowed"),
+        ("POST", "/api/v1/zones", 405, "method_not_allowed"),
+        ("PUT", "/zones/1/1", 405, "method_not_allowed"),
+        ("PATCH", "/mode", 405, "method_not_allowed"),
+        ("OPTIONS", "/health", 405, "method_not_allowed"),
+        ("GET", "/api/v1/live", 400, "websocket_required"),
+    ],
+)
+async def test_unknown_paths_and_methods_have_the_one_shape(
+    served: Served, method: str, path: str, status: int, code: str
+) -> None:
+    answer, document = await answered(served, method, path)
+
+    assert (answer, document["code"]) == (status, code)
+
+
+async def test_a_wrong_method_names_the_right_ones(served: Served) -> None:
+    async with served.api.delete("/api/v1/points/global.mode") as response:
+        assert set(response.headers["Allow"].split(",")) == {"GET", "HEAD", "PUT"}
+
+
+async def raw(port: int, request: bytes) -> bytes:
+    """Send bytes and return all that comes back until the server closes."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(request)
+    async with asyncio.timeout(10):
+        answer = await reader.read()
+    writer.close()
+    return answer
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/../../etc/passwd",
+        "/static/../server.py",
+        "/static/x/..%2f..%2fserver.py",
+        "/zones/1/1/../../../health",
+        "/zones/%00/1",
+        "/zones/1/1%00",
+        "/zones/%ff/%fe",
+        "/zones/%31%2F1",
+        "/zones/1%2e/1",
+        "/api/v1/points/%00",
+        "/api/v1/points/..%2f..%2fetc",
+        "/api/v1/commands/%ff",
+        "/api/v1/zones?base_id=%00",
+        "/api/v1/zones?%ff=%ff",
+        "/api/v1/points?prefix",
+        "//zones/1/1",
+        "/zones//1",
+        "/" + "a" * 8000,
+        "/%",
+        "/%zz",
+    ],
+)
+async def test_tricks_in_the_path_are_a_client_s_error(served: Served, target: str) -> None:
+    for port in (served.api_port, served.ingress_port):
+        answer = await raw(port, f"GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+
+        head, _, body = answer.partition(b"\r\n\r\n")
+        if target == "/api/v1/points?prefix":
+            assert head.startswith(b"HTTP/1.1 200")
+            continue
+        assert head.startswith((b"HTTP/1.1 400", b"HTTP/1.1 404")), head
+        assert json.loads(body).keys() >= KEYS
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x00" * 50 + b"\r\n\r\n",
+        b"BREW /health HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /health HTTP/9.9\r\n\r\n",
+        b"\x00\x01\x00\x00\x00\x06\xf0\x03\x00\x64\x00\x02\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nBad Header\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 20_000 + b"\r\n\r\n",
+        b"POST /zones/1/1 HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+        b"POST /zones/1/1 HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"POST /zones/1/1 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\nzz\r\n",
+    ],
+)
+async def test_what_is_not_http_is_answered_in_the_one_shape_without_noise_in_the_log(
+    served: Served, request_bytes: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    answer = await raw(served.api_port, request_bytes)
+
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.split()[1] == b"400"
+    assert b"aiohttp" not in head
+    assert json.loads(body).keys() >= KEYS
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+async def test_an_unmet_expectation_has_the_one_shape(served: Served) -> None:
+    request = b"GET /health HTTP/1.1\r\nHost: x\r\nExpect: miracles\r\nConnection: close\r\n\r\n"
+
+    head, _, body = (await raw(served.api_port, request)).partition(b"\r\n\r\n")
+
+    assert head.startswith(b"HTTP/1.1 417")
+    assert json.loads(body)["code"] == "expectation_failed"
+
+
+@pytest.mark.parametrize("path", ["/health", "/zones/1/1", "/api/v1/zones", "/api/v1/schema", "/api/v1/health"])
+async def test_head_is_answered_like_get_without_a_body(served: Served, path: str) -> None:
+    async with served.api.get(path) as response:
+        length = len(await response.read())
+    async with served.api.head(path) as response:
+        assert response.status == 200
+        assert int(response.headers["Content-Length"]) == length
+        assert await response.read() == b""
+
+
+@pytest.mark.parametrize("offered", ["abc-123_X.y", "a" * 64])
+async def test_a_usable_request_id_is_kept(served: Served, offered: str) -> None:
+    async with served.api.get("/nothing", headers={"X-Request-ID": offered}) as response:
+        assert response.headers["X-Request-ID"] == offered
+        assert (await response.json())["request_id"] == offered
+
+
+@pytest.mark.parametrize("offered", ["", "a" * 65, "a b", "<script>", "a\tb", "ä"])
+async def test_an_unusable_request_id_is_replaced(served: Served, offered: str) -> None:
+    async with served.api.get("/health", headers={"X-Request-ID": offered}) as response:
+        made = response.headers["X-Request-ID"]
+
+    assert made != offered
+    assert len(made) == 16
+
+
+async def test_every_request_gets_an_id_of_its_own(served: Served) -> None:
+    ids = set()
+    for _ in range(5):
+        async with served.api.get("/health") as response:
+            ids.add(response.headers["X-Request-ID"])
+
+    assert len(ids) == 5
+
+
+class _BrokenStore:
+    async def command_history(self, limit: int) -> None:
+        raise RuntimeError(f"secret of the inside {limit}")
+
+
+async def test_a_defect_is_logged_and_answered_without_showing_the_inside(
+    start: Start, gateway: Gateway, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    served = await start(gateway, clock, _BrokenStore())
+
+    status, document = await answered(served, "GET", "/api/v1/commands", headers={"X-Request-ID": "r-1"})
+
+    assert (status, document["code"]) == (500, "internal_error")
+    assert "secret" not in json.dumps(document)
+    (record,) = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert "r-1" in record.getMessage()
+    assert record.exc_info is not None
+    assert "secret" in str(record.exc_info[1])
+
+
+async def test_answers_carry_the_security_headers(served: Served) -> None:
+    for session, ancestors in ((served.api, "'none'"), (served.ingress, "'self'")):
+        async with session.get("/health") as response:
+            headers = response.headers
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Referrer-Policy"] == "no-referrer"
+        assert headers["Cache-Control"] == "no-store"
+        assert f"frame-ancestors {ancestors}" in headers["Content-Security-Policy"]
+        assert "aiohttp" not in headers["Server"]
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["state", "setpoint", "x"]), inner),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(body=st.binary(max_size=200) | json_values.map(lambda value: json.dumps(value).encode()))
+async def test_no_body_whatever_is_a_fault_of_the_server(served: Served, body: bytes) -> None:
+    for method, path in TARGETS:
+        async with served.api.request(method, path, data=body) as response:
+            assert response.status in {200, 202, 400}
+    for command in served.gateway.commands.pending:
+        command.ref.point.checked(command.value)
