@@ -16,11 +16,9 @@ from neasmart.sysbus.connection import Direction
 from neasmart.sysbus.link import LinkTuning
 from neasmart.sysbus.listener import PeerLimits
 from tests.support.bus import (
-    BROADCAST_STATE_AND_SETPOINT,
     BROADCAST_TEMPERATURE,
     NO_DATA_240,
     POLL_240,
-    POLL_241,
     free_port,
     mbap,
     new_gateway,
@@ -103,22 +101,6 @@ async def test_connected_means_that_a_peer_is_there(start_tcp: StartTcp, dial: D
 
     await running.reaches("waiting_for_peer")
     assert running.gateway.link.peers == ()
-
-
-async def test_a_reply_may_be_delayed_but_not_into_the_next_frame(start_tcp: StartTcp, dial: Dial) -> None:
-    running = await start_tcp(ServerType.RTU_TCP, reply_delay_ms=15)
-    reader, writer = await dial(running)
-    assert await ask(reader, writer, POLL_240, len(NO_DATA_240)) == NO_DATA_240
-    before = running.gateway.counters.replies
-
-    writer.write(POLL_240)
-    await until(lambda: running.gateway.counters.polls_by_unit.get(240, 0) > before, "the poll is taken")
-    writer.write(BROADCAST_STATE_AND_SETPOINT)
-    await until(lambda: running.gateway.counters.broadcasts == 1, "the broadcast is taken")
-
-    counters = running.gateway.counters
-    assert counters.replies_moved_on + counters.replies + counters.replies_late == counters.polls
-    assert (await ask(reader, writer, POLL_241, 9))[0] == 241
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,132 @@
+"""A reply may wait, as native UARTs need it, but never into the base's next frame."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from neasmart.gateway import Gateway
+from neasmart.sysbus.connection import Connection, Slave, Wiring
+from neasmart.sysbus.lag import LagWatch
+from neasmart.sysbus.slaves import MbapSlave, RtuSlave
+from neasmart.sysbus.station import Station
+from tests.support.bus import (
+    BROADCAST_TEMPERATURE,
+    NO_DATA_240,
+    NO_DATA_241,
+    POLL_240,
+    POLL_241,
+    mbap,
+    new_gateway,
+    until,
+)
+
+DELAY_S = 0.01
+
+
+class Wire(asyncio.Transport):
+    """Keeps what is written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = b""
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written += bytes(data)
+
+    def is_closing(self) -> bool:
+        return False
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+
+class Nobody:
+    """An owner without an opinion."""
+
+    def joined(self, connection: Connection) -> None:
+        """Admit."""
+
+    def left(self, connection: Connection, error: Exception | None) -> None:
+        """Forget."""
+
+    def received(self, connection: Connection) -> None:
+        """Tolerate."""
+
+
+@pytest.fixture
+def gateway() -> Gateway:
+    return new_gateway()
+
+
+@pytest.fixture
+def wire() -> Wire:
+    return Wire()
+
+
+def connection(gateway: Gateway, wire: Wire, slave: type[RtuSlave | MbapSlave], delay_s: float = DELAY_S) -> Connection:
+    station = Station(gateway)
+    served: Slave = slave(station)
+    wiring = Wiring(gateway=gateway, station=station, lag=LagWatch(asyncio.get_running_loop()))
+    opened = Connection(served, Nobody(), wiring, reply_delay_s=delay_s)
+    opened.connection_made(wire)
+    return opened
+
+
+async def test_without_a_delay_the_reply_leaves_in_the_same_round_of_the_loop(gateway: Gateway, wire: Wire) -> None:
+    connection(gateway, wire, RtuSlave, delay_s=0.0).data_received(POLL_240)
+
+    assert wire.written == NO_DATA_240
+
+
+async def test_a_delayed_reply_leaves_later(gateway: Gateway, wire: Wire) -> None:
+    connection(gateway, wire, RtuSlave).data_received(POLL_240)
+    assert wire.written == b""
+
+    await until(lambda: wire.written == NO_DATA_240, "the reply leaves")
+
+    assert gateway.counters.replies == 1
+
+
+async def test_a_delayed_reply_is_void_once_the_base_has_moved_on(gateway: Gateway, wire: Wire) -> None:
+    line = connection(gateway, wire, RtuSlave)
+
+    line.data_received(POLL_240)
+    line.data_received(BROADCAST_TEMPERATURE)
+    line.data_received(POLL_241)
+    await until(lambda: wire.written, "a reply leaves")
+
+    assert wire.written == NO_DATA_241
+    assert gateway.counters.replies_moved_on == 1
+
+
+async def test_noise_does_not_void_a_delayed_reply(gateway: Gateway, wire: Wire) -> None:
+    line = connection(gateway, wire, RtuSlave)
+
+    line.data_received(POLL_240)
+    line.data_received(b"\x55")
+
+    await until(lambda: wire.written == NO_DATA_240, "the reply leaves")
+
+
+async def test_over_modbus_tcp_every_delayed_reply_leaves(gateway: Gateway, wire: Wire) -> None:
+    peer = connection(gateway, wire, MbapSlave)
+
+    peer.data_received(mbap("F0 03 00 64 00 01", 1))
+    peer.data_received(mbap("F0 03 00 64 00 01", 2))
+
+    both = mbap("F0 03 02 00 00", 1) + mbap("F0 03 02 00 00", 2)
+    await until(lambda: wire.written == both, "both replies leave")
+
+
+async def test_a_closed_connection_sends_nothing_any_more(gateway: Gateway, wire: Wire) -> None:
+    line = connection(gateway, wire, RtuSlave, delay_s=0.001)
+
+    line.data_received(POLL_240)
+    line.connection_lost(None)
+    fired: list[int] = []
+    asyncio.get_running_loop().call_later(0.01, fired.append, 1)
+    await until(lambda: fired, "the delay is over")
+
+    assert wire.written == b""
