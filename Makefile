@@ -7,7 +7,7 @@ PACKAGE := neasmart_addon/neasmart
 VENDOR := $(PACKAGE)/web/static/vendor
 PYTEST_WORKERS ?= 2
 
-.PHONY: help setup demo run test lint unit docs bench lock clean
+.PHONY: help setup demo run test lint unit docs screenshots bench lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -30,7 +30,12 @@ $(VENV)/.debian: tests/debian-packages.txt | $(VENV)/.created
 	sh tests/install-debian-packages.sh
 	@touch $@
 
-setup: $(VENV)/.runtime ## create .venv with the locked dependencies
+$(VENDOR)/.copied: neasmart_addon/package-lock.json neasmart_addon/vendor.mjs
+	npm --prefix neasmart_addon ci --ignore-scripts --no-audit --no-fund --silent
+	npm --prefix neasmart_addon run --silent vendor
+	@touch $@
+
+setup: $(VENV)/.runtime $(VENDOR)/.copied ## create .venv and fetch the page's libraries, all locked
 
 demo: setup ## run the gateway with a simulated base and house
 	@$(BIN)/python -m neasmart demo
@@ -46,12 +51,20 @@ lint: setup $(VENV)/.tools
 	$(BIN)/mypy
 	$(BIN)/yamllint --strict .
 	git ls-files -z '*.sh' .ci/run | xargs -0 $(BIN)/shellcheck
+	$(BIN)/shellcheck -s sh neasmart_addon/rootfs/usr/bin/neasmart neasmart_addon/rootfs/etc/s6-overlay/s6-rc.d/neasmart/run neasmart_addon/rootfs/etc/s6-overlay/s6-rc.d/neasmart/finish
+	$(BIN)/hadolint neasmart_addon/Dockerfile
 
 unit: setup $(VENV)/.tools $(VENV)/.debian
 	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist loadgroup
 
 docs: setup ## print the tables of registers and settings
 	@$(BIN)/python -m neasmart docs
+
+screenshots: setup $(VENV)/.tools $(VENV)/.debian ## take the pictures of README and DOCS anew
+	$(BIN)/python -m tests.panel.screenshots
+
+bench: setup $(VENV)/.tools $(VENV)/.debian ## measure; never part of the tests
+	for each in $(wildcard bench/*.py); do $(BIN)/python "$$each" || exit 1; done
 
 lock: ## write the locked requirements anew (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command 'make lock' neasmart_addon/pyproject.toml -o neasmart_addon/requirements.txt
