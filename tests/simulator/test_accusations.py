@@ -180,7 +180,7 @@ async def test_bytes_that_nobody_asked_for() -> None:
     def manners(served: Slave, request: Request) -> Replies:
         return [(0.0, b"\xff\xfe")] if request.unit_id == 0 else served.good(request)
 
-    report = await accused(manners, rtu=True)
+    report = await accused(manners, SHORT, rtu=True)
 
     assert report.other_faults
     assert set(report.other_faults) <= {Fault.UNSOLICITED, Fault.MALFORMED, Fault.UNANSWERED}

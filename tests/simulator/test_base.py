@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from neasmart.codecs import GlobalMode, OperatingState, decode_dpt9, encode_dpt9
+from neasmart.codecs import DPT9_STANDBY, GlobalMode, OperatingState, decode_dpt9, encode_dpt9
 from neasmart.registers import TABLE
-from neasmart.simulator.base import STANDBY_WORD, BaseStation, Behaviour, Judgement, Precedence, Reaction
+from neasmart.simulator.base import BaseStation, Behaviour, Judgement, Precedence, Reaction
 from neasmart.simulator.house import SMALL, House
 
 MODE = TABLE.at("global", "mode").address
@@ -120,16 +120,18 @@ def test_standby_has_no_setpoint() -> None:
 
     read(base, ZONE_STATE, OperatingState.STANDBY)
 
-    assert base.word(SETPOINT) == STANDBY_WORD
+    assert base.word(SETPOINT) == DPT9_STANDBY
     assert base.urgent() == [STATE, ZONE_STATE, SETPOINT]
+    base.reported([STATE, ZONE_STATE, SETPOINT])
     assert read(base, SETPOINT, encode_dpt9(21.0)).reaction is Reaction.INVALID
-    assert base.word(SETPOINT) == STANDBY_WORD
+    assert base.word(SETPOINT) == DPT9_STANDBY
 
 
 def test_leaving_standby_brings_the_setpoint_back() -> None:
     base = a_base()
     before = base.word(SETPOINT)
     read(base, ZONE_STATE, OperatingState.STANDBY)
+    base.reported(base.urgent())
 
     read(base, ZONE_STATE, OperatingState.NORMAL)
 
@@ -193,6 +195,15 @@ def test_a_local_change_is_reported_before_the_next_poll() -> None:
     assert base.urgent() == [SETPOINT]
     base.reported([SETPOINT])
     assert base.urgent() == []
+
+
+def test_a_change_during_a_poll_is_not_undone_by_the_answer_to_it() -> None:
+    base = a_base()
+    told = base.word(SETPOINT)
+    base.local_setpoint(1, 1, 24.5)
+
+    assert read(base, SETPOINT, told).reaction is Reaction.EQUAL
+    assert decode_dpt9(base.word(SETPOINT)) == 24.5
 
 
 def test_a_setpoint_that_the_clock_changes_is_reported_before_the_next_poll() -> None:

@@ -12,11 +12,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from neasmart.codecs import LOW_BYTE, GlobalMode, OperatingState, Value, encode_dpt9
+from neasmart.codecs import DPT9_STANDBY, LOW_BYTE, GlobalMode, OperatingState, Value, encode_dpt9
 from neasmart.registers import TABLE, Kind, Ref, setpoint_limits
 from neasmart.simulator.house import House, MixedCircuit, Room
 
-STANDBY_WORD = 0x8116
 _MIXED_WORD = 0
 _OWN_WORDS_KEPT = 32
 
@@ -156,10 +155,11 @@ class BaseStation:
             return Judgement(ref=ref, word=word, reaction=Reaction.ASKED)
         own = self.word(address)
         value = ref.decode(word).value
-        if _masked(ref, word) == own or (value is not None and value == ref.decode(own).value):
+        # What it last told may still be on its way back when a thermostat is turned during a poll.
+        if any(_same(ref, word, known) for known in (own, self._reported[address])):
             self._waiting.pop(address, None)
             return Judgement(ref=ref, word=word, value=value, reaction=Reaction.EQUAL)
-        if value is None or own == STANDBY_WORD:
+        if value is None or own == DPT9_STANDBY:
             return Judgement(ref=ref, word=word, value=value, reaction=Reaction.INVALID)
         reaction, taken = self._command(ref, word, before)
         return Judgement(
@@ -212,6 +212,11 @@ class BaseStation:
         return self.house.rooms[base_id, zone_id]
 
 
+def _same(ref: Ref, word: int, known: int) -> bool:
+    value = ref.decode(word).value
+    return _masked(ref, word) == known or (value is not None and value == ref.decode(known).value)
+
+
 def _masked(ref: Ref, word: int) -> int:
     return word if ref.point.kind is Kind.TEMPERATURE else word & LOW_BYTE
 
@@ -250,7 +255,7 @@ def _circuit_sources(circuit: MixedCircuit) -> Iterable[tuple[str, Callable[[], 
 def _room_sources(house: House, room: Room) -> Iterable[tuple[str, Callable[[], int]]]:
     def setpoint() -> int:
         value = house.setpoint_c(room)
-        return STANDBY_WORD if value is None else encode_dpt9(value)
+        return DPT9_STANDBY if value is None else encode_dpt9(value)
 
     yield "state", lambda: int(room.state)
     yield "setpoint", setpoint

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from neasmart.registers import TABLE
 from neasmart.simulator.walk import FC_READ, FC_WRITE_MANY, FC_WRITE_ONE, Poll
 from neasmart.simulator.wire import (
     MbapWire,
@@ -28,6 +29,7 @@ NOISE_TRANSACTIONS = range(0x8000, 0xFFFF)
 """Transaction numbers that no poll of ours uses."""
 UNKNOWN_FUNCTIONS = (0x01, 0x02, 0x04, 0x05, 0x07, 0x08, 0x0F, 0x11, 0x17, 0x2B, 0x41, 0x47, 0x5A, 0x64, 0x6E)
 BURST_PROBABILITY = 0.1
+_ADDRESSES = tuple(ref.address for ref in TABLE)
 _BYTEWISE_LONGEST = 24
 _BYTEWISE_EVERY = 8
 
@@ -157,7 +159,7 @@ class Noise:
 
     def _foreign(self) -> list[bytes]:
         transaction = self._transaction()
-        address, count = self._chance.randrange(100, 6010), self._chance.randint(1, 12)
+        address, count = self._chance.choice(_ADDRESSES), self._chance.randint(1, 12)
         words = [self._chance.randrange(0x1000) for _ in range(count)]
         exchange = self._chance.choice(
             (
@@ -183,7 +185,7 @@ class Noise:
         return raw[:-2] + bytes(byte ^ self._chance.randrange(1, 256) for byte in raw[-2:])
 
     def _request(self) -> bytes:
-        address = self._chance.choice((1, 7, 100, 101, 102, 1300, 4900))
+        address = self._chance.choice(_ADDRESSES)
         if self._chance.random() < 0.5:  # noqa: PLR2004 - as often as not
             return read_request(Poll(unit_id=FOREIGN_UNIT, address=address, count=2))
         # Values that would do harm if they were believed.
