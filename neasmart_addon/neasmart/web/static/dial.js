@@ -9,6 +9,7 @@ import { keyedValue, snapped } from "./widgets.js";
 const SIZE = 280;
 const CENTRE = SIZE / 2;
 const RADIUS = 116;
+const MARK_RADIUS = 98;
 const BEGIN_DEG = 135;
 const SWEEP_DEG = 270;
 
@@ -51,7 +52,7 @@ export function dial({ target, actual, limits, label, valueText, content, onChan
     onChange(pointedValue(area, event, limits), true);
   };
   const handle = unset ? null : pointAt(shareOf(target, limits));
-  const mark = actual === null ? null : pointAt(shareOf(actual, limits));
+  const mark = actual === null ? null : pointAt(shareOf(actual, limits), MARK_RADIUS);
   return html`<div class="dial">
     <svg
       viewBox="0 0 ${SIZE} ${SIZE}"
@@ -63,6 +64,7 @@ export function dial({ target, actual, limits, label, valueText, content, onChan
       aria-valuenow=${unset ? limits.low : target}
       aria-valuetext=${valueText}
       aria-disabled=${unset ? "true" : nothing}
+      autofocus
       @keydown=${onKey}
       @pointerdown=${onDown}
       @pointermove=${onMove}
@@ -74,7 +76,8 @@ export function dial({ target, actual, limits, label, valueText, content, onChan
       ${unset || actual === null
         ? nothing
         : svg`<path class="gap" d=${between(shareOf(actual, limits), shareOf(target, limits))}></path>`}
-      ${mark ? svg`<circle class="actual" cx=${mark.x} cy=${mark.y} r="5"></circle>` : nothing}
+      ${mark ? svg`<circle class="mark" cx=${mark.x} cy=${mark.y} r="5"></circle>` : nothing}
+      ${handle ? svg`<circle class="halo" cx=${handle.x} cy=${handle.y} r="20"></circle>` : nothing}
       ${handle ? svg`<circle class="handle" cx=${handle.x} cy=${handle.y} r="13"></circle>` : nothing}
     </svg>
     <div class="middle">${content}</div>
@@ -87,9 +90,9 @@ function shareOf(value, { low, high }) {
 }
 
 /** @param {number} share 0 to 1 */
-function pointAt(share) {
+function pointAt(share, radius = RADIUS) {
   const angle = ((BEGIN_DEG + SWEEP_DEG * share) * Math.PI) / 180;
-  return { x: round(CENTRE + RADIUS * Math.cos(angle)), y: round(CENTRE + RADIUS * Math.sin(angle)) };
+  return { x: round(CENTRE + radius * Math.cos(angle)), y: round(CENTRE + radius * Math.sin(angle)) };
 }
 
 function arc(from, to) {

@@ -5,6 +5,7 @@
 
 export const LANGUAGES = ["en", "de", "it", "fr"];
 
+const NOW_S = 5;
 const MINUTE_S = 60;
 const HOUR_S = 3600;
 const DAY_S = 86_400;
@@ -72,6 +73,7 @@ export function createI18n(language, texts) {
     /** @param {number | null | undefined} age_s seconds, for example "3 min ago" */
     age(age_s) {
       if (age_s === null || age_s === undefined) return i18n.t("age.never");
+      if (age_s < NOW_S) return i18n.t("age.now");
       if (age_s < MINUTE_S) return ago.format(-Math.round(age_s), "second");
       if (age_s < HOUR_S) return ago.format(-Math.round(age_s / MINUTE_S), "minute");
       if (age_s < DAY_S) return ago.format(-Math.round(age_s / HOUR_S), "hour");

@@ -5,7 +5,7 @@ import { live } from "./vendor/lit-html/directives/live.js";
 import { icons } from "./icons.js";
 import { isLive, liveCommand, newestFirst, pointOf, setpointLimits } from "./state.js";
 
-const CONFIRMED_SHOWN_S = 5;
+const CONFIRMED_SHOWN_S = 4;
 const FAILED_SHOWN_S = 60;
 const PAGE_STEPS = 4;
 
@@ -26,6 +26,18 @@ export function shownValue(page, point) {
 export function zoneName(page, index) {
   const key = index.join(".");
   return page.state.names.get(key) ?? page.i18n.t("zone.unnamed", { place: key });
+}
+
+/**
+ * How a room feels at a glance: an icon for its state, tinted by what the house does.
+ * @param {Page} page @param {string} id of the zone
+ */
+export function climateOf(page, id) {
+  const name = (point) => pointOf(page.schema, point)?.options?.[shownValue(page, point)] ?? "";
+  const state = name(`${id}.state`);
+  const mode = name("global.mode");
+  const tint = !state || state === "standby" ? "off" : mode.endsWith("heating") ? "heat" : mode.endsWith("cooling") ? "cool" : "auto";
+  return { tint, icon: icons[state] ?? icons.normal };
 }
 
 /** Keeps a value in its range and on its step. @param {{low: number, high: number, step: number}} limits */
@@ -144,7 +156,7 @@ export function choice(page, point, label, { visibleLabel = false } = {}) {
 
 /** @param {Page} page @param {string} point @param {string} name as the API has it */
 export function optionText(page, point, name) {
-  const key = `${point.endsWith(".mode") ? "mode" : "state"}.${name}`;
+  const key = point.endsWith(".mode") ? `mode.${name}` : `state.${name}`;
   return page.i18n.has(key) ? page.i18n.t(key) : name.replaceAll("_", " ");
 }
 

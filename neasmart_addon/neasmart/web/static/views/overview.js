@@ -5,7 +5,7 @@ import { repeat } from "../vendor/lit-html/directives/repeat.js";
 import { icons } from "../icons.js";
 import { anythingReceived } from "../situation.js";
 import { ageOf, rowsOf, wasReceived, zoneExists } from "../state.js";
-import { choice, fateChip, fateOf, fateReason, stepper, zoneName } from "../widgets.js";
+import { choice, climateOf, fateChip, fateOf, fateReason, stepper, zoneName } from "../widgets.js";
 import { equipment } from "./equipment.js";
 import { guide } from "./guide.js";
 
@@ -44,7 +44,7 @@ function system(page) {
   const fate = fateOf(page, ["global.mode", "global.state"]);
   return html`<section class="card system" aria-label=${t("overview.system")}>
     <div class="outside">
-      ${icons.outside}
+      <span class="disc">${icons.outside}</span>
       <div>
         <span class="label">${t("overview.outside")}</span>
         <span class="figure">${temperature(outside?.value)}</span>
@@ -56,9 +56,9 @@ function system(page) {
           : nothing}
       </div>
     </div>
+    <div class="chips">${["error", "warning", "hint"].map((kind) => message(page, kind))} ${fateChip(page, fate)}</div>
     ${choice(page, "global.mode", t("overview.mode"), { visibleLabel: true })}
     ${choice(page, "global.state", t("overview.state"), { visibleLabel: true })}
-    <div class="chips">${["error", "warning", "hint"].map((kind) => message(page, kind))} ${fateChip(page, fate)}</div>
     ${fateReason(page, fate)}
   </section>`;
 }
@@ -77,24 +77,30 @@ function zoneCard(page, row) {
   const name = zoneName(page, row.index);
   const fate = fateOf(page, [`${row.id}.setpoint`, `${row.id}.state`]);
   const stale = wasReceived(temperature) && temperature.stale;
-  return html`<article class="card zone ${stale ? "old" : ""}" data-zone=${row.id}>
+  const climate = climateOf(page, row.id);
+  return html`<article class="card zone ${climate.tint} ${stale ? "old" : ""}" data-zone=${row.id}>
     <header>
-      <h3><a class="whole" href="#zone/${row.index.join("/")}" dir="auto">${name}</a></h3>
-      ${humidity?.value == null
-        ? nothing
-        : html`<span class="humidity">${icons.drop}<span class="hidden">${t("zone.humidity")}</span>${percent(humidity.value)}</span>`}
-    </header>
-    <div class="reading">
+      <span class="disc">${climate.icon}</span>
+      <div class="name">
+        <h3><a class="whole" href="#zone/${row.index.join("/")}" dir="auto">${name}</a></h3>
+        <p class="under-name">
+          ${humidity?.value == null
+            ? nothing
+            : html`<span class="humidity">${icons.drop}<span class="hidden">${t("zone.humidity")}</span>${percent(humidity.value)}</span>`}
+          ${fateChip(page, fate)}
+          ${stale && !fate
+            ? html`<span class="chip stale">${icons.clock}<span>${age(ageOf(temperature, page.now))}</span></span>`
+            : nothing}
+        </p>
+      </div>
       <p class="actual">
         <span class="hidden">${t("zone.actual")}</span>
         <span class="big">${degrees(temperature?.value)}</span
         >${temperature?.value == null ? nothing : html`<span class="unit">°C</span>`}
       </p>
-      ${stepper(page, `${row.id}.setpoint`, name)}
-    </div>
+    </header>
     <div class="controls">
-      ${choice(page, `${row.id}.state`, t("zone.state_of", { name }))} ${fateChip(page, fate)}
-      ${stale && !fate ? html`<span class="chip stale">${icons.clock}<span>${age(ageOf(temperature, page.now))}</span></span>` : nothing}
+      ${choice(page, `${row.id}.state`, t("zone.state_of", { name }))} ${stepper(page, `${row.id}.setpoint`, name)}
     </div>
     ${fateReason(page, fate)}
   </article>`;

@@ -4,7 +4,7 @@ import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { dial } from "../dial.js";
 import { icons } from "../icons.js";
 import { ageOf, newestFirst, rowsOf, setpointLimits, wasReceived } from "../state.js";
-import { choice, fateChip, fateOf, fateReason, reasonText, shownValue, stepper, valueText, zoneName } from "../widgets.js";
+import { choice, climateOf, fateChip, fateOf, fateReason, reasonText, shownValue, stepper, valueText, zoneName } from "../widgets.js";
 
 const COMMANDS_SHOWN = 5;
 
@@ -59,7 +59,7 @@ function detail(page, row) {
       : html`<span class="humidity">${icons.drop}<span class="hidden">${t("zone.humidity")}</span>${percent(readings.humidity.value)}</span>`}
     ${stale ? html`<span class="second stale">${age(ageOf(readings.temperature, page.now))}</span>` : nothing}
   `;
-  return html`<div class="sheet">
+  return html`<div class="sheet ${climateOf(page, row.id).tint}">
     <header>
       <h2 id="zone-name" dir="auto">${name}</h2>
       <form method="dialog"><button class="round plain" aria-label=${t("action.close")}>${icons.close}</button></form>
@@ -80,7 +80,7 @@ function detail(page, row) {
         : nothing}
     </div>
     ${choice(page, `${row.id}.state`, t("zone.state"), { visibleLabel: true })}
-    <p class="chips">${fateChip(page, fate)}</p>
+    ${fate ? html`<p class="chips">${fateChip(page, fate)}</p>` : nothing}
     ${fateReason(page, fate)} ${lastCommands(page, row.id)}
     ${page.state.names.has(index.join("."))
       ? nothing

@@ -1,0 +1,38 @@
+"""One browser and one simulated house for all tests of the page that do not disturb it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect, sync_playwright
+
+from tests.support.panel import House, Visitor, launch, simulated_house
+
+JAPANESE = "子供部屋"
+WITH_HTML = '<img src=x onerror="document.title=1"> & <b>Bath</b>'
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    expect.set_options(timeout=10_000)
+    with sync_playwright() as playwright:
+        chromium = launch(playwright)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def visitor(browser: Browser) -> Iterator[Visitor]:
+    guest = Visitor(browser)
+    yield guest
+    guest.leave()
+
+
+@pytest.fixture(scope="session")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """The demo house; some rooms have odd names and one has none."""
+    names = {(1, 2): JAPANESE, (1, 3): WITH_HTML, (1, 4): ""}
+    with simulated_house(Path(tmp_path_factory.mktemp("house")), names=names) as running:
+        yield running

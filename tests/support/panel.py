@@ -1,0 +1,169 @@
+"""A gateway with its simulated house, the page behind ingress, and a browser that notices every complaint."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Playwright, Request
+
+from neasmart.simulator.house import HOUSES
+from tests.support.ingress import Ingress, ingress
+from tests.support.processes import PACKAGE_ROOT, GatewayProcess, eventually, gateway_process
+
+CHROMIUM = "/usr/bin/chromium"
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+WITHIN_MS = 15_000
+_NETWORK_COMPLAINTS = ("Failed to load resource", "WebSocket connection to")
+
+
+def launch(playwright: Playwright) -> Browser:
+    """Start Debian's Chromium."""
+    return playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
+
+
+def zone_settings(house: str, names: Mapping[tuple[int, int], str] | None = None) -> str:
+    """Return the setting that names the rooms of a simulated house."""
+    rooms = {(room.base_id, room.zone_id): room.name for room in HOUSES[house].rooms} | dict(names or {})
+    return json.dumps([{"base": base, "zone": zone, "name": name} for (base, zone), name in rooms.items() if name])
+
+
+@contextmanager
+def simulated_base(bus_port: int, *arguments: str, house: str = "demo") -> Iterator[subprocess.Popen[bytes]]:
+    """Run a simulated base that dials the gateway."""
+    line = [sys.executable, "-m", "neasmart", "simulate", "--tcp", f"127.0.0.1:{bus_port}", "--house", house]
+    with subprocess.Popen(
+        [*line, *(arguments or ("--cycle", "0.5"))], cwd=PACKAGE_ROOT, stderr=subprocess.DEVNULL
+    ) as base:
+        try:
+            yield base
+        finally:
+            base.terminate()
+
+
+@dataclass(kw_only=True)
+class House:
+    """A gateway process, the page behind ingress, and how many rooms will report."""
+
+    gateway: GatewayProcess
+    ingress: Ingress
+    rooms: int
+
+    @property
+    def url(self) -> str:
+        return self.ingress.url
+
+
+@contextmanager
+def simulated_house(
+    folder: Path, *base_arguments: str, house: str = "demo", names: Mapping[tuple[int, int], str] | None = None, **env: str
+) -> Iterator[House]:
+    """Run gateway, base and ingress until all rooms have reported."""
+    rooms = len(HOUSES[house].rooms)
+    with (
+        gateway_process(folder, NEASMART_ZONES=zone_settings(house, names), **env) as gateway,
+        simulated_base(gateway.bus_port, *base_arguments, house=house),
+        ingress(gateway.ingress_port) as proxy,
+    ):
+        eventually(lambda: len(gateway.get("/api/v1/zones")["zones"]) == rooms, within_s=30)
+        yield House(gateway=gateway, ingress=proxy, rooms=rooms)
+
+
+@dataclass(kw_only=True)
+class Watch:
+    """What a page has complained about and where it has looked."""
+
+    network_trouble_expected: bool = False
+    complaints: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+    def attach(self, page: Page) -> None:
+        page.on("console", self._on_console)
+        page.on("pageerror", lambda error: self.complaints.append(f"page error: {error}"))
+        page.on("request", self._on_request)
+
+    def check(self, origin: str) -> None:
+        """Fail if there was a complaint, or a request that left the house."""
+        complaints = [
+            each
+            for each in self.complaints
+            if not (self.network_trouble_expected and any(part in each for part in _NETWORK_COMPLAINTS))
+        ]
+        assert not complaints, complaints
+        outside = [url for url in self.requests if not url.startswith((origin, "blob:" + origin))]
+        assert not outside, outside
+
+    def _on_console(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(f"console {message.type}: {message.text}")
+
+    def _on_request(self, request: Request) -> None:
+        self.requests.append(request.url)
+
+
+class Visitor:
+    """Opens the page as people do, and keeps watch."""
+
+    def __init__(self, browser: Browser) -> None:
+        self._browser = browser
+        self._contexts: list[tuple[BrowserContext, Watch, str]] = []
+
+    def open(  # noqa: PLR0913 - each is a way in which visitors differ
+        self,
+        proxy: Ingress,
+        path: str = "",
+        *,
+        width: int = 1280,
+        height: int = 900,
+        scheme: str = "light",
+        language: str = "en",
+        script: str | None = None,
+        network_trouble_expected: bool = False,
+    ) -> Page:
+        """Open the page in a browser profile of its own."""
+        context = self._browser.new_context(
+            viewport={"width": width, "height": height},
+            color_scheme="dark" if scheme == "dark" else "light",
+            locale=language,
+            accept_downloads=True,
+        )
+        context.set_default_timeout(WITHIN_MS)
+        watch = Watch(network_trouble_expected=network_trouble_expected)
+        self._contexts.append((context, watch, proxy.origin))
+        page = context.new_page()
+        watch.attach(page)
+        if script is not None:
+            page.add_init_script(script)
+        page.goto(f"{proxy.origin}{path}" if path.startswith("/") else f"{proxy.url}{path}")
+        return page
+
+    def leave(self) -> None:
+        """Close everything and fail on complaints."""
+        contexts, self._contexts = self._contexts, []
+        for context, _, _ in contexts:
+            context.close()
+        for _, watch, origin in contexts:
+            watch.check(origin)
+
+
+def card(page: Page, zone: str) -> Locator:
+    """Return a room's card by its place, such as 1.1."""
+    return page.locator(f'[data-zone="zone.{zone}"]')
+
+
+def target(place: Page | Locator) -> Locator:
+    """Return the setpoint's spin button."""
+    return place.get_by_role("spinbutton")
