@@ -1,0 +1,34 @@
+"""Writes the discovery messages of the test house to a file, so that every change of them is seen in a review.
+
+Run it as ``.venv/bin/python -m tests.mqtt.discovery_snapshot`` after a change that is meant.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from neasmart.mqtt.discovery import devices
+from neasmart.mqtt.inventory import take_inventory
+from neasmart.mqtt.topics import Topics
+from tests.support.gateways import FakeClock, fill_house, make_gateway
+
+FILE = Path(__file__).with_name("discovery_snapshot.json")
+TOPICS = Topics(prefix="neasmart", node="neasmart", discovery_prefix="homeassistant")
+
+
+def house() -> str:
+    """Return the discovery messages by topic, as text."""
+    gateway = make_gateway(FakeClock(), names={(1, 1): "Living room"})
+    fill_house(gateway)
+    messages = {
+        TOPICS.discovery(device): message for device, message in devices(take_inventory(gateway), TOPICS).items()
+    }
+    for message in messages.values():
+        # The version changes with every release and says nothing about the entities.
+        message["origin"] = {**message["origin"], "sw_version": "0"}
+    return json.dumps(messages, indent=1, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    FILE.write_text(house(), encoding="utf-8")
