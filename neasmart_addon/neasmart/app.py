@@ -15,6 +15,7 @@ from neasmart.commands import Commands, CommandTimes
 from neasmart.config import Settings
 from neasmart.gateway import LINK, SETTINGS, Gateway
 from neasmart.image import RegisterImage
+from neasmart.mqtt import MqttBridge
 from neasmart.plant import Plant, StaleTimes
 from neasmart.registers import TABLE
 from neasmart.status import LinkStatus, SettingsStatus
@@ -54,8 +55,8 @@ def build_gateway(settings: Settings) -> Gateway:
 async def run(settings: Settings, *, problem: str | None = None) -> None:
     """Run the gateway until SIGTERM or SIGINT; return normally, so that the process ends with 0.
 
-    With a `problem` in the options the page and the API are served, to show it, and the bus is left alone: unit ids
-    and link would be guesses.
+    With a `problem` in the options the page and the API are served, to show it, and bus and MQTT are left alone:
+    unit ids, link and names would be guesses.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -70,6 +71,7 @@ async def run(settings: Settings, *, problem: str | None = None) -> None:
         "bus": Link(settings.server, settings.modbus, gateway).run,
         "store": store.run,
         "web": WebServer(settings, gateway, store).run,
+        "mqtt": MqttBridge(settings.mqtt, gateway).run,
     }
     if problem is not None:
         _LOG.error(
@@ -77,7 +79,7 @@ async def run(settings: Settings, *, problem: str | None = None) -> None:
         )
         gateway.hub.publish(SETTINGS, SettingsStatus(problem=problem))
         gateway.hub.publish(LINK, LinkStatus(code="settings_error", detail=f"The options cannot be used: {problem}"))
-        del edges["bus"]
+        del edges["bus"], edges["mqtt"]
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(_kept_running(name, edge), name=name) for name, edge in edges.items()]
         await stop.wait()
