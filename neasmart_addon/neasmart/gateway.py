@@ -9,17 +9,20 @@ from collections.abc import Iterable, Sequence
 
 from neasmart.clock import Clock
 from neasmart.commands import Command, Commands
+from neasmart.doctor import BusWatch, Diagnosis
 from neasmart.errors import NoLinkError
 from neasmart.hub import Hub
 from neasmart.image import RegisterImage
 from neasmart.plant import Plant, Reading
 from neasmart.registers import Kind, Ref, RegisterTable
-from neasmart.status import BusCounters, LinkStatus, MqttStatus, StoreStatus
+from neasmart.status import BusCounters, LinkStatus, MqttStatus, SettingsStatus, StoreStatus
+from neasmart.traffic import Traffic
 
 LINK = "status/link"
 STORE = "status/store"
 MQTT = "status/mqtt"
 SETTINGS = "status/settings"
+DOCTOR = "status/doctor"
 
 
 class Gateway:
@@ -44,10 +47,13 @@ class Gateway:
         self.clock = clock or Clock()
         self.hub = Hub()
         self.counters = BusCounters()
+        self.traffic = Traffic()
+        self.watch = BusWatch(self.unit_ids)
         self.started_at = self.clock.monotonic()
         self.hub.publish(LINK, LinkStatus())
         self.hub.publish(STORE, StoreStatus())
         self.hub.publish(MQTT, MqttStatus())
+        self.hub.publish(DOCTOR, self.watch.diagnosis)
         for reading in plant.readings:
             self._publish_reading(reading)
 
@@ -98,6 +104,10 @@ class Gateway:
         self._publish_commands(self.commands.tick(now))
         for reading in self.plant.sweep(now):
             self._publish_reading(reading)
+        self.traffic.digest()
+        found = self.watch.tick(now, self.link, self.counters, self.settings_problem)
+        if found is not None:
+            self.hub.publish(DOCTOR, found)
 
     def doubt(self) -> int:
         """Make the base write everything anew, because something may have been missed; return how many registers.
@@ -105,6 +115,16 @@ class Gateway:
         Called when the bus was not heard for a while, when a frame from the base was damaged, and on request.
         """
         return self.image.doubt_all()
+
+    def diagnosis(self, now: float) -> Diagnosis:
+        """Return what the doctor says at this moment, with fresh figures."""
+        return self.watch.look(now, self.link, self.counters, self.settings_problem)
+
+    @property
+    def settings_problem(self) -> str | None:
+        """Why the settings cannot be used, None if they can."""
+        settings = self.hub.state(SETTINGS, SettingsStatus)
+        return None if settings is None else settings.problem
 
     @property
     def link(self) -> LinkStatus:

@@ -88,5 +88,6 @@ class BusCounters:
     rtu_on_tcp: int = 0
     polls_by_unit: dict[int, int] = field(default_factory=dict)
     last_poll_at: dict[int, float] = field(default_factory=dict)
+    last_heard_at: dict[int, float] = field(default_factory=dict)
     last_frame_at: float | None = None
     last_byte_at: float | None = None

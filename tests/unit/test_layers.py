@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "neasmart_addon" / "neasmart"
 CORE = [
     {"errors", "clock", "codecs", "breaker", "registers", "config", "status"},
-    {"image", "plant"},
+    {"image", "plant", "traffic", "patterns", "doctor"},
     {"commands"},
     {"hub"},
     {"gateway"},

@@ -62,8 +62,10 @@ class Link:
         *,
         on_bytes: OnBytes | None = None,
         tuning: LinkTuning | None = None,
+        listen_only: bool = False,
     ) -> None:
-        """Prepare the link; `on_bytes` is called with all bytes of the wire."""
+        """Prepare the link; `on_bytes` is called with all bytes of the wire, `listen_only` never sends any."""
+        self._listen_only = listen_only
         self._settings = settings
         self._gateway = gateway
         self._on_bytes = on_bytes
@@ -86,7 +88,12 @@ class Link:
             self._publish("stopped", "The gateway is stopping.")
 
     async def _keep(self, lag: LagWatch) -> NoReturn:
-        wiring = Wiring(gateway=self._gateway, station=Station(self._gateway), lag=lag, on_bytes=self._on_bytes)
+        wiring = Wiring(
+            gateway=self._gateway,
+            station=Station(self._gateway, mute=self._listen_only),
+            lag=lag,
+            on_bytes=self._on_bytes,
+        )
         carrier = self._carrier(wiring)
         if carrier is None:
             self._status = replace(self._status, description="Serial, without a port")

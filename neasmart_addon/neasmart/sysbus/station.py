@@ -32,9 +32,11 @@ _MULTIPLE_HEAD = 6
 class Station:
     """Answers polls from the gateway's image and hands it what the base writes."""
 
-    def __init__(self, gateway: Gateway) -> None:
-        """Serve the gateway's unit ids."""
+    def __init__(self, gateway: Gateway, *, mute: bool = False) -> None:
+        """Serve the gateway's unit ids; a mute station only listens."""
         self.gateway = gateway
+        self._mute = mute
+        self._traffic = gateway.traffic
         self.unit_ids = frozenset(gateway.unit_ids)
         self._counters = gateway.counters
         self._gap_s = gateway.plant.stale_times.warn_s
@@ -42,31 +44,33 @@ class Station:
     def answer(self, unit_id: int, pdu: bytes, now: float) -> bytes | None:
         """Carry out one request; return the reply's PDU, or None if silence is the right answer."""
         counters = self._counters
-        self._heard(now)
+        self._heard(unit_id, pdu, now)
         if unit_id != BROADCAST and unit_id not in self.unit_ids:
             counters.foreign_frames += 1
             return None
         function = pdu[0] if pdu else 0
         if function == READ and unit_id != BROADCAST and len(pdu) == _FIXED_PDU:
-            return self._read(unit_id, pdu, now)
-        if function == WRITE_SINGLE and len(pdu) == _FIXED_PDU:
+            reply: bytes | None = self._read(unit_id, pdu, now)
+        elif function == WRITE_SINGLE and len(pdu) == _FIXED_PDU:
             reply = self._write_single(unit_id, pdu, now)
         elif function == WRITE_MULTIPLE and len(pdu) >= _MULTIPLE_HEAD and len(pdu) >= _MULTIPLE_HEAD + pdu[5]:
             reply = self._write_multiple(unit_id, pdu, now)
         else:
             counters.unsupported += 1
             return None
-        return None if unit_id == BROADCAST else reply
+        return None if self._mute or unit_id == BROADCAST else reply
 
     def step_over(self, unit_id: int, now: float) -> None:
         """Count a frame that asks nobody anything: the reply of another unit."""
-        self._heard(now)
+        self._heard(unit_id, b"", now)
         if unit_id not in self.unit_ids:
             self._counters.foreign_frames += 1
 
-    def _heard(self, now: float) -> None:
+    def _heard(self, unit_id: int, pdu: bytes, now: float) -> None:
         counters = self._counters
         counters.frames += 1
+        counters.last_heard_at[unit_id] = now
+        self._traffic.heard(now, unit_id, pdu)
         if counters.last_frame_at is not None and now - counters.last_frame_at > self._gap_s:
             # The base never pauses for so long, so something was missed.
             self.gateway.doubt()

@@ -1,0 +1,38 @@
+"""Measures what the statistics and the doctor cost: between request and reply, and once a second."""
+
+from __future__ import annotations
+
+import time
+
+from neasmart.doctor import BusWatch
+from neasmart.status import BusCounters, LinkStatus
+from neasmart.traffic import Traffic
+from tests.support.uart import walk
+
+FRAMES = [(frame[0], frame[1:-2], frame) for frame in walk(25)]
+
+
+def main() -> None:
+    traffic, watch = Traffic(), BusWatch((240, 241))
+    hot = counted = patterns = 0.0
+    rounds = 20
+    for number in range(rounds):
+        began = time.perf_counter()
+        for unit_id, pdu, raw in FRAMES:
+            traffic.heard(float(number), unit_id, pdu)
+            watch.bytes.take(raw)
+        hot += time.perf_counter() - began
+        began = time.perf_counter()
+        traffic.digest()
+        counted += time.perf_counter() - began
+        began = time.perf_counter()
+        watch.tick(float(number), LinkStatus(connected=True, code="connected"), BusCounters())
+        patterns += time.perf_counter() - began
+    frames = rounds * len(FRAMES)
+    print(f"between request and reply: {hot / frames * 1e6:.2f} us a frame")
+    print(f"counting, once a second:   {counted / frames * 1e6:.2f} us a frame")
+    print(f"doctor, once a second:     {patterns / rounds * 1e3:.2f} ms with {len(FRAMES)} frames a second")
+
+
+if __name__ == "__main__":
+    main()
