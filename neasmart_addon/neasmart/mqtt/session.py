@@ -80,6 +80,8 @@ class MqttBridge:
             detail = "MQTT is switched off." if not self._settings.enabled else "MQTT is not configured."
             self._report(MqttStatus(enabled=False, detail=detail))
             await asyncio.Event().wait()
+        connecting = MqttStatus(enabled=True, detail="MQTT is connecting.")
+        self._gateway.hub.publish(MQTT, connecting)
         pause_s = self._times.retry_s
         while True:
             started = self._gateway.clock.monotonic()
