@@ -132,10 +132,17 @@ def test_another_answer_for_our_unit_is_a_rival(gateway: Gateway, slave: RtuSlav
     exchange(slave, POLL_240, 1.0)
 
     assert exchange(slave, STATE_AND_SETPOINT_240, 1.01) == b""
-    assert exchange(slave, WRITE_240_REPLY, 1.5) == b""
 
     assert not slave.echoes
-    assert gateway.counters.rival_replies == 2
+    assert gateway.counters.rival_replies == 1
+
+
+def test_a_reply_that_nobody_asked_for_is_no_rival(gateway: Gateway, slave: RtuSlave) -> None:
+    exchange(slave, POLL_240, 1.0)
+
+    exchange(slave, WRITE_240_REPLY, 1.5)
+
+    assert gateway.counters.rival_replies == 0
 
 
 def test_a_damaged_broadcast_puts_the_old_value_in_doubt(gateway: Gateway, slave: RtuSlave) -> None:

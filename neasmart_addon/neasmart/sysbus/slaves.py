@@ -44,6 +44,7 @@ class RtuSlave:
         self._framer = RtuFramer(station.unit_ids, self._counters)
         self._sent: deque[tuple[bytes, float]] = deque(maxlen=4)
         self._unechoed = 0
+        self._asked = (0, 0)
         self.echoes = False
 
     def receive(self, chunk: bytes, now: float, *, late: bool) -> Received:
@@ -92,15 +93,16 @@ class RtuSlave:
             self._station.step_over(frame.unit_id, now)
             self._counters.echoes += 1
             return None
+        self._asked = (frame.unit_id, frame.pdu[0])
         pdu = self._station.answer(frame.unit_id, frame.pdu, now)
         return None if pdu is None else with_crc(bytes((frame.unit_id,)) + pdu)
 
     def _judge_response(self, frame: Frame, now: float) -> None:
-        """Tell our own echo from another device that answers for our unit id."""
+        """Tell our own echo from another device that answers for our unit id; a cut request can look like a reply."""
         if self._is_echo(frame.raw, now):
             self._counters.echoes += 1
             self.echoes = self.echoes or frame.pdu[0] == READ
-        else:
+        elif self._asked == (frame.unit_id, frame.pdu[0] & 0x7F):
             self._counters.rival_replies += 1
 
     def _is_echo(self, raw: bytes, now: float) -> bool:
