@@ -103,6 +103,14 @@ def test_a_repeated_write_is_no_echo_until_echoes_are_known(slave: RtuSlave) -> 
     assert exchange(slave, WRITE_FC6, 1.1) == WRITE_FC6
 
 
+def test_an_echo_that_is_not_known_yet_begins_no_loop(gateway: Gateway, slave: RtuSlave) -> None:
+    reply = exchange(slave, WRITE_FC6, 1.0)
+
+    assert exchange(slave, reply, 1.01) == b""
+
+    assert gateway.counters.writes == 2
+
+
 def test_the_echo_of_a_write_is_stripped_once_echoes_are_known(gateway: Gateway, slave: RtuSlave) -> None:
     learn_echo(slave)
 

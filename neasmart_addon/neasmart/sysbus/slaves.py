@@ -17,6 +17,8 @@ from neasmart.sysbus.station import Station
 
 ECHO_WITHIN_S = 1.0
 """An echo that comes later than this after our reply is none."""
+LOOP_WITHIN_S = 0.03
+"""A base does not repeat a write so soon; answering what may be an echo would begin a loop of echoes."""
 UNLEARN_AFTER = 3
 """So many replies without an echo, and the line does not echo any more."""
 
@@ -95,7 +97,9 @@ class RtuSlave:
             return None
         self._asked = (frame.unit_id, frame.pdu[0])
         pdu = self._station.answer(frame.unit_id, frame.pdu, now)
-        return None if pdu is None else with_crc(bytes((frame.unit_id,)) + pdu)
+        if pdu is None or any(raw == frame.raw and now - at <= LOOP_WITHIN_S for raw, at in self._sent):
+            return None
+        return with_crc(bytes((frame.unit_id,)) + pdu)
 
     def _judge_response(self, frame: Frame, now: float) -> None:
         """Tell our own echo from another device that answers for our unit id; a cut request can look like a reply."""
