@@ -13,7 +13,7 @@ cannot. ``off`` is the state standby; the other states are presets.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -52,12 +52,16 @@ _ORIGIN = {
 }
 
 
-def devices(inventory: Inventory, topics: Topics) -> dict[str, Device]:
-    """Return the discovery messages by device identifier, the base first because the rooms refer to it."""
-    found = {topics.base_device: _base(inventory, topics)}
+def described(inventory: Inventory, topics: Topics) -> Iterator[tuple[str, Device]]:
+    """Yield device identifiers and their discovery messages, the base first because the rooms refer to it."""
+    yield topics.base_device, _base(inventory, topics)
     for room in inventory.rooms:
-        found[topics.zone_device(room.zone)] = _room(room, inventory.mode, topics)
-    return found
+        yield topics.zone_device(room.zone), _room(room, inventory.mode, topics)
+
+
+def devices(inventory: Inventory, topics: Topics) -> dict[str, Device]:
+    """Return all discovery messages by device identifier."""
+    return dict(described(inventory, topics))
 
 
 def _base(inventory: Inventory, topics: Topics) -> Device:

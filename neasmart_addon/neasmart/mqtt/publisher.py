@@ -9,13 +9,14 @@ not announced yet: so a room's climate state follows the mode that was announced
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 from neasmart.codecs import GlobalMode
 from neasmart.commands import Command
 from neasmart.gateway import LINK, Gateway
-from neasmart.mqtt.discovery import devices
+from neasmart.mqtt.discovery import Device, described
 from neasmart.mqtt.inventory import Inventory, take_inventory
 from neasmart.mqtt.outbox import Outbox
 from neasmart.mqtt.states import (
@@ -47,6 +48,10 @@ class PublishTimes:
     forget_room_s: float = 600.0
 
 
+_DESCRIBED_AT_ONCE = 4
+"""How many devices are described before the bus gets its turn: sixty at once would delay the reply to a poll."""
+
+
 class Publisher:
     """Fills the outbox from the gateway's state."""
 
@@ -58,6 +63,7 @@ class Publisher:
         self._times = times
         self._announced: Inventory | None = None
         self._announce_at: float | None = None
+        self._describing: Iterator[tuple[str, Device]] | None = None
         self._settling: set[ZoneIndex] = set()
         self._settle_at: float | None = None
         self._room_mode: dict[ZoneIndex, GlobalMode | None] = {}
@@ -75,6 +81,7 @@ class Publisher:
         self._outbox.forget()
         self._announced = None
         self._announce_at = now + self._times.gather_s
+        self._describing = None
         self._settling.clear()
         self._settle_at = None
         self._room_mode.clear()
@@ -109,11 +116,13 @@ class Publisher:
         if self._announce_at is not None:
             if now >= self._announce_at:
                 self._announce_at = None
-                self._announce()
+                self._announced = take_inventory(self._gateway)
+                self._describing = described(self._announced, self._topics)
         elif self._announced is not None and self._settled and now >= self._look_at:
             self._look_at = now + self._times.look_s
             if take_inventory(self._gateway) != self._announced:
                 self._announce_at = now + self._times.gather_s
+        self._describe()
         self._settle(now)
         self._forget_rooms(now)
 
@@ -160,17 +169,24 @@ class Publisher:
 
     def wait_s(self, now: float) -> float:
         """Return how long nothing will be due unless the hub reports a change."""
+        if self._describing is not None:
+            return 0.0
         dues = [due - now for due in (self._announce_at, self._settle_at) if due is not None]
         waiting = self._outbox.wait_s(now)
         return max(0.0, min([1.0, *dues, *([] if waiting is None else [waiting])]))
 
     @property
     def _settled(self) -> bool:
-        return not self._settling and self._settle_at is None
+        return not self._settling and self._settle_at is None and self._describing is None
 
-    def _announce(self) -> None:
-        inventory = take_inventory(self._gateway)
-        for device, message in devices(inventory, self._topics).items():
+    def _describe(self) -> None:
+        """Put the next few discovery messages of an announcement into the outbox."""
+        if self._describing is None or self._announced is None:
+            return
+        some = list(islice(self._describing, _DESCRIBED_AT_ONCE))
+        if not some:
+            self._describing = None
+        for device, message in some:
             topic = self._topics.discovery(device)
             changed = self._outbox.put(topic, json.dumps(message, ensure_ascii=False))
             zone = self._zone_by_discovery.get(topic)
@@ -180,12 +196,11 @@ class Publisher:
             if changed:
                 self._settling.add(zone)
             else:
-                self._room_mode[zone] = inventory.mode
+                self._room_mode[zone] = self._announced.mode
                 self._say_climate(zone)
-        self._announced = inventory
 
     def _settle(self, now: float) -> None:
-        if self._announced is None:
+        if self._announced is None or self._describing is not None:
             return
         if self._settle_at is None:
             waiting = {self._topics.discovery(self._topics.zone_device(zone)) for zone in self._settling}

@@ -6,6 +6,7 @@ Without a broker nothing else suffers: the edge waits, tries again with growing 
 from __future__ import annotations
 
 import asyncio
+import importlib
 import logging
 import os
 import random
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 _PART_TIMEOUT_S = 0.5
 _WAKE = "wake"
+_CONNECTION = "neasmart.mqtt.connection"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +103,9 @@ class MqttBridge:
             pause_s = min(2 * pause_s, self._times.retry_max_s)
 
     async def _connect(self, broker: Broker) -> None:
-        # The library costs memory and start-up time, so only those who use MQTT pay for it.
+        # The library costs memory and start-up time, so only those who use MQTT pay for it; on a small computer the
+        # import takes longer than the base waits for a reply.
+        await asyncio.to_thread(importlib.import_module, _CONNECTION)
         from neasmart.mqtt.connection import connected  # noqa: PLC0415
 
         # A fixed client id lets the broker end a connection of ours that it has not yet noticed to be dead.
