@@ -23,6 +23,7 @@ STORE = "status/store"
 MQTT = "status/mqtt"
 SETTINGS = "status/settings"
 DOCTOR = "status/doctor"
+RECORDER = "status/recorder"
 
 
 class Gateway:

@@ -60,6 +60,20 @@ class MqttStatus:
     since: float | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecorderStatus:
+    """The recorder of the bus; `ended_by` is ``stopped``, ``time``, ``size`` or the disk's complaint."""
+
+    recording: bool = False
+    name: str = ""
+    bytes: int = 0
+    lost_bytes: int = 0
+    limit_s: float | None = None
+    limit_bytes: int | None = None
+    ended_by: str = ""
+    since: float | None = None
+
+
 @dataclass(slots=True, kw_only=True)
 class BusCounters:
     """What has been seen on the wire since the process started."""

@@ -1,0 +1,50 @@
+"""Looks at every byte of the wire on its way, for the doctor, the recorder and the frames that were last seen.
+
+It is called between a request and its reply, so it only keeps what it is given; all else is done later by others.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+from neasmart.gateway import Gateway
+from neasmart.sysbus.capture import LineFacts
+from neasmart.sysbus.connection import Direction
+from neasmart.sysbus.recorder import Recorder
+from neasmart.sysbus.seen import FrameReader, Framing
+
+KEPT_CHUNKS = 1024
+KEPT_BYTES = 65536
+FRAMES_SHOWN = 100
+
+
+class Tap:
+    """What `Link` calls with all bytes of the wire."""
+
+    def __init__(self, gateway: Gateway, facts: LineFacts, recorder: Recorder) -> None:
+        """Begin with nothing seen."""
+        self._facts = facts
+        self._clock = gateway.clock
+        self._patterns = gateway.watch.bytes
+        self._recorder = recorder
+        self._kept: deque[tuple[Direction, bytes, float]] = deque()
+        self._kept_bytes = 0
+        gateway.watch.mbap = facts.framing is Framing.MBAP
+
+    def __call__(self, direction: Direction, chunk: bytes, now: float) -> None:
+        """Take a piece of the wire."""
+        if direction is Direction.RECEIVED:
+            self._patterns.take(chunk)
+        self._recorder.take(direction, chunk, now)
+        kept = self._kept
+        kept.append((direction, chunk, now))
+        self._kept_bytes += len(chunk)
+        while self._kept_bytes > KEPT_BYTES or len(kept) > KEPT_CHUNKS:
+            self._kept_bytes -= len(kept.popleft()[1])
+
+    def last_frames(self) -> list[dict[str, Any]]:
+        """Return the last valid frames of both directions, oldest first, with their registers in words."""
+        reader = FrameReader(self._facts.framing, self._facts.unit_ids)
+        frames = [seen for direction, chunk, at in tuple(self._kept) for seen in reader.feed(direction, chunk, at)]
+        return [seen.document() | {"at": self._clock.to_iso(seen.at)} for seen in frames[-FRAMES_SHOWN:]]
