@@ -51,8 +51,8 @@ def _run(_namespace: argparse.Namespace) -> int:
     from neasmart import app, config, logs  # noqa: PLC0415
 
     settings, problem = config.load_tolerant()
-    logs.set_up(settings.logging)
-    asyncio.run(app.run(settings, problem=problem))
+    last = logs.set_up(settings.logging)
+    asyncio.run(app.run(settings, problem=problem, log_lines=lambda: last.lines))
     return 0
 
 

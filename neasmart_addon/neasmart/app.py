@@ -8,11 +8,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 
 from neasmart import __version__
 from neasmart.commands import Commands, CommandTimes
-from neasmart.config import Settings
+from neasmart.config import ServerType, Settings
 from neasmart.gateway import LINK, SETTINGS, Gateway
 from neasmart.image import RegisterImage
 from neasmart.mqtt import MqttBridge
@@ -20,8 +21,9 @@ from neasmart.plant import Plant, StaleTimes
 from neasmart.registers import TABLE
 from neasmart.status import LinkStatus, SettingsStatus
 from neasmart.store import Store
-from neasmart.sysbus import Link
-from neasmart.web import WebServer
+from neasmart.sysbus import Framing, LineFacts, Link, Recorder, Tap
+from neasmart.sysbus.recorder import FOLDER
+from neasmart.web import Sights, WebServer
 
 _LOG = logging.getLogger(__name__)
 _TICK_S = 1.0
@@ -32,7 +34,7 @@ def build_gateway(settings: Settings) -> Gateway:
     """Return the core for these settings, with nothing received yet."""
     modbus = settings.modbus
     image = RegisterImage(TABLE, fresh_s=modbus.registers_stale_after_seconds, no_data=modbus.no_data)
-    return Gateway(
+    gateway = Gateway(
         table=TABLE,
         image=image,
         plant=Plant(
@@ -50,9 +52,21 @@ def build_gateway(settings: Settings) -> Gateway:
         ),
         unit_ids=modbus.slave_id,
     )
+    server = settings.server
+    own_line = server.type is ServerType.SERIAL and "://" not in server.serial_port
+    gateway.watch.line = f"{server.baudrate} 8{server.parity}{server.stopbits}" if own_line else None
+    return gateway
 
 
-async def run(settings: Settings, *, problem: str | None = None) -> None:
+def line_facts(settings: Settings) -> LineFacts:
+    """Return how the bytes of the link are to be read."""
+    framing = Framing.MBAP if settings.server.type is ServerType.TCP else Framing.RTU
+    return LineFacts(framing=framing, unit_ids=tuple(settings.modbus.slave_id))
+
+
+async def run(
+    settings: Settings, *, problem: str | None = None, log_lines: Callable[[], Sequence[str]] = tuple
+) -> None:
     """Run the gateway until SIGTERM or SIGINT; return normally, so that the process ends with 0.
 
     With a `problem` in the options the page and the API are served, to show it, and bus and MQTT are left alone:
@@ -66,11 +80,15 @@ async def run(settings: Settings, *, problem: str | None = None) -> None:
     gateway = build_gateway(settings)
     store = Store(settings.database, settings.modbus, gateway)
     await store.open()
+    facts = line_facts(settings)
+    recorder = Recorder(Path(settings.database.path).parent / FOLDER, facts, gateway)
+    tap = Tap(gateway, facts, recorder)
+    sights = Sights(recorder=recorder, last_frames=tap.last_frames, log_lines=log_lines)
     edges: dict[str, Callable[[], Awaitable[None]]] = {
         "clock": lambda: _tick(gateway, sync_interval_s=settings.modbus.sync_interval * 60),
-        "bus": Link(settings.server, settings.modbus, gateway).run,
+        "bus": Link(settings.server, settings.modbus, gateway, on_bytes=tap).run,
         "store": store.run,
-        "web": WebServer(settings, gateway, store).run,
+        "web": WebServer(settings, gateway, store, sights=sights).run,
         "mqtt": MqttBridge(settings.mqtt, gateway).run,
     }
     if problem is not None:
@@ -86,6 +104,7 @@ async def run(settings: Settings, *, problem: str | None = None) -> None:
         _LOG.info("Nea Smart gateway stops")
         for task in tasks:
             task.cancel()
+    await recorder.stop()
     await store.close()
 
 

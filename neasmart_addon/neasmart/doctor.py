@@ -73,7 +73,8 @@ class Patience:
 class Observed:
     """What the diagnosis is made from; `seen` counts only what came within the last `watched_s` seconds.
 
-    `mbap` tells that a converter translates to Modbus TCP, so its bytes are no picture of the line.
+    `mbap` tells that a converter translates to Modbus TCP, so its bytes are no picture of the line; `line` is the speed
+    and parity at which we read it ourselves, None where a converter does.
     """
 
     link: LinkStatus
@@ -83,7 +84,7 @@ class Observed:
     unit_ids: tuple[int, ...]
     units_seen: tuple[int, ...] = ()
     mbap: bool = False
-    line: str = "38400 8N1"
+    line: str | None = None
     problem: str | None = None
     patience: Patience = field(default_factory=Patience)
 
@@ -145,7 +146,7 @@ class BusWatch:
         self.unit_ids = tuple(unit_ids)
         self.bytes = PatternTaker(self.unit_ids)
         self.mbap = False
-        self.line = "38400 8N1"
+        self.line: str | None = None
         self.diagnosis = Diagnosis(state=DoctorState.STARTING, sentence="The gateway has just started.")
         self._patience = patience or Patience()
         self._snapshots: deque[tuple[float, BusCounters]] = deque()
@@ -234,7 +235,7 @@ def _noise(observed: Observed) -> Diagnosis:
     if pattern.total:
         evidence.append(f"bit 0 is set in {pattern.odd_share:.0%} of the bytes; valid traffic has about 30%")
         evidence.append(f"entropy of a byte {pattern.entropy_bits:.1f} bits; valid traffic has about 5, noise nearly 8")
-    if not observed.mbap:
+    if observed.line is not None:
         evidence.append(f"the line is read at {observed.line}; the SYSBUS has 38400 8N1")
     return Diagnosis(
         state=DoctorState.NOISE,

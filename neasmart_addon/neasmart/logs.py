@@ -6,6 +6,7 @@ import json
 import logging
 import logging.handlers
 import sys
+from collections import deque
 from pathlib import Path
 
 from neasmart.clock import iso
@@ -13,16 +14,19 @@ from neasmart.config import LogFormat, LoggingSettings
 
 _FILE_BYTES = 2_000_000
 _FILE_COUNT = 3
+LINES_KEPT = 300
+_LINE_LIMIT = 4000
 _TEXT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 
 
-def set_up(settings: LoggingSettings) -> None:
-    """Send all log lines to standard error and, if named, to a rotating file.
+def set_up(settings: LoggingSettings) -> LastLines:
+    """Send all log lines to standard error and, if named, to a rotating file; return what keeps the last ones.
 
     A file that cannot be written costs only the file: one warning, and the console goes on.
     """
     formatter = JsonFormatter() if settings.format is LogFormat.JSON else logging.Formatter(_TEXT)
-    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
+    last = LastLines()
+    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr), last]
     failure: OSError | None = None
     if settings.file:
         try:
@@ -42,6 +46,7 @@ def set_up(settings: LoggingSettings) -> None:
     set_level(settings)
     if failure is not None:
         logging.getLogger(__name__).warning("Cannot write the log file %s: %s", settings.file, failure.strerror)
+    return last
 
 
 def set_level(settings: LoggingSettings) -> None:
@@ -49,6 +54,24 @@ def set_level(settings: LoggingSettings) -> None:
     level = logging.DEBUG if settings.debug_mode else settings.level.upper()
     logging.getLogger("neasmart").setLevel(level)
     logging.getLogger().setLevel(level if settings.debug_mode else logging.WARNING)
+
+
+class LastLines(logging.Handler):
+    """Keeps the last log lines for the diagnostics file."""
+
+    def __init__(self, limit: int = LINES_KEPT) -> None:
+        """Keep `limit` lines, each cut to a few thousand characters."""
+        super().__init__()
+        self._lines: deque[str] = deque(maxlen=limit)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take a line."""
+        self._lines.append(self.format(record)[:_LINE_LIMIT])
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines, oldest first."""
+        return list(self._lines)
 
 
 class JsonFormatter(logging.Formatter):

@@ -247,6 +247,11 @@ def bus(gateway: Gateway, now: float, frames_per_s: float) -> Document:
     }
 
 
+def doctor(gateway: Gateway, now: float) -> Document:
+    """Return what is wrong with the wiring, with the figures of this moment."""
+    return status(gateway.diagnosis(now), gateway.clock)
+
+
 def status(item: object, clock: Clock) -> Document:
     """Return what a part has published about itself; its monotonic times become ISO 8601."""
     if isinstance(item, dict):

@@ -210,8 +210,14 @@ class Rest:
 
     async def bus(self, _: web.Request) -> web.Response:
         """Answer what has been seen on the wire."""
-        link = documents.status(self._gateway.link, self._gateway.clock)
-        return reply({"link": link, **documents.bus(self._gateway, self._now(), self._feed.frames_per_s)})
+        now = self._now()
+        return reply(
+            {
+                "link": documents.status(self._gateway.link, self._gateway.clock),
+                **documents.bus(self._gateway, now, self._feed.frames_per_s),
+                "statistics": self._gateway.traffic.document(now),
+            }
+        )
 
     async def sync(self, _: web.Request) -> web.Response:
         """Make the base write everything anew."""

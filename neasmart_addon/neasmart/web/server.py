@@ -26,6 +26,7 @@ from neasmart.web.live import Feed
 from neasmart.web.peers import trusted_only
 from neasmart.web.problems import SERVER, Connection, Decorate, answering
 from neasmart.web.rest import CommandStore, Rest
+from neasmart.web.seeing import Seeing, Sights
 from neasmart.web.web_status import WEB, WebStatus
 
 _LOG = logging.getLogger(__name__)
@@ -65,9 +66,20 @@ class WebServer:
     """Both listeners and the feed of changes that they share."""
 
     def __init__(
-        self, settings: Settings, gateway: Gateway, store: CommandStore | None, *, page: Path = FOLDER
+        self,
+        settings: Settings,
+        gateway: Gateway,
+        store: CommandStore | None,
+        *,
+        page: Path = FOLDER,
+        sights: Sights | None = None,
     ) -> None:
-        """Take the collaborators and the folder of the page; `run` opens the ports."""
+        """Take the collaborators and the folder of the page; `run` opens the ports.
+
+        Without `sights` there are no captures and no diagnostics file.
+        """
+        self._settings = settings
+        self._sights = sights
         self._api = settings.api
         self._gateway = gateway
         self._store = store
@@ -97,7 +109,10 @@ class WebServer:
 
     def _shared_routes(self, origin: str) -> list[web.RouteDef]:
         rest = Rest(self._gateway, self._store, self.feed, origin=origin)
-        return [*rest.routes(), *Legacy(self._gateway, origin=origin).routes()]
+        routes = [*rest.routes(), *Legacy(self._gateway, origin=origin).routes()]
+        if self._sights is not None:
+            routes += Seeing(self._settings, self._gateway, self.feed, self._sights).routes()
+        return routes
 
     async def _serve(self, site: _Site) -> None:
         app = web.Application(middlewares=site.middlewares, client_max_size=BODY_LIMIT)

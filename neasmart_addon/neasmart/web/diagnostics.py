@@ -1,0 +1,58 @@
+"""The one file that tells a helper everything at once, without secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from neasmart import about
+from neasmart.clock import iso
+from neasmart.config import Settings
+from neasmart.gateway import RECORDER, Gateway
+from neasmart.redaction import Scrubber, settings_document
+from neasmart.web import documents
+from neasmart.web.documents import Document
+from neasmart.web.health import health
+
+FORMAT = 1
+COMMANDS_SHOWN = 50
+
+
+def diagnostics(
+    gateway: Gateway,
+    settings: Settings,
+    *,
+    frames: Sequence[Document],
+    log_lines: Sequence[str],
+    frames_per_s: float,
+    names: bool,
+) -> Document:
+    """Return the whole document; `frames` and `log_lines` oldest first."""
+    now = gateway.clock.monotonic()
+    document = {
+        "kind": "neasmart-diagnostics",
+        "format": FORMAT,
+        "written_at": iso(gateway.clock.wall()),
+        "started_at": gateway.clock.to_iso(gateway.started_at),
+        "versions": about.versions(),
+        "platform": about.platform_facts(),
+        "doctor": documents.doctor(gateway, now),
+        "health": health(gateway, now),
+        "link": documents.status(gateway.link, gateway.clock),
+        "bus": documents.bus(gateway, now, frames_per_s),
+        "statistics": gateway.traffic.document(now),
+        "recorder": documents.status(gateway.hub.state(RECORDER, object), gateway.clock),
+        "zones": [
+            {
+                "base_id": base_id,
+                "zone_id": zone_id,
+                **({"name": gateway.plant.zone_name(base_id, zone_id)} if names else {}),
+            }
+            for base_id, zone_id in gateway.plant.zones
+        ],
+        "unknown_registers": documents.unknown_registers(gateway, now),
+        "commands": [documents.command(each, gateway.clock) for each in gateway.commands.recent[:COMMANDS_SHOWN]],
+        "frames": list(frames),
+        "log": list(log_lines),
+    }
+    scrubbed: Document = Scrubber(settings, names=names).document(document)
+    return scrubbed | {"settings": settings_document(settings, names=names)}
