@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.panel.conftest import WITH_HTML
 from tests.support.panel import House, Visitor, card
@@ -24,6 +25,14 @@ DIAGNOSE = """async ([status, ages]) => {
   const { diagnoseBus } = await import(new URL("diagnosis.js", main));
   return diagnoseBus(status, ages);
 }"""
+
+
+@pytest.fixture(scope="module")
+def bus_page(house: House, browser: Browser) -> Iterator[Page]:
+    """One page for tests that only compute in it."""
+    guest = Visitor(browser)
+    yield opened(guest, house)
+    guest.leave()
 
 
 def opened(visitor: Visitor, house: House, **how: Any) -> Page:
@@ -112,17 +121,14 @@ def test_everything_can_be_read_again(house: House, visitor: Visitor) -> None:
         (LINK_UP, {"frames": 9, "polls": 9}, FRESH, "well"),
     ],
 )
-def test_the_diagnosis_names_what_is_wrong(  # noqa: PLR0913 - the columns of the table above
-    house: House,
-    visitor: Visitor,
+def test_the_diagnosis_names_what_is_wrong(
+    bus_page: Page,
     link: dict[str, Any],
     counters: dict[str, int],
     ages: dict[str, float | None],
     code: str,
 ) -> None:
-    page = opened(visitor, house)
-
-    finding = page.evaluate(DIAGNOSE, [{"link": link, "bus": {"counters": counters, "stale_after_s": 180}}, ages])
+    finding = bus_page.evaluate(DIAGNOSE, [{"link": link, "bus": {"counters": counters, "stale_after_s": 180}}, ages])
 
     assert finding["code"] == code
     texts = json.loads((Path(__file__).parents[2] / "neasmart_addon/neasmart/web/static/i18n/en.json").read_text())

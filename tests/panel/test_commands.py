@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.support.panel import House, Visitor, card, simulated_house, target
+from tests.support.panel import UNKNOWN, House, Visitor, card, simulated_house, target
 from tests.support.processes import eventually, gateway_process
 
 pytestmark = pytest.mark.xdist_group("browser")
@@ -89,10 +89,10 @@ def test_a_state_is_sent_as_soon_as_it_is_chosen(house: House, visitor: Visitor)
     expect(room.locator("[data-fate=done]")).to_be_visible()
     assert value_of(house, "zone.5.12.state") == 3
     # In standby there is no setpoint, so there is nothing to change.
-    expect(target(room)).to_have_text("–")
+    expect(target(room)).to_have_text(UNKNOWN)
     expect(room.get_by_role("button", name="Warmer")).to_be_disabled()
     room.get_by_role("combobox").select_option(label="Normal")
-    expect(target(room)).not_to_have_text("–")
+    expect(target(room)).not_to_have_text(UNKNOWN)
     # The rooms differed for a moment, and agree again.
     expect(page.get_by_role("combobox", name="All rooms")).to_have_value("1")
 
@@ -124,7 +124,7 @@ def test_the_dial_follows_keys_and_pointer(house: House, visitor: Visitor) -> No
 
 def test_what_the_base_refuses_is_told_and_taken_back(tmp_path: Path, visitor: Visitor) -> None:
     times = {"NEASMART_MODBUS_COMMAND_GRACE_SECONDS": "0", "NEASMART_MODBUS_COMMAND_SYNC_TIMEOUT_SECONDS": "3"}
-    with simulated_house(tmp_path, "--cycle", "0.5", "--ignore", "1", house="small", **times) as stubborn:
+    with simulated_house(tmp_path, "--cycle", "0.5", "--ignore", "1", house="small", environment=times) as stubborn:
         page = visitor.open(stubborn.ingress)
         room = card(page, "1.1")
         expect(target(room)).to_be_visible()

@@ -44,7 +44,7 @@ def test_the_page_comes_back_by_itself_after_a_restart_of_the_gateway(tmp_path: 
         visitor.leave()
 
 
-def test_where_websockets_are_blocked_the_page_polls(tmp_path: Path, visitor: Visitor, house: House) -> None:
+def test_where_websockets_are_blocked_the_page_polls(visitor: Visitor, house: House) -> None:
     with ingress(house.gateway.ingress_port) as proxy:
         proxy.blocks_websockets = True
         page = visitor.open(proxy, network_trouble_expected=True)
@@ -120,7 +120,7 @@ def test_a_silent_bus_is_told_with_its_age(tmp_path: Path, visitor: Visitor) -> 
         "NEASMART_MODBUS_REGISTERS_STALE_AFTER_SECONDS": "2",
         "NEASMART_DATABASE_FLUSH_INTERVAL_SECONDS": "1",
     }
-    with simulated_house(tmp_path, house="small", **times) as house:
+    with simulated_house(tmp_path, house="small", environment=times) as house:
         eventually(lambda: house.gateway.get("/health")["database"]["transactions"])
         house.gateway.stop()
     with gateway_process(tmp_path, **times) as gateway, ingress(gateway.ingress_port) as proxy:

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from tests.panel.conftest import JAPANESE, WITH_HTML
 from tests.support.ingress import ingress
-from tests.support.panel import House, Visitor, card, simulated_house
+from tests.support.panel import UNKNOWN, House, Visitor, card, simulated_house
 from tests.support.processes import gateway_process
 
 pytestmark = pytest.mark.xdist_group("browser")
@@ -86,7 +86,7 @@ def test_sixty_zones_fit_on_the_page(tmp_path: Path, visitor: Visitor) -> None:
         page = visitor.open(full.ingress, width=360)
 
         expect(page.locator(".zone")).to_have_count(60)
-        expect(card(page, "5.12").locator(".big")).not_to_have_text("–")
+        expect(card(page, "5.12").locator(".big")).not_to_have_text(UNKNOWN)
         assert page.evaluate("document.documentElement.scrollWidth") == 360
         visitor.leave()
 
@@ -95,7 +95,7 @@ def test_with_nothing_received_the_page_is_a_guide(tmp_path: Path, visitor: Visi
     with gateway_process(tmp_path) as gateway, ingress(gateway.ingress_port) as proxy:
         page = visitor.open(proxy)
 
-        expect(page.get_by_role("heading", name="Let’s connect your heating")).to_be_visible()
+        expect(page.get_by_role("heading", name="connect your heating")).to_be_visible()
         expect(page.locator(".steps .current")).to_contain_text("Waiting for the converter to call")
         expect(page.locator(".wiring")).to_contain_text("SYSBUS")
         visitor.leave()

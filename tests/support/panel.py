@@ -27,6 +27,7 @@ CHROMIUM_ARGUMENTS = [
     "--disable-sync",
 ]
 WITHIN_MS = 15_000
+UNKNOWN = "\N{EN DASH}"
 _NETWORK_COMPLAINTS = ("Failed to load resource", "WebSocket connection to")
 
 
@@ -69,12 +70,16 @@ class House:
 
 @contextmanager
 def simulated_house(
-    folder: Path, *base_arguments: str, house: str = "demo", names: Mapping[tuple[int, int], str] | None = None, **env: str
+    folder: Path,
+    *base_arguments: str,
+    house: str = "demo",
+    names: Mapping[tuple[int, int], str] | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[House]:
     """Run gateway, base and ingress until all rooms have reported."""
     rooms = len(HOUSES[house].rooms)
     with (
-        gateway_process(folder, NEASMART_ZONES=zone_settings(house, names), **env) as gateway,
+        gateway_process(folder, NEASMART_ZONES=zone_settings(house, names), **(environment or {})) as gateway,
         simulated_base(gateway.bus_port, *base_arguments, house=house),
         ingress(gateway.ingress_port) as proxy,
     ):

@@ -42,7 +42,6 @@ async function request(path, options) {
   try {
     response = await fetch(addressOf(path), {
       ...options,
-      cache: "no-store",
       headers: options.body === undefined ? {} : { "Content-Type": "application/json" },
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });

@@ -1,7 +1,9 @@
 /**
  * Says in one finding what is wrong with the bus, from the link's code and the counters, and which other parts need
- * the owner's attention. Pure: the texts are looked up by the finding's code.
+ * the owner's attention. The texts are looked up by the finding's code.
  */
+
+import { statusAge, wasReceived } from "./state.js";
 
 const LINK_CODES = [
   "starting",
@@ -16,12 +18,16 @@ const LINK_CODES = [
   "not_configured",
   "stopped",
 ];
+/** A gateway that comes back within this time is not worth an alarm. */
+export const UNREACHABLE_AFTER_S = 4;
 const QUIET_AFTER_S = 30;
 const UNASKED_AFTER_S = 60;
 /** Enough bytes that a base must have said something valid among them. */
 const NOISE_BYTES = 64;
 
 /**
+ * @typedef {import("./views/page.js").Page} Page
+ *
  * @typedef {object} Finding
  * @property {"ok" | "info" | "warning" | "error"} level
  * @property {string} code
@@ -98,4 +104,39 @@ export function progress(status, rooms) {
     { key: "polls", reached: (seen.polls ?? 0) > 0 },
     { key: "rooms", reached: rooms > 0 },
   ];
+}
+
+/** @param {Page} page */
+export function busAges(page) {
+  const { state, now } = page;
+  const bus = state.status.bus ?? {};
+  const polls = Object.values(bus.last_poll_age_s ?? {}).filter((age_s) => age_s !== null);
+  return {
+    lastWrite_s: statusAge(state, "bus", bus.last_write_age_s, now),
+    lastPoll_s: polls.length ? statusAge(state, "bus", Math.min(...polls), now) : null,
+  };
+}
+
+/** @param {Page} page @returns {import("../diagnosis.js").Finding} */
+export function busFinding(page) {
+  const ages = busAges(page);
+  const finding = diagnoseBus(page.state.status, ages);
+  return { ...finding, parameters: { age: page.i18n.age(ages.lastWrite_s), ids: unitIds(page) } };
+}
+
+/** @param {Page} page */
+function unitIds(page) {
+  return Object.keys(page.state.status.bus?.last_poll_age_s ?? {}).join(", ");
+}
+
+/** @param {Page} page */
+export function anythingReceived(page) {
+  for (const reading of page.state.readings.values()) if (wasReceived(reading)) return true;
+  return false;
+}
+
+/** @param {Page} page */
+export function isReachable(page) {
+  const { connection, connectionSince } = page.ui;
+  return connection === "live" || connection === "polling" || page.now - connectionSince < UNREACHABLE_AFTER_S;
 }

@@ -4,7 +4,7 @@
  */
 
 import { html, nothing, svg } from "./vendor/lit-html/lit-html.js";
-import { keyedValue, snapped } from "./widgets.js";
+import { keyHandler, snapped } from "./widgets.js";
 
 const SIZE = 280;
 const CENTRE = SIZE / 2;
@@ -15,7 +15,7 @@ const SWEEP_DEG = 270;
 
 /**
  * @param {object} show
- * @param {number | null} show.target setpoint in degC, null where there is none
+ * @param {() => number | null} show.present setpoint in degC, null where there is none
  * @param {number | null} show.actual degC
  * @param {{low: number, high: number, step: number}} show.limits
  * @param {string} show.label
@@ -23,14 +23,10 @@ const SWEEP_DEG = 270;
  * @param {unknown} show.content in the middle
  * @param {(value: number, isFinal: boolean) => void} show.onChange
  */
-export function dial({ target, actual, limits, label, valueText, content, onChange }) {
+export function dial({ present, actual, limits, label, valueText, content, onChange }) {
+  const target = present();
   const unset = target === null;
-  const onKey = (event) => {
-    const wanted = unset || event.ctrlKey || event.metaKey || event.altKey ? null : keyedValue(event.key, target, limits);
-    if (wanted === null) return;
-    event.preventDefault();
-    if (wanted !== target) onChange(wanted, true);
-  };
+  const onKey = keyHandler(present, limits, (value) => onChange(value, true));
   const onDown = (event) => {
     if (unset || event.button > 0) return;
     const area = event.currentTarget;

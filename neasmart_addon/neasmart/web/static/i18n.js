@@ -32,6 +32,11 @@ export function wantedLanguages() {
   return wanted;
 }
 
+/** The browser's own flavour of a language, such as en-GB, for numbers and times. @param {string} language */
+export function numberLocale(language) {
+  return navigator.languages.find((tag) => tag.toLowerCase().split("-")[0] === language) ?? language;
+}
+
 /** @param {string} language @returns {Promise<Record<string, string>>} */
 export async function loadTexts(language) {
   const response = await fetch(new URL(`./i18n/${language}.json`, import.meta.url));
@@ -40,19 +45,18 @@ export async function loadTexts(language) {
 }
 
 /**
- * @param {string} language
+ * @param {string} locale such as de or en-GB
  * @param {Record<string, string>} texts
  */
-export function createI18n(language, texts) {
-  const one = new Intl.NumberFormat(language, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
-  const plain = new Intl.NumberFormat(language, { maximumFractionDigits: 2 });
-  const whole = new Intl.NumberFormat(language, { maximumFractionDigits: 0 });
-  const ago = new Intl.RelativeTimeFormat(language, { numeric: "always", style: "short" });
-  const clock = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
-  const dayAndClock = new Intl.DateTimeFormat(language, { dateStyle: "short", timeStyle: "medium" });
+export function createI18n(locale, texts) {
+  const one = new Intl.NumberFormat(locale, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+  const plain = new Intl.NumberFormat(locale, { maximumFractionDigits: 2 });
+  const whole = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 });
+  const ago = new Intl.RelativeTimeFormat(locale, { numeric: "always", style: "short" });
+  const clock = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+  const dayAndClock = new Intl.DateTimeFormat(locale, { dateStyle: "short", timeStyle: "medium" });
 
   const i18n = {
-    language,
     /** @param {string} key @param {Record<string, unknown>} [parameters] for the {names} in the text */
     t(key, parameters = {}) {
       const text = texts[key] ?? key;

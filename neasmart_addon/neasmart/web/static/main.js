@@ -2,21 +2,25 @@
 
 import { render } from "./vendor/lit-html/lit-html.js";
 import { get, setPoint } from "./api.js";
+import { UNREACHABLE_AFTER_S } from "./diagnosis.js";
+import { language, texts } from "./early.js";
 import { createEdits } from "./edits.js";
-import { chooseLanguage, createI18n, loadTexts, wantedLanguages } from "./i18n.js";
+import { createI18n, loadTexts, numberLocale } from "./i18n.js";
 import { createLive } from "./live.js";
 import { applyMessage, emptyState, pageClock, takeOwnCommand } from "./state.js";
 import { followTheme } from "./theme.js";
-import { pageView, routeOf } from "./views/page.js";
-import { showZoneDialog } from "./views/zone.js";
+import { alignSelects, pageView, routeOf, showDialog } from "./views/page.js";
 
 const RETRY_MS = 2000;
 const TICK_MS = 1000;
 const RELOADED_FOR = "neasmart-reloaded-for";
-/** Views that few people open are loaded when they are. */
-const LATE_VIEWS = { bus: () => import("./views/bus.js").then((module) => module.busView) };
+/** What the first card does not need is loaded behind it. */
+const LATE_VIEWS = {
+  guide: () => import("./views/guide.js"),
+  zone: () => import("./views/zone.js"),
+  bus: () => import("./views/bus.js"),
+};
 
-const language = chooseLanguage(wantedLanguages());
 const root = /** @type {HTMLElement} */ (document.getElementById("page"));
 const state = emptyState();
 const lateViews = {};
@@ -34,6 +38,7 @@ let schema = null;
 let i18n = null;
 let version = null;
 let isScheduled = false;
+let isLoadingLateViews = false;
 
 const edits = createEdits({
   put: setPoint,
@@ -42,22 +47,31 @@ const edits = createEdits({
   clock: pageClock,
 });
 
+/** The first card does not wait for the next frame. */
 function schedule() {
   if (isScheduled) return;
+  if (root.hasAttribute("aria-busy") && state.received) {
+    draw();
+    return;
+  }
   isScheduled = true;
   requestAnimationFrame(draw);
 }
 
 function draw() {
   isScheduled = false;
-  if (!i18n) return;
+  // Until there is something to show the skeleton of index.html stays, unless the gateway keeps the owner waiting.
+  const isWaiting = !state.received && pageClock() - ui.connectionSince < UNREACHABLE_AFTER_S;
+  if (!i18n || (!schema && state.received) || isWaiting) return;
   const page = { state, schema, i18n, edits, now: pageClock(), ui, update, lateViews };
   if (root.hasAttribute("aria-busy")) {
     root.removeAttribute("aria-busy");
     root.replaceChildren();
   }
   render(pageView(page), root);
-  showZoneDialog(page);
+  alignSelects(root);
+  showDialog(page);
+  if (state.received) loadLateViews();
 }
 
 function update(change) {
@@ -73,9 +87,8 @@ function onMessage(message) {
 
 /** After an update of the gateway this page is the old one; once is enough, whatever the gateway says next. */
 function onVersion(told) {
-  const mine = version ?? schema.version;
-  version = mine;
-  if (told === mine || sessionStorage.getItem(RELOADED_FOR) === told) return;
+  version ??= told;
+  if (told === version || sessionStorage.getItem(RELOADED_FOR) === told) return;
   sessionStorage.setItem(RELOADED_FOR, told);
   location.reload();
 }
@@ -85,11 +98,15 @@ function onConnection(connection) {
   update({ connection, connectionSince: pageClock() });
 }
 
-async function openLateView() {
-  const { tab } = ui.route;
-  if (!(tab in LATE_VIEWS) || tab in lateViews) return;
-  lateViews[tab] = await persistently(LATE_VIEWS[tab]);
-  schedule();
+function loadLateViews() {
+  if (isLoadingLateViews) return;
+  isLoadingLateViews = true;
+  for (const [name, load] of Object.entries(LATE_VIEWS)) {
+    persistently(load).then((module) => {
+      lateViews[name] = module.view;
+      schedule();
+    });
+  }
 }
 
 /** @template T @param {() => Promise<T>} task @returns {Promise<T>} */
@@ -109,19 +126,22 @@ function start() {
   followTheme();
   addEventListener("hashchange", () => {
     ui.route = routeOf(location.hash);
-    openLateView();
     schedule();
   });
   setInterval(schedule, TICK_MS);
-  const texts = persistently(() => loadTexts(language)).then((loaded) => {
-    i18n = createI18n(language, loaded);
+  persistently(async () => (await texts) ?? loadTexts(language)).then((loaded) => {
+    i18n = createI18n(numberLocale(language), loaded);
     schedule();
   });
-  const table = persistently(() => get("api/v1/schema")).then((loaded) => {
-    schema = loaded;
+  persistently(() => get("api/v1/schema")).then((table) => {
+    schema = table;
+    schedule();
   });
-  openLateView();
-  Promise.all([texts, table]).then(() => createLive({ onMessage, onConnection }).start());
+  // Sooner than the socket, and all there is where sockets do not get through. The index has asked for it already.
+  get("api/v1/snapshot").then((message) => {
+    if (!state.received) onMessage(message);
+  }, schedule);
+  createLive({ onMessage, onConnection }).start();
 }
 
 start();

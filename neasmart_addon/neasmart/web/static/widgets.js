@@ -1,13 +1,37 @@
-/** The pieces that the views are made of: stepper, select, chips and banners; native controls wherever there is one. */
+/** The pieces that the views are made of: icons, stepper, select, chips and banners; native controls wherever there is one. */
 
-import { html, nothing } from "./vendor/lit-html/lit-html.js";
-import { live } from "./vendor/lit-html/directives/live.js";
-import { icons } from "./icons.js";
+import { html, nothing, svg } from "./vendor/lit-html/lit-html.js";
 import { isLive, liveCommand, newestFirst, pointOf, setpointLimits } from "./state.js";
 
 const CONFIRMED_SHOWN_S = 4;
 const FAILED_SHOWN_S = 60;
 const PAGE_STEPS = 4;
+
+/** A line on a grid of 24 by 24. @param {string} outline */
+const drawn = (outline) =>
+  html`<svg class="icon" viewBox="0 0 24 24" aria-hidden="true" focusable="false">${svg`<path d=${outline}></path>`}</svg>`;
+
+/** Decoration only; words stand beside them. */
+export const icons = {
+  minus: drawn("M5 12h14"),
+  plus: drawn("M5 12h14M12 5v14"),
+  close: drawn("M6 6l12 12M18 6L6 18"),
+  check: drawn("M5 12.5l4.5 4.5L19 7.5"),
+  chevron: drawn("M7 10l5 5 5-5"),
+  drop: drawn("M12 3.5c3.2 4 5.2 6.7 5.2 9.7a5.2 5.2 0 0 1-10.4 0c0-3 2-5.7 5.2-9.7z"),
+  clock: drawn("M12 4a8 8 0 1 0 0 16 8 8 0 0 0 0-16zM12 8v4.5l3 1.8"),
+  alert: drawn("M12 4.5L2.8 20h18.4zM12 10v4.5M12 17.3v.2"),
+  info: drawn("M12 3.5a8.5 8.5 0 1 0 0 17 8.5 8.5 0 0 0 0-17zM12 11v5.5M12 7.6v.2"),
+  outside: drawn("M7.5 18.5a4 4 0 0 1-.6-7.9 5.3 5.3 0 0 1 10.2-1 4.5 4.5 0 0 1-.3 8.9z"),
+  normal: drawn("M14 13.5V6a2 2 0 0 0-4 0v7.5a4 4 0 1 0 4 0zM12 9.5v7"),
+  reduced: drawn("M19.5 14.5A8 8 0 0 1 9.5 4.5a8 8 0 1 0 10 10z"),
+  standby: drawn("M12 4v8M7.5 6.7a7.5 7.5 0 1 0 9 0"),
+  time_program: drawn("M12 4a8 8 0 1 0 0 16 8 8 0 0 0 0-16zM12 8v4.5l3 1.8"),
+  party: drawn("M12 3.5l2.2 6.3 6.3 2.2-6.3 2.2L12 20.5l-2.2-6.3L3.5 12l6.3-2.2z"),
+  holiday: drawn("M4 8.5h16v11H4zM9 8.5V5h6v3.5M8 12.5v3M16 12.5v3"),
+  download: drawn("M12 4v11M6.5 9.5L12 15l5.5-5.5M5 20h14"),
+  refresh: drawn("M19.5 12a7.5 7.5 0 1 1-2.4-5.5M19.5 3.5v4h-4"),
+};
 
 /** @typedef {import("./views/page.js").Page} Page */
 
@@ -54,7 +78,7 @@ export function stepped(value, steps, limits) {
 }
 
 /** What a key means to a spin button or slider, null if nothing. @param {string} key @param {number} value */
-export function keyedValue(key, value, limits) {
+function keyedValue(key, value, limits) {
   switch (key) {
     case "ArrowUp":
     case "ArrowRight":
@@ -75,21 +99,38 @@ export function keyedValue(key, value, limits) {
   }
 }
 
+/**
+ * What a spin button or slider does on keys.
+ * @param {() => number | null} present value, null where there is none
+ * @param {{low: number, high: number, step: number}} limits
+ * @param {(value: number) => void} change
+ */
+export function keyHandler(present, limits, change) {
+  return (event) => {
+    const value = present();
+    if (value === null || event.ctrlKey || event.metaKey || event.altKey) return;
+    const wanted = keyedValue(event.key, value, limits);
+    if (wanted === null) return;
+    event.preventDefault();
+    change(wanted);
+  };
+}
+
 /** @param {Page} page @param {string} point @param {string} name of the room */
 export function stepper(page, point, name) {
   const { t, degrees, temperature } = page.i18n;
   const limits = setpointLimits(page.state, page.schema);
   const value = shownValue(page, point);
   const unset = value === null;
+  // Asked for anew at each press: quick ones come before the page is drawn again.
+  const present = () => shownValue(page, point);
   const change = (wanted) => {
-    if (wanted !== null && wanted !== value) page.edits.set(point, wanted);
+    if (wanted !== present()) page.edits.set(point, wanted);
   };
-  const onKey = (event) => {
-    const wanted = unset || event.ctrlKey || event.metaKey || event.altKey ? null : keyedValue(event.key, value, limits);
-    if (wanted === null) return;
-    event.preventDefault();
-    change(wanted);
+  const onStep = (steps) => () => {
+    if (present() !== null) change(stepped(present(), steps, limits));
   };
+  const onKey = keyHandler(present, limits, change);
   return html`<div class="stepper" role="group" aria-label=${t("zone.setpoint_of", { name })}>
     <button
       type="button"
@@ -97,7 +138,7 @@ export function stepper(page, point, name) {
       tabindex="-1"
       aria-label=${t("zone.colder", { name })}
       ?disabled=${unset || value <= limits.low}
-      @click=${() => change(stepped(value, -1, limits))}
+      @click=${onStep(-1)}
     >
       ${icons.minus}
     </button>
@@ -120,7 +161,7 @@ export function stepper(page, point, name) {
       tabindex="-1"
       aria-label=${t("zone.warmer", { name })}
       ?disabled=${unset || value >= limits.high}
-      @click=${() => change(stepped(value, 1, limits))}
+      @click=${onStep(1)}
     >
       ${icons.plus}
     </button>
@@ -140,13 +181,12 @@ export function choice(page, point, label, { visibleLabel = false } = {}) {
   return html`<label class="choice">
     <span class=${visibleLabel ? "label" : "hidden"}>${label}</span>
     <span class="select">
-      <select @change=${onChange}>
+      <select data-value=${value ?? ""} @change=${onChange}>
         ${value === null
-          ? html`<option value="" disabled .selected=${live(true)}>${mixed ? t("value.mixed") : t("value.unknown")}</option>`
+          ? html`<option value="" disabled>${mixed ? t("value.mixed") : t("value.unknown")}</option>`
           : nothing}
         ${Object.entries(options).map(
-          ([number, name]) =>
-            html`<option value=${number} .selected=${live(Number(number) === value)}>${optionText(page, point, name)}</option>`,
+          ([number, name]) => html`<option value=${number}>${optionText(page, point, name)}</option>`,
         )}
       </select>
       ${icons.chevron}

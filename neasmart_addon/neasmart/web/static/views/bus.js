@@ -1,12 +1,10 @@
 /** The view for when something is wrong: what the wire carries, what was ignored and why, every command and register. */
 
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
-import { repeat } from "../vendor/lit-html/directives/repeat.js";
 import { sync } from "../api.js";
-import { icons } from "../icons.js";
-import { busFinding } from "../situation.js";
+import { busFinding } from "../diagnosis.js";
 import { ageOf, newestFirst, statusAge, wasReceived } from "../state.js";
-import { banner, reasonText, valueText, zoneName } from "../widgets.js";
+import { banner, icons, reasonText, valueText, zoneName } from "../widgets.js";
 
 const COMMANDS_SHOWN = 20;
 /** Counters of what went well, then of what was left aside; others appear under their own name. */
@@ -32,7 +30,7 @@ const IGNORED = [
 /** @typedef {import("./page.js").Page} Page */
 
 /** @param {Page} page */
-export function busView(page) {
+export function view(page) {
   return html`${banner(page, busFinding(page))}
     <div class="columns">${traffic(page)} ${counters(page)}</div>
     ${commandLog(page)} ${registers(page)}`;
@@ -137,7 +135,7 @@ function commandLog(page) {
 /** Which room and what of it. @param {Page} page @param {string} point */
 function placeText(page, point) {
   const parts = point.split(".");
-  if (parts[0] !== "zone") return point;
+  if (parts[0] !== "zone") return `${page.i18n.t("overview.system")}: ${page.i18n.t(`point.${parts.at(-1)}`)}`;
   return `${zoneName(page, parts.slice(1, 3).map(Number))}: ${page.i18n.t(`point.${parts[3]}`)}`;
 }
 
@@ -191,7 +189,7 @@ function registers(page) {
           </tr>
         </thead>
         <tbody>
-          ${repeat(lines, (line) => line.reading.id, (line) => line.row(page))}
+          ${lines.map((line) => line.row(page))}
         </tbody>
       </table>
     </div>

@@ -1,13 +1,11 @@
 /** What the page shows while nothing has ever been received: how far the signals come, and what to do next. */
 
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
-import { progress } from "../diagnosis.js";
-import { icons } from "../icons.js";
-import { busFinding } from "../situation.js";
-import { banner } from "../widgets.js";
+import { busFinding, progress } from "../diagnosis.js";
+import { banner, icons } from "../widgets.js";
 
 /** @param {import("./page.js").Page} page */
-export function guide(page) {
+export function view(page) {
   const { t } = page.i18n;
   const steps = progress(page.state.status, 0);
   const current = steps.findIndex((step) => !step.reached);

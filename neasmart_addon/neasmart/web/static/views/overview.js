@@ -1,19 +1,16 @@
 /** The first view: the system as a whole, a card for each room, and the equipment. */
 
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
-import { repeat } from "../vendor/lit-html/directives/repeat.js";
-import { icons } from "../icons.js";
-import { anythingReceived } from "../situation.js";
+import { anythingReceived } from "../diagnosis.js";
 import { ageOf, rowsOf, wasReceived, zoneExists } from "../state.js";
-import { choice, climateOf, fateChip, fateOf, fateReason, stepper, zoneName } from "../widgets.js";
+import { choice, climateOf, fateChip, fateOf, fateReason, icons, stepper, zoneName } from "../widgets.js";
 import { equipment } from "./equipment.js";
-import { guide } from "./guide.js";
 
 /** @typedef {import("./page.js").Page} Page */
 
 /** @param {Page} page */
 export function overview(page) {
-  if (!anythingReceived(page)) return guide(page);
+  if (!anythingReceived(page)) return page.lateViews.guide?.(page) ?? nothing;
   const { t } = page.i18n;
   const zones = rowsOf(page.state, page.schema, "zone").filter((row) => page.ui.showUnused || zoneExists(row));
   const unnamed = zones.some((row) => zoneExists(row) && !page.state.names.has(row.index.join(".")));
@@ -21,7 +18,7 @@ export function overview(page) {
     ${system(page)}
     <section aria-labelledby="rooms">
       <h2 id="rooms" class="hidden">${t("overview.rooms")}</h2>
-      <div class="zones">${repeat(zones, (row) => row.id, (row) => zoneCard(page, row))}</div>
+      <div class="zones">${zones.map((row) => zoneCard(page, row))}</div>
       ${zones.length ? nothing : html`<p class="note">${t("overview.no_rooms")}</p>`}
       ${unnamed ? html`<p class="note">${t("overview.unnamed")}</p>` : nothing}
     </section>

@@ -1,11 +1,9 @@
 /** The frame of all views: title, tabs, the connection in words, and what needs attention. */
 
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
-import { findings } from "../diagnosis.js";
-import { anythingReceived, busAges, busFinding, isReachable } from "../situation.js";
+import { anythingReceived, busAges, busFinding, findings, isReachable } from "../diagnosis.js";
 import { banner } from "../widgets.js";
 import { overview } from "./overview.js";
-import { zoneDialog } from "./zone.js";
 
 /**
  * @typedef {object} Page everything a view needs; made anew for each drawing
@@ -17,7 +15,7 @@ import { zoneDialog } from "./zone.js";
  * @property {{connection: import("../live.js").Connection, connectionSince: number, route: Route, showUnused: boolean,
  *   dismissed: Set<string>, search: string, allRegisters: boolean, notice: string}} ui
  * @property {(change: object) => void} update changes the ui and draws again
- * @property {Record<string, (page: Page) => unknown>} lateViews views that are loaded when they are first opened
+ * @property {Record<string, (page: Page, place?: any) => unknown>} lateViews views that are loaded after the first card is drawn, or when they are needed
  *
  * @typedef {{tab: string, zone: string | null}} Route
  */
@@ -44,8 +42,24 @@ export function pageView(page) {
       ${connectionLine(page)}
     </header>
     <main class="content">${page.state.received ? received(page, tab) : waiting(page)}</main>
-    ${page.state.received ? zoneDialog(page, zone) : nothing}
+    ${page.state.received && page.lateViews.zone ? page.lateViews.zone(page, zone) : nothing}
   `;
+}
+
+/** Opens or closes the dialog as the address says; called after each drawing. @param {Page} page */
+export function showDialog(page) {
+  const dialog = /** @type {HTMLDialogElement | null} */ (document.querySelector("dialog"));
+  if (!dialog) return;
+  const wanted = page.ui.route.zone !== null && dialog.childElementCount > 0;
+  if (wanted && !dialog.open) dialog.showModal();
+  else if (!wanted && dialog.open) dialog.close();
+}
+
+/** Brings the selects in line with what is shown, also after a choice that was refused. @param {HTMLElement} root */
+export function alignSelects(root) {
+  for (const select of root.querySelectorAll("select")) {
+    if (select.value !== select.dataset.value) select.value = select.dataset.value ?? "";
+  }
 }
 
 /** @param {Page} page */

@@ -2,16 +2,15 @@
 
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { dial } from "../dial.js";
-import { icons } from "../icons.js";
 import { ageOf, newestFirst, rowsOf, setpointLimits, wasReceived } from "../state.js";
-import { choice, climateOf, fateChip, fateOf, fateReason, reasonText, shownValue, stepper, valueText, zoneName } from "../widgets.js";
+import { choice, climateOf, fateChip, fateOf, fateReason, icons, reasonText, shownValue, stepper, valueText, zoneName } from "../widgets.js";
 
 const COMMANDS_SHOWN = 5;
 
 /** @typedef {import("./page.js").Page} Page */
 
 /** @param {Page} page @param {string | null} id such as "zone.1.3" */
-export function zoneDialog(page, id) {
+export function view(page, id) {
   const row = id && rowsOf(page.state, page.schema, "zone").find((each) => each.id === id);
   const onClose = () => {
     if (location.hash.startsWith("#zone/")) history.back();
@@ -29,27 +28,19 @@ export function zoneDialog(page, id) {
   </dialog>`;
 }
 
-/** Opens or closes the dialog as the address says; called after each drawing. @param {Page} page */
-export function showZoneDialog(page) {
-  const dialog = /** @type {HTMLDialogElement | null} */ (document.getElementById("zone"));
-  if (!dialog) return;
-  const wanted = page.ui.route.zone !== null && dialog.childElementCount > 0;
-  if (wanted && !dialog.open) dialog.showModal();
-  else if (!wanted && dialog.open) dialog.close();
-}
-
 /** @param {Page} page */
 function detail(page, row) {
   const { t, degrees, temperature, percent, age } = page.i18n;
   const { readings, index } = row;
   const name = zoneName(page, index);
   const point = `${row.id}.setpoint`;
-  const target = shownValue(page, point);
+  const present = () => shownValue(page, point);
+  const target = present();
   const actual = readings.temperature?.value ?? null;
   const fate = fateOf(page, [point, `${row.id}.state`]);
   const stale = wasReceived(readings.temperature) && readings.temperature.stale;
   const onChange = (value, isFinal) => {
-    if (isFinal || value !== target) page.edits.set(point, value, isFinal ? {} : { delay_ms: Infinity });
+    if (isFinal || value !== present()) page.edits.set(point, value, isFinal ? {} : { delay_ms: Infinity });
   };
   const middle = html`
     <span class="label">${t("zone.actual")}</span>
@@ -65,7 +56,7 @@ function detail(page, row) {
       <form method="dialog"><button class="round plain" aria-label=${t("action.close")}>${icons.close}</button></form>
     </header>
     ${dial({
-      target,
+      present,
       actual,
       limits: setpointLimits(page.state, page.schema),
       label: t("zone.setpoint_of", { name }),

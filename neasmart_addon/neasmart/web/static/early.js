@@ -1,0 +1,6 @@
+/** Asks for the texts while the other scripts are still on their way; it runs as soon as it is there itself. */
+
+import { chooseLanguage, loadTexts, wantedLanguages } from "./i18n.js";
+
+export const language = chooseLanguage(wantedLanguages());
+export const texts = loadTexts(language).catch(() => null);

@@ -1,0 +1,115 @@
+"""Takes the pictures of README and DOCS from the simulated demo house. Usage: python -m tests.panel.screenshots"""
+
+from __future__ import annotations
+
+import io
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.support.panel import House, card, launch, simulated_house
+
+IMAGES = Path(__file__).parents[2] / "neasmart_addon" / "images"
+COLOURS = 256
+WEIGHT_LIMIT = 150_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """One picture: its size in CSS pixels, the scale it is taken at, and the part of the page's address."""
+
+    name: str
+    width: int
+    height: int
+    scheme: str = "light"
+    hash: str = ""
+    scale: float = 1.5
+
+
+PICTURES = (
+    Picture(name="overview-light", width=1120, height=880),
+    Picture(name="overview-dark", width=1120, height=880, scheme="dark"),
+    Picture(name="phone", width=380, height=800, scale=2),
+    Picture(name="detail", width=760, height=760, hash="#zone/1/1"),
+    Picture(name="bus", width=1120, height=900, hash="#bus"),
+)
+
+
+def main() -> int:
+    """Write all pictures; return 0."""
+    IMAGES.mkdir(exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        simulated_house(Path(folder), "--cycle", "2", "--speed", "20") as house,
+        sync_playwright() as playwright,
+    ):
+        browser = launch(playwright)
+        _live_a_little(browser, house)
+        for picture in PICTURES:
+            path = IMAGES / f"{picture.name}.png"
+            path.write_bytes(_packed(_taken(browser, house, picture)))
+            sys.stdout.write(f"{path.name}: {path.stat().st_size / 1000:.0f} kB\n")
+        browser.close()
+    return 0
+
+
+def _live_a_little(browser: Browser, house: House) -> None:
+    """Give some commands, so that the pictures show a house in use."""
+    page = browser.new_page()
+    page.goto(house.url)
+    page.get_by_role("combobox", name="Mode", exact=True).select_option(label="Heating")
+    for zone, state in (("5.1", "Standby"), ("2.2", "Reduced"), ("5.12", "Time program")):
+        card(page, zone).get_by_role("combobox").select_option(label=state)
+    for zone, direction in (("1.1", "Warmer"), ("1.3", "Colder")):
+        card(page, zone).get_by_role("button", name=direction).click()
+    for zone in ("1.1", "1.3", "2.2", "5.1", "5.12"):
+        expect(card(page, zone).locator("[data-fate=done]")).to_be_visible(timeout=20_000)
+    page.close()
+
+
+def _taken(browser: Browser, house: House, picture: Picture) -> bytes:
+    context = browser.new_context(
+        viewport={"width": picture.width, "height": picture.height},
+        device_scale_factor=picture.scale,
+        color_scheme="dark" if picture.scheme == "dark" else "light",
+        locale="en-GB",
+    )
+    page = context.new_page()
+    page.goto(f"{house.url}{picture.hash}")
+    _settle(page, picture)
+    image = page.screenshot()
+    context.close()
+    return image
+
+
+def _settle(page: Page, picture: Picture) -> None:
+    if picture.hash == "#bus":
+        expect(page.locator(".registers tbody tr").first).to_be_visible()
+        return
+    expect(card(page, "2.1")).to_be_visible()
+    if picture.name.startswith("overview"):
+        # One change on its way shows what the chips are for.
+        card(page, "2.1").get_by_role("button", name="Warmer").click()
+        expect(card(page, "2.1").locator("[data-fate=busy]")).to_be_visible()
+    if picture.hash:
+        expect(page.get_by_role("dialog")).to_be_visible()
+        page.evaluate("document.activeElement.blur()")
+
+
+def _packed(image: bytes) -> bytes:
+    """Return the picture with a palette, which a page of few colours hardly shows."""
+    packed = io.BytesIO()
+    with Image.open(io.BytesIO(image)) as full:
+        full.convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
+            packed, "PNG", optimize=True
+        )
+    assert packed.tell() < WEIGHT_LIMIT, f"{packed.tell()} bytes"
+    return packed.getvalue()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
