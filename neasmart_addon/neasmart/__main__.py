@@ -1,4 +1,4 @@
-"""The commands of the gateway: run, demo, simulate, docs."""
+"""The commands of the gateway; each imports what it needs only when it is called, to start quickly."""
 
 from __future__ import annotations
 
@@ -21,13 +21,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add(commands, "run", "run the gateway with config.json and environment variables", _run)
     _add(commands, "demo", "run the gateway with a simulated base and house", _demo)
-    simulate = _add(commands, "simulate", "play the base station for any gateway", _simulate)
     _add(commands, "docs", "print the tables of registers and settings as Markdown", _docs)
+    with_options = {
+        "simulate": _add(commands, "simulate", "play the base station for any gateway", _simulate),
+        "doctor": _add(commands, "doctor", "look at the wiring before anything is configured; sends nothing", _doctor),
+        "replay": _add(commands, "replay", "print a capture in words, or act as the base that was recorded", _replay),
+        "record": _add(commands, "record", "let a running gateway record the bus for Wireshark", _record),
+        "diagnostics": _add(
+            commands, "diagnostics", "fetch what a helper needs to know, without secrets", _diagnostics
+        ),
+    }
     names = list(sys.argv[1:] if arguments is None else arguments)
-    if "simulate" in names:
-        from neasmart.simulator import add_arguments  # noqa: PLC0415 - costs start-up time that others need not pay
-
-        add_arguments(simulate)
+    for name in with_options.keys() & set(names):
+        _add_options(name, with_options[name])
     namespace = parser.parse_args(names)
     try:
         return int(namespace.action(namespace))
@@ -45,6 +51,30 @@ def _add(
     parser = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
     parser.set_defaults(action=action)
     return parser
+
+
+def _add_options(name: str, parser: argparse.ArgumentParser) -> None:
+    match name:
+        case "simulate":
+            from neasmart.simulator import add_arguments  # noqa: PLC0415
+
+            add_arguments(parser)
+        case "doctor":
+            from neasmart import check  # noqa: PLC0415
+
+            check.add_arguments(parser)
+        case "replay":
+            from neasmart import replay  # noqa: PLC0415
+
+            replay.add_arguments(parser)
+        case "record":
+            from neasmart import remote  # noqa: PLC0415
+
+            remote.add_record_arguments(parser)
+        case _:
+            from neasmart import remote  # noqa: PLC0415
+
+            remote.add_diagnostics_arguments(parser)
 
 
 def _run(_namespace: argparse.Namespace) -> int:
@@ -67,6 +97,30 @@ def _simulate(namespace: argparse.Namespace) -> int:
 
     asyncio.run(simulate(SimulatorOptions.from_arguments(namespace)))
     return 0
+
+
+def _doctor(namespace: argparse.Namespace) -> int:
+    from neasmart import check  # noqa: PLC0415
+
+    return check.run(namespace)
+
+
+def _replay(namespace: argparse.Namespace) -> int:
+    from neasmart import replay  # noqa: PLC0415
+
+    return replay.run(namespace)
+
+
+def _record(namespace: argparse.Namespace) -> int:
+    from neasmart import remote  # noqa: PLC0415
+
+    return remote.record(namespace)
+
+
+def _diagnostics(namespace: argparse.Namespace) -> int:
+    from neasmart import remote  # noqa: PLC0415
+
+    return remote.diagnostics(namespace)
 
 
 def _docs(_namespace: argparse.Namespace) -> int:

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from neasmart import __version__
+from neasmart.clock import Clock
 from neasmart.commands import Commands, CommandTimes
 from neasmart.config import ServerType, Settings
 from neasmart.gateway import LINK, SETTINGS, Gateway
@@ -30,7 +31,7 @@ _TICK_S = 1.0
 _EDGE_RETRY_S = 5.0
 
 
-def build_gateway(settings: Settings) -> Gateway:
+def build_gateway(settings: Settings, clock: Clock | None = None) -> Gateway:
     """Return the core for these settings, with nothing received yet."""
     modbus = settings.modbus
     image = RegisterImage(TABLE, fresh_s=modbus.registers_stale_after_seconds, no_data=modbus.no_data)
@@ -51,6 +52,7 @@ def build_gateway(settings: Settings) -> Gateway:
             ),
         ),
         unit_ids=modbus.slave_id,
+        clock=clock,
     )
     server = settings.server
     own_line = server.type is ServerType.SERIAL and "://" not in server.serial_port

@@ -22,7 +22,7 @@ FRAMES_SHOWN = 100
 class Tap:
     """What `Link` calls with all bytes of the wire."""
 
-    def __init__(self, gateway: Gateway, facts: LineFacts, recorder: Recorder) -> None:
+    def __init__(self, gateway: Gateway, facts: LineFacts, recorder: Recorder | None = None) -> None:
         """Begin with nothing seen."""
         self._facts = facts
         self._clock = gateway.clock
@@ -36,7 +36,8 @@ class Tap:
         """Take a piece of the wire."""
         if direction is Direction.RECEIVED:
             self._patterns.take(chunk)
-        self._recorder.take(direction, chunk, now)
+        if self._recorder is not None:
+            self._recorder.take(direction, chunk, now)
         kept = self._kept
         kept.append((direction, chunk, now))
         self._kept_bytes += len(chunk)

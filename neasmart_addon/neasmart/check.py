@@ -1,0 +1,193 @@
+"""Looks at a line before anything is configured: listens, tries the usual speeds, says what is wrong; sends no byte."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import msgspec
+
+from neasmart import app
+from neasmart.config import DEFAULT_UNIT_IDS, ModbusSettings, ServerSettings, ServerType, Settings
+from neasmart.doctor import BusWatch, Diagnosis, DoctorState, Patience
+from neasmart.errors import SettingsError
+from neasmart.gateway import Gateway
+from neasmart.patterns import Hint
+from neasmart.status import LinkStatus
+from neasmart.sysbus import Link, Tap
+
+LISTEN_S = 20.0
+TRY_S = 4.0
+WAIT_FOR_PEER_S = 60.0
+USUAL = (
+    (9600, "N"),
+    (19200, "N"),
+    (57600, "N"),
+    (115200, "N"),
+    (38400, "E"),
+    (38400, "O"),
+    (19200, "E"),
+    (9600, "E"),
+    (4800, "N"),
+    (2400, "N"),
+)
+
+_LOOK_S = 0.1
+_IMPATIENT = Patience(signs_s=0.0, walk_s=0.0)
+_FINAL_CODES = frozenset(
+    {"no_device", "no_permission", "device_busy", "cannot_dial", "cannot_listen", "not_configured"}
+)
+_OPEN_CODES = frozenset({"connected", "waiting_for_peer"})
+_ENOUGH_FRAMES = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listened:
+    """What was heard at one speed."""
+
+    line: str
+    byte_count: int
+    frames: int
+    diagnosis: Diagnosis
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Times:
+    """Seconds to listen at 38400 8N1 and at each other speed."""
+
+    listen_s: float = LISTEN_S
+    try_s: float = TRY_S
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    line = parser.add_mutually_exclusive_group(required=True)
+    line.add_argument("--serial", metavar="PATH", help="device, or socket://HOST:PORT or rfc2217://HOST:PORT")
+    line.add_argument("--tcp-listen", metavar="PORT", type=int, help="wait for a converter with Modbus TCP")
+    line.add_argument("--rtu-tcp-listen", metavar="PORT", type=int, help="wait for a converter with RTU over TCP")
+    parser.add_argument("--address", default="0.0.0.0", help="where to listen (default: everywhere)")  # noqa: S104 - converters dial from the home network
+    parser.add_argument("--seconds", type=float, help="how long to listen (default: 20, for a converter 60)")
+    parser.add_argument("--unit-ids", default="240,241", help="our unit ids (default: 240,241)")
+
+
+def run(namespace: argparse.Namespace, say: Callable[[str], object] = sys.stdout.write) -> int:
+    """Listen and print the finding; return 0 if the line is healthy, else 1."""
+    settings = _settings(namespace)
+    listening = settings.server.type is not ServerType.SERIAL
+    seconds = namespace.seconds or (WAIT_FOR_PEER_S if listening else LISTEN_S)
+    times = Times(listen_s=seconds, try_s=min(seconds, TRY_S))
+    with contextlib.suppress(KeyboardInterrupt):
+        found = asyncio.run(examined(settings, times, say))
+        say(f"\n{_text(found)}\n")
+        return 0 if found.state is DoctorState.HEALTHY else 1
+    return 1
+
+
+async def examined(settings: Settings, times: Times, say: Callable[[str], object]) -> Diagnosis:
+    """Listen at 38400 8N1 and, where only noise arrives, at the usual other speeds; return what to say."""
+    first = await listened(settings, times.listen_s, say)
+    say(f"  {_figures(first)}\n")
+    can_change_speed = settings.server.type is ServerType.SERIAL and not settings.server.serial_port.startswith(
+        "socket"
+    )
+    if first.diagnosis.state is not DoctorState.NOISE or first.frames or not can_change_speed:
+        return first.diagnosis
+    best: Listened | None = None
+    for other in _others(settings):
+        tried = await listened(other, times.try_s, say)
+        say(f"  {_figures(tried)}\n")
+        if tried.frames >= _ENOUGH_FRAMES:
+            best = tried
+            break
+    if best is None:
+        return first.diagnosis
+    return replace(
+        first.diagnosis,
+        sentence=f"The line carries valid frames at {best.line}, not at 38400 8N1.",
+        advice="This is not the speed of a SYSBUS: check that the adapter is on the right terminals. If it is, set"
+        " server.baudrate and server.parity to it.",
+        evidence=(
+            f"{best.frames} valid frames of {best.byte_count} bytes at {best.line}",
+            *first.diagnosis.evidence[:1],
+        ),
+        hint=Hint.SPEED.value,
+    )
+
+
+async def listened(settings: Settings, seconds: float, say: Callable[[str], object]) -> Listened:
+    """Open the line, keep silent, and return what was heard; ends early when all is well or nothing can be opened."""
+    gateway = app.build_gateway(settings)
+    line = gateway.watch.line
+    gateway.watch = BusWatch(gateway.unit_ids, _IMPATIENT)
+    gateway.watch.line = line
+    tap = Tap(gateway, app.line_facts(settings))
+    link = Link(settings.server, settings.modbus, gateway, on_bytes=tap, listen_only=True)
+    running = asyncio.create_task(link.run())
+    loop = asyncio.get_running_loop()
+    until = loop.time() + seconds
+    described = False
+    try:
+        while loop.time() < until and not _decided(gateway):
+            await asyncio.sleep(_LOOK_S)
+            gateway.tick(gateway.clock.monotonic())
+            if not described and gateway.link.code in _OPEN_CODES:
+                described = True
+                say(f"{gateway.link.description}: listening, nothing is sent\n")
+        # What the link says while it closes is no finding.
+        diagnosis = gateway.diagnosis(gateway.clock.monotonic())
+    finally:
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+    counters = gateway.counters
+    return Listened(
+        line=line or "the converter's speed",
+        byte_count=counters.bytes_received,
+        frames=counters.frames,
+        diagnosis=diagnosis,
+    )
+
+
+def _decided(gateway: Gateway) -> bool:
+    link: LinkStatus = gateway.link
+    return gateway.watch.diagnosis.state is DoctorState.HEALTHY or link.code in _FINAL_CODES
+
+
+def _settings(namespace: argparse.Namespace) -> Settings:
+    try:
+        unit_ids = [int(text) for text in namespace.unit_ids.split(",")] or list(DEFAULT_UNIT_IDS)
+    except ValueError as error:
+        raise SettingsError(f"--unit-ids {namespace.unit_ids!r} is no list such as 240,241") from error
+    if namespace.serial is not None:
+        server = ServerSettings(type=ServerType.SERIAL, serial_port=namespace.serial)
+    else:
+        rtu = namespace.rtu_tcp_listen is not None
+        server = ServerSettings(
+            type=ServerType.RTU_TCP if rtu else ServerType.TCP,
+            address=namespace.address,
+            port=namespace.rtu_tcp_listen if rtu else namespace.tcp_listen,
+        )
+    return Settings(server=server, modbus=ModbusSettings(slave_id=unit_ids))
+
+
+def _others(settings: Settings) -> Iterator[Settings]:
+    for baudrate, parity in USUAL:
+        server = msgspec.structs.replace(settings.server, baudrate=baudrate, parity=parity)
+        yield msgspec.structs.replace(settings, server=server)
+
+
+def _figures(heard: Listened) -> str:
+    return f"{heard.line}: {heard.byte_count} bytes, {heard.frames} valid frames"
+
+
+def _text(found: Diagnosis) -> str:
+    key = found.state.value if found.hint is None else f"{found.state.value}, {found.hint}"
+    lines = [f"{found.sentence} ({key})"]
+    if found.advice:
+        lines.append(f"What to do: {found.advice}")
+    lines += [f"  - {each}" for each in found.evidence]
+    return "\n".join(lines)
