@@ -80,8 +80,9 @@ def record(namespace: argparse.Namespace) -> int:
         remote = _remote(namespace)
         begun = _json(remote.ask("POST", _CAPTURES, {"seconds": namespace.seconds}))
         name = begun["recorder"]["name"]
-        sys.stderr.write(f"Recording for {namespace.seconds:g} s; Ctrl-C ends it earlier\n")
         try:
+            sys.stderr.write(f"Recording for {namespace.seconds:g} s; Ctrl-C ends it earlier\n")
+            sys.stderr.flush()
             while _json(remote.ask("GET", _CAPTURES))["recorder"]["recording"]:
                 time.sleep(LOOK_S)
         except KeyboardInterrupt:
