@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,14 @@ def saved(page: Page, name: str, folder: Path) -> str:
     path = folder / download.value.suggested_filename
     download.value.save_as(path)
     return path.read_bytes().decode()
+
+
+def downloaded(page: Page, name: str, folder: Path) -> bytes:
+    with page.expect_download() as download:
+        page.get_by_role("link", name=name).click()
+    path = folder / download.value.suggested_filename
+    download.value.save_as(path)
+    return path.read_bytes()
 
 
 def test_counters_and_polls_are_told_in_words(house: House, visitor: Visitor) -> None:
@@ -102,7 +111,52 @@ def test_everything_can_be_read_again(house: House, visitor: Visitor) -> None:
 
     page.get_by_role("button", name="Read everything again").click()
 
-    expect(page.locator(".actions")).to_contain_text("asked for all its values")
+    expect(page.locator("[aria-labelledby=traffic] .actions")).to_contain_text(
+        re.compile("asked for all its values|still to come|have been read again")
+    )
+    expect(page.locator("[aria-labelledby=traffic] .actions")).to_contain_text("have been read again", timeout=20_000)
+
+
+def test_the_bus_is_recorded_and_both_files_are_downloaded(house: House, visitor: Visitor, tmp_path: Path) -> None:
+    page = opened(visitor, house)
+
+    page.get_by_role("button", name="Record the bus").click()
+    expect(page.get_by_text("it ends by itself after ten minutes")).to_be_visible()
+    page.get_by_role("button", name="Stop recording").click()
+    recording = downloaded(page, "Download recording", tmp_path)
+    diagnostics = json.loads(downloaded(page, "Download diagnostics", tmp_path))
+
+    assert recording[:4] == b"\x0a\x0d\x0d\x0a"
+    assert diagnostics["kind"] == "neasmart-diagnostics"
+    assert diagnostics["doctor"]["state"] == "healthy"
+
+
+@pytest.mark.parametrize(
+    ("state", "hint", "code"),
+    [
+        ("noise", "swapped", "swapped"),
+        ("noise", "speed_or_parity", "wrong_speed"),
+        ("noise", "no_common_ground", "damaged"),
+        ("noise", "rtu_on_tcp", "rtu_on_tcp"),
+        ("noise", None, "noise"),
+        ("not_for_us", None, "foreign"),
+        ("no_writes", None, "no_writes"),
+        ("no_polls", None, "never_asked"),
+        ("too_late", None, "too_late"),
+        ("rival", None, "rival"),
+        ("healthy", None, "well"),
+    ],
+)
+def test_the_wiring_doctor_is_believed_and_worded(bus_page: Page, state: str, hint: str | None, code: str) -> None:
+    doctor = {"state": state, "hint": hint, "sentence": "What it is.", "advice": "Do this.", "evidence": ["5 bytes"]}
+    status = {"link": LINK_UP, "doctor": doctor, "bus": {"counters": {"polls": 9}, "stale_after_s": 180}}
+
+    finding = bus_page.evaluate(DIAGNOSE, [status, FRESH])
+
+    assert finding["code"] == code
+    assert ("Do this." in (finding.get("detail") or "")) is (code != "well")
+    texts = json.loads((Path(__file__).parents[2] / "neasmart_addon/neasmart/web/static/i18n/en.json").read_text())
+    assert {f"find.{code}", f"help.{code}"} <= texts.keys()
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,16 @@ export function sync() {
   return request("api/v1/sync", { method: "POST", body: "{}" });
 }
 
+/** How many values the base still has to write, and of how many. @returns {Promise<{refreshing: number, total: number}>} */
+export function syncProgress() {
+  return get("api/v1/sync");
+}
+
+/** Begins or ends a recording of the bus. @param {boolean} recording */
+export function record(recording) {
+  return request(recording ? "api/v1/captures" : "api/v1/captures/stop", { method: "POST", body: "{}" });
+}
+
 /** @param {string} path @param {RequestInit} options */
 async function request(path, options) {
   let response;

@@ -18,6 +18,20 @@ const LINK_CODES = [
   "not_configured",
   "stopped",
 ];
+/** The doctor's hints and states on an open link, and the finding that words them. */
+const DOCTOR_CODES = {
+  swapped: "swapped",
+  speed_or_parity: "wrong_speed",
+  no_common_ground: "damaged",
+  rtu_on_tcp: "rtu_on_tcp",
+  noise: "noise",
+  not_for_us: "foreign",
+  no_writes: "no_writes",
+  no_polls: "never_asked",
+  too_late: "too_late",
+  rival: "rival",
+};
+const MINOR = ["never_asked", "no_writes"];
 /** A gateway that comes back within this time is not worth an alarm. */
 export const UNREACHABLE_AFTER_S = 4;
 const QUIET_AFTER_S = 30;
@@ -48,6 +62,8 @@ export function diagnoseBus(status, ages) {
     const calm = code === "starting" || code === "waiting_for_peer" || code === "not_configured";
     return { level: calm ? "warning" : "error", code, detail: link.detail };
   }
+  const told = toldByDoctor(status.doctor);
+  if (told) return told;
   const seen = bus?.counters ?? {};
   if (ages.lastWrite_s === null) return diagnoseStart(seen);
   if (ages.lastWrite_s > (bus.stale_after_s ?? 180)) return { level: "error", code: "silent" };
@@ -56,6 +72,18 @@ export function diagnoseBus(status, ages) {
     return { level: "warning", code: "never_asked" };
   }
   return { level: "ok", code: "well" };
+}
+
+/**
+ * What the gateway's wiring doctor has found on an open link; silence and health are judged here, by age.
+ * @param {Record<string, any> | undefined} doctor
+ * @returns {Finding | null}
+ */
+function toldByDoctor(doctor) {
+  const code = DOCTOR_CODES[doctor?.hint] ?? DOCTOR_CODES[doctor?.state];
+  if (!code) return null;
+  const detail = [doctor.sentence, doctor.advice, ...(doctor.evidence ?? [])].filter(Boolean).join(" \u00b7 ");
+  return { level: MINOR.includes(code) ? "warning" : "error", code, detail };
 }
 
 /** Nothing has been written since the start: how far do the signals come? @param {Record<string, number>} seen */

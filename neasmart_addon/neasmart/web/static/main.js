@@ -33,6 +33,8 @@ const ui = {
   search: "",
   allRegisters: false,
   notice: "",
+  noticeParameters: {},
+  recordFailed: false,
 };
 let schema = null;
 let i18n = null;

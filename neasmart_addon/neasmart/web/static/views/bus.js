@@ -1,12 +1,15 @@
 /** The view for when something is wrong: what the wire carries, what was ignored and why, every command and register. */
 
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
-import { sync } from "../api.js";
+import { record, sync, syncProgress } from "../api.js";
 import { busFinding } from "../diagnosis.js";
 import { ageOf, newestFirst, statusAge, wasReceived } from "../state.js";
 import { banner, icons, reasonText, valueText, zoneName } from "../widgets.js";
 
 const COMMANDS_SHOWN = 20;
+const SYNC_LOOK_MS = 1000;
+/** A walk of the base takes half a minute; values that do not come within two are not waited for. */
+const SYNC_ROUNDS = 120;
 /** Counters of what went well, then of what was left aside; others appear under their own name. */
 const USED = ["frames", "broadcasts", "writes", "registers_written", "polls", "replies"];
 const IGNORED = [
@@ -33,6 +36,7 @@ const IGNORED = [
 export function view(page) {
   return html`${banner(page, busFinding(page))}
     <div class="columns">${traffic(page)} ${counters(page)}</div>
+    ${evidence(page)}
     ${commandLog(page)} ${registers(page)}`;
 }
 
@@ -46,6 +50,7 @@ function traffic(page) {
     try {
       await sync();
       page.update({ notice: "bus.sync_begun" });
+      await followSync(page);
     } catch {
       page.update({ notice: "bus.sync_failed" });
     }
@@ -64,7 +69,47 @@ function traffic(page) {
     </dl>
     <p class="actions">
       <button type="button" class="outlined" @click=${onSync}>${icons.refresh}${t("bus.sync")}</button>
-      ${page.ui.notice ? html`<span class="second">${t(page.ui.notice)}</span>` : nothing}
+      ${page.ui.notice ? html`<span class="second" role="status">${t(page.ui.notice, page.ui.noticeParameters)}</span>` : nothing}
+    </p>
+  </section>`;
+}
+
+/** Tells how many values are still to come, until none is. @param {Page} page */
+async function followSync(page) {
+  for (let round = 0; round < SYNC_ROUNDS; round += 1) {
+    await new Promise((resolve) => setTimeout(resolve, SYNC_LOOK_MS));
+    const { refreshing, total } = await syncProgress();
+    if (!refreshing) return page.update({ notice: "bus.sync_done" });
+    page.update({ notice: "bus.sync_progress", noticeParameters: { left: refreshing, total } });
+  }
+}
+
+/** What people who help ask for: a recording of the bus and the diagnostics file. @param {Page} page */
+function evidence(page) {
+  const { t } = page.i18n;
+  const recorder = page.state.status.recorder ?? {};
+  const onRecord = async () => {
+    try {
+      await record(!recorder.recording);
+      page.update({ recordFailed: false });
+    } catch {
+      page.update({ recordFailed: true });
+    }
+  };
+  return html`<section class="card" aria-labelledby="evidence">
+    <h2 id="evidence">${t("bus.evidence")}</h2>
+    <p class="second">${t("bus.evidence_why")}</p>
+    <p class="actions">
+      <button type="button" class="outlined" @click=${onRecord}>
+        ${recorder.recording ? t("bus.record_stop") : t("bus.record")}
+      </button>
+      ${recorder.name && !recorder.recording
+        ? html`<a class="outlined" href=${`api/v1/captures/${recorder.name}`} download>${icons.download}${t("bus.capture")}</a>`
+        : nothing}
+      <a class="outlined" href="api/v1/diagnostics" download>${icons.download}${t("bus.diagnostics")}</a>
+      <span class="second" role="status">
+        ${page.ui.recordFailed ? t("bus.record_failed") : recorder.recording ? t("bus.recording") : nothing}
+      </span>
     </p>
   </section>`;
 }

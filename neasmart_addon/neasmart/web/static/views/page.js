@@ -13,7 +13,8 @@ import { overview } from "./overview.js";
  * @property {import("../edits.js").Edits} edits
  * @property {number} now seconds of the page's own clock
  * @property {{connection: import("../live.js").Connection, connectionSince: number, route: Route, showUnused: boolean,
- *   dismissed: Set<string>, search: string, allRegisters: boolean, notice: string}} ui
+ *   dismissed: Set<string>, search: string, allRegisters: boolean, notice: string,
+ *   noticeParameters: Record<string, unknown>, recordFailed: boolean}} ui
  * @property {(change: object) => void} update changes the ui and draws again
  * @property {Record<string, (page: Page, place?: any) => unknown>} lateViews views that are loaded after the first card is drawn, or when they are needed
  *
