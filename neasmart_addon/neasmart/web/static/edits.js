@@ -55,12 +55,12 @@ export function createEdits({ put, onCommand, onChange, clock }) {
     get: (point) => edits.get(point),
     /**
      * @param {string} point @param {number} value
-     * @param {{delay_ms?: number}} [options] 0 sends at once, Infinity holds until the next call
+     * @param {{delay_ms?: number}} [options] how long to wait for a newer value, 0 for not at all
      */
     set(point, value, { delay_ms = COALESCE_MS } = {}) {
       clearTimeout(timers.get(point));
       change(point, { value, phase: "waiting", code: null, message: null, failedAt: 0 });
-      if (delay_ms !== Infinity) timers.set(point, setTimeout(() => send(point), delay_ms));
+      timers.set(point, setTimeout(() => send(point), delay_ms));
     },
     /** Forgets a failure that the owner has read. @param {string} point */
     dismiss(point) {

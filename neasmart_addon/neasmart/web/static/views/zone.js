@@ -6,6 +6,8 @@ import { ageOf, newestFirst, rowsOf, setpointLimits, wasReceived } from "../stat
 import { choice, climateOf, fateChip, fateOf, fateReason, icons, reasonText, shownValue, stepper, valueText, zoneName } from "../widgets.js";
 
 const COMMANDS_SHOWN = 5;
+/** A dial that is held this long is sent; a drag that never ends, because the dialog was closed, too. */
+const DRAG_MS = 3000;
 
 /** @typedef {import("./page.js").Page} Page */
 
@@ -40,7 +42,7 @@ function detail(page, row) {
   const fate = fateOf(page, [point, `${row.id}.state`]);
   const stale = wasReceived(readings.temperature) && readings.temperature.stale;
   const onChange = (value, isFinal) => {
-    if (isFinal || value !== present()) page.edits.set(point, value, isFinal ? {} : { delay_ms: Infinity });
+    if (isFinal || value !== present()) page.edits.set(point, value, isFinal ? {} : { delay_ms: DRAG_MS });
   };
   const middle = html`
     <span class="label">${t("zone.actual")}</span>
