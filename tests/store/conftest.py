@@ -15,8 +15,14 @@ async def stores(tmp_path: Path) -> AsyncIterator[Callable[..., Bench]]:
     """Give gateways with a store at the same file; what is still open at the end is closed."""
     async with AsyncExitStack() as opened:
 
-        def build(path: Path | None = None, *, fallback: bool = True, **kwargs: object) -> Bench:
-            settings = DatabaseSettings(path=str(path or tmp_path / "data" / "neasmart.db"), enable_fallback=fallback)
+        def build(
+            path: Path | None = None, *, fallback: bool = True, history_max_mb: int = 64, **kwargs: object
+        ) -> Bench:
+            settings = DatabaseSettings(
+                path=str(path or tmp_path / "data" / "neasmart.db"),
+                enable_fallback=fallback,
+                history_max_mb=history_max_mb,
+            )
             bench = Bench(settings, **kwargs)  # type: ignore[arg-type]  # passed on as they are
             opened.push_async_callback(bench.close)
             return bench

@@ -241,7 +241,7 @@ async def test_a_task_that_runs_the_store_stops_when_cancelled_and_the_rest_is_w
 
 async def test_without_fallback_nothing_is_kept_while_the_disk_fails(stores: Callable[..., Bench]) -> None:
     disk = Disk()
-    disk.pages = 5
+    disk.pages = 10
     bench = stores(connect=disk.connect, fallback=False)
     await bench.store.open()
     for zone in range(60):

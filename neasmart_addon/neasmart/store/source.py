@@ -11,7 +11,7 @@ from typing import Protocol
 
 import aiosqlite
 
-Parameters = tuple[str | int | float | None, ...]
+Parameters = tuple[str | int | float | bytes | None, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

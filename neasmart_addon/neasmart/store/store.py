@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
+from collections.abc import Collection
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from neasmart.status import StoreStatus
 from neasmart.store.command_log import CommandLog, StoredCommand
 from neasmart.store.database import Connect, DatabaseFile, is_damage
 from neasmart.store.faults import explain, slow
+from neasmart.store.history import History, Series
 from neasmart.store.reported import ReportedRows
 from neasmart.store.source import Source
 
@@ -35,6 +37,7 @@ MEASUREMENT_INTERVALS = 10
 OPEN_PATIENCE_S = 2.0
 PATIENCE_S = 3.0
 CLOSE_PATIENCE_S = 1.5
+HISTORY_PATIENCE_S = 20.0
 LONGEST_BACKOFF_S = 30.0
 _LOGGER = logging.getLogger(__name__)
 _TICK_S = 1.0
@@ -62,7 +65,8 @@ class Store:
         )
         self._reported = ReportedRows(gateway.clock)
         self._commands = CommandLog(gateway.clock)
-        self._sources: tuple[Source, ...] = (self._reported, self._commands)
+        self._history = History(gateway.clock, gateway.table, limit_bytes=settings.history_max_mb * 1_000_000)
+        self._sources: tuple[Source, ...] = (self._reported, self._commands, self._history)
         self._noted: dict[str, Command] = {}
         self._connection: aiosqlite.Connection | None = None
         self._work: asyncio.Task[None] | None = None
@@ -115,6 +119,7 @@ class Store:
                 if self._work is not None:
                     await asyncio.wait({self._work})
                 self._collect()
+                self._history.finish()
                 self._work = asyncio.create_task(self._opened_flushed_and_closed())
                 await asyncio.wait({self._work})
         except TimeoutError:
@@ -130,11 +135,22 @@ class Store:
         self._collect()
         return self._commands.newest(limit)
 
+    async def history(self, addresses: Collection[int], begin_s: float, end_s: float) -> Series:
+        """Return what the registers held between two Unix times; while the disk fails, what memory knows of it."""
+        self._collect()
+        try:
+            async with asyncio.timeout(HISTORY_PATIENCE_S):
+                return await self._history.read(self._connection, addresses, begin_s, end_s)
+        except (sqlite3.Error, OSError, ValueError, TimeoutError):
+            _LOGGER.debug("The stored history cannot be read", exc_info=True)
+            return await self._history.read(None, addresses, begin_s, end_s)
+
     # What is taken from the hub.
 
     def _collect(self) -> None:
         if self._subscription is not None:
             self._take(self._subscription.take())
+        self._history.roll()
         now = self._clock.monotonic()
         if self._waiting_since is None and any(source.waiting for source in self._sources):
             self._waiting_since = now
@@ -146,6 +162,8 @@ class Store:
         for item in items.values():
             if keep:
                 self._reported.take(item)
+                if self._settings.history_enabled:
+                    self._history.take(item)
         if any(isinstance(item, Command) for item in items.values()):
             self._take_commands(keep=keep)
 
