@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # for what the tests share
 
 from neasmart.doctor import BusWatch
 from neasmart.status import BusCounters, LinkStatus

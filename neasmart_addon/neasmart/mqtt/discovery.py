@@ -19,6 +19,7 @@ from typing import Any
 
 from neasmart import __version__
 from neasmart.codecs import GlobalMode, OperatingState
+from neasmart.doctor import DoctorState
 from neasmart.mqtt.inventory import Inventory, Room
 from neasmart.mqtt.topics import Topics
 from neasmart.registers import TABLE, Kind, Point, Ref, setpoint_limits
@@ -211,6 +212,15 @@ def _diagnostics(topics: Topics) -> dict[str, Component]:
         "pending_commands": _named("sensor", "pending_commands", "Pending commands", topics)
         | counted
         | {"value_template": "{{ value_json.pending_commands }}", "state_class": "measurement"},
+        "wiring": _named("sensor", "wiring", "Wiring", topics)
+        | counted
+        | {
+            "value_template": "{{ value_json.wiring }}",
+            "json_attributes_topic": topics.diagnostics,
+            "json_attributes_template": "{{ value_json.wiring_attributes | tojson }}",
+            "device_class": "enum",
+            "options": [state.value for state in DoctorState],
+        },
     }
 
 

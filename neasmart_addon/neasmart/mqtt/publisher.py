@@ -283,5 +283,6 @@ class Publisher:
             age_s=self._gateway.last_write_age_s(now),
             polls_per_minute=self._polls_per_minute,
             pending=len(self._gateway.commands.pending),
+            wiring=self._gateway.watch.diagnosis,
         )
         self._outbox.put(self._topics.diagnostics, payload)

@@ -10,6 +10,7 @@ import json
 from neasmart.clock import Clock
 from neasmart.codecs import GlobalMode, OperatingState, Value
 from neasmart.commands import Command
+from neasmart.doctor import Diagnosis
 from neasmart.mqtt.discovery import MODE_WORDS, OFF, PRESET_NONE
 from neasmart.registers import Kind, Point
 from neasmart.status import LinkStatus
@@ -68,12 +69,14 @@ def link_payload(link: LinkStatus) -> str:
     return json.dumps({"connected": link.connected, "code": link.code, "detail": link.detail})
 
 
-def diagnostics_payload(*, age_s: float | None, polls_per_minute: int, pending: int) -> str:
-    """Return how busy the bus is."""
+def diagnostics_payload(*, age_s: float | None, polls_per_minute: int, pending: int, wiring: Diagnosis) -> str:
+    """Return how busy the bus is, and what the wiring doctor says."""
     return json.dumps(
         {
             "last_write_age_s": None if age_s is None else round(age_s),
             "polls_per_minute": polls_per_minute,
             "pending_commands": pending,
+            "wiring": wiring.state.value,
+            "wiring_attributes": {"hint": wiring.hint, "sentence": wiring.sentence, "advice": wiring.advice},
         },
     )
