@@ -32,6 +32,10 @@ DEFAULT_CONFIG_FILE = Path("config.json")
 DEFAULT_OPTIONS_FILE = Path("/data/options.json")
 _FILES = {CONFIG_FILE: DEFAULT_CONFIG_FILE, OPTIONS_FILE: DEFAULT_OPTIONS_FILE}
 DEFAULT_UNIT_IDS = (240, 241)
+_SECRETS = frozenset({"password", "key", "jwt_secret"})
+_KEY = re.compile(r"[!-~]*")
+_ORIGIN = re.compile(r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?")
+_HOST = re.compile(r"\*|(\*\.)?[A-Za-z0-9._-]+")
 _DIALLED = re.compile(r"(socket|rfc2217)://[^/\s]+:\d{1,5}(/.*)?")
 
 
@@ -118,12 +122,24 @@ class ModbusSettings(_Section, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class ApiSettings(_Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The two listeners: the API for other programs and the ingress page."""
+    """The two listeners: the API for other programs and the ingress page.
 
+    Everything but the addresses and ports concerns the API alone. Rates count per client address and minute, 0 is no
+    limit; `rate_limit_writes` counts what changes something, `rate_limit` everything.
+    """
+
+    enabled: bool = True
     host: str = "127.0.0.1"
     port: Port = 5001
     ingress_host: str = "127.0.0.1"
     ingress_port: Port = 8099
+    enable_auth: bool = False
+    key: Annotated[str, msgspec.Meta(max_length=256)] = ""
+    jwt_secret: Annotated[str, msgspec.Meta(max_length=256)] = ""
+    cors_origins: list[str] = []
+    allowed_hosts: list[str] = []
+    rate_limit: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 600
+    rate_limit_writes: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 60
 
 
 class DatabaseSettings(_Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -132,6 +148,8 @@ class DatabaseSettings(_Section, frozen=True, kw_only=True, forbid_unknown_field
     path: str = "data/neasmart.db"
     enable_fallback: bool = True
     flush_interval_seconds: Annotated[float, msgspec.Meta(ge=1, le=3600)] = 30.0
+    history_enabled: bool = True
+    history_max_mb: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 64
 
 
 class LoggingSettings(_Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -336,6 +354,7 @@ def _validated(merged: dict[str, Any], origins: Mapping[tuple[str, ...], str]) -
                         f"{_suggestion(str(key), kind.__struct_fields__)}"
                     )
     _normalise_unit_ids(merged)
+    _normalise_secrets(merged)
     try:
         settings = msgspec.convert(merged, Settings)
     except msgspec.ValidationError as error:
@@ -353,6 +372,14 @@ def _normalise_unit_ids(merged: dict[str, Any]) -> None:
         value = section["slave_id"]
         parts = [value] if isinstance(value, int) else [part.strip() for part in value.split(",")]
         section["slave_id"] = [int(part) if isinstance(part, str) and part.isdecimal() else part for part in parts]
+
+
+def _normalise_secrets(merged: dict[str, Any]) -> None:
+    """Take a key of digits only for the text that it is; files and forms make a number of it."""
+    for section in merged.values():
+        for name in _SECRETS & section.keys() if isinstance(section, dict) else ():
+            if isinstance(section[name], int) and not isinstance(section[name], bool):
+                section[name] = str(section[name])
 
 
 def _sections() -> Iterator[tuple[tuple[str, ...], type[_Section]]]:
@@ -378,7 +405,7 @@ def _explained(
             value = value[int(position)]
     named = tuple(step for step in path if not step.startswith("["))
     where = origins.get(named[:2]) or origins.get(named[:1]) or "settings"
-    shown = "(hidden)" if path[-1:] == ["password"] else json.dumps(value, default=str)[:80]
+    shown = "(hidden)" if _SECRETS & set(path) else json.dumps(value, default=str)[:80]
     allowed = text.replace("`", "")
     return SettingsError(f"{where}: {'.'.join(path)} = {shown} is not allowed. {allowed}{_choices(named)}")
 
@@ -395,6 +422,7 @@ def _choices(path: tuple[str, ...]) -> str:
 
 def _check_meaning(settings: Settings, origins: Mapping[tuple[str, ...], str]) -> None:
     _check_server(settings.server, origins)
+    _check_api(settings.api, origins)
     ids = settings.modbus.slave_id
     if not ids or len(set(ids)) != len(ids):
         allowed = "Expected at least one unit id, each once, such as 240, 241"
@@ -425,6 +453,26 @@ def _check_server(server: ServerSettings, origins: Mapping[tuple[str, ...], str]
     if server.url and server.serial_port:
         allowed = f"Remove it or server.serial_port = {server.serial_port!r}: there is one link"
         raise _refusal(("server", "url"), server.url, allowed, origins)
+
+
+def _check_api(api: ApiSettings, origins: Mapping[tuple[str, ...], str]) -> None:
+    if api.enable_auth and not (api.key or api.jwt_secret):
+        allowed = "Set api.key or api.jwt_secret, too; `python -m neasmart token` makes a key"
+        raise _refusal(("api", "enable_auth"), value=True, allowed=allowed, origins=origins)
+    if not _KEY.fullmatch(api.key):
+        allowed = "Allowed: letters, digits and signs of ASCII without blanks, because it stands in a header"
+        raise _refusal(("api", "key"), "(hidden)", allowed, origins)
+    for origin in api.cors_origins:
+        if origin == "*" and not api.enable_auth:
+            allowed = "Any page could change the heating. Name the origins, or set api.enable_auth"
+            raise _refusal(("api", "cors_origins"), origin, allowed, origins)
+        if origin != "*" and not _ORIGIN.fullmatch(origin):
+            allowed = "Allowed: origins such as http://192.168.1.7:3000 or https://panel.example, without a path"
+            raise _refusal(("api", "cors_origins"), origin, allowed, origins)
+    for host in api.allowed_hosts:
+        if not _HOST.fullmatch(host):
+            allowed = "Allowed: names without port such as gateway.example or *.example, or * for any"
+            raise _refusal(("api", "allowed_hosts"), host, allowed, origins)
 
 
 def _refusal(

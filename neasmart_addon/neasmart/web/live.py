@@ -17,6 +17,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from neasmart import __version__
 from neasmart.gateway import Gateway
 from neasmart.web import documents
+from neasmart.web.auth import PROTOCOL_HEADER, SUBPROTOCOL
 from neasmart.web.bodies import encoded
 from neasmart.web.problems import Problem
 from neasmart.web.request_id import HEADER, REQUEST_ID
@@ -80,7 +81,11 @@ class _Client:
 
     def __init__(self) -> None:
         self.socket = web.WebSocketResponse(
-            timeout=_CLOSE_TIMEOUT_S, heartbeat=HEARTBEAT_S, compress=False, max_msg_size=_MESSAGE_LIMIT
+            timeout=_CLOSE_TIMEOUT_S,
+            heartbeat=HEARTBEAT_S,
+            compress=False,
+            max_msg_size=_MESSAGE_LIMIT,
+            protocols=(SUBPROTOCOL,),
         )
         self._pending: _Changes | None = None
         self._ready = asyncio.Event()
@@ -156,6 +161,11 @@ class Feed:
         if len(self._clients) >= self._clients_limit:
             message = f"Too many open pages. Allowed: {self._clients_limit}"
             raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "too_many_clients", message, headers={"Retry-After": "30"})
+        offered = request.headers.get(PROTOCOL_HEADER)
+        if offered is not None and SUBPROTOCOL not in [each.strip() for each in offered.split(",")]:
+            # aiohttp would log what was offered, and that may be a key.
+            message = f"A WebSocket that offers subprotocols must offer {SUBPROTOCOL}, too"
+            raise Problem(HTTPStatus.BAD_REQUEST, "unknown_subprotocol", message)
         client = _Client()
         if not client.socket.can_prepare(request).ok:
             message = "This path is a WebSocket; poll /api/v1/snapshot instead"

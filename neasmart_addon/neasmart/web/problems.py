@@ -8,15 +8,26 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
+from time import perf_counter
+from typing import Protocol
 
 import msgspec
 from aiohttp import web
 
 from neasmart.errors import InvalidValueError, NeasmartError, NoLinkError, UnknownPointError
 from neasmart.web.request_id import HEADER, REQUEST_ID, chosen
+from neasmart.web.web_counters import WebCounters
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 Decorate = Callable[[web.BaseRequest, web.StreamResponse], None]
+
+
+class Admission(Protocol):
+    """What decides whether a request is taken at all."""
+
+    async def admit(self, request: web.BaseRequest) -> web.Response | None:
+        """Return None, or the answer; raise Problem to refuse."""
+
 
 SERVER = "neasmart"
 """What the header `Server` tells, instead of the versions of the parts."""
@@ -24,6 +35,8 @@ SERVER = "neasmart"
 _LOG = logging.getLogger(__name__)
 _API = "/api/"
 _SHOWN_PATH = 80
+NO_ROUTE = "none"
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "OPTIONS"})
 _encode = msgspec.json.Encoder().encode
 
 
@@ -49,8 +62,8 @@ class Problem(Exception):  # noqa: N818 - the word of RFC 9457; it is an answer 
         self.headers = headers
 
 
-def answering(handler: Handler, decorate: Decorate) -> Handler:
-    """Return a handler that always answers: it names the request, shapes what goes wrong and adds the headers.
+def answering(handler: Handler, decorate: Decorate, gate: Admission, counters: WebCounters) -> Handler:
+    """Return a handler that always answers: it names the request, shapes what goes wrong, adds the headers, counts.
 
     It stands outside of aiohttp's middlewares, so that what fails before them has the same shape.
     """
@@ -58,21 +71,37 @@ def answering(handler: Handler, decorate: Decorate) -> Handler:
     async def answer(request: web.BaseRequest) -> web.StreamResponse:
         request_id = chosen(request.headers.get(HEADER))
         REQUEST_ID.set(request_id)
+        began = perf_counter()
+        admitted = False
         try:
-            response = await handler(request)
+            early = await gate.admit(request)
+            admitted = early is None
+            response = await handler(request) if early is None else early
         except (Problem, NeasmartError, web.HTTPException) as error:
             response = shaped(_problem(request, error), path=request.path, request_id=request_id)
         except ConnectionError:
             raise
         except Exception:  # noqa: BLE001 - the outermost loop of a request; logged with its traceback
             _LOG.exception("%s %s failed, request id %s", request.method, request.path[:_SHOWN_PATH], request_id)
-            response = shaped(_internal(), path=request.path, request_id=request_id)
+            response = shaped(internal_problem(), path=request.path, request_id=request_id)
         if not response.prepared:
             response.headers[HEADER] = request_id
             decorate(request, response)
+        duration_s = None if isinstance(response, web.WebSocketResponse) else perf_counter() - began
+        counters.answered(_method(request), _route(request) if admitted else NO_ROUTE, response.status, duration_s)
         return response
 
     return answer
+
+
+def _method(request: web.BaseRequest) -> str:
+    return request.method if request.method in _METHODS else "other"
+
+
+def _route(request: web.BaseRequest) -> str:
+    """Return the path of the route that has answered; the paths that clients invent are not worth remembering."""
+    resource = request.match_info.route.resource if isinstance(request, web.Request) else None
+    return NO_ROUTE if resource is None else resource.canonical
 
 
 def shaped(problem: Problem, *, path: str, request_id: str) -> web.Response:
@@ -93,32 +122,15 @@ def shaped(problem: Problem, *, path: str, request_id: str) -> web.Response:
     return response
 
 
-class Connection(web.RequestHandler):
-    """One client's connection; what is not even HTTP is answered in the one shape, too."""
+def internal_problem() -> Problem:
+    """Return the answer that shows nothing of the inside."""
+    message = "The gateway could not answer; its log tells why under this request id"
+    return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", message)
 
-    __slots__ = ()
 
-    def handle_error(
-        self,
-        request: web.BaseRequest,
-        status: int = HTTPStatus.INTERNAL_SERVER_ERROR,
-        exc: BaseException | None = None,
-        message: str | None = None,
-    ) -> web.StreamResponse:
-        """Return the answer to a request that could not be read, and close the connection behind it."""
-        if status < HTTPStatus.INTERNAL_SERVER_ERROR:
-            # Port scans and TLS on a plain port are no news; at a higher level they would fill the log.
-            _LOG.debug("%s sent what is not HTTP: %s", request.remote, message)
-            problem = Problem(status, "malformed_request", "The request is not valid HTTP", details=_one_line(message))
-        else:
-            _LOG.error("A request of %s could not be answered", request.remote, exc_info=exc)
-            problem = _internal()
-        if request.writer.output_size > 0:
-            raise ConnectionError("the answer has already begun")
-        response = shaped(problem, path=request.path, request_id=chosen(None))
-        response.headers["Server"] = SERVER
-        response.force_close()
-        return response
+def one_line(text: str | None) -> str | None:
+    """Return a text that fits into one line of an answer."""
+    return " ".join(text.split())[:200] if text else None
 
 
 def _problem(request: web.BaseRequest, error: Problem | NeasmartError | web.HTTPException) -> Problem:
@@ -149,13 +161,4 @@ def _http_problem(request: web.BaseRequest, error: web.HTTPException) -> Problem
         )
     phrase = HTTPStatus(error.status).phrase
     code = phrase.lower().replace(" ", "_").replace("-", "_")
-    return Problem(error.status, code, phrase, details=_one_line(error.text), headers=headers)
-
-
-def _internal() -> Problem:
-    message = "The gateway could not answer; its log tells why under this request id"
-    return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", message)
-
-
-def _one_line(text: str | None) -> str | None:
-    return " ".join(text.split())[:200] if text else None
+    return Problem(error.status, code, phrase, details=one_line(error.text), headers=headers)

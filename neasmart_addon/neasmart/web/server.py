@@ -17,24 +17,27 @@ from pathlib import Path
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from neasmart.config import Settings
+from neasmart.config import ApiSettings, Settings
 from neasmart.gateway import Gateway
 from neasmart.web.assets import FOLDER, Assets
 from neasmart.web.bodies import BODY_LIMIT
+from neasmart.web.connections import CLIENT_LIMIT, Connection, Doors
+from neasmart.web.gate import ApiGate, Gate, IngressGate
+from neasmart.web import documents
+from neasmart.web.history import History, HistoryStore, limits
 from neasmart.web.legacy import Legacy, stale_headers
 from neasmart.web.live import Feed
 from neasmart.web.peers import trusted_only
-from neasmart.web.problems import SERVER, Connection, Decorate, answering
+from neasmart.web.problems import SERVER, Decorate, answering
 from neasmart.web.rest import CommandStore, Rest
 from neasmart.web.seeing import Seeing, Sights
+from neasmart.web.web_counters import WebCounters
 from neasmart.web.web_status import WEB, WebStatus
 
 _LOG = logging.getLogger(__name__)
 _RETRY_FIRST_S = 0.5
 _RETRY_LAST_S = 30.0
 _SHUTDOWN_S = 0.3
-_LINGERING_S = 2.0
-_KEEP_ALIVE_S = 75.0
 _COMMON_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -58,6 +61,8 @@ class _Site:
     role: Role
     host: str
     port: int
+    gate: Gate
+    client_limit: int | None
     middlewares: Sequence[Middleware]
     routes: Sequence[web.RouteDef]
 
@@ -85,6 +90,9 @@ class WebServer:
         self._store = store
         self._page = page
         self.feed = Feed(gateway)
+        self.counters = WebCounters()
+        self.doors: dict[Role, Doors] = {}
+        self._gate = ApiGate(settings.api, self.counters)
         self.status = WebStatus()
 
     async def run(self) -> None:
@@ -92,24 +100,46 @@ class WebServer:
         self._publish(WebStatus())
         assets = await asyncio.to_thread(Assets.load, self._page)
         api = self._api
-        sites = (
-            _Site(role=Role.API, host=api.host, port=api.port, middlewares=(), routes=self._shared_routes("rest")),
+        sites = [
             _Site(
                 role=Role.INGRESS,
                 host=api.ingress_host,
                 port=api.ingress_port,
+                gate=IngressGate(self.counters),
+                # All users of Home Assistant come from the one address of the Supervisor.
+                client_limit=None,
                 middlewares=(trusted_only,),
                 routes=[*assets.routes(self._gateway), *self._shared_routes("panel")],
             ),
-        )
+        ]
+        if api.enabled:
+            sites.append(
+                _Site(
+                    role=Role.API,
+                    host=api.host,
+                    port=api.port,
+                    gate=self._gate,
+                    client_limit=CLIENT_LIMIT,
+                    middlewares=(),
+                    routes=self._shared_routes("rest"),
+                )
+            )
         async with asyncio.TaskGroup() as group:
             group.create_task(self.feed.run())
             for site in sites:
                 group.create_task(self._serve(site))
 
+    def apply(self, api: ApiSettings) -> None:
+        """Use other keys, rates, origins and host names from the next request on; ports stay as they are."""
+        self._gate.apply(api)
+
     def _shared_routes(self, origin: str) -> list[web.RouteDef]:
-        rest = Rest(self._gateway, self._store, self.feed, origin=origin)
-        routes = [*rest.routes(), *Legacy(self._gateway, origin=origin).routes()]
+        schema = documents.schema(self._gateway.table)
+        routes = Legacy(self._gateway, origin=origin).routes()
+        if self._history is not None:
+            schema["history"] = limits()
+            routes += History(self._gateway, self._history).routes()
+        routes = [*Rest(self._gateway, self._store, self.feed, origin=origin, schema=schema).routes(), *routes]
         if self._sights is not None:
             routes += Seeing(self._settings, self._gateway, self.feed, self._sights).routes()
         return routes
@@ -122,9 +152,12 @@ class WebServer:
         server = runner.server
         if server is None:  # pragma: no cover - aiohttp sets it in setup
             raise RuntimeError("aiohttp has made no server")
-        server.request_handler = answering(server.request_handler, _decoration(site.role, self._gateway))
+        server.request_handler = answering(
+            server.request_handler, _decoration(site.role, self._gateway, site.gate), site.gate, self.counters
+        )
+        doors = self.doors[site.role] = Doors(self.counters, client_limit=site.client_limit)
         try:
-            async with self._listening(site, server):
+            async with self._listening(site, server, doors):
                 await asyncio.Event().wait()
         finally:
             # Before the cleanup, from which on aiohttp reads nothing any more, not even a page's good-bye.
@@ -133,17 +166,11 @@ class WebServer:
             self._publish(_opened(self.status, site.role, is_open=False))
 
     @asynccontextmanager
-    async def _listening(self, site: _Site, server: web.Server) -> AsyncIterator[None]:
+    async def _listening(self, site: _Site, server: web.Server, doors: Doors) -> AsyncIterator[None]:
         loop = asyncio.get_running_loop()
 
         def connection() -> Connection:
-            return Connection(
-                server,
-                loop=loop,
-                access_log=None,  # type: ignore[arg-type] # aiohttp's way to say "none"; its hint forgets it
-                lingering_time=_LINGERING_S,
-                keepalive_timeout=_KEEP_ALIVE_S,
-            )
+            return Connection(server, doors, loop)
 
         delay_s = _RETRY_FIRST_S
         while True:
@@ -163,8 +190,9 @@ class WebServer:
     def _report_success(self, site: _Site) -> None:
         _LOG.info("The %s listener is open on %s port %d", site.role.value, site.host, site.port)
         now = _opened(self.status, site.role, is_open=True)
-        if now.api and now.ingress:
-            now = replace(now, failed=False, detail="Both listeners are open.")
+        if now.ingress and (now.api or not self._api.enabled):
+            detail = "Both listeners are open." if now.api else "The page is open; the API is switched off."
+            now = replace(now, failed=False, detail=detail)
         self._publish(now)
 
     def _report_failure(self, site: _Site, error: OSError) -> None:
@@ -183,7 +211,7 @@ def _opened(status: WebStatus, role: Role, *, is_open: bool) -> WebStatus:
     return replace(status, api=is_open) if role is Role.API else replace(status, ingress=is_open)
 
 
-def _decoration(role: Role, gateway: Gateway) -> Decorate:
+def _decoration(role: Role, gateway: Gateway, gate: Gate) -> Decorate:
     """Return what adds the headers of a listener; a handler's own value of a header stands."""
     policy = _PAGE_POLICY if role is Role.INGRESS else _API_POLICY
     headers = {**_COMMON_HEADERS, "Content-Security-Policy": policy}
@@ -193,5 +221,6 @@ def _decoration(role: Role, gateway: Gateway) -> Decorate:
             response.headers.setdefault(name, value)
         if not request.path.startswith(_NOT_LEGACY):
             response.headers.update(stale_headers(gateway))
+        gate.decorate(request, response)
 
     return decorate

@@ -1,0 +1,166 @@
+"""Bounds what connections can cost: how many there are, and how slowly a request may come and a reply leave.
+
+aiohttp waits 75 s for a request that has begun to arrive; whoever sends one byte a minute would hold a connection and
+its memory as long as that, many times over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from http import HTTPStatus
+
+from aiohttp import web
+
+from neasmart.web import clients
+from neasmart.web.problems import SERVER, Problem, internal_problem, one_line, shaped
+from neasmart.web.request_id import chosen
+from neasmart.web.web_counters import WebCounters
+
+TOTAL_LIMIT = 512
+CLIENT_LIMIT = 128
+HEAD_TIMEOUT_S = 10.0
+REPLY_TIMEOUT_S = 20.0
+
+_LOG = logging.getLogger(__name__)
+_LINE_BYTES = 8190
+_HEADERS = 96
+_LINGERING_S = 2.0
+_KEEP_ALIVE_S = 75.0
+_USER_TIMEOUT: int | None = getattr(socket, "TCP_USER_TIMEOUT", None)
+
+
+class Doors:
+    """The connections that are open, in total and by client; without `client_limit` one client may have them all."""
+
+    def __init__(
+        self, counters: WebCounters, *, client_limit: int | None, head_timeout_s: float = HEAD_TIMEOUT_S
+    ) -> None:
+        """Start without connections."""
+        self.counters = counters
+        self.head_timeout_s = head_timeout_s
+        self.open = 0
+        self._client_limit = client_limit
+        self._by_client: dict[str, int] = {}
+        self._told = False
+
+    def enter(self, client: str) -> bool:
+        """Count a new connection; return False if it is one too many."""
+        mine = self._by_client.get(client, 0)
+        if self.open >= TOTAL_LIMIT or (self._client_limit is not None and mine >= self._client_limit):
+            self.counters.refuse("connections")
+            if not self._told:
+                self._told = True
+                _LOG.warning("Too many connections, %d of %s; more are refused", mine, client)
+            return False
+        self.open += 1
+        self._by_client[client] = mine + 1
+        return True
+
+    def leave(self, client: str) -> None:
+        """Count a connection that has ended."""
+        self.open -= 1
+        left = self._by_client[client] - 1
+        if left:
+            self._by_client[client] = left
+        else:
+            del self._by_client[client]
+        if not self.open:
+            self._told = False
+
+
+class Connection(web.RequestHandler):
+    """One client's connection; what is not even HTTP is answered in the one shape of all errors, too."""
+
+    __slots__ = ("_client", "_deadline", "_doors")
+
+    def __init__(self, server: web.Server, doors: Doors, loop: asyncio.AbstractEventLoop) -> None:
+        """Serve what the server says, as long as the doors allow."""
+        super().__init__(
+            server,
+            loop=loop,
+            access_log=None,  # type: ignore[arg-type] # aiohttp's way to say "none"; its hint forgets it
+            lingering_time=_LINGERING_S,
+            keepalive_timeout=_KEEP_ALIVE_S,
+            max_line_size=_LINE_BYTES,
+            max_field_size=_LINE_BYTES,
+            max_headers=_HEADERS,
+        )
+        self._doors = doors
+        self._client: str | None = None
+        self._deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Let the client in, or drop it at once."""
+        peer = transport.get_extra_info("peername")
+        client = clients.name(str(peer[0])) if peer else ""
+        if not self._doors.enter(client):
+            if isinstance(transport, asyncio.Transport):
+                transport.abort()
+            return
+        self._client = client
+        connection = transport.get_extra_info("socket")
+        if connection is not None and _USER_TIMEOUT is not None:
+            # The kernel ends what its peer does not take, however long a reply is.
+            connection.setsockopt(socket.IPPROTO_TCP, _USER_TIMEOUT, int(REPLY_TIMEOUT_S * 1000))
+        super().connection_made(transport)
+        self._await_head()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Free the place."""
+        if self._client is None:
+            return
+        self._doors.leave(self._client)
+        self._client = None
+        self._forget_deadline()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes; the rest of a request's head must follow soon after its first byte."""
+        requests = self._request_count
+        super().data_received(data)
+        if self._request_count != requests:
+            self._forget_deadline()
+        elif self._deadline is None and self._waits:
+            self._await_head()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = HTTPStatus.INTERNAL_SERVER_ERROR,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Return the answer to a request that could not be read, and close the connection behind it."""
+        if status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            # Port scans and TLS on a plain port are no news; at a higher level they would fill the log.
+            _LOG.debug("%s sent what is not HTTP: %s", request.remote, message)
+            problem = Problem(status, "malformed_request", "The request is not valid HTTP", details=one_line(message))
+        else:
+            _LOG.error("A request of %s could not be answered", request.remote, exc_info=exc)
+            problem = internal_problem()
+        if request.writer.output_size > 0:
+            raise ConnectionError("the answer has already begun")
+        response = shaped(problem, path=request.path, request_id=chosen(None))
+        response.headers["Server"] = SERVER
+        response.force_close()
+        return response
+
+    @property
+    def _waits(self) -> bool:
+        return self._current_request is None and not self._messages and not self._upgraded
+
+    def _await_head(self) -> None:
+        self._deadline = self._loop.call_later(self._doors.head_timeout_s, self._give_up)
+
+    def _forget_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _give_up(self) -> None:
+        self._deadline = None
+        if self._waits:
+            self._doors.counters.refuse("slow")
+            self.force_close()

@@ -1,0 +1,127 @@
+"""Decides which requests a listener takes at all, before anything else is done for them.
+
+The API asks for little of programs and much of browsers: a rate, a known name, no foreign page, the key. The ingress
+page has a trusted peer; only what comes from a browser on the gateway's own computer is checked for foreign pages.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+from typing import Protocol
+
+from aiohttp import web
+
+from neasmart.config import ApiSettings
+from neasmart.web import clients
+from neasmart.web.auth import Attempts, Authentication, missing
+from neasmart.web.origins import READS, Origins
+from neasmart.web.peers import SUPERVISOR
+from neasmart.web.problems import Problem
+from neasmart.web.rates import Rates
+from neasmart.web.web_counters import WebCounters
+
+_LOG = logging.getLogger(__name__)
+_OPEN = "/health"
+
+
+class Gate(Protocol):
+    """What stands before a listener's routes."""
+
+    async def admit(self, request: web.BaseRequest) -> web.Response | None:
+        """Return None to let a request through, or the answer; raise Problem to refuse it."""
+
+    def decorate(self, request: web.BaseRequest, response: web.StreamResponse) -> None:
+        """Add the headers that browsers ask for."""
+
+
+class ApiGate:
+    """Before the API: rate, name, origin, key."""
+
+    def __init__(self, api: ApiSettings, counters: WebCounters) -> None:
+        """Begin with these settings."""
+        self._counters = counters
+        self._attempts = Attempts()
+        self._api = api
+        self._rates = _rates(api)
+        self.apply(api)
+
+    def apply(self, api: ApiSettings) -> None:
+        """Use other settings from the next request on; counts of rates that did not change go on."""
+        self._origins = Origins(
+            origins=api.cors_origins,
+            hosts=api.allowed_hosts,
+            # A page that has its own name lead here does not know the key.
+            check_hosts=not api.enable_auth,
+        )
+        self._authentication = Authentication(api)
+        before, self._api = self._api, api
+        if (before.rate_limit, before.rate_limit_writes) != (api.rate_limit, api.rate_limit_writes):
+            self._rates = _rates(api)
+        if not api.enable_auth and not _loopback(api.host):
+            _LOG.warning(
+                "Everybody who reaches %s port %d can read and change the heating: set api.enable_auth and api.key",
+                api.host,
+                api.port,
+            )
+
+    async def admit(self, request: web.BaseRequest) -> web.Response | None:
+        """Let a request through, answer a preflight, or raise Problem."""
+        try:
+            await self._rates.check(clients.client(request), writes=request.method not in READS)
+            if request.path == _OPEN and request.method in READS:
+                return None
+            self._origins.check_host(request)
+            self._origins.check_site(request)
+            preflight = self._origins.preflight(request)
+            if preflight is None and self._authentication.required:
+                await self._authenticate(request)
+        except Problem as problem:
+            self._counters.refuse(problem.code)
+            raise
+        return preflight
+
+    def decorate(self, request: web.BaseRequest, response: web.StreamResponse) -> None:
+        """Add the headers of CORS."""
+        self._origins.decorate(request, response)
+
+    async def _authenticate(self, request: web.BaseRequest) -> None:
+        if not self._authentication.offered(request.headers):
+            raise missing()
+        if not self._authentication.accepts(request.headers):
+            await self._attempts.failed(clients.client(request))
+
+
+class IngressGate:
+    """Before the page: no keys and no rates, but no foreign pages either."""
+
+    def __init__(self, counters: WebCounters) -> None:
+        """Allow no origin but the page's own."""
+        self._counters = counters
+        self._origins = Origins(check_hosts=True)
+
+    async def admit(self, request: web.BaseRequest) -> web.Response | None:
+        """Let everything of Home Assistant through, and from this computer what no foreign page has sent."""
+        if clients.client(request) == str(SUPERVISOR):
+            return None
+        try:
+            self._origins.check_host(request)
+            self._origins.check_site(request)
+        except Problem as problem:
+            self._counters.refuse(problem.code)
+            raise
+        return None
+
+    def decorate(self, request: web.BaseRequest, response: web.StreamResponse) -> None:
+        """Add nothing."""
+
+
+def _rates(api: ApiSettings) -> Rates:
+    return Rates(per_minute=api.rate_limit, writes_per_minute=api.rate_limit_writes)
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
