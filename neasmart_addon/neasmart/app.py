@@ -85,12 +85,13 @@ async def run(
     facts = line_facts(settings)
     recorder = Recorder(Path(settings.database.path).parent / FOLDER, facts, gateway)
     tap = Tap(gateway, facts, recorder)
+    history = store if settings.database.history_enabled else None
     sights = Sights(recorder=recorder, last_frames=tap.last_frames, log_lines=log_lines)
     edges: dict[str, Callable[[], Awaitable[None]]] = {
         "clock": lambda: _tick(gateway, sync_interval_s=settings.modbus.sync_interval * 60),
         "bus": Link(settings.server, settings.modbus, gateway, on_bytes=tap).run,
         "store": store.run,
-        "web": WebServer(settings, gateway, store, sights=sights).run,
+        "web": WebServer(settings, gateway, store, history=history, sights=sights).run,
         "mqtt": MqttBridge(settings.mqtt, gateway).run,
     }
     if problem is not None:

@@ -16,6 +16,7 @@ import pytest
 from neasmart.config import ApiSettings, Settings
 from neasmart.gateway import Gateway
 from neasmart.web import WebServer
+from neasmart.web.history import HistoryStore
 from tests.support.gateways import FakeClock, fill_house, make_gateway
 
 NO_PAGE = Path(__file__).with_name("no-page")
@@ -77,6 +78,7 @@ async def start() -> AsyncIterator[Start]:
             *,
             host: str = "127.0.0.1",
             page: Path = NO_PAGE,
+            history: HistoryStore | None = None,
             **api_settings: Any,
         ) -> Served:
             api_port, ingress_port = free_port(), free_port()
@@ -84,7 +86,13 @@ async def start() -> AsyncIterator[Start]:
             chosen = {"rate_limit": 0, "rate_limit_writes": 0, **api_settings}
             ports = ApiSettings(host=host, port=api_port, ingress_host=host, ingress_port=ingress_port, **chosen)
             settings = Settings(api=ports)
-            server = WebServer(settings, gateway, store, page=page)  # type: ignore[arg-type] # some stores are broken
+            server = WebServer(
+                settings,
+                gateway,
+                store,  # type: ignore[arg-type] # some stores are broken
+                history=history,
+                page=page,
+            )
             running = asyncio.create_task(server.run())
             stack.push_async_callback(_stop, running)
             await eventually(lambda: (server.status.api and server.status.ingress) or running.done())

@@ -39,13 +39,21 @@ class CommandStore(Protocol):
 class Rest:
     """The handlers; `origin` names in each command who has sent it."""
 
-    def __init__(self, gateway: Gateway, store: CommandStore | None, feed: Feed, *, origin: str) -> None:
-        """Answer from the gateway's memory, and for old commands from the store."""
+    def __init__(
+        self,
+        gateway: Gateway,
+        store: CommandStore | None,
+        feed: Feed,
+        *,
+        origin: str,
+        schema: Document | None = None,
+    ) -> None:
+        """Answer from the gateway's memory, and for old commands from the store; `schema` tells what there is."""
         self._gateway = gateway
         self._store = store
         self._feed = feed
         self._origin = origin
-        self._schema = documents.schema(gateway.table)
+        self._schema = documents.schema(gateway.table) if schema is None else schema
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes, each of which refuses query parameters that it does not know."""
