@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.support.panel import UNKNOWN, House, Visitor, card, simulated_house, target
+from tests.support.panel import UNKNOWN, House, Visitor, card, serious_findings, simulated_house, target
 from tests.support.processes import eventually, gateway_process
 
 pytestmark = pytest.mark.xdist_group("browser")
@@ -136,6 +136,7 @@ def test_what_the_base_refuses_is_told_and_taken_back(tmp_path: Path, visitor: V
         expect(room.locator("[data-fate=failed]")).to_be_visible()
         expect(room.locator(".reason")).to_contain_text("The base station")
         shows(page, "1.1", before)
+        assert serious_findings(page) == []
         room.get_by_role("button", name="Dismiss").click()
         expect(room.locator("[data-fate]")).to_have_count(0)
         visitor.leave()

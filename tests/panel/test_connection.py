@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.support.ingress import ingress
-from tests.support.panel import House, Visitor, card, simulated_house, target
+from tests.support.panel import House, Visitor, card, serious_findings, simulated_house, target
 from tests.support.processes import GatewayProcess, eventually, gateway_process
 
 pytestmark = pytest.mark.xdist_group("browser")
@@ -133,6 +133,7 @@ def test_a_silent_bus_is_told_with_its_age(tmp_path: Path, visitor: Visitor) -> 
         # The converter stays connected, and nothing more arrives.
         expect(page.locator("[data-finding=silent]")).to_contain_text("ago", timeout=15_000)
         expect(page.get_by_role("status")).to_have_text("Needs attention")
+        assert serious_findings(page) == []
         visitor.leave()
 
 

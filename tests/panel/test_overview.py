@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from tests.panel.conftest import JAPANESE, WITH_HTML
 from tests.support.ingress import ingress
-from tests.support.panel import UNKNOWN, House, Visitor, card, simulated_house
+from tests.support.panel import UNKNOWN, House, Visitor, card, serious_findings, simulated_house
 from tests.support.processes import gateway_process
 
 pytestmark = pytest.mark.xdist_group("browser")
@@ -93,9 +93,10 @@ def test_sixty_zones_fit_on_the_page(tmp_path: Path, visitor: Visitor) -> None:
 
 def test_with_nothing_received_the_page_is_a_guide(tmp_path: Path, visitor: Visitor) -> None:
     with gateway_process(tmp_path) as gateway, ingress(gateway.ingress_port) as proxy:
-        page = visitor.open(proxy)
+        page = visitor.open(proxy, scheme="dark")
 
         expect(page.get_by_role("heading", name="connect your heating")).to_be_visible()
         expect(page.locator(".steps .current")).to_contain_text("Waiting for the converter to call")
         expect(page.locator(".wiring")).to_contain_text("SYSBUS")
+        assert serious_findings(page) == []
         visitor.leave()

@@ -9,7 +9,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped] # it has no marker
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Playwright, Request
 
 from neasmart.simulator.house import HOUSES
@@ -162,6 +164,15 @@ class Visitor:
             context.close()
         for _, watch, origin in contexts:
             watch.check(origin)
+
+
+def serious_findings(page: Page) -> list[tuple[str, list[Any]]]:
+    """Return what the accessibility scan calls serious or critical, with some places of each."""
+    return [
+        (each["id"], [node["target"] for node in each["nodes"]][:3])
+        for each in Axe().run(page).response["violations"]
+        if each["impact"] in ("serious", "critical")
+    ]
 
 
 def card(page: Page, zone: str) -> Locator:

@@ -108,8 +108,8 @@ class GatewayProcess:
 def gateway_process(folder: Path, **environment: str) -> Iterator[GatewayProcess]:
     """Run a gateway for the time of a test."""
     gateway = GatewayProcess(folder, **environment)
-    gateway.start()
     try:
+        gateway.start()
         yield gateway
     finally:
         if gateway.process is not None and gateway.process.poll() is None:

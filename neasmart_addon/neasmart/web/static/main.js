@@ -51,11 +51,8 @@ const edits = createEdits({
 
 /** The first card does not wait for the next frame. */
 function schedule() {
+  if (root.hasAttribute("aria-busy") && state.received && schema && i18n) draw();
   if (isScheduled) return;
-  if (root.hasAttribute("aria-busy") && state.received) {
-    draw();
-    return;
-  }
   isScheduled = true;
   requestAnimationFrame(draw);
 }
