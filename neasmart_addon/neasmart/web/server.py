@@ -19,11 +19,11 @@ from aiohttp.typedefs import Middleware
 
 from neasmart.config import ApiSettings, Settings
 from neasmart.gateway import Gateway
+from neasmart.web import documents
 from neasmart.web.assets import FOLDER, Assets
 from neasmart.web.bodies import BODY_LIMIT
 from neasmart.web.connections import CLIENT_LIMIT, Connection, Doors
 from neasmart.web.gate import ApiGate, Gate, IngressGate
-from neasmart.web import documents
 from neasmart.web.history import History, HistoryStore, limits
 from neasmart.web.legacy import Legacy, stale_headers
 from neasmart.web.live import Feed
@@ -76,18 +76,20 @@ class WebServer:
         gateway: Gateway,
         store: CommandStore | None,
         *,
+        history: HistoryStore | None = None,
         page: Path = FOLDER,
         sights: Sights | None = None,
     ) -> None:
         """Take the collaborators and the folder of the page; `run` opens the ports.
 
-        Without `sights` there are no captures and no diagnostics file.
+        Without `history` there is none to ask for, and without `sights` there are no captures and no diagnostics file.
         """
         self._settings = settings
         self._sights = sights
         self._api = settings.api
         self._gateway = gateway
         self._store = store
+        self._history = history
         self._page = page
         self.feed = Feed(gateway)
         self.counters = WebCounters()
@@ -109,7 +111,7 @@ class WebServer:
                 # All users of Home Assistant come from the one address of the Supervisor.
                 client_limit=None,
                 middlewares=(trusted_only,),
-                routes=[*assets.routes(self._gateway), *self._shared_routes("panel")],
+                routes=[*assets.routes(self._gateway), *self.routes(Role.INGRESS)],
             ),
         ]
         if api.enabled:
@@ -121,7 +123,7 @@ class WebServer:
                     gate=self._gate,
                     client_limit=CLIENT_LIMIT,
                     middlewares=(),
-                    routes=self._shared_routes("rest"),
+                    routes=self.routes(Role.API),
                 )
             )
         async with asyncio.TaskGroup() as group:
@@ -132,6 +134,10 @@ class WebServer:
     def apply(self, api: ApiSettings) -> None:
         """Use other keys, rates, origins and host names from the next request on; ports stay as they are."""
         self._gate.apply(api)
+
+    def routes(self, role: Role) -> list[web.RouteDef]:
+        """Return what a listener serves beside the page's files."""
+        return self._shared_routes("panel" if role is Role.INGRESS else "rest")
 
     def _shared_routes(self, origin: str) -> list[web.RouteDef]:
         schema = documents.schema(self._gateway.table)

@@ -1,0 +1,338 @@
+"""What stands before the API: keys and tokens, rates, foreign pages, connections that cost too much."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import json
+import logging
+import time
+from typing import Any
+
+import aiohttp
+import jwt
+import pytest
+
+from neasmart.gateway import Gateway
+from neasmart.web import auth, rates
+from neasmart.web.auth import Attempts
+from neasmart.web.clients import name
+from neasmart.web.origins import _at_home
+from neasmart.web.problems import Problem
+from neasmart.web.rates import Rates
+from neasmart.web.server import Role
+from tests.api.conftest import Served, Start, eventually
+from tests.support.gateways import FakeClock
+
+KEY = "12345678901234567890"
+SECRET = "a secret of more than thirty-two characters"
+LIVE = "/api/v1/live"
+LOCKED = {"enable_auth": True, "key": KEY, "jwt_secret": SECRET}
+
+
+def token(secret: str = SECRET, algorithm: str = "HS256", **claims: Any) -> str:
+    return jwt.encode({"exp": time.time() + 60, **claims}, secret, algorithm=algorithm)
+
+
+def unsigned(header: object, claims: object, signature: bytes = b"") -> str:
+    parts = [json.dumps(header).encode(), json.dumps(claims).encode(), signature]
+    return ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts)
+
+
+def bearer(text: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {text}"}
+
+
+GOOD = [{"X-API-Key": KEY}, bearer(token())]
+BAD = [
+    {},
+    {"X-API-Key": ""},
+    {"X-API-Key": KEY[:-1]},
+    {"X-API-Key": KEY + "0"},
+    {"X-API-Key": SECRET},
+    {"Authorization": f"Basic {KEY}"},
+    {"Authorization": "Bearer"},
+    bearer(KEY),
+    bearer(token(exp=time.time() - 5)),
+    bearer(jwt.encode({"sub": "no end"}, SECRET)),
+    bearer(token("another secret of more than thirty-two characters")),
+    bearer(token(SECRET * 2, "HS512")),
+    bearer(token()[:-4] + "AAAA"),
+    bearer(unsigned({"alg": "none", "typ": "JWT"}, {"exp": 9e9})),
+    bearer(unsigned({"alg": "HS256"}, {"exp": 9e9}, b"x" * 32)),
+    bearer(unsigned({"alg": ["HS256"]}, {"exp": 9e9})),
+    bearer("[" * 2000 + ".a.b"),
+    bearer("é.ü.ß"),
+    bearer("a" * 6000),
+]
+
+
+@pytest.fixture(autouse=True)
+def no_delay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(auth, "DELAY_S", 0.0)
+
+
+@pytest.fixture
+async def locked(start: Start, gateway: Gateway, clock: FakeClock) -> Served:
+    return await start(gateway, clock, **LOCKED)
+
+
+def paths(served: Served) -> list[tuple[str, str]]:
+    """Return every route of the API with numbers in place."""
+    found = []
+    for route in served.server.routes(Role.API):
+        path = route.path
+        for axis in ("base_id", "zone_id", "group_id", "dehumidifier_id", "pump_id"):
+            path = path.replace(f"{{{axis}}}", "1")
+        found.append((route.method, path.replace("{point_id}", "zone.1.1.setpoint").replace("{command_id}", "c")))
+    return found
+
+
+@pytest.mark.parametrize("headers", BAD, ids=range(len(BAD)))
+async def test_every_route_but_health_refuses_what_is_not_the_right_key(
+    locked: Served, headers: dict[str, str]
+) -> None:
+    for method, path in [*paths(locked), ("GET", "/metrics"), ("GET", "/nothing"), ("GET", "/health/../mode")]:
+        async with locked.api.request(method, path, headers=headers, json={"setpoint": 23, "mode": 1}) as answer:
+            if path == "/health":
+                assert answer.status == 200
+            else:
+                assert answer.status == 401, path
+                assert (await answer.json())["code"] == "unauthorized"
+                assert "WWW-Authenticate" in answer.headers
+    assert not list(locked.gateway.commands)
+
+
+@pytest.mark.parametrize("headers", GOOD, ids=["key", "token"])
+async def test_the_right_key_opens_every_route(locked: Served, headers: dict[str, str]) -> None:
+    for method, path in paths(locked):
+        async with locked.api.request(method, path, headers=headers) as answer:
+            assert answer.status not in {401, 403, 429, 500}, path
+
+
+async def test_the_ingress_page_asks_for_no_key(locked: Served) -> None:
+    async with locked.ingress.get("/api/v1/zones/1/1") as answer:
+        assert answer.status == 200
+
+
+@pytest.mark.parametrize(
+    "protocols",
+    [
+        ["neasmart", f"bearer.{token()}"],
+        ["neasmart", "key." + base64.urlsafe_b64encode(KEY.encode()).decode().rstrip("=")],
+    ],
+)
+async def test_a_browser_s_websocket_carries_its_key_as_a_subprotocol(locked: Served, protocols: list[str]) -> None:
+    async with locked.api.ws_connect(LIVE, protocols=protocols) as page:
+        assert page.protocol == "neasmart"
+        assert (await page.receive_json())["type"] == "hello"
+
+
+async def test_a_key_in_the_address_opens_nothing(locked: Served) -> None:
+    assert (await locked.get(f"/api/v1/mode?token={KEY}&key={KEY}"))[0] == 401
+
+
+async def test_subprotocols_never_reach_the_log(served: Served, caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+        await served.api.ws_connect(LIVE, protocols=["key.secret"])
+
+    assert refused.value.status == 400
+    assert "secret" not in caplog.text
+
+
+async def test_ten_thousand_guesses_open_nothing_and_hold_nobody_up(
+    locked: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING)
+
+    async def guess(first: int) -> None:
+        for number in range(first, 10_000, 20):
+            async with locked.api.get("/api/v1/mode", headers={"X-API-Key": f"guess-{number}"}) as answer:
+                assert answer.status in {401, 429}
+
+    guessing = [asyncio.create_task(guess(first)) for first in range(20)]
+    async with locked.api.get("/api/v1/mode", headers=GOOD[0]) as answer:
+        assert answer.status == 200
+    await asyncio.gather(*guessing)
+
+    assert sum("failed to authenticate" in record.getMessage() for record in caplog.records) == 1
+    assert "guess-" not in caplog.text
+    assert KEY not in caplog.text
+
+
+async def test_only_a_few_answers_are_delayed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(auth, "DELAY_S", 60.0)
+    attempts = Attempts()
+    for _ in range(auth.FREE_FAILURES):
+        with pytest.raises(Problem):
+            await attempts.failed("a")
+    waiting = [asyncio.create_task(attempts.failed("a")) for _ in range(auth.DELAYED_OF_ONE_LIMIT)]
+    await asyncio.sleep(0)
+
+    with pytest.raises(Problem) as refused:
+        await attempts.failed("a")
+
+    assert refused.value.status == 429
+    assert not any(task.done() for task in waiting)
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+
+
+async def test_more_requests_than_the_rate_are_refused_with_retry_after(
+    start: Start, gateway: Gateway, clock: FakeClock
+) -> None:
+    served = await start(gateway, clock, rate_limit=5, rate_limit_writes=2)
+
+    writes = [(await served.post("/api/v1/mode", {"mode": 1}))[0] for _ in range(3)]
+    reads = [(await served.get("/api/v1/mode"))[0] for _ in range(2)]
+    async with served.api.get("/mode") as answer:
+        document = await answer.json()
+
+    assert writes == [202, 202, 429]
+    assert reads == [200, 200]
+    assert answer.status == 429
+    assert document["code"] == "rate_limited"
+    assert 1 <= int(answer.headers["Retry-After"]) <= 60
+    async with served.ingress.get("/mode") as answer:
+        assert answer.status == 200
+
+
+async def test_addresses_without_number_share_one_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rates, "CLIENTS_LIMIT", 3)
+    limited = Rates(per_minute=2, writes_per_minute=0)
+
+    for client in "abcde":
+        await limited.check(client, writes=False)
+
+    with pytest.raises(Problem):
+        await limited.check("f", writes=False)
+    await limited.check("a", writes=False)
+
+
+async def test_other_settings_count_from_the_next_request_on(locked: Served) -> None:
+    locked.server.apply(type(locked.server._api)(enable_auth=True, key="another key".replace(" ", "-")))
+
+    assert (await locked.get("/api/v1/mode", headers=GOOD[0]))[0] == 401
+    assert (await locked.get("/api/v1/mode", headers={"X-API-Key": "another-key"}))[0] == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Origin": "http://127.0.0.1:1", "Sec-Fetch-Site": "same-site"},
+    ],
+)
+async def test_pages_of_other_sites_neither_write_nor_listen(served: Served, headers: dict[str, str]) -> None:
+    for client in (served.api, served.ingress):
+        async with client.post("/zones/1/1", json={"setpoint": 23}, headers=headers) as answer:
+            assert answer.status == 403
+            assert "Access-Control-Allow-Origin" not in answer.headers
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            await client.ws_connect(LIVE, headers=headers)
+        assert refused.value.status == 403
+    assert not list(served.gateway.commands)
+
+
+async def test_a_page_of_the_same_site_writes(served: Served) -> None:
+    origin = {"Origin": f"http://127.0.0.1:{served.api_port}"}
+
+    assert (await served.post("/mode", {"mode": 1}, headers=origin))[0] == 202
+
+
+async def test_an_allowed_origin_reads_and_writes(start: Start, gateway: Gateway, clock: FakeClock) -> None:
+    page = "http://panel.example:3000"
+    served = await start(gateway, clock, cors_origins=[page], **LOCKED)
+    asks = {"Origin": page, "Access-Control-Request-Method": "PUT", "Access-Control-Request-Headers": "x-api-key"}
+
+    async with served.api.options("/api/v1/mode", headers=asks) as answer:
+        assert answer.status == 204
+        assert answer.headers["Access-Control-Allow-Origin"] == page
+    async with served.api.options("/api/v1/mode", headers={**asks, "Origin": "http://evil.example"}) as answer:
+        assert answer.status == 403
+    async with served.api.post("/mode", json={"mode": 1}, headers={"Origin": page, "X-API-Key": KEY}) as answer:
+        assert answer.status == 202
+        assert answer.headers["Access-Control-Allow-Origin"] == page
+        assert "Origin" in answer.headers.getall("Vary")
+        assert "Access-Control-Allow-Credentials" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:5001", "127.0.0.1.evil.example", "a b", "fritz.box.evil.example"]
+)
+async def test_a_foreign_name_that_leads_here_reads_nothing(served: Served, host: str) -> None:
+    for client in (served.api, served.ingress):
+        async with client.get("/api/v1/zones", headers={"Host": host}) as answer:
+            assert answer.status == 403
+            assert (await answer.json())["code"] == "unknown_host"
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["192.168.1.7:5001", "[fe80::1]:5001", "homeassistant.local", "gateway", "nea.lan:80", "localhost", "x.FRITZ.box."],
+)
+def test_addresses_and_names_of_the_home_network_are_known(host: str) -> None:
+    assert _at_home(host)
+
+
+async def test_a_name_of_one_s_own_can_be_allowed(start: Start, gateway: Gateway, clock: FakeClock) -> None:
+    served = await start(gateway, clock, allowed_hosts=["*.example"])
+
+    assert (await served.get("/mode", headers={"Host": "gateway.example:5001"}))[0] == 200
+    assert (await served.get("/mode", headers={"Host": "example.evil"}))[0] == 403
+
+
+def test_a_host_with_many_addresses_is_one_client() -> None:
+    assert name("2001:db8::1") == name("2001:db8::ffff:1") != name("2001:db8:0:1::1")
+    assert name("::ffff:192.168.1.7") == name("192.168.1.7")
+
+
+async def test_a_request_that_trickles_in_is_given_up(served: Served) -> None:
+    served.server.doors[Role.API].head_timeout_s = 0.2
+    slow = [await asyncio.open_connection("127.0.0.1", served.api_port) for _ in range(20)]
+
+    async def trickle(writer: asyncio.StreamWriter) -> None:
+        for byte in b"GET /mode HTTP/1.1\r\nHost: x\r\nX-Slow: " + b"a" * 2000:
+            writer.write(bytes((byte,)))
+            await writer.drain()
+            await asyncio.sleep(0.01)
+
+    trickling = [asyncio.create_task(trickle(writer)) for _, writer in slow]
+    assert (await served.get("/mode"))[0] == 200
+    await eventually(lambda: served.server.counters.refused.get("slow") == len(slow))
+    for (reader, writer), task in zip(slow, trickling, strict=True):
+        task.cancel()
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            assert not await reader.read()
+    await asyncio.gather(*trickling, return_exceptions=True)
+
+
+async def test_one_address_cannot_take_all_connections(served: Served) -> None:
+    doors = served.server.doors[Role.API]
+    doors._client_limit = 3
+    taken = [await asyncio.open_connection("127.0.0.1", served.api_port) for _ in range(3)]
+    await eventually(lambda: doors.open == 3)
+
+    reader, writer = await asyncio.open_connection("127.0.0.1", served.api_port)
+    with contextlib.suppress(ConnectionError):
+        assert not await reader.read()
+    assert served.server.counters.refused["connections"] == 1
+    for _, each in [*taken, (reader, writer)]:
+        each.close()
+    await eventually(lambda: doors.open == 0)
+    assert (await served.get("/mode"))[0] == 200
+
+
+async def test_answers_are_counted_by_route_and_status(served: Served) -> None:
+    for path in ("/zones/1/1", "/zones/1/2", "/zones/1/99", "/nothing/1", "/nothing/2"):
+        await served.get(path)
+
+    counted = served.server.counters.requests
+    assert counted["GET", "/zones/{base_id}/{zone_id}", 200] == 2
+    assert counted["GET", "/zones/{base_id}/{zone_id}", 400] == 1
+    assert counted["GET", "none", 404] == 2
