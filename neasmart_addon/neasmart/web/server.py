@@ -27,6 +27,7 @@ from neasmart.web.gate import ApiGate, Gate, IngressGate
 from neasmart.web.history import History, HistoryStore, limits
 from neasmart.web.legacy import Legacy, stale_headers
 from neasmart.web.live import Feed
+from neasmart.web.metrics import Metrics
 from neasmart.web.peers import trusted_only
 from neasmart.web.problems import SERVER, Decorate, answering
 from neasmart.web.rest import CommandStore, Rest
@@ -141,7 +142,7 @@ class WebServer:
 
     def _shared_routes(self, origin: str) -> list[web.RouteDef]:
         schema = documents.schema(self._gateway.table)
-        routes = Legacy(self._gateway, origin=origin).routes()
+        routes = [*Legacy(self._gateway, origin=origin).routes(), *Metrics(self._gateway, self.counters).routes()]
         if self._history is not None:
             schema["history"] = limits()
             routes += History(self._gateway, self._history).routes()

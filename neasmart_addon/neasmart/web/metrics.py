@@ -1,0 +1,169 @@
+"""Tells Prometheus what the gateway has counted and what it knows, in its text format.
+
+Nothing is counted here: bus and listeners keep plain numbers, and this module reads them when it is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from neasmart import __version__
+from neasmart.gateway import Gateway
+from neasmart.web.web_counters import BUCKETS_S, WebCounters
+
+if TYPE_CHECKING:
+    from prometheus_client import Metric
+
+_BREAKER = {"closed": 0, "half_open": 1, "open": 2}
+
+
+class Metrics:
+    """The handler of `/metrics`."""
+
+    def __init__(self, gateway: Gateway, counters: WebCounters) -> None:
+        """Read from these."""
+        self._gateway = gateway
+        self._counters = counters
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return the route."""
+        return [web.get("/metrics", self.serve)]
+
+    async def serve(self, _: web.Request) -> web.Response:
+        """Answer all metrics."""
+        # A megabyte that only those pay who ask for metrics.
+        from prometheus_client import CollectorRegistry, generate_latest  # noqa: PLC0415
+        from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4  # noqa: PLC0415
+
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(self)
+        return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield every metric; called by the registry."""
+        yield from self._process()
+        yield from self._bus()
+        yield from self._commands_and_store()
+        yield from self._http()
+        yield from self._readings()
+
+    def _process(self) -> Iterator[Metric]:
+        from prometheus_client.core import GaugeMetricFamily  # noqa: PLC0415
+
+        build = GaugeMetricFamily("neasmart_build_info", "Version of the gateway", labels=["version"])
+        build.add_metric([__version__], 1)
+        yield build
+        now = self._gateway.clock.monotonic()
+        yield GaugeMetricFamily(
+            "neasmart_uptime_seconds", "Time since the start", value=max(0.0, now - self._gateway.started_at)
+        )
+
+    def _bus(self) -> Iterator[Metric]:
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily  # noqa: PLC0415
+
+        counters, link = self._gateway.counters, self._gateway.link
+        kinds = CounterMetricFamily("neasmart_bus_events", "What was seen on the bus, by kind", labels=["kind"])
+        for kind in _BUS_KINDS:
+            kinds.add_metric([kind], getattr(counters, kind))
+        yield kinds
+        polls = CounterMetricFamily("neasmart_bus_polls", "Polls of the base, by unit id", labels=["unit_id"])
+        for unit_id, count in sorted(counters.polls_by_unit.items()):
+            polls.add_metric([str(unit_id)], count)
+        yield polls
+        yield GaugeMetricFamily("neasmart_link_connected", "1 while the link is open", value=int(link.connected))
+        breaker = GaugeMetricFamily(
+            "neasmart_breaker_state", "Circuit breaker: 0 closed, 1 half-open, 2 open", labels=["part"]
+        )
+        breaker.add_metric(["link"], _BREAKER[link.breaker])
+        breaker.add_metric(["store"], _BREAKER[self._gateway.store.breaker])
+        yield breaker
+        age_s = self._gateway.last_write_age_s(self._gateway.clock.monotonic())
+        if age_s is not None:
+            yield GaugeMetricFamily("neasmart_last_write_age_seconds", "Since the base last wrote", value=age_s)
+
+    def _commands_and_store(self) -> Iterator[Metric]:
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily  # noqa: PLC0415
+
+        store = self._gateway.store
+        yield CounterMetricFamily(
+            "neasmart_store_transactions", "Transactions of the storage", value=store.transactions
+        )
+        yield CounterMetricFamily("neasmart_store_errors", "Failures of the storage", value=store.errors)
+        yield GaugeMetricFamily("neasmart_store_healthy", "1 while the storage works", value=int(store.healthy))
+        yield GaugeMetricFamily("neasmart_store_waiting", "Entries kept in memory for now", value=store.waiting)
+        yield GaugeMetricFamily("neasmart_mqtt_connected", "1 while connected", value=int(self._gateway.mqtt.connected))
+        states: dict[str, int] = {}
+        for command in self._gateway.commands.recent:
+            states[command.state] = states.get(command.state, 0) + 1
+        recent = GaugeMetricFamily("neasmart_commands_recent", "Commands in memory, by state", labels=["state"])
+        for state, count in sorted(states.items()):
+            recent.add_metric([state], count)
+        yield recent
+
+    def _http(self) -> Iterator[Metric]:
+        from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily  # noqa: PLC0415
+
+        requests = CounterMetricFamily(
+            "neasmart_http_requests", "Answers, by route and status", labels=["method", "route", "status"]
+        )
+        for (method, route, status), count in sorted(self._counters.requests.items()):
+            requests.add_metric([method, route, str(status)], count)
+        yield requests
+        refused = CounterMetricFamily("neasmart_http_refused", "Refusals, by reason", labels=["reason"])
+        for reason, count in sorted(self._counters.refused.items()):
+            refused.add_metric([reason], count)
+        yield refused
+        durations = HistogramMetricFamily(
+            "neasmart_http_request_duration_seconds", "From a request to its answer, by route", labels=["route"]
+        )
+        for route, histogram in sorted(self._counters.durations.items()):
+            below, buckets = 0, []
+            for end, count in zip([*map(str, BUCKETS_S), "+Inf"], histogram.buckets, strict=True):
+                below += count
+                buckets.append((end, below))
+            durations.add_metric([route], buckets, histogram.total_s)
+        yield durations
+
+    def _readings(self) -> Iterator[Metric]:
+        from prometheus_client.core import GaugeMetricFamily  # noqa: PLC0415
+
+        labels = ["id", "group", "base", "zone", "name", "unit"]
+        readings = GaugeMetricFamily("neasmart_reading", "Last value of a point, in its unit", labels=labels)
+        stale = GaugeMetricFamily("neasmart_reading_stale", "1 if the value is old", labels=["id"])
+        plant = self._gateway.plant
+        for reading in plant.readings:
+            if reading.value is None:
+                continue
+            ref = reading.ref
+            base, zone = ref.index if ref.group.key == "zone" else (0, 0)
+            place = [str(base), str(zone), plant.zone_name(base, zone) or ""] if base else ["", "", ""]
+            readings.add_metric([ref.id, ref.group.key, *place, ref.point.unit or ""], float(reading.value))
+            stale.add_metric([ref.id], int(reading.stale))
+        yield readings
+        yield stale
+
+
+_BUS_KINDS = (
+    "bytes_received",
+    "frames",
+    "broadcasts",
+    "writes",
+    "registers_written",
+    "polls",
+    "replies",
+    "exceptions",
+    "foreign_frames",
+    "crc_errors",
+    "noise_bytes",
+    "stale_bytes",
+    "echoes",
+    "rival_replies",
+    "unsupported",
+    "bad_headers",
+    "replies_moved_on",
+    "replies_late",
+    "unknown_registers",
+)
