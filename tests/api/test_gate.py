@@ -199,16 +199,16 @@ async def test_more_requests_than_the_rate_are_refused_with_retry_after(
         assert answer.status == 200
 
 
-async def test_addresses_without_number_share_one_count(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_addresses_without_number_share_one_count(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rates, "CLIENTS_LIMIT", 3)
     limited = Rates(per_minute=2, writes_per_minute=0)
 
     for client in "abcde":
-        await limited.check(client, writes=False)
+        limited.check(client, writes=False)
 
     with pytest.raises(Problem):
-        await limited.check("f", writes=False)
-    await limited.check("a", writes=False)
+        limited.check("f", writes=False)
+    limited.check("a", writes=False)
 
 
 async def test_other_settings_count_from_the_next_request_on(locked: Served) -> None:

@@ -68,7 +68,7 @@ class ApiGate:
     async def admit(self, request: web.BaseRequest) -> web.Response | None:
         """Let a request through, answer a preflight, or raise Problem."""
         try:
-            await self._rates.check(clients.client(request), writes=request.method not in READS)
+            self._rates.check(clients.client(request), writes=request.method not in READS)
             if request.path == _OPEN and request.method in READS:
                 return None
             self._origins.check_host(request)

@@ -7,13 +7,60 @@ import time
 from http import HTTPStatus
 
 from limits import RateLimitItemPerMinute
-from limits.aio.storage import MemoryStorage
-from limits.aio.strategies import FixedWindowRateLimiter
+from limits.storage import Storage
+from limits.strategies import FixedWindowRateLimiter
 
 from neasmart.web.problems import Problem
 
 CLIENTS_LIMIT = 1024
 _OTHERS = "others"
+
+
+class _Counts(Storage):
+    """The library's storage without its timers, which would cost a task for each request."""
+
+    def __init__(self) -> None:
+        """Start without counts."""
+        super().__init__()
+        self.counts: dict[str, tuple[int, float]] = {}
+
+    @property
+    def base_exceptions(self) -> type[Exception]:
+        """Nothing that is expected."""
+        return ValueError
+
+    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
+        """Count; a window that is over begins anew."""
+        now = time.time()
+        count, ends_at = self.counts.get(key, (0, 0.0))
+        # A clock that was set back must not make a window longer.
+        if not now < ends_at <= now + expiry:
+            count, ends_at = 0, now + expiry
+            if len(self.counts) >= CLIENTS_LIMIT:
+                self.counts = {each: kept for each, kept in self.counts.items() if kept[1] > now}
+        self.counts[key] = (count + amount, ends_at)
+        return count + amount
+
+    def get(self, key: str) -> int:
+        """Return the count."""
+        return self.counts.get(key, (0, 0.0))[0]
+
+    def get_expiry(self, key: str) -> float:
+        """Return when the window ends."""
+        return self.counts.get(key, (0, time.time()))[1]
+
+    def check(self) -> bool:
+        """Memory is always there."""
+        return True
+
+    def reset(self) -> int:
+        """Forget all."""
+        forgotten, self.counts = len(self.counts), {}
+        return forgotten
+
+    def clear(self, key: str) -> None:
+        """Forget one."""
+        self.counts.pop(key, None)
 
 
 class Rates:
@@ -23,23 +70,23 @@ class Rates:
         """Count from now on; 0 is no limit."""
         self._all = RateLimitItemPerMinute(per_minute, namespace="all") if per_minute else None
         self._writes = RateLimitItemPerMinute(writes_per_minute, namespace="writes") if writes_per_minute else None
-        self._storage = MemoryStorage()
+        self._storage = _Counts()
         self._limiter = FixedWindowRateLimiter(self._storage)
 
-    async def check(self, client: str, *, writes: bool) -> None:
+    def check(self, client: str, *, writes: bool) -> None:
         """Count a request; raise Problem if it is one too many."""
         if self._all is not None:
-            await self._hit(self._all, client, "requests")
+            self._hit(self._all, client, "requests")
         if writes and self._writes is not None:
-            await self._hit(self._writes, client, "writes")
+            self._hit(self._writes, client, "writes")
 
-    async def _hit(self, item: RateLimitItemPerMinute, client: str, what: str) -> None:
-        counts = self._storage.storage
+    def _hit(self, item: RateLimitItemPerMinute, client: str, what: str) -> None:
+        counts = self._storage.counts
         if len(counts) >= CLIENTS_LIMIT and item.key_for(client) not in counts:
             client = _OTHERS
-        if await self._limiter.hit(item, client):
+        if self._limiter.hit(item, client):
             return
-        reset_at, _ = await self._limiter.get_window_stats(item, client)
+        reset_at, _ = self._limiter.get_window_stats(item, client)
         # The library's windows begin and end in wall time; a clock that was set must not ask for hours.
         wait_s = min(max(math.ceil(reset_at - time.time()), 1), 60)
         raise Problem(
