@@ -30,6 +30,10 @@ $(VENV)/.debian: tests/debian-packages.txt | $(VENV)/.created
 	sh tests/install-debian-packages.sh
 	@touch $@
 
+$(VENV)/.bench: bench/debian-packages.txt | $(VENV)/.created
+	sh tests/install-debian-packages.sh $<
+	@touch $@
+
 $(VENDOR)/.copied: neasmart_addon/package-lock.json neasmart_addon/vendor.mjs
 	npm --prefix neasmart_addon ci --ignore-scripts --no-audit --no-fund --silent
 	npm --prefix neasmart_addon run --silent vendor
@@ -63,12 +67,13 @@ docs: setup ## print the tables of registers and settings
 screenshots: setup $(VENV)/.tools $(VENV)/.debian ## take the pictures of README and DOCS anew
 	$(BIN)/python -m tests.panel.screenshots
 
-bench: setup $(VENV)/.tools $(VENV)/.debian ## measure; never part of the tests
-	for each in $(wildcard bench/*.py); do $(BIN)/python "$$each" || exit 1; done
+bench: setup $(VENV)/.tools $(VENV)/.debian $(VENV)/.bench ## measure against the peers; never part of the tests
+	PYTHONPATH=.:neasmart_addon $(BIN)/python -m bench
 
 lock: ## write the locked requirements anew (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command 'make lock' neasmart_addon/pyproject.toml -o neasmart_addon/requirements.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command 'make lock' tests/requirements.in -o tests/requirements.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command 'make lock' bench/requirements.in -o bench/requirements.txt
 
 clean: ## remove what the targets have made
 	rm -rf $(VENV) .venv-* .mypy_cache .pytest_cache .ruff_cache .hypothesis node_modules neasmart_addon/node_modules $(VENDOR)

@@ -56,8 +56,8 @@ class House:
         return {Kind.TEMPERATURE: 0x0C1A, Kind.PERCENT: 45, Kind.ENUM: 1, Kind.BIT: 0}[kind]
 
 
-async def day(folder: Path, hours: float, commands_per_day: float) -> None:
-    """Run the store through a day and print the figures."""
+async def day(folder: Path, hours: float, commands_per_day: float) -> tuple[float, float]:
+    """Run the store through a day and print the figures; return kB for 1000 updates and MB in a day."""
     path = folder / "neasmart.db"
     bench = Bench(DatabaseSettings(path=str(path)))
     house = House(1, setpoint_changes_per_day=commands_per_day)
@@ -89,6 +89,7 @@ async def day(folder: Path, hours: float, commands_per_day: float) -> None:
     )
     print(f"  first start {first_start / 1e3:.0f} kB, whole run {total / 1e6:.2f} MB by the kernel's count")
     print(f"  {running / updates * 1000 / 1e3:.1f} kB for 1000 updates; file {path.stat().st_size / 1e3:.0f} kB")
+    return running / updates, total / 1e6 * 24 / hours
 
 
 def sync(folder: Path) -> None:

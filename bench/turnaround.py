@@ -1,142 +1,188 @@
-"""How many polls are answered on a noisy pty, and how fast: foreign frames, vendor bytes, bad checksums, splits.
+"""Measures the time from a request to the first byte of its reply on a pty, beside a slave on libmodbus.
 
-The gateway runs in a process of its own, as in real life; this process is the base. Prints one JSON object.
+The gateway runs whole, as a process of its own; this process is the base. Rounds of both slaves alternate. Under load
+sixty zones are written between the polls, ten pages listen, REST is loaded by ten connections, or the disk stalls.
 """
 
 from __future__ import annotations
 
-import argparse
-import asyncio
-import json
 import os
-import random
 import select
-import statistics
 import subprocess
 import sys
+import tempfile
 import time
 import tty
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
-from neasmart.config import ModbusSettings, ServerSettings, ServerType
-from neasmart.sysbus import Link
-from neasmart.sysbus.crc import crc16, with_crc
-from tests.support.bus import new_gateway
+from bench import peers
+from bench.figures import Figure, percentile, ratios
+from neasmart.registers import TABLE
+from neasmart.sysbus.crc import with_crc
+from tests.support.processes import GatewayProcess, gateway_process
 
-LATE_S = 0.02
-
-
-async def serve(path: str) -> None:
-    """Run the gateway's bus side on a line."""
-    settings = ServerSettings(type=ServerType.SERIAL, serial_port=path)
-    await Link(settings, ModbusSettings(), new_gateway()).run()
-
-
-def poll(unit: int, address: int, count: int) -> bytes:
-    return with_crc(bytes((unit, 3)) + address.to_bytes(2, "big") + count.to_bytes(2, "big"))
+PAUSE_S = 0.002
+"""Between two requests, as on a line of 38400 baud."""
+PATIENCE_S = 0.5
+ZONES = [TABLE.ref(f"zone.{base}.{zone}.state").address for base in range(1, 6) for zone in range(1, 13)]
 
 
-def broadcast(address: int, words: list[int]) -> bytes:
-    head = bytes((0, 16)) + address.to_bytes(2, "big") + len(words).to_bytes(2, "big") + bytes((2 * len(words),))
+def poll(address: int, count: int = 2) -> bytes:
+    return with_crc(bytes((240, 3)) + address.to_bytes(2, "big") + count.to_bytes(2, "big"))
+
+
+def write(unit_id: int, address: int, words: list[int]) -> bytes:
+    head = bytes((unit_id, 16)) + address.to_bytes(2, "big") + len(words).to_bytes(2, "big") + bytes((2 * len(words),))
     return with_crc(head + b"".join(word.to_bytes(2, "big") for word in words))
 
 
-def trouble(chance: random.Random) -> bytes:
-    """Return what else is on the line: whole, damaged, cut, foreign or plain noise."""
-    good = broadcast(100 * chance.randint(1, 12), [chance.randint(1, 6), chance.randint(0, 0x0FD0)])
-    foreign = poll(16, 100, 2)
-    return chance.choice(
-        (
-            b"",
-            good,
-            good * chance.randint(2, 20),
-            good[:-1] + bytes((good[-1] ^ 0x40,)),
-            good[: chance.randint(1, len(good) - 1)],
-            foreign,
-            foreign + with_crc(bytes.fromhex("10 03 04 00 01 0C 33")),
-            with_crc(bytes.fromhex("10 83 02")),
-            bytes.fromhex("AA 55 0C 02 01 7E"),
-            with_crc(bytes.fromhex("F0 41 01 02 03")),
-            with_crc(bytes.fromhex("F0 03 00")),
-            bytes.fromhex("F0 10 00 64 00 77 EE"),
-            bytes.fromhex("F0 03"),
-            chance.randbytes(chance.randint(1, 40)),
-        )
+class Line:
+    """The base's end of a serial line that needs no device."""
+
+    def __init__(self) -> None:
+        self.base, self._slave = os.openpty()
+        tty.setraw(self._slave)
+        self.path = os.ttyname(self._slave)
+
+    def ask(self, request: bytes, length: int) -> float | None:
+        """Return the seconds to the first byte of the reply, None if it did not come whole."""
+        began = time.perf_counter()
+        os.write(self.base, request)
+        first: float | None = None
+        received = b""
+        while len(received) < length:
+            if not select.select([self.base], [], [], PATIENCE_S)[0]:
+                return None
+            received += os.read(self.base, 512)
+            first = first or time.perf_counter() - began
+        return first
+
+    def wait_for_slave(self) -> None:
+        deadline = time.monotonic() + 20
+        while self.ask(poll(100), 9) is None:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"nobody answers on {self.path}")
+
+    def close(self) -> None:
+        os.close(self.base)
+        os.close(self._slave)
+
+
+def times(line: Line, count: int, *, zones_written: bool = False, write_count: int = 0) -> tuple[list[float], int]:
+    """Return the turnarounds in milliseconds and how many requests stayed unanswered."""
+    found: list[float] = []
+    silent = 0
+    for number in range(count):
+        zone = ZONES[number % len(ZONES)]
+        if zones_written:
+            words = [1 + number // 60 % 6, 0x0C1A + number // 60 % 5, 0x0C00 + number % 200]
+            os.write(line.base, write(0, zone, words))
+            time.sleep(PAUSE_S)
+        if write_count:
+            took = line.ask(write(240, zone, [0x0C1A + number % 7] * write_count), 8)
+        else:
+            took = line.ask(poll(zone), 9)
+        if took is None:
+            silent += 1
+        else:
+            found.append(1000 * took)
+        time.sleep(PAUSE_S)
+    return found, silent
+
+
+@contextmanager
+def libmodbus() -> Iterator[Line]:
+    line = Line()
+    with subprocess.Popen([str(peers.libmodbus_slave()), line.path]) as process:
+        try:
+            line.wait_for_slave()
+            yield line
+        finally:
+            process.kill()
+            line.close()
+
+
+@contextmanager
+def our_gateway(folder: Path, **environment: str) -> Iterator[tuple[Line, GatewayProcess]]:
+    line = Line()
+    settings = {"NEASMART_SERVER_TYPE": "serial", "NEASMART_SERVER_SERIAL_PORT": line.path}
+    settings |= {"NEASMART_API_RATE_LIMIT": "1000000", "NEASMART_DATABASE_FLUSH_INTERVAL_SECONDS": "1"}
+    with gateway_process(folder, **settings, **environment) as gateway:
+        try:
+            line.wait_for_slave()
+            times(line, len(ZONES), zones_written=True)
+            yield line, gateway
+        finally:
+            line.close()
+
+
+@contextmanager
+def pages(gateway: GatewayProcess, count: int) -> Iterator[None]:
+    """Let pages listen to every change, in a process of their own."""
+    address = f"ws://127.0.0.1:{gateway.ingress_port}/api/v1/live"
+    command = [sys.executable, "-m", "bench.listen", address, str(count)]
+    with subprocess.Popen(command, cwd=peers.ROOT, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            process.stdout.readline()
+            yield
+        finally:
+            process.terminate()
+
+
+@contextmanager
+def rest_load(gateway: GatewayProcess) -> Iterator[None]:
+    """Load REST by ten connections."""
+    address = f"http://127.0.0.1:{gateway.api_port}/api/v1/zones/1/1"
+    with subprocess.Popen(["wrk", "-t1", "-c10", "-d600s", address], stdout=subprocess.DEVNULL) as process:
+        try:
+            yield
+        finally:
+            process.terminate()
+
+
+def measure(rounds: int, polls: int) -> Iterator[Figure]:
+    """Measure at rest beside libmodbus, then under each load."""
+    ours: list[list[float]] = []
+    theirs: list[list[float]] = []
+    written: list[list[float]] = []
+    with tempfile.TemporaryDirectory() as folder, our_gateway(Path(folder)) as (line, _), libmodbus() as reference:
+        for _ in range(rounds):
+            ours.append(times(line, polls)[0])
+            theirs.append(times(reference, polls)[0])
+            written.append(times(line, polls, write_count=2)[0])
+    for name, rows in (("gateway", ours), ("libmodbus", theirs), ("gateway, 2 written", written)):
+        p50 = tuple(percentile(row, 0.5) for row in rows)
+        p99 = tuple(percentile(row, 0.99) for row in rows)
+        yield Figure(what=f"turnaround p50, {name}", unit="ms", samples=p50)
+        yield Figure(what=f"turnaround p99, {name}", unit="ms", samples=p99, limit=None if name == "libmodbus" else 1.0)
+    medians = [[percentile(row, 0.5) for row in rows] for rows in (ours, theirs)]
+    yield ratios("turnaround p50, gateway / libmodbus", medians[0], medians[1], 2.0)
+    for load in ("60 zones written", "10 pages listen", "REST loaded", "disk stalls 5 s", "all of these"):
+        yield from _under(load, rounds, polls)
+
+
+def _under(load: str, rounds: int, polls: int) -> Iterator[Figure]:
+    everything = load == "all of these"
+    rows: list[list[float]] = []
+    silent: list[float] = []
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        environment = {}
+        if load == "disk stalls 5 s" or everything:
+            environment = {"LD_PRELOAD": str(peers.slow_disk()), "SLOW_DISK": folder, "SLOW_DISK_S": "5"}
+        line, gateway = stack.enter_context(our_gateway(Path(folder), **environment))
+        if load == "10 pages listen" or everything:
+            stack.enter_context(pages(gateway, 10))
+        if load == "REST loaded" or everything:
+            stack.enter_context(rest_load(gateway))
+        for _ in range(rounds):
+            found, unanswered = times(line, polls, zones_written=load != "REST loaded")
+            rows.append(found)
+            silent.append(float(unanswered))
+    yield Figure(what=f"turnaround p50, {load}", unit="ms", samples=tuple(percentile(row, 0.5) for row in rows))
+    yield Figure(
+        what=f"turnaround p99, {load}", unit="ms", samples=tuple(percentile(row, 0.99) for row in rows), limit=1.0
     )
-
-
-def write(line: int, content: bytes, chance: random.Random) -> None:
-    """Send in one or several pieces."""
-    while content:
-        size = chance.choice((1, 3, 7, len(content), len(content), len(content)))
-        os.write(line, content[:size])
-        content = content[size:]
-
-
-def read_reply(line: int, length: int, within_s: float) -> bytes:
-    """Return what comes until the length is complete or the time is over."""
-    received = b""
-    deadline = time.perf_counter() + within_s
-    while len(received) < length:
-        left_s = deadline - time.perf_counter()
-        if left_s <= 0 or not select.select([line], [], [], left_s)[0]:
-            break
-        received += os.read(line, 4096)
-    return received
-
-
-def measure(line: int, polls: int, *, noisy: bool) -> dict[str, object]:
-    """Poll and judge every reply."""
-    chance = random.Random(7)
-    times: list[float] = []
-    answered = unasked = wrong = 0
-    for number in range(polls):
-        if noisy:
-            write(line, trouble(chance), chance)
-            unasked += bool(read_reply(line, 1, 0.002))
-        unit, count = chance.choice((240, 241)), chance.choice((1, 2, 2, 2, 11, 35))
-        request = poll(unit, 100 * (1 + number % 12), count)
-        if noisy and chance.random() < 0.2:
-            os.write(line, request[:3])
-            request = request[3:]
-        begun = time.perf_counter()
-        os.write(line, request)
-        reply = read_reply(line, 5 + 2 * count, 0.1)
-        times.append(time.perf_counter() - begun)
-        right = len(reply) == 5 + 2 * count and reply[0] == unit and crc16(reply) == 0
-        answered += right
-        wrong += bool(reply) and not right
-    times.sort()
-    return {
-        "polls": polls,
-        "answered_percent": round(100 * answered / polls, 3),
-        "wrong_replies": wrong,
-        "replies_to_nobody": unasked,
-        "late_over_20_ms": sum(each > LATE_S for each in times),
-        "turnaround_ms_p50": round(1000 * statistics.median(times), 3),
-        "turnaround_ms_p99": round(1000 * times[int(0.99 * len(times))], 3),
-    }
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--polls", type=int, default=10_000)
-    parser.add_argument("--serve", metavar="PATH", help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.serve:
-        asyncio.run(serve(arguments.serve))
-        return
-    line, slave = os.openpty()
-    tty.setraw(slave)
-    gateway = subprocess.Popen([sys.executable, "-m", "bench.turnaround", "--serve", os.ttyname(slave)])
-    try:
-        while not read_reply(line, 9, 0.5):
-            os.write(line, poll(240, 100, 2))
-        result = {name: measure(line, arguments.polls, noisy=name == "noisy") for name in ("quiet", "noisy")}
-        print(json.dumps(result, indent=2))
-    finally:
-        gateway.terminate()
-        gateway.wait()
-
-
-if __name__ == "__main__":
-    main()
+    yield Figure(what=f"polls not answered, {load}", unit="", samples=tuple(silent), limit=0)

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Installs the Debian packages that the tests talk to, as root or through sudo; does nothing where all are there.
+# Installs the Debian packages of a list, by default that of the tests, as root or through sudo; does nothing if all are there.
 set -eu
-list="$(dirname "$0")/debian-packages.txt"
+list="${1:-$(dirname "$0")/debian-packages.txt}"
 missing=""
 while read -r package; do
     [ -n "$package" ] || continue
@@ -11,7 +11,7 @@ done <"$list"
 as_root=""
 if [ "$(id -u)" -ne 0 ]; then
     command -v sudo >/dev/null || {
-        echo "The tests need these Debian packages, and this account cannot install them:$missing" >&2
+        echo "These Debian packages are needed, and this account cannot install them:$missing" >&2
         exit 1
     }
     as_root="sudo"
