@@ -30,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "diagnostics": _add(
             commands, "diagnostics", "fetch what a helper needs to know, without secrets", _diagnostics
         ),
+        "token": _add(commands, "token", "print a fresh key for the API, or with --jwt a token that expires", _token),
     }
     names = list(sys.argv[1:] if arguments is None else arguments)
     for name in with_options.keys() & set(names):
@@ -71,6 +72,10 @@ def _add_options(name: str, parser: argparse.ArgumentParser) -> None:
             from neasmart import remote  # noqa: PLC0415
 
             remote.add_record_arguments(parser)
+        case "token":
+            from neasmart import credentials  # noqa: PLC0415
+
+            credentials.add_arguments(parser)
         case _:
             from neasmart import remote  # noqa: PLC0415
 
@@ -121,6 +126,12 @@ def _diagnostics(namespace: argparse.Namespace) -> int:
     from neasmart import remote  # noqa: PLC0415
 
     return remote.diagnostics(namespace)
+
+
+def _token(namespace: argparse.Namespace) -> int:
+    from neasmart import credentials  # noqa: PLC0415
+
+    return credentials.run(namespace)
 
 
 def _docs(_namespace: argparse.Namespace) -> int:
