@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from neasmart.clock import iso
-from neasmart.codecs import Value, encode_dpt9
+from neasmart.codecs import encode_dpt9
 from neasmart.gateway import Gateway
 from neasmart.registers import TABLE
 from neasmart.web.history import MAX_POINTS, fewer
@@ -31,8 +31,16 @@ class Shelf:
         self.asked: list[tuple[set[int], float, float]] = []
 
     async def history(
-        self, addresses: Collection[int], begin_s: float, end_s: float
+        self,
+        addresses: Collection[int],
+        begin_s: float,
+        end_s: float,
+        *,
+        stretches: int,
+        thin: Callable[[int, list[tuple[float, int | None]]], list[tuple[float, int | None]]],
     ) -> dict[int, list[tuple[float, int | None]]]:
+        assert stretches in (166, 1000)
+        assert thin(TEMPERATURE.address, []) == []
         self.asked.append((set(addresses), begin_s, end_s))
         return {address: self.samples.get(address, []) for address in addresses}
 
@@ -105,6 +113,7 @@ async def test_csv_holds_in_every_row_what_held_then(served: Served) -> None:
         ("points=zone.1.1.state&from=2026-01-02&to=2026-01-01", "earlier than to"),
         ("points=zone.1.1.state&max_points=2", f"3 to {MAX_POINTS}"),
         ("points=zone.1.1.state&max_points=99999", f"3 to {MAX_POINTS}"),
+        ("max_points=3000&points=" + ",".join(ref.id for ref in list(TABLE)[:50]), "at most 1200 for 50 points"),
         ("points=zone.1.1.state&format=xml", "json or csv"),
         ("points=zone.1.1.state&point=x", "points, from, to, max_points, format"),
     ],
@@ -126,23 +135,31 @@ async def test_the_schema_tells_whether_there_is_a_history(
     assert (await without.get(f"/api/v1/history?points={STATE.id}"))[0] == 404
 
 
-curves = st.lists(
-    st.tuples(st.integers(0, 10_000).map(float), st.one_of(st.none(), st.floats(-20, 40))),
-    max_size=400,
-    unique_by=lambda point: point[0],
-).map(sorted)
+stretches = st.lists(
+    st.tuples(st.integers(0, 10_000).map(float), st.one_of(st.none(), st.integers(100, 200))),
+    max_size=60,
+    unique_by=lambda sample: sample[0],
+).map(lambda samples: sorted(samples, key=lambda sample: sample[0]))
 
 
-@given(curves, st.integers(3, 60))
-def test_thinning_keeps_the_order_the_bound_and_the_extremes(
-    points: list[tuple[float, Value]], max_points: int
-) -> None:
-    thin = fewer(points, 0.0, 10_001.0, max_points, extremes=True)
+@given(stretches)
+def test_thinning_keeps_the_order_a_gap_and_the_extremes(samples: list[tuple[float, int | None]]) -> None:
+    thin = fewer(TEMPERATURE, samples)
 
-    values = [value for _, value in points if value is not None]
-    assert len(thin) <= max_points
+    words = [word for _, word in samples if word is not None]
+    kept = [word for _, word in thin if word is not None]
+    assert len(thin) <= 3
     assert [at for at, _ in thin] == sorted({at for at, _ in thin})
-    assert set(thin) <= set(points)
-    if values:
-        kept = [value for _, value in thin if value is not None]
-        assert (min(kept), max(kept)) == (min(values), max(values))
+    assert set(thin) <= set(samples)
+    assert (None in dict(samples).values()) is (None in dict(thin).values())
+    if words:
+        assert (min(kept), max(kept)) == (min(words), max(words))
+
+
+@given(stretches)
+def test_thinning_keeps_the_last_of_states(samples: list[tuple[float, int | None]]) -> None:
+    thin = fewer(STATE, samples)
+
+    words = [word for _, word in samples if word is not None]
+    if words:
+        assert [word for _, word in thin if word is not None][-1] == words[-1]

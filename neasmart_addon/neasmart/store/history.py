@@ -1,9 +1,9 @@
 """Keeps what every point was, from the last minute to two years ago, in few and rare writes.
 
 Changes are gathered in memory and written as one block an hour, because SD cards wear out by writing: a power cut
-costs at most the last hour of history, a clean stop nothing. Times inside a block come from the monotonic clock and
-become wall time when the block is written, so a clock that is set right in between moves the whole block and tears
-nothing; while the clock cannot be right (before 2024) blocks wait.
+costs at most the last hour and the minutes until the next transaction, a clean stop nothing. Times inside a block come
+from the monotonic clock, so a jump of the wall clock tears nothing: the block ends there with the time that was
+believed so far. While the clock cannot be right (before 2024) blocks wait, and get the right time when it is known.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import floor
+from typing import Any
 
 import aiosqlite
 
@@ -55,17 +56,41 @@ _TRIM = (
 _SELECT = "SELECT start, length, samples FROM history WHERE start <= ? AND start + length >= ? ORDER BY start, number"
 _LOGGER = logging.getLogger(__name__)
 
-Series = dict[int, list[tuple[float, int | None]]]
+Points = list[tuple[float, int | None]]
+Series = dict[int, Points]
 """By address: Unix seconds with the word that holds from there on, None where nothing is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What is asked: registers, a range of Unix seconds, and how the samples of each stretch are thinned."""
+
+    addresses: Collection[int]
+    begin_s: float
+    end_s: float
+    stretches: int = 1
+    thin: Callable[[int, Points], Points] | None = None
+
+    def stretch_of(self, at_s: float) -> int:
+        """Return the number of the stretch in which a time lies."""
+        if self.thin is None:
+            return 0
+        return int((at_s - self.begin_s) / (self.end_s - self.begin_s) * self.stretches)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """A finished block that is not in the file yet; `at` is the monotonic second of its first minute."""
+    """A finished block that is not in the file yet.
+
+    `at` is the monotonic second of its first minute, `offset_s` what makes Unix time of it, None while that is not
+    known. Packing takes milliseconds, so it waits for a thread: until then `packed` is None.
+    """
 
     at: float
+    offset_s: float | None
     length_min: int
-    samples: bytes
+    samples: Mapping[int, Samples]
+    packed: bytes | None = None
 
 
 class History:
@@ -102,6 +127,8 @@ class History:
         """Begin a new block when the present one is an hour old, and notice when the wall clock jumps."""
         offset_s = self._clock.to_wall(0.0)
         if abs(offset_s - self._offset_s) > JUMP_S:
+            if self._plausible(self._offset_s):
+                self.finish()
             self._offset_s, self._steady_since = offset_s, self._clock.monotonic()
         if self._minute() >= BLOCK_MIN:
             self.finish()
@@ -110,19 +137,27 @@ class History:
         """End the present block, for instance because the gateway stops."""
         length_min = min(self._minute() + 1, BLOCK_MIN)
         if self._samples:
-            self._finished.append(Block(at=self._at, length_min=length_min, samples=packed(self._samples)))
+            offset_s = self._offset_s if self._plausible(self._offset_s) else None
+            block = Block(at=self._at, offset_s=offset_s, length_min=length_min, samples=self._samples)
+            self._finished.append(block)
         # A loop that slept for long begins where it woke up; what lies between is a gap.
         on_time = self._minute() < BLOCK_MIN + SEAM_MIN
         self._at = self._at + 60 * BLOCK_MIN if on_time and length_min == BLOCK_MIN else self._clock.monotonic()
         held = {address: samples[-1][1] for address, samples in self._samples.items()}
         self._samples = {address: [(0, word)] for address, word in held.items() if word is not None}
 
+    def pack(self) -> None:
+        """Pack the finished blocks; takes milliseconds for each and belongs into a thread."""
+        for position, block in enumerate(list(self._finished)):
+            if block.packed is None:
+                self._finished[position] = replace(block, packed=packed(block.samples), samples={})
+
     def changes(self) -> Changes:
-        """Return the finished blocks, and with them what has grown old enough to be thinned or dropped."""
-        blocks = list(self._finished) if self._clock_is_plausible() else []
+        """Return the finished blocks, packed before, and with them what is old enough to be thinned or dropped."""
+        blocks = [block for block in self._finished if block.packed is not None] if self._clock_is_plausible() else []
         if not blocks:
             return Changes(statements=(), confirm=lambda: None)
-        rows: list[Parameters] = [(self._start(block), block.length_min, block.samples) for block in blocks]
+        rows: list[Parameters] = [(self._start(block), block.length_min, block.packed) for block in blocks]
 
         def confirm() -> None:
             for block in blocks:
@@ -146,22 +181,20 @@ class History:
         """Drop the blocks that wait."""
         self._finished.clear()
 
-    async def read(
-        self, connection: aiosqlite.Connection | None, addresses: Collection[int], begin_s: float, end_s: float
-    ) -> Series:
+    async def read(self, connection: aiosqlite.Connection | None, question: Question) -> Series:
         """Return what held between two Unix times; raises sqlite3.Error if the file cannot be read."""
-        blocks: list[tuple[int, int, bytes]] = []
+        answer = _Answer(question, now_s=self._clock.wall())
         if connection is not None:
-            cursor = await connection.execute(_SELECT, (floor(end_s / 60), floor(begin_s / 60)))
+            cursor = await connection.execute(_SELECT, (floor(question.end_s / 60), floor(question.begin_s / 60)))
             while rows := await cursor.fetchmany(_ROWS_AT_ONCE):
-                blocks += [(int(start), int(length), bytes(samples)) for start, length, samples in rows]
+                await asyncio.to_thread(answer.take_packed, rows)
             await cursor.close()
         if self._clock_is_plausible():
-            blocks += [(self._start(block), block.length_min, block.samples) for block in self._finished]
-            if self._samples:
-                present = packed({each: self._samples[each] for each in addresses if each in self._samples})
-                blocks.append((self._wall_minute(self._at), max(1, self._minute() + 1), present))
-        return await asyncio.to_thread(_joined, blocks, frozenset(addresses), begin_s, end_s, now_s=self._clock.wall())
+            for block in self._finished:
+                samples = block.samples if block.packed is None else unpacked(block.packed, question.addresses)
+                answer.take(self._start(block), block.length_min, samples)
+            answer.take(self._start_of_present(), max(1, self._minute() + 1), self._samples)
+        return answer.series()
 
     def _ageing(self) -> list[tuple[str, Sequence[Parameters]]]:
         if self._clock.monotonic() - self._steady_since < STEADY_S:
@@ -186,13 +219,17 @@ class History:
         return floor((self._clock.monotonic() - self._at) / 60)
 
     def _start(self, block: Block) -> int:
-        return self._wall_minute(block.at)
+        offset_s = self._clock.to_wall(0.0) if block.offset_s is None else block.offset_s
+        return _minute_of(block.at + offset_s)
 
-    def _wall_minute(self, at: float) -> int:
-        return round(self._clock.to_wall(at) / 60)
+    def _start_of_present(self) -> int:
+        return _minute_of(self._clock.to_wall(self._at))
 
     def _clock_is_plausible(self) -> bool:
         return self._clock.wall() >= PLAUSIBLE_FROM_S
+
+    def _plausible(self, offset_s: float) -> bool:
+        return self._clock.monotonic() + offset_s >= PLAUSIBLE_FROM_S
 
     def _thinned(self, block: bytes, resolution_min: int, length_min: int) -> bytes:
         """Return the thinned block; one that is damaged becomes an empty one. Runs in the connection's thread."""
@@ -203,60 +240,85 @@ class History:
             return packed({})
 
 
-def _joined(
-    blocks: Sequence[tuple[int, int, bytes]], addresses: frozenset[int], begin_s: float, end_s: float, *, now_s: float
-) -> Series:
-    """Put blocks together in the order of time; runs in a thread and gives the event loop its turn."""
-    series: Series = {address: [] for address in addresses}
-    until_min: int | None = None
-    for number, (start, length, block) in enumerate(sorted(blocks, key=lambda each: each[0])):
-        if number % _ROWS_AT_ONCE == _ROWS_AT_ONCE - 1:
-            time.sleep(_BREATH_S)
-        try:
-            samples = unpacked(block, addresses)
-        except DamagedBlockError:
-            _LOGGER.debug("A block of the history is damaged", exc_info=True)
-            continue
-        if until_min is not None and start > until_min + SEAM_MIN:
-            _close(series.values(), until_min * 60.0)
-        for address, points in series.items():
+def _minute_of(unix_s: float) -> int:
+    """Return the minute in which a time lies, never a later one; half a second makes good for the clocks' floats."""
+    return floor((unix_s + 0.5) / 60)
+
+
+class _Answer:
+    """Joins blocks in the order of time, and thins each stretch as soon as it is over, so that memory stays small."""
+
+    def __init__(self, question: Question, *, now_s: float) -> None:
+        self._question = question
+        self._now_s = now_s
+        self._until_min: int | None = None
+        self._held: dict[int, Points] = {address: [] for address in question.addresses}
+        self._stretch: dict[int, Points] = {address: [] for address in question.addresses}
+        self._done: Series = {address: [] for address in question.addresses}
+
+    def take_packed(self, rows: Iterable[Sequence[Any]]) -> None:
+        """Take rows of the file; runs in a thread and gives the event loop its turn."""
+        for start, length, block in rows:
+            try:
+                samples = unpacked(block, self._question.addresses)
+            except DamagedBlockError:
+                _LOGGER.debug("A block of the history is damaged", exc_info=True)
+                continue
+            self.take(int(start), int(length), samples)
+        time.sleep(_BREATH_S)
+
+    def take(self, start_min: int, length_min: int, samples: Mapping[int, Samples]) -> None:
+        """Take one block; a pause before it is a gap."""
+        if self._until_min is not None and start_min > self._until_min + SEAM_MIN:
+            self._close(self._until_min)
+        for address in self._question.addresses:
             for minute, word in samples.get(address, ()):
-                _append(points, (start + minute) * 60.0, word)
-        until_min = start + length if until_min is None else max(until_min, start + length)
-    if until_min is not None and until_min * 60 < min(end_s, now_s) - 60 * SEAM_MIN:
-        _close(series.values(), until_min * 60.0)
-    return {address: list(_within(points, begin_s, end_s)) for address, points in series.items()}
+                self._add(address, (start_min + minute) * 60.0, word)
+        self._until_min = max(self._until_min or 0, start_min + length_min)
 
+    def series(self) -> Series:
+        """Return the series, cut to the range."""
+        until_s = min(self._question.end_s, self._now_s) - 60 * SEAM_MIN
+        if self._until_min is not None and self._until_min * 60 < until_s:
+            self._close(self._until_min)
+        for address in self._question.addresses:
+            self._finish_stretch(address)
+        return self._done
 
-def _append(points: list[tuple[float, int | None]], at_s: float, word: int | None) -> None:
-    """Add a sample; what a clock that was set back says about times already told is left out."""
-    if points and at_s < points[-1][0]:
-        return
-    if points and at_s == points[-1][0]:
-        points.pop()
-    if not points or points[-1][1] != word:
-        points.append((at_s, word))
+    def _close(self, at_min: int) -> None:
+        for address in self._question.addresses:
+            last = self._held[address]
+            if last and last[-1][1] is not None:
+                self._add(address, max(at_min * 60.0, last[-1][0] + 1), None)
 
+    def _add(self, address: int, at_s: float, word: int | None) -> None:
+        """Add a sample; what a clock that was set back says about times already told is left out."""
+        held, question = self._held[address], self._question
+        last = held[-1] if held else None
+        if last is not None and (at_s < last[0] or word == last[1]):
+            return
+        if at_s > question.end_s:
+            return
+        if at_s >= question.begin_s:
+            if last is not None and last[0] < question.begin_s < at_s and last[1] is not None:
+                self._put(address, question.begin_s, last[1])
+            self._put(address, at_s, word)
+        self._held[address] = [(at_s, word)]
 
-def _close(series: Iterable[list[tuple[float, int | None]]], at_s: float) -> None:
-    for points in series:
-        if points and points[-1][1] is not None:
-            _append(points, max(at_s, points[-1][0] + 1), None)
+    def _put(self, address: int, at_s: float, word: int | None) -> None:
+        stretch = self._stretch[address]
+        if stretch and stretch[-1][0] == at_s:
+            stretch.pop()
+        elif stretch and self._question.stretch_of(stretch[-1][0]) != self._question.stretch_of(at_s):
+            self._finish_stretch(address)
+            stretch = self._stretch[address]
+        stretch.append((at_s, word))
 
-
-def _within(points: list[tuple[float, int | None]], begin_s: float, end_s: float) -> Iterator[tuple[float, int | None]]:
-    """Cut to a range; what held at its beginning stands there."""
-    held: tuple[float, int | None] | None = None
-    for at_s, word in points:
-        if at_s > end_s:
-            break
-        if at_s < begin_s:
-            held = (begin_s, word)
-            continue
-        if held is not None:
-            if at_s > begin_s and held[1] is not None:
-                yield held
-            held = None
-        yield at_s, word
-    if held is not None and held[1] is not None:
-        yield held
+    def _finish_stretch(self, address: int) -> None:
+        question, stretch = self._question, self._stretch[address]
+        held = self._held[address]
+        if not stretch and not self._done[address] and held and held[-1][1] is not None:
+            # Nothing changed within the range: what held at its beginning stands there.
+            stretch = [(max(held[-1][0], question.begin_s), held[-1][1])]
+        self._done[address] += stretch if question.thin is None else question.thin(address, stretch)
+        self._stretch[address] = []

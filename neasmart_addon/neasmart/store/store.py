@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -28,7 +28,7 @@ from neasmart.status import StoreStatus
 from neasmart.store.command_log import CommandLog, StoredCommand
 from neasmart.store.database import Connect, DatabaseFile, is_damage
 from neasmart.store.faults import explain, slow
-from neasmart.store.history import History, Series
+from neasmart.store.history import History, Points, Question, Series
 from neasmart.store.reported import ReportedRows
 from neasmart.store.source import Source
 
@@ -67,6 +67,8 @@ class Store:
         self._commands = CommandLog(gateway.clock)
         self._history = History(gateway.clock, gateway.table, limit_bytes=settings.history_max_mb * 1_000_000)
         self._sources: tuple[Source, ...] = (self._reported, self._commands, self._history)
+        # One long question at a time: each takes some of the thread's time and some memory.
+        self._reading = asyncio.Lock()
         self._noted: dict[str, Command] = {}
         self._connection: aiosqlite.Connection | None = None
         self._work: asyncio.Task[None] | None = None
@@ -135,15 +137,29 @@ class Store:
         self._collect()
         return self._commands.newest(limit)
 
-    async def history(self, addresses: Collection[int], begin_s: float, end_s: float) -> Series:
-        """Return what the registers held between two Unix times; while the disk fails, what memory knows of it."""
+    async def history(
+        self,
+        addresses: Collection[int],
+        begin_s: float,
+        end_s: float,
+        *,
+        stretches: int = 1,
+        thin: Callable[[int, Points], Points] | None = None,
+    ) -> Series:
+        """Return what the registers held between two Unix times; while the disk fails, what memory knows of it.
+
+        `thin` gets the samples of a register in each of the `stretches` of the range and returns those to keep.
+        """
         self._collect()
+        question = Question(
+            addresses=frozenset(addresses), begin_s=begin_s, end_s=end_s, stretches=stretches, thin=thin
+        )
         try:
-            async with asyncio.timeout(HISTORY_PATIENCE_S):
-                return await self._history.read(self._connection, addresses, begin_s, end_s)
+            async with asyncio.timeout(HISTORY_PATIENCE_S), self._reading:
+                return await self._history.read(self._connection, question)
         except (sqlite3.Error, OSError, ValueError, TimeoutError):
             _LOGGER.debug("The stored history cannot be read", exc_info=True)
-            return await self._history.read(None, addresses, begin_s, end_s)
+            return await self._history.read(None, question)
 
     # What is taken from the hub.
 
@@ -253,6 +269,7 @@ class Store:
         return [tuple(row) for row in await connection.execute_fetchall("SELECT unmoved()")] == [(1,)]
 
     async def _flush(self, connection: aiosqlite.Connection) -> None:
+        await asyncio.to_thread(self._history.pack)
         changes = [source.changes() for source in self._sources]
         statements = [statement for change in changes for statement in change.statements]
         if not statements:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Protocol
@@ -21,9 +21,12 @@ from neasmart.web.bodies import Document, invalid_parameter, query, reply, whole
 from neasmart.web.problems import Problem
 
 POINTS_LIMIT = 100
-MAX_POINTS = 5000
+MAX_POINTS = 3000
 DEFAULT_POINTS = 500
+TOGETHER_LIMIT = 60_000
+"""Points of all series of one answer, because they are held in memory."""
 DEFAULT_SPAN_S = 86_400.0
+_KEPT = 3
 FORMATS = ("json", "csv")
 
 Samples = Sequence[tuple[float, int | None]]
@@ -33,8 +36,19 @@ Points = list[tuple[float, Value]]
 class HistoryStore(Protocol):
     """Where the samples are kept."""
 
-    async def history(self, addresses: Collection[int], begin_s: float, end_s: float) -> Mapping[int, Samples]:
-        """Return by address Unix seconds and the word that holds from there on, None for a gap."""
+    async def history(
+        self,
+        addresses: Collection[int],
+        begin_s: float,
+        end_s: float,
+        *,
+        stretches: int,
+        thin: Callable[[int, list[tuple[float, int | None]]], list[tuple[float, int | None]]],
+    ) -> Mapping[int, Samples]:
+        """Return by address Unix seconds and the word that holds from there on, None for a gap.
+
+        Of each of the `stretches` of the range only what `thin` keeps is returned.
+        """
 
 
 def limits() -> Document:
@@ -63,22 +77,42 @@ class History:
         begin_s = _time("from", given["from"]) if "from" in given else end_s - DEFAULT_SPAN_S
         if begin_s >= end_s:
             raise invalid_parameter("from", repr(given.get("from", "")), "earlier than to")
-        max_points = _max_points(given.get("max_points"))
         form = given.get("format", FORMATS[0])
         if form not in FORMATS:
             raise invalid_parameter("format", repr(form[:60]), " or ".join(FORMATS))
-        found = await self._store.history({ref.address for ref in refs}, begin_s, end_s)
+        usual = DEFAULT_POINTS if form == FORMATS[0] else min(MAX_POINTS, TOGETHER_LIMIT // len(refs))
+        max_points = _max_points(given["max_points"]) if "max_points" in given else usual
+        if len(refs) * max_points > TOGETHER_LIMIT:
+            allowed = f"at most {TOGETHER_LIMIT // len(refs)} for {len(refs)} points"
+            raise invalid_parameter("max_points", str(max_points), allowed)
+        found = await self._store.history(
+            {ref.address for ref in refs}, begin_s, end_s, stretches=max(1, max_points // 3), thin=self._thin
+        )
         if form == "csv":
-            body = await asyncio.to_thread(table, refs, found)
             name = f"neasmart-{iso(begin_s)[:10]}-{iso(end_s)[:10]}.csv"
             return web.Response(
-                body=body,
+                body=await asyncio.to_thread(table, refs, found),
                 content_type="text/csv",
                 charset="utf-8",
                 headers={"Content-Disposition": f'attachment; filename="{name}"'},
             )
-        series = await asyncio.to_thread(_series, refs, found, begin_s, end_s, max_points)
-        return reply({"from": iso(begin_s), "to": iso(end_s), "series": series})
+        return reply(
+            {
+                "from": iso(begin_s),
+                "to": iso(end_s),
+                "series": [
+                    {
+                        "id": ref.id,
+                        "unit": ref.point.unit,
+                        "points": [(at, _number(value)) for at, value in decoded(ref, found.get(ref.address, ()))],
+                    }
+                    for ref in refs
+                ],
+            }
+        )
+
+    def _thin(self, address: int, samples: list[tuple[float, int | None]]) -> list[tuple[float, int | None]]:
+        return fewer(self._gateway.table.by_address[address], samples)
 
     def _refs(self, text: str) -> list[Ref]:
         ids = list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
@@ -101,27 +135,25 @@ def decoded(ref: Ref, samples: Samples) -> Points:
     return points
 
 
-def fewer(points: Points, begin_s: float, end_s: float, max_points: int, *, extremes: bool) -> Points:
-    """Return at most `max_points` points that look the same on a chart.
+def fewer(ref: Ref, samples: list[tuple[float, int | None]]) -> list[tuple[float, int | None]]:
+    """Return at most three samples of one stretch of time, which look the same on a chart.
 
-    Of each stretch of time the first gap is kept, and besides the lowest and highest value, or only the last where
-    the values have no order (`extremes` false).
+    The first gap is kept, and besides the lowest and highest value, or only the last where values have no order.
     """
-    if len(points) <= max_points:
-        return points
-    stretches = max(1, max_points // (3 if extremes else 2))
-    width_s = (end_s - begin_s) / stretches
-    groups: dict[int, Points] = {}
-    for point in points:
-        groups.setdefault(min(stretches - 1, max(0, int((point[0] - begin_s) / width_s))), []).append(point)
-    thin: Points = []
-    for _, group in sorted(groups.items()):
-        gaps = [point for point in group if point[1] is None][:1]
-        known = [point for point in group if point[1] is not None]
-        if extremes and known:
-            known = [min(known, key=_height), max(known, key=_height)]
-        thin += sorted({*gaps, *known[-2 if extremes else -1 :]}, key=lambda point: point[0])
-    return thin
+    if len(samples) <= _KEPT:
+        return samples
+    known = [(ref.decode(word).value, (at_s, word)) for at_s, word in samples if word is not None]
+    kept = {sample for sample in samples if sample[1] is None and sample == _first_gap(samples)}
+    if ref.point.kind in (Kind.TEMPERATURE, Kind.PERCENT):
+        heights = [(float(value), sample) for value, sample in known if value is not None]
+        kept |= {min(heights)[1], max(heights)[1]} if heights else set()
+    elif known:
+        kept.add(known[-1][1])
+    return sorted(kept, key=lambda sample: sample[0])
+
+
+def _first_gap(samples: list[tuple[float, int | None]]) -> tuple[float, int | None] | None:
+    return next((sample for sample in samples if sample[1] is None), None)
 
 
 def table(refs: Sequence[Ref], found: Mapping[int, Samples]) -> bytes:
@@ -141,28 +173,11 @@ def table(refs: Sequence[Ref], found: Mapping[int, Samples]) -> bytes:
     return lines.getvalue().encode()
 
 
-def _series(
-    refs: Sequence[Ref], found: Mapping[int, Samples], begin_s: float, end_s: float, max_points: int
-) -> list[Document]:
-    series = []
-    for ref in refs:
-        extremes = ref.point.kind in (Kind.TEMPERATURE, Kind.PERCENT)
-        points = fewer(decoded(ref, found.get(ref.address, ())), begin_s, end_s, max_points, extremes=extremes)
-        series.append({"id": ref.id, "unit": ref.point.unit, "points": [(at, _number(value)) for at, value in points]})
-    return series
-
-
-def _height(point: tuple[float, Value]) -> float:
-    return 0.0 if point[1] is None else float(point[1])
-
-
 def _number(value: Value) -> int | float | None:
     return int(value) if isinstance(value, bool) else value
 
 
-def _max_points(text: str | None) -> int:
-    if text is None:
-        return DEFAULT_POINTS
+def _max_points(text: str) -> int:
     number = whole_number(text, 3, MAX_POINTS)
     if number is None:
         raise invalid_parameter("max_points", repr(text[:60]), f"a whole number from 3 to {MAX_POINTS}")

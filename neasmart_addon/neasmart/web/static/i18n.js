@@ -57,6 +57,7 @@ export function createI18n(locale, texts) {
   const dayAndClock = new Intl.DateTimeFormat(locale, { dateStyle: "short", timeStyle: "medium" });
 
   const i18n = {
+    locale,
     /** @param {string} key @param {Record<string, unknown>} [parameters] for the {names} in the text */
     t(key, parameters = {}) {
       const text = texts[key] ?? key;

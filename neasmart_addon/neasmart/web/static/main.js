@@ -7,8 +7,9 @@ import { language, texts } from "./early.js";
 import { createEdits } from "./edits.js";
 import { createI18n, loadTexts, numberLocale } from "./i18n.js";
 import { createLive } from "./live.js";
-import { applyMessage, emptyState, pageClock, takeOwnCommand } from "./state.js";
+import { applyMessage, emptyState, pageClock, rowsOf, takeOwnCommand, zoneExists } from "./state.js";
 import { followTheme } from "./theme.js";
+import { createTrends } from "./trends.js";
 import { alignSelects, pageView, routeOf, showDialog } from "./views/page.js";
 
 const RETRY_MS = 2000;
@@ -19,6 +20,7 @@ const LATE_VIEWS = {
   guide: () => import("./views/guide.js"),
   zone: () => import("./views/zone.js"),
   bus: () => import("./views/bus.js"),
+  history: () => import("./views/history.js"),
 };
 
 const root = /** @type {HTMLElement} */ (document.getElementById("page"));
@@ -49,6 +51,13 @@ const edits = createEdits({
   clock: pageClock,
 });
 
+const trends = createTrends({ pointsOf: trendPoints, onChange: schedule });
+
+function trendPoints() {
+  const rows = rowsOf(state, schema, "zone").filter(zoneExists);
+  return rows.slice(0, schema.history.points_limit).map((row) => `${row.id}.temperature`);
+}
+
 /** The first card does not wait for the next frame. */
 function schedule() {
   if (root.hasAttribute("aria-busy") && state.received && schema && i18n) draw();
@@ -62,7 +71,7 @@ function draw() {
   // Until there is something to show the skeleton of index.html stays, unless the gateway keeps the owner waiting.
   const isWaiting = !state.received && pageClock() - ui.connectionSince < UNREACHABLE_AFTER_S;
   if (!i18n || (!schema && state.received) || isWaiting) return;
-  const page = { state, schema, i18n, edits, now: pageClock(), ui, update, lateViews };
+  const page = { state, schema, i18n, edits, now: pageClock(), ui, update, trends, lateViews };
   if (root.hasAttribute("aria-busy")) {
     root.removeAttribute("aria-busy");
     root.replaceChildren();
@@ -70,7 +79,9 @@ function draw() {
   render(pageView(page), root);
   alignSelects(root);
   showDialog(page);
-  if (state.received) loadLateViews();
+  if (!state.received) return;
+  loadLateViews();
+  if (schema.history) trends.start();
 }
 
 function update(change) {

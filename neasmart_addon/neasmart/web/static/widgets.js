@@ -6,6 +6,8 @@ import { isLive, liveCommand, newestFirst, pointOf, setpointLimits } from "./sta
 const CONFIRMED_SHOWN_S = 4;
 const FAILED_SHOWN_S = 60;
 const PAGE_STEPS = 4;
+const SPARK_WIDTH = 240;
+const SPARK_HEIGHT = 28;
 
 /** A line on a grid of 24 by 24. @param {string} outline */
 const drawn = (outline) =>
@@ -308,4 +310,27 @@ export function banner(page, finding) {
       ${finding.detail ? html`<details><summary>${t("find.detail")}</summary><p class="raw" lang="en">${finding.detail}</p></details>` : nothing}
     </div>
   </section>`;
+}
+
+/** The course of a day as a line, with gaps where nothing is known. @param {import("./trends.js").Trend | undefined} trend @param {string} label */
+export function sparkline(trend, label) {
+  const known = trend?.points.filter(([, value]) => value !== null) ?? [];
+  if (!trend || known.length < 2) return nothing;
+  const values = known.map(([, value]) => Number(value));
+  const middle = (Math.max(...values) + Math.min(...values)) / 2;
+  // At least one degree fills the height, so that a steady room looks steady.
+  const half = Math.max(0.5, (Math.max(...values) - Math.min(...values)) / 2);
+  const x = (at) => (((at - trend.from_s) / (trend.to_s - trend.from_s)) * SPARK_WIDTH).toFixed(1);
+  const y = (value) => (SPARK_HEIGHT / 2 - ((value - middle) / half) * (SPARK_HEIGHT / 2 - 2)).toFixed(1);
+  let outline = "";
+  let held = null;
+  for (const [at, value] of trend.points) {
+    if (held !== null) outline += `H${x(at)}`;
+    if (value !== null) outline += held === null ? `M${x(at)} ${y(value)}` : `V${y(value)}`;
+    held = value;
+  }
+  if (held !== null) outline += `H${SPARK_WIDTH}`;
+  return html`<svg class="spark" viewBox="0 0 ${SPARK_WIDTH} ${SPARK_HEIGHT}" preserveAspectRatio="none" role="img" aria-label=${label}>
+    ${svg`<path d=${outline} vector-effect="non-scaling-stroke"></path>`}
+  </svg>`;
 }

@@ -3,7 +3,7 @@
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { anythingReceived } from "../diagnosis.js";
 import { ageOf, rowsOf, wasReceived, zoneExists } from "../state.js";
-import { choice, climateOf, fateChip, fateOf, fateReason, icons, stepper, zoneName } from "../widgets.js";
+import { choice, climateOf, fateChip, fateOf, fateReason, icons, sparkline, stepper, zoneName } from "../widgets.js";
 import { equipment } from "./equipment.js";
 
 /** @typedef {import("./page.js").Page} Page */
@@ -96,6 +96,7 @@ function zoneCard(page, row) {
         >${temperature?.value == null ? nothing : html`<span class="unit">°C</span>`}
       </p>
     </header>
+    ${sparkline(page.trends.get(`${row.id}.temperature`), t("history.last_day", { name }))}
     <div class="controls">
       ${choice(page, `${row.id}.state`, t("zone.state_of", { name }))} ${stepper(page, `${row.id}.setpoint`, name)}
     </div>

@@ -16,18 +16,24 @@ import { overview } from "./overview.js";
  *   dismissed: Set<string>, search: string, allRegisters: boolean, notice: string,
  *   noticeParameters: Record<string, unknown>, recordFailed: boolean}} ui
  * @property {(change: object) => void} update changes the ui and draws again
+ * @property {{get: (id: string) => import("../trends.js").Trend | undefined}} trends
  * @property {Record<string, (page: Page, place?: any) => unknown>} lateViews views that are loaded after the first card is drawn, or when they are needed
  *
  * @typedef {{tab: string, zone: string | null}} Route
  */
 
-const TABS = ["overview", "bus"];
+const TABS = ["overview", "history", "bus"];
 
 /** @param {string} hash of the address @returns {Route} */
 export function routeOf(hash) {
   const [tab, ...rest] = hash.replace(/^#/, "").split("/");
   if (tab === "zone" && rest.length === 2) return { tab: "overview", zone: `zone.${rest.join(".")}` };
   return { tab: TABS.includes(tab) ? tab : "overview", zone: null };
+}
+
+/** History is there if the gateway keeps one. @param {Page} page */
+function tabsOf(page) {
+  return TABS.filter((each) => each !== "history" || page.schema?.history);
 }
 
 /** @param {Page} page */
@@ -38,7 +44,7 @@ export function pageView(page) {
     <header class="bar">
       <h1>${t("title")}</h1>
       <nav aria-label=${t("title")}>
-        ${TABS.map((each) => html`<a href="#${each}" aria-current=${each === tab ? "page" : nothing}>${t(`tab.${each}`)}</a>`)}
+        ${tabsOf(page).map((each) => html`<a href="#${each}" aria-current=${each === tab ? "page" : nothing}>${t(`tab.${each}`)}</a>`)}
       </nav>
       ${connectionLine(page)}
     </header>

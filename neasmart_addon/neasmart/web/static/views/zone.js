@@ -3,7 +3,7 @@
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { dial } from "../dial.js";
 import { ageOf, newestFirst, rowsOf, setpointLimits, wasReceived } from "../state.js";
-import { choice, climateOf, fateChip, fateOf, fateReason, icons, reasonText, shownValue, stepper, valueText, zoneName } from "../widgets.js";
+import { choice, climateOf, fateChip, fateOf, fateReason, icons, reasonText, shownValue, sparkline, stepper, valueText, zoneName } from "../widgets.js";
 
 const COMMANDS_SHOWN = 5;
 /** A dial that is held this long is sent; a drag that never ends, because the dialog was closed, too. */
@@ -74,7 +74,8 @@ function detail(page, row) {
     </div>
     ${choice(page, `${row.id}.state`, t("zone.state"), { visibleLabel: true })}
     ${fate ? html`<p class="chips">${fateChip(page, fate)}</p>` : nothing}
-    ${fateReason(page, fate)} ${lastCommands(page, row.id)}
+    ${fateReason(page, fate)} ${sparkline(page.trends.get(`${row.id}.temperature`), t("history.last_day", { name }))}
+    ${lastCommands(page, row.id)}
     ${page.state.names.has(index.join("."))
       ? nothing
       : html`<p class="note">${t("zone.how_to_name", { base: index[0], zone: index[1] })}</p>`}
