@@ -48,14 +48,14 @@ TIMES = """async () => {
 def weight() -> dict[str, int]:
     """Return the gzipped bytes of the page's parts, one language counted, the longest."""
     scripts = [path for path in STATIC.rglob("*.js") if "vendor" not in path.parts]
-    lit = [path for path in (STATIC / "vendor" / "lit-html").rglob("*.js") if _is_used(path, scripts)]
-    chart = [path for path in (STATIC / "vendor" / "uplot").glob("*") if any("uplot" in s.read_text() for s in scripts)]
+    sources = "".join(path.read_text(encoding="utf-8") for path in scripts)
+    vendored = (STATIC / "vendor").rglob("*.*s")
+    used = [path for path in vendored if path.relative_to(STATIC).as_posix() in sources]
     texts = max(_packed([path]) for path in (STATIC / "i18n").glob("*.json"))
     return {
         "html and css": _packed([STATIC / "index.html", STATIC / "panel.css"]),
         "own scripts": _packed(scripts),
-        "lit-html": _packed(lit),
-        "chart": _packed(chart),
+        **{path.name: _packed([path]) for path in used},
         "texts": texts,
     }
 
@@ -104,11 +104,6 @@ def main() -> int:
 
 def _packed(paths: Sequence[Path]) -> int:
     return sum(len(gzip.compress(path.read_bytes(), mtime=0)) for path in paths)
-
-
-def _is_used(path: Path, scripts: Sequence[Path]) -> bool:
-    core = path.parent.name == "lit-html"
-    return core or any(f"directives/{path.name}" in script.read_text() for script in scripts)
 
 
 if __name__ == "__main__":

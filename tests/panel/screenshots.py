@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import math
 import sys
 import tempfile
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,14 +104,31 @@ def _settle(page: Page, picture: Picture) -> None:
 
 
 def _packed(image: bytes) -> bytes:
-    """Return the picture with a palette, which a page of few colours hardly shows."""
+    """Return the picture with its most frequent colours as the palette, so that surfaces keep theirs exactly.
+
+    Pillow's own way to a palette rounds every colour to six bits, which turns white into a light grey.
+    """
+    with Image.open(io.BytesIO(image)) as taken:
+        full = taken.convert("RGBX")
+    pixels = memoryview(full.tobytes()).cast("I")
+    palette = [colour for colour, _ in Counter(pixels).most_common(COLOURS)]
+    place = {colour: _nearest(colour, palette) for colour in set(pixels)}
+    small = Image.frombytes("P", full.size, bytes(place[colour] for colour in pixels))
+    small.putpalette([part for colour in palette for part in _parts(colour)])
     packed = io.BytesIO()
-    with Image.open(io.BytesIO(image)) as full:
-        full.convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
-            packed, "PNG", optimize=True
-        )
+    small.save(packed, "PNG", optimize=True)
     assert packed.tell() < WEIGHT_LIMIT, f"{packed.tell()} bytes"
     return packed.getvalue()
+
+
+def _nearest(colour: int, palette: Sequence[int]) -> int:
+    parts = _parts(colour)
+    return min(range(len(palette)), key=lambda index: math.dist(parts, _parts(palette[index])))
+
+
+def _parts(colour: int) -> tuple[int, int, int]:
+    red, green, blue, _ = colour.to_bytes(4, sys.byteorder)
+    return red, green, blue
 
 
 if __name__ == "__main__":
