@@ -20,9 +20,9 @@ export function addressOf(path) {
   return new URL(path, document.baseURI);
 }
 
-/** @param {string} path @returns {Promise<any>} */
-export function get(path) {
-  return request(path, { method: "GET" });
+/** @param {string} path @param {number} [timeout_ms] @returns {Promise<any>} */
+export function get(path, timeout_ms = TIMEOUT_MS) {
+  return request(path, { method: "GET" }, timeout_ms);
 }
 
 /** @param {string} id of a point @param {number} value @returns {Promise<any>} the command */
@@ -46,14 +46,14 @@ export function record(recording) {
   return request(recording ? "api/v1/captures" : "api/v1/captures/stop", { method: "POST", body: "{}" });
 }
 
-/** @param {string} path @param {RequestInit} options */
-async function request(path, options) {
+/** @param {string} path @param {RequestInit} options @param {number} [timeout_ms] */
+async function request(path, options, timeout_ms = TIMEOUT_MS) {
   let response;
   try {
     response = await fetch(addressOf(path), {
       ...options,
       headers: options.body === undefined ? {} : { "Content-Type": "application/json" },
-      signal: AbortSignal.timeout(TIMEOUT_MS),
+      signal: AbortSignal.timeout(timeout_ms),
     });
   } catch (error) {
     throw new ApiError("unreachable", String(error), 0);

@@ -12,6 +12,8 @@ const SAMPLES = 1200;
 const CHOSEN_FIRST = 3;
 const MOST = 8;
 const REFRESH_S = 60;
+/** Two years take a small computer a while. */
+const PATIENCE_MS = 60_000;
 
 /** @typedef {import("./page.js").Page} Page */
 
@@ -121,7 +123,7 @@ async function ask(page, points, known) {
   if (key.split(" ")[0] !== asked.key.split(" ")[0]) asked.plot = null;
   Object.assign(asked, { key, at: page.now, isBusy: true });
   try {
-    const answer = await get(`${question(points)}&max_points=${SAMPLES}`);
+    const answer = await get(`${question(points)}&max_points=${SAMPLES}`, PATIENCE_MS);
     const first_s = Math.min(...answer.series.flatMap((each) => each.points.slice(0, 1).map(([at]) => at)), Infinity);
     const to_s = Date.parse(answer.to) / 1000;
     const begin_s = Date.parse(answer.from) / 1000;
