@@ -6,8 +6,10 @@ BIN := $(VENV)/bin
 PACKAGE := neasmart_addon/neasmart
 VENDOR := $(PACKAGE)/web/static/vendor
 PYTEST_WORKERS ?= 2
+HOURS ?= 2
+SECONDS ?= 120
 
-.PHONY: help setup demo run test lint unit docs screenshots bench lock clean
+.PHONY: help setup demo run test lint unit docs screenshots bench fuzz soak lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -61,6 +63,10 @@ lint: setup $(VENV)/.tools
 unit: setup $(VENV)/.tools $(VENV)/.debian
 	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist loadgroup
 
+fuzz: setup $(VENV)/.tools ## try every reader with hostile input for SECONDS (120) each
+	-$(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes -r tests/fuzz/requirements.txt
+	PYTHONPATH=.:neasmart_addon $(BIN)/python -m tests.fuzz --seconds $(SECONDS)
+
 docs: setup ## print the tables of registers and settings
 	@$(BIN)/python -m neasmart docs
 
@@ -70,10 +76,14 @@ screenshots: setup $(VENV)/.tools $(VENV)/.debian ## take the pictures of README
 bench: setup $(VENV)/.tools $(VENV)/.debian $(VENV)/.bench ## measure against the peers; never part of the tests
 	PYTHONPATH=.:neasmart_addon $(BIN)/python -m bench
 
+soak: setup $(VENV)/.tools $(VENV)/.debian $(VENV)/.bench ## run everything together for HOURS (2) and give a verdict
+	PYTHONPATH=.:neasmart_addon $(BIN)/python -m bench.soak --hours $(HOURS)
+
 lock: ## write the locked requirements anew (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command 'make lock' neasmart_addon/pyproject.toml -o neasmart_addon/requirements.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command 'make lock' tests/requirements.in -o tests/requirements.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command 'make lock' bench/requirements.in -o bench/requirements.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command 'make lock' tests/fuzz/requirements.in -o tests/fuzz/requirements.txt
 
 clean: ## remove what the targets have made
 	rm -rf $(VENV) .venv-* .mypy_cache .pytest_cache .ruff_cache .hypothesis node_modules neasmart_addon/node_modules $(VENDOR)

@@ -94,6 +94,7 @@ def idle(rounds: int) -> Iterator[Figure]:
         broker.start()
         try:
             mqtt = {"NEASMART_MQTT_HOST": "127.0.0.1", "NEASMART_MQTT_PORT": str(broker.port)}
+            mqtt |= {"NEASMART_API_RATE_LIMIT": "0"}
             with (
                 gateway_process(Path(folder), **mqtt) as gateway,
                 simulated_base(gateway.bus_port, "--cycle", str(WALK_S), house="full"),

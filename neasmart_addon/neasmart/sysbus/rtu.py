@@ -89,7 +89,7 @@ class RtuFramer:
         frames: list[Frame] = []
         for offset in range(0, len(chunk), WINDOW):
             self._buffer += chunk[offset : offset + WINDOW]
-            while (frame := self._next()) is not None:
+            while self._buffer and (frame := self._next()) is not None:
                 frames.append(frame)
             self._drop_old()
         return frames

@@ -1,0 +1,26 @@
+"""Every reader of strangers' bytes, with the kept corpus and some seconds of fresh damage."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tests.fuzz import mutations
+from tests.fuzz.targets import TARGETS
+
+SECONDS = float(os.environ.get("FUZZ_SECONDS", "10"))
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_the_kept_corpus_does_no_harm(name: str) -> None:
+    kept = mutations.samples(name)
+
+    assert kept
+    for content in kept:
+        TARGETS[name](content)
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_fresh_damage_does_no_harm(name: str) -> None:
+    assert mutations.run(name, TARGETS[name], seconds=SECONDS) > 100
