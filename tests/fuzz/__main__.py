@@ -7,7 +7,6 @@ to build/fuzz; an input that fails is printed, and belongs into the corpus with 
 from __future__ import annotations
 
 import argparse
-import importlib
 import importlib.util
 import subprocess
 import sys
@@ -23,31 +22,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz")
     parser.add_argument("--seconds", type=int, default=120)
     parser.add_argument("--target", choices=TARGETS, action="append")
-    parser.add_argument("--guided", choices=TARGETS, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
-    if chosen.guided:
-        return _guided(chosen.guided, chosen.seconds)
     failed = 0
     for name in chosen.target or TARGETS:
         if importlib.util.find_spec("atheris"):
-            command = [sys.executable, "-m", "tests.fuzz", "--guided", name, "--seconds", str(chosen.seconds)]
+            command = [sys.executable, "-m", "tests.fuzz.guided", name, str(chosen.seconds)]
             failed += subprocess.run(command, cwd=ROOT, check=False).returncode != 0
         else:
             count = mutations.run(name, TARGETS[name], seconds=chosen.seconds)
             sys.stdout.write(f"{name}: {count} inputs\n")
     return int(failed > 0)
-
-
-def _guided(name: str, seconds: int) -> int:
-    atheris = importlib.import_module("atheris")
-
-    found = ROOT / "build" / "fuzz" / name
-    found.mkdir(parents=True, exist_ok=True)
-    arguments = [f"-max_total_time={seconds}", "-verbosity=0", "-print_final_stats=1", f"-artifact_prefix={found}/"]
-    atheris.instrument_all()
-    atheris.Setup([name, *arguments, str(found), str(mutations.CORPUS / name)], TARGETS[name])
-    atheris.Fuzz()
-    return 0
 
 
 if __name__ == "__main__":
