@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench import noise, store_writes, turnaround, whole_process
+from bench import noise, panel, store_writes, turnaround, whole_process
 from bench.figures import Figure, write
 
 RESULTS = Path(__file__).parent / "results.json"
@@ -48,7 +48,9 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5, help=rounds_help)
     parser.add_argument("--polls", type=int, default=1000, help="polls in a round of the turnaround")
     parser.add_argument("--noise-polls", type=int, default=2000, help="polls in a round on the noisy bus")
-    parser.add_argument("--only", action="append", choices=["noise", "turnaround", "rest", "start", "idle", "disk"])
+    parser.add_argument(
+        "--only", action="append", choices=["noise", "turnaround", "rest", "start", "idle", "panel", "disk"]
+    )
     parser.add_argument("--results", type=Path, default=RESULTS)
     chosen = parser.parse_args()
     measurements: dict[str, Callable[[], Iterator[Figure]]] = {
@@ -57,6 +59,7 @@ def main() -> int:
         "rest": lambda: whole_process.rest(chosen.rounds, 3),
         "idle": lambda: whole_process.idle(min(chosen.rounds, 3)),
         "noise": lambda: noisy_bus(min(chosen.rounds, 3), chosen.noise_polls),
+        "panel": lambda: panel.measure(2 * chosen.rounds),
         "disk": lambda: disk(50.0),
     }
     before = os.getloadavg()[0]
