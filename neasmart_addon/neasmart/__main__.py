@@ -30,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "diagnostics": _add(
             commands, "diagnostics", "fetch what a helper needs to know, without secrets", _diagnostics
         ),
+        "import": _add(commands, "import", "take settings and registers of an older gateway", _import),
         "token": _add(commands, "token", "print a fresh key for the API, or with --jwt a token that expires", _token),
     }
     names = list(sys.argv[1:] if arguments is None else arguments)
@@ -72,6 +73,10 @@ def _add_options(name: str, parser: argparse.ArgumentParser) -> None:
             from neasmart import remote  # noqa: PLC0415
 
             remote.add_record_arguments(parser)
+        case "import":
+            from neasmart import older  # noqa: PLC0415
+
+            older.add_arguments(parser)
         case "token":
             from neasmart import credentials  # noqa: PLC0415
 
@@ -126,6 +131,12 @@ def _diagnostics(namespace: argparse.Namespace) -> int:
     from neasmart import remote  # noqa: PLC0415
 
     return remote.diagnostics(namespace)
+
+
+def _import(namespace: argparse.Namespace) -> int:
+    from neasmart import older  # noqa: PLC0415
+
+    return older.run(namespace)
 
 
 def _token(namespace: argparse.Namespace) -> int:

@@ -242,7 +242,7 @@ def load(environment: Mapping[str, str] | None = None, *, with_options: bool = T
         named = environment.get(variable)
         path = Path(named) if named else default
         if (named or path.is_file()) and (with_options or variable != OPTIONS_FILE):
-            _merge(merged, _read_file(path), str(path), origins)
+            _merge(merged, read_file(path), str(path), origins)
     _merge(merged, _from_environment(environment, origins), None, origins)
     return _validated(merged, origins)
 
@@ -262,7 +262,16 @@ def load_tolerant(environment: Mapping[str, str] | None = None) -> tuple[Setting
             raise error from None
 
 
-def _read_file(path: Path) -> dict[str, Any]:
+def checked(content: Mapping[str, Any], name: str) -> Settings:
+    """Validate a document that is to become a settings file; `name` says in a refusal where it comes from."""
+    merged: dict[str, Any] = {}
+    origins: dict[tuple[str, ...], str] = {}
+    _merge(merged, content, name, origins)
+    return _validated(merged, origins)
+
+
+def read_file(path: Path) -> dict[str, Any]:
+    """Return a settings file as it is, not validated; raise SettingsError if it holds no JSON object."""
     try:
         content = json.loads(path.read_bytes())
     except OSError as error:

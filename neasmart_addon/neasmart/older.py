@@ -1,0 +1,199 @@
+"""Moves a house from an older gateway to this one: its settings into config.json, its registers for display.
+
+Nothing is written without `--apply`, and a copy of each file that is changed stays beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from neasmart import config
+from neasmart.errors import NeasmartError, SettingsError
+from neasmart.store import older as older_registers
+
+_SIZE_LIMIT = 1_000_000
+_ASSIGNMENT = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*?)\s*")
+_ADDRESSES = ("gateway_address", "listen_address")
+_PORTS = ("gateway_port", "listen_port")
+_UNIT_IDS = ("slave_ids", "slave_id")
+_TYPE = "server_type"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Translation:
+    """Our settings by section and key, each with the older name, and the older names that are dropped, with reasons."""
+
+    taken: dict[tuple[str, str], tuple[object, str]]
+    dropped: dict[str, str]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `import`."""
+    parser.add_argument("path", type=Path, metavar="PATH", help="registers.db, options.json, config.json or .env")
+    parser.add_argument("--apply", action="store_true", help="write; without it, only say what would be done")
+
+
+def run(namespace: argparse.Namespace) -> int:
+    """Say what is taken, changed and dropped, and do it with `--apply`; raise SettingsError for our own settings."""
+    try:
+        with namespace.path.open("rb") as file:
+            content = file.read(_SIZE_LIMIT + 1)
+        if content.startswith(older_registers.MAGIC):
+            _import_registers(namespace.path, apply=namespace.apply)
+        else:
+            _import_settings(namespace.path, content, apply=namespace.apply)
+    except SettingsError:
+        raise
+    except NeasmartError as error:
+        sys.stderr.write(f"neasmart: {error}\n")
+        return 1
+    except OSError as error:
+        sys.stderr.write(f"neasmart: {error.filename or namespace.path}: {error.strerror}\n")
+        return 1
+    if not namespace.apply:
+        _say("Nothing was written. Add --apply to do it.")
+    return 0
+
+
+def translated(old: Mapping[str, object]) -> Translation:
+    """Return what an older gateway's settings are called here; values are checked by `accepted`."""
+    names = {name.lower(): name for name in old}
+    kind = str(old[names[_TYPE]]).strip().lower() if _TYPE in names else "tcp"
+    serial = kind == config.ServerType.SERIAL
+    targets: dict[str, tuple[str, str]] = {_TYPE: ("server", "type")}
+    targets.update((name, ("server", "serial_port" if serial else "address")) for name in _ADDRESSES)
+    targets.update((name, ("modbus", "slave_id")) for name in _UNIT_IDS)
+    if not serial:
+        targets.update((name, ("server", "port")) for name in _PORTS)
+    taken: dict[tuple[str, str], tuple[object, str]] = {}
+    dropped: dict[str, str] = {}
+    for lowered, name in names.items():
+        target = targets.get(lowered)
+        if target is None:
+            dropped[name] = (
+                "a serial line has no port" if serial and lowered in _PORTS else "there is no such setting here"
+            )
+        elif target in taken:
+            dropped[name] = f"{taken[target][1]} says the same"
+        else:
+            taken[target] = (_plain(old[name], target), name)
+    return Translation(taken=taken, dropped=dropped)
+
+
+def accepted(present: dict[str, Any], wanted: Translation, name: str) -> tuple[dict[str, Any], Translation]:
+    """Return our document with all that may be taken, and the translation with what may not among the dropped.
+
+    Raises SettingsError if the document is wrong already.
+    """
+    config.checked(present, name)
+    document = present
+    taken, dropped = dict(wanted.taken), dict(wanted.dropped)
+    for (section, key), (value, old_name) in wanted.taken.items():
+        changed = {**document, section: {**document.get(section, {}), key: value}}
+        try:
+            config.checked(changed, old_name)
+        except SettingsError as error:
+            del taken[section, key]
+            dropped[old_name] = str(error)
+        else:
+            document = changed
+    return document, Translation(taken=taken, dropped=dropped)
+
+
+def _plain(value: object, target: tuple[str, str]) -> object:
+    """Return numbers as numbers and types in small letters, as our file has them."""
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
+    if target in (("server", "port"), ("modbus", "slave_id")) and re.fullmatch(r"[0-9]{1,5}", text):
+        return int(text)
+    return text.lower() if target == ("server", "type") else text
+
+
+def _import_settings(path: Path, content: bytes, *, apply: bool) -> None:
+    own = Path(os.environ.get(config.CONFIG_FILE) or config.DEFAULT_CONFIG_FILE)
+    present = config.read_file(own) if own.exists() else {}
+    document, result = accepted(present, translated(_parsed(path, content)), str(own))
+    changes = 0
+    for (section, key), (value, old_name) in result.taken.items():
+        before = present.get(section, {}).get(key)
+        if before == value:
+            _say(f"taken    {old_name} = {value}: {section}.{key} is so already")
+            continue
+        changes += 1
+        was = "" if before is None else f", instead of {before}"
+        _say(f"{'taken  ' if before is None else 'changed'}  {old_name}: {section}.{key} = {value}{was}")
+    for old_name, reason in result.dropped.items():
+        _say(f"dropped  {old_name}: {reason}")
+    if not apply or not changes:
+        return
+    own.parent.mkdir(parents=True, exist_ok=True)
+    if own.exists():
+        copy = _copy_name(own)
+        shutil.copy2(own, copy)
+        _say(f"{own} is kept as {copy}.")
+    written = own.with_name(f"{own.name}.new")
+    written.touch(mode=0o600)
+    if own.exists():
+        shutil.copymode(own, written)
+    written.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    written.replace(own)
+    _say(f"{own} is written. It counts from the next start on.")
+
+
+def _import_registers(path: Path, *, apply: bool) -> None:
+    target = Path(config.load().database.path)
+    found = older_registers.read(path)
+    known = older_registers.present(target)
+    new = {address: word for address, word in found.words.items() if address not in known}
+    _say(f"taken    {len(new)} registers, for display until the base reports them; they are never served to it")
+    _say(f"dropped  {len(found.words) - len(new)} registers that this gateway knows itself")
+    _say(f"dropped  {found.not_ours} registers that have no meaning here")
+    _say(f"dropped  {found.never_reported} registers that hold 0, as older gateways begin with it")
+    if found.refused:
+        _say(f"refused  {found.refused} rows that are not one pickled register value each")
+    if not apply or not new:
+        return
+    copy = _copy_name(target)
+    older_registers.add(target, new, at_unix_s=path.stat().st_mtime, copy=copy)
+    if copy.exists():
+        _say(f"{target} is kept as {copy}.")
+    _say(f"{target} is written. The page shows it from the next start on.")
+
+
+def _parsed(path: Path, content: bytes) -> dict[str, object]:
+    """Read JSON or lines such as SLAVE_ID=240."""
+    if len(content) > _SIZE_LIMIT:
+        raise older_registers.OlderFileError(f"{path}: is larger than {_SIZE_LIMIT} bytes, so it holds no settings")
+    try:
+        text = content.decode("utf-8-sig")
+        if text.lstrip().startswith(("{", "[")):
+            document = json.loads(text)
+            if isinstance(document, dict):
+                return document
+            raise older_registers.OlderFileError(f"{path}: must hold one JSON object")
+    except (ValueError, RecursionError) as error:
+        raise older_registers.OlderFileError(f"{path}: holds neither registers nor settings ({error})") from error
+    found = (_ASSIGNMENT.fullmatch(line) for line in text.splitlines())
+    assigned: dict[str, object] = {each[1]: each[2].strip("\"'") for each in found if each}
+    if not assigned:
+        raise older_registers.OlderFileError(f"{path}: holds neither registers nor settings of an older gateway")
+    return assigned
+
+
+def _copy_name(path: Path) -> Path:
+    return path.with_name(f"{path.name}.before-import-{datetime.now(tz=UTC):%Y%m%dT%H%M%S%fZ}")
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")

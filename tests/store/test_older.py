@@ -1,0 +1,212 @@
+"""Import from older gateways: what is taken is shown and never served, and a hostile file does nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from neasmart.__main__ import EXIT_SETTINGS, main
+from neasmart.app import build_gateway
+from neasmart.codecs import encode_dpt9
+from neasmart.config import Settings, load
+from neasmart.plant import Source
+from neasmart.registers import TABLE
+from neasmart.store import Store
+from neasmart.store.older import pickled_int
+
+TEMPERATURE = TABLE.ref("zone.1.3.temperature")
+SETPOINT = TABLE.ref("zone.1.3.setpoint")
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory of our own, without settings in the environment."""
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith("NEASMART_")]:
+        monkeypatch.delenv(name)
+    return tmp_path
+
+
+def older_file(path: Path, rows: dict[str, object], table: str = "holding_registers") -> Path:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(f"CREATE TABLE {table} (key TEXT PRIMARY KEY, value BLOB)")
+        connection.executemany(
+            f"INSERT INTO {table} VALUES (?, ?)",
+            [(key, row if isinstance(row, bytes) else pickle.dumps(row)) for key, row in rows.items()],
+        )
+    return path
+
+
+class Evil:
+    """Makes a folder when it is unpickled."""
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.mkdir, ("executed",)
+
+
+@pytest.mark.parametrize("protocol", range(1, pickle.HIGHEST_PROTOCOL + 1))
+@pytest.mark.parametrize("word", [0, 1, 255, 256, 65535, 65536, -1])
+def test_a_pickled_int_of_any_protocol_is_read(word: int, protocol: int) -> None:
+    assert pickled_int(pickle.dumps(word, protocol)) == word
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pickle.dumps(Evil()),
+        pickle.dumps([5]),
+        pickle.dumps(5.0),
+        pickle.dumps("5"),
+        pickle.dumps(obj=True),
+        pickle.dumps(5) + b"K\x01.",
+        b"K\x05",
+        b"",
+        b"I5\n.",
+        "5",
+        5,
+        None,
+    ],
+)
+def test_anything_but_a_pickled_int_is_refused(content: object, folder: Path) -> None:
+    assert pickled_int(content) is None
+    assert not (folder / "executed").exists()
+
+
+async def test_imported_registers_are_shown_and_never_served(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = {str(number): 0 for number in range(65_536)} | {
+        str(TEMPERATURE.address): encode_dpt9(20.5),
+        str(SETPOINT.address): encode_dpt9(22.0),
+        "65000": 7,
+    }
+    path = older_file(folder / "registers.db", dict(rows))
+
+    assert main(["import", str(path), "--apply"]) == 0
+
+    said = capsys.readouterr().out
+    assert "taken    2 registers" in said
+    assert "dropped  1 registers that have no meaning here" in said
+    settings = load({})
+    gateway, untouched = build_gateway(settings), build_gateway(settings)
+    store = Store(settings.database, settings.modbus, gateway)
+    await store.open()
+    await store.close()
+    reading = gateway.plant.reading(TEMPERATURE)
+    assert (reading.value, reading.stale, reading.source) == (20.5, True, Source.STORED)
+    assert gateway.poll(SETPOINT.address, 1, 240, 1.0) == untouched.poll(SETPOINT.address, 1, 240, 1.0)
+
+
+def test_what_the_gateway_knows_itself_stays_and_a_copy_is_kept(folder: Path) -> None:
+    first = older_file(folder / "first.db", {str(TEMPERATURE.address): 100})
+    second = older_file(folder / "second.db", {str(TEMPERATURE.address): 200, str(SETPOINT.address): 300})
+    assert main(["import", str(first), "--apply"]) == 0
+
+    assert main(["import", str(second), "--apply"]) == 0
+
+    (copy,) = (folder / "data").glob("neasmart.db.before-import-*")
+    found = {}
+    for path in (folder / "data" / "neasmart.db", copy):
+        with closing(sqlite3.connect(path)) as connection:
+            found[path.name] = dict(connection.execute("SELECT address, word FROM reported"))
+    assert found["neasmart.db"] == {TEMPERATURE.address: 100, SETPOINT.address: 300}
+    assert found[copy.name] == {TEMPERATURE.address: 100}
+
+
+def test_a_hostile_row_is_refused_and_nothing_is_executed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    address = str(TEMPERATURE.address)
+    path = older_file(folder / "registers.db", {address: pickle.dumps(Evil()), "-1": 5, "x" * 9: 5, "3": 70_000})
+
+    assert main(["import", str(path), "--apply"]) == 0
+
+    assert "refused  4 rows" in capsys.readouterr().out
+    assert sorted(each.name for each in folder.iterdir()) == ["registers.db"]
+
+
+def test_a_view_that_never_ends_is_not_asked(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with closing(sqlite3.connect(folder / "registers.db")) as connection, connection:
+        connection.execute(
+            "CREATE VIEW holding_registers AS WITH RECURSIVE n(key, value) AS "
+            "(SELECT 1, 1 UNION ALL SELECT key + 1, 1 FROM n) SELECT * FROM n"
+        )
+
+    assert main(["import", "registers.db"]) == 1
+
+    assert "no table holding_registers" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", [b"SQLite format 3\x00" + b"\xff" * 200, b"\xff\xfe", b"[1]", b"{", b"", b"hello"])
+def test_a_file_that_is_nothing_of_ours_is_refused_in_words(
+    content: bytes, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "file").write_bytes(content)
+
+    assert main(["import", "file", "--apply"]) == 1
+
+    assert capsys.readouterr().err.startswith("neasmart: file: ")
+    assert [each.name for each in folder.iterdir()] == ["file"]
+
+
+def test_a_dry_run_writes_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    older_file(folder / "registers.db", {str(TEMPERATURE.address): 5})
+    (folder / "options.json").write_text('{"slave_id": 241}', encoding="utf-8")
+
+    assert (main(["import", "registers.db"]), main(["import", "options.json"])) == (0, 0)
+
+    assert sorted(each.name for each in folder.iterdir()) == ["options.json", "registers.db"]
+    assert capsys.readouterr().out.count("Nothing was written") == 2
+
+
+def test_older_options_become_ours(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = {"listen_address": "192.168.1.7", "listen_port": "5020", "server_type": "TCP", "slave_id": 241, "x": 1}
+    (folder / "options.json").write_text(json.dumps(options), encoding="utf-8")
+    (folder / "config.json").write_text('{"server": {"port": 502, "parity": "E"}}', encoding="utf-8")
+
+    assert main(["import", "options.json", "--apply"]) == 0
+
+    settings = load({})
+    assert (settings.server.type, settings.server.address, settings.server.port) == ("tcp", "192.168.1.7", 5020)
+    assert (settings.server.parity, settings.modbus.slave_id) == ("E", [241])
+    said = capsys.readouterr().out
+    assert "changed  listen_port: server.port = 5020, instead of 502" in said
+    assert "taken    listen_address: server.address = 192.168.1.7" in said
+    assert "dropped  x: there is no such setting here" in said
+    (copy,) = folder.glob("config.json.before-import-*")
+    assert json.loads(copy.read_text()) == {"server": {"port": 502, "parity": "E"}}
+
+
+def test_names_of_the_environment_are_taken_and_a_serial_line_has_a_device(folder: Path) -> None:
+    text = "# old\nexport SERVER_TYPE='serial'\nSLAVE_ID=240\ngateway_address=/dev/ttyUSB0\ngateway_port=502\n"
+    (folder / "old.env").write_text(text, encoding="utf-8")
+
+    assert main(["import", "old.env", "--apply"]) == 0
+
+    assert json.loads((folder / "config.json").read_text()) == {
+        "server": {"type": "serial", "serial_port": "/dev/ttyUSB0"},
+        "modbus": {"slave_id": 240},
+    }
+
+
+def test_a_value_that_is_not_allowed_is_dropped_with_the_reason(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "options.json").write_text('{"slave_id": 400, "server_type": "udp", "gateway_port": 503}')
+
+    assert main(["import", "options.json", "--apply"]) == 0
+
+    assert json.loads((folder / "config.json").read_text()) == {"server": {"port": 503}}
+    assert "dropped  server_type" in capsys.readouterr().out
+
+
+def test_our_own_file_must_be_right_before_it_is_changed(folder: Path) -> None:
+    (folder / "options.json").write_text('{"slave_id": 241}')
+    (folder / "config.json").write_text('{"server": {"port": 0}}')
+
+    assert main(["import", "options.json", "--apply"]) == EXIT_SETTINGS
+
+    assert (folder / "config.json").read_text() == '{"server": {"port": 0}}'
+    assert Settings().server.port == 502
