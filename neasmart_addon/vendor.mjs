@@ -5,6 +5,7 @@
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const target = process.argv[2] ?? join(here, "neasmart", "web", "static", "vendor");
@@ -31,3 +32,14 @@ cpSync(join(here, "node_modules/lit-html/LICENSE"), join(target, "lit-html/LICEN
 copyScript("uplot/dist/uPlot.iife.min.js", "uplot/uPlot.js", "\nexport default uPlot;\n");
 cpSync(join(here, "node_modules/uplot/dist/uPlot.min.css"), join(target, "uplot/uPlot.css"));
 cpSync(join(here, "node_modules/uplot/LICENSE"), join(target, "uplot/LICENSE"));
+
+// Two megabytes that are hardly ever asked for, so they are kept packed.
+mkdirSync(join(target, "swagger"), { recursive: true });
+for (const file of ["swagger-ui-bundle.js", "swagger-ui.css"]) {
+  const text = readFileSync(join(here, "node_modules/swagger-ui-dist", file), "utf8");
+  const plain = text.replace(/\n?(\/\/|\/\*)# sourceMappingURL=[^\n]*\s*$/, "\n");
+  writeFileSync(join(target, "swagger", `${file}.gz`), gzipSync(plain, { level: 9 }));
+}
+for (const file of ["LICENSE", "NOTICE"]) {
+  cpSync(join(here, "node_modules/swagger-ui-dist", file), join(target, "swagger", file));
+}

@@ -20,10 +20,10 @@ from neasmart.web.live import Feed
 from neasmart.web.problems import Problem
 
 PREFIX = "/api/v1"
+COMMANDS_SHOWN = 200
+COMMANDS_LIMIT = 1000
 
 _LOG = logging.getLogger(__name__)
-_COMMANDS_SHOWN = 200
-_COMMANDS_LIMIT = 1000
 _STORE_TIMEOUT_S = 3.0
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -198,10 +198,10 @@ class Rest:
 
     async def commands(self, request: web.Request) -> web.Response:
         """Answer the last commands, newest first, with those that the store remembers."""
-        text = query(request, "limit").get("limit", str(_COMMANDS_SHOWN))
-        limit = whole_number(text, 1, _COMMANDS_LIMIT)
+        text = query(request, "limit").get("limit", str(COMMANDS_SHOWN))
+        limit = whole_number(text, 1, COMMANDS_LIMIT)
         if limit is None:
-            raise invalid_parameter("limit", repr(text[:20]), f"between 1 and {_COMMANDS_LIMIT}")
+            raise invalid_parameter("limit", repr(text[:20]), f"between 1 and {COMMANDS_LIMIT}")
         return reply({"commands": (await self._all_commands(limit))[:limit]})
 
     async def command(self, request: web.Request) -> web.Response:
@@ -210,7 +210,7 @@ class Rest:
         known = self._gateway.commands.get(command_id)
         if known is not None:
             return reply(documents.command(known, self._gateway.clock))
-        for document in await self._all_commands(_COMMANDS_LIMIT):
+        for document in await self._all_commands(COMMANDS_LIMIT):
             if document["id"] == command_id:
                 return reply(document)
         message = f"Unknown command: {command_id[:60]!r}. GET {PREFIX}/commands lists the last ones"

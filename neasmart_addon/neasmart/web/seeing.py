@@ -23,9 +23,10 @@ from neasmart.web.diagnostics import diagnostics
 from neasmart.web.live import Feed
 from neasmart.web.problems import Problem
 
+SECONDS_LIMIT = 600
+
 _PREFIX = "/api/v1"
 _CAPTURE_TYPE = "application/x-pcapng"
-_SECONDS_LIMIT = 600
 
 
 class CaptureFile(Protocol):
@@ -126,9 +127,9 @@ class Seeing:
         """Begin a recording; the body may limit its `seconds`."""
         query(request)
         wanted = await read_object(request, ("seconds",)) if request.can_read_body else {}
-        seconds = wanted.get("seconds", _SECONDS_LIMIT)
-        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 1 <= seconds <= _SECONDS_LIMIT:
-            message = f"Invalid seconds: {str(seconds)[:20]}. Must be between 1 and {_SECONDS_LIMIT}"
+        seconds = wanted.get("seconds", SECONDS_LIMIT)
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 1 <= seconds <= SECONDS_LIMIT:
+            message = f"Invalid seconds: {str(seconds)[:20]}. Must be between 1 and {SECONDS_LIMIT}"
             raise Problem(HTTPStatus.BAD_REQUEST, "invalid_seconds", message)
         recorder = self._sights.recorder
         try:

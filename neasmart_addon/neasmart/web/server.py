@@ -23,6 +23,7 @@ from neasmart.web import documents
 from neasmart.web.assets import FOLDER, Assets
 from neasmart.web.bodies import BODY_LIMIT
 from neasmart.web.connections import CLIENT_LIMIT, Connection, Doors
+from neasmart.web.docs_page import DocsPage
 from neasmart.web.gate import ApiGate, Gate, IngressGate
 from neasmart.web.history import History, HistoryStore, limits
 from neasmart.web.legacy import Legacy, stale_headers
@@ -149,6 +150,9 @@ class WebServer:
         routes = [*Rest(self._gateway, self._store, self.feed, origin=origin, schema=schema).routes(), *routes]
         if self._sights is not None:
             routes += Seeing(self._settings, self._gateway, self.feed, self._sights).routes()
+        docs = DocsPage()
+        routes += docs.routes()
+        docs.describe(self._gateway.table, routes)
         return routes
 
     async def _serve(self, site: _Site) -> None:

@@ -1,0 +1,83 @@
+"""Serves the description of the API, and Swagger UI to read it and to try it, without any help from outside.
+
+The files of Swagger UI are kept packed on the disk and are read when somebody asks: two megabytes are too much to hold
+for a page that is hardly ever open.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+from http import HTTPStatus
+from pathlib import Path
+
+from aiohttp import web
+
+from neasmart.registers import RegisterTable
+from neasmart.web.assets import FOLDER
+from neasmart.web.bodies import encoded, query
+from neasmart.web.openapi import DOCS_FILES, document
+from neasmart.web.problems import Problem
+
+OWN_FILES = Path(__file__).with_name("swagger")
+VENDORED = FOLDER / "vendor" / "swagger"
+_POLICY = (
+    "default-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'self'; object-src 'none'"
+)
+_HOUR = "private, max-age=3600"
+_TYPES = {".js": "text/javascript", ".css": "text/css"}
+
+
+class DocsPage:
+    """The handlers of `/api/openapi.json` and `/api/docs`."""
+
+    def __init__(self) -> None:
+        """Start without a description; `describe` makes it."""
+        self._document = b""
+
+    def describe(self, table: RegisterTable, routes: list[web.RouteDef]) -> None:
+        """Describe these routes."""
+        self._document = encoded(document(table, routes))
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return the routes."""
+        return [
+            web.get("/api/openapi.json", self.openapi),
+            web.get("/api/docs", self.page),
+            web.get("/api/docs/{name}", self.file),
+        ]
+
+    async def openapi(self, request: web.Request) -> web.Response:
+        """Answer the description."""
+        query(request)
+        return web.Response(body=self._document, content_type="application/json")
+
+    async def page(self, _: web.Request) -> web.Response:
+        """Answer the page."""
+        body = await asyncio.to_thread((OWN_FILES / "index.html").read_bytes)
+        headers = {"Content-Security-Policy": _POLICY}
+        return web.Response(body=body, content_type="text/html", charset="utf-8", headers=headers)
+
+    async def file(self, request: web.Request) -> web.Response:
+        """Answer a file of the page."""
+        name = request.match_info["name"]
+        if name not in DOCS_FILES:
+            raise Problem(HTTPStatus.NOT_FOUND, "not_found", "The page has no such file")
+        headers = {"Cache-Control": _HOUR, "Vary": "Accept-Encoding"}
+        try:
+            body = await asyncio.to_thread(_packed, name)
+        except FileNotFoundError as error:
+            raise Problem(HTTPStatus.NOT_FOUND, "not_found", "Swagger UI is missing: run `make setup`") from error
+        if "gzip" in request.headers.get("Accept-Encoding", ""):
+            headers["Content-Encoding"] = "gzip"
+        else:
+            body = await asyncio.to_thread(gzip.decompress, body)
+        response = web.Response(body=body, content_type=_TYPES[Path(name).suffix], headers=headers)
+        response.charset = "utf-8"
+        return response
+
+
+def _packed(name: str) -> bytes:
+    own = OWN_FILES / name
+    return gzip.compress(own.read_bytes()) if own.is_file() else (VENDORED / f"{name}.gz").read_bytes()

@@ -1,0 +1,279 @@
+"""The shapes of bodies and answers in the description of the API, projected from the register table."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+from neasmart.breaker import BreakerState
+from neasmart.codecs import Quality
+from neasmart.commands import CommandState
+from neasmart.doctor import DoctorState
+from neasmart.plant import Source
+from neasmart.registers import ADDRESS_LIMIT, Axis, Kind, Point, RegisterTable
+from neasmart.status import BusCounters
+from neasmart.web.health import DEGRADED, HEALTHY, UNHEALTHY
+
+Schema = dict[str, Any]
+
+TEXT: Schema = {"type": "string"}
+FLAG: Schema = {"type": "boolean"}
+NUMBER: Schema = {"type": "number"}
+COUNT: Schema = {"type": "integer", "minimum": 0}
+AGE: Schema = {"type": ["number", "null"], "minimum": 0, "description": "Seconds; null: never"}
+TIME: Schema = {"type": ["string", "null"], "format": "date-time", "description": "ISO 8601 in UTC; null: never"}
+OBJECT: Schema = {"type": "object"}
+_WORD: Schema = {"type": ["integer", "null"], "minimum": 0, "maximum": 0xFFFF}
+_UNIT_AGES: Schema = {"type": "object", "additionalProperties": AGE, "description": "By unit id"}
+
+
+def ref(name: str) -> Schema:
+    """Return a reference to one of `schemas`."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def fields(properties: Mapping[str, Schema], *, optional: tuple[str, ...] = ()) -> Schema:
+    """Return an object that has all of these properties but for the optional ones."""
+    required = [name for name in properties if name not in optional]
+    return {"type": "object", "properties": dict(properties), "required": required}
+
+
+def body(properties: Mapping[str, Schema], *, required: tuple[str, ...] = ()) -> Schema:
+    """Return an object that a client sends: at least one of the properties and no other."""
+    schema: Schema = {"type": "object", "properties": dict(properties), "additionalProperties": False}
+    return schema | ({"required": list(required)} if required else {"minProperties": 1})
+
+
+def listed(item: Schema) -> Schema:
+    """Return an array."""
+    return {"type": "array", "items": item}
+
+
+def nullable(schema: Schema) -> Schema:
+    """Return the schema with null allowed, too."""
+    if "type" not in schema:
+        return {"oneOf": [schema, {"type": "null"}]}
+    more: Schema = {"type": [schema["type"], "null"]}
+    if "enum" in schema:
+        more["enum"] = [*schema["enum"], None]
+    return schema | more
+
+
+def place(axis: Axis) -> Schema:
+    """Return the numbers of an axis."""
+    return {"type": "integer", "minimum": axis.low, "maximum": axis.high}
+
+
+def settable(point: Point) -> Schema:
+    """Return what may be commanded."""
+    if point.limits is not None:
+        limits = point.limits
+        return {
+            "type": "number",
+            "minimum": limits.low,
+            "maximum": limits.high,
+            "description": f"{point.label} in {point.unit}; people set it in steps of {limits.step}",
+        }
+    return measured(point)
+
+
+def measured(point: Point) -> Schema:
+    """Return what a point's value may be, null not included."""
+    if point.options is not None:
+        names = ", ".join(f"{number} {name.replace('_', ' ')}" for number, name in point.options.items())
+        return {"type": "integer", "enum": list(point.options), "description": f"{point.label}: {names}"}
+    if point.kind is Kind.BIT:
+        return {"type": "boolean", "description": point.label}
+    unit = f" in {point.unit}" if point.unit else ""
+    return {"type": "number", "description": point.label + unit}
+
+
+def schemas(table: RegisterTable) -> dict[str, Schema]:
+    """Return every shape that has a name."""
+    zone, system = table.groups["zone"], table.groups["global"]
+    base_axis, zone_axis = zone.axes
+    state, setpoint = zone.point("state"), zone.point("setpoint")
+    error = {"error": TEXT, "status": {"type": "integer"}, "details": nullable(TEXT), "code": TEXT, "request_id": TEXT}
+    whereabouts = {"base_id": place(base_axis), "zone_id": place(zone_axis)}
+    return {
+        "Error": fields(error),
+        "RootError": fields({"err": TEXT, **error}),
+        "PointId": {"type": "string", "enum": list(table.by_id)},
+        "WritablePointId": {"type": "string", "enum": [each.id for each in table.writable]},
+        "ZoneCommand": body({"state": settable(state), "setpoint": settable(setpoint)}),
+        "Mode": fields({"mode": nullable(measured(system.point("mode")))}),
+        "ModeCommand": body({"mode": settable(system.point("mode"))}, required=("mode",)),
+        "State": fields({"state": nullable(measured(system.point("state"))), "mixed": FLAG}, optional=("mixed",)),
+        "StateCommand": body({"state": settable(system.point("state"))}, required=("state",)),
+        "Zone": fields(
+            {
+                **whereabouts,
+                "name": nullable(TEXT),
+                "state": nullable(measured(state)),
+                "setpoint": nullable(measured(setpoint)),
+                "temperature": nullable(measured(zone.point("temperature"))),
+                "relative_humidity": nullable(measured(zone.point("humidity"))),
+                "address": {"type": "integer", "minimum": 0, "exclusiveMaximum": ADDRESS_LIMIT},
+                "active": FLAG,
+                "age_s": AGE,
+                "stale": FLAG,
+                "pending": nullable(ref("Command")),
+            }
+        ),
+        "RootZone": fields(
+            {
+                "state": nullable(measured(state)),
+                "setpoint": nullable(measured(setpoint)),
+                "temperature": nullable(measured(zone.point("temperature"))),
+                "relative_humidity": measured(zone.point("humidity")),
+            }
+        ),
+        "ZoneName": fields({**whereabouts, "name": nullable(TEXT), "active": FLAG}),
+        "OutsideTemperature": fields(
+            {
+                key: nullable(measured(system.point(key)))
+                for key in ("outside_temperature", "filtered_outside_temperature")
+            }
+        ),
+        "Notifications": fields(dict.fromkeys(_NOTIFICATIONS, nullable(FLAG))),
+        "RootNotifications": fields(dict.fromkeys(_NOTIFICATIONS, FLAG)),
+        **_equipment(table),
+        "Point": fields(
+            {
+                "id": ref("PointId"),
+                "group": {"type": "string", "enum": list(table.groups)},
+                "index": listed({"type": "integer"}),
+                "point": TEXT,
+                "address": {"type": "integer", "minimum": 0, "exclusiveMaximum": ADDRESS_LIMIT},
+                "value": {"type": ["number", "boolean", "null"], "description": "In the unit that `schema` names"},
+                "raw": _WORD,
+                "quality": _enum(Quality),
+                "source": _enum(Source),
+                "stale": FLAG,
+                "age_s": AGE,
+                "at": TIME,
+                "pending": nullable(ref("Command")),
+            }
+        ),
+        "Command": fields(
+            {
+                "id": TEXT,
+                "point": TEXT,
+                "value": NUMBER,
+                "raw": _WORD,
+                "origin": TEXT,
+                "state": _enum(CommandState),
+                "queued_at": TIME,
+                "delivered_at": TIME,
+                "ended_at": TIME,
+                "read_by": listed({"type": "integer"}) | {"description": "Unit ids"},
+                "reason": nullable(TEXT),
+                "warning": nullable(TEXT),
+            }
+        ),
+        "Bus": fields(_BUS | {"link": OBJECT, "statistics": OBJECT}),
+        "Health": _health(),
+        "Doctor": fields(
+            {
+                "state": _enum(DoctorState),
+                "sentence": TEXT,
+                "advice": TEXT,
+                "evidence": listed(TEXT),
+                "hint": nullable(TEXT),
+                "since": TIME,
+            }
+        ),
+        "Captures": fields(
+            {
+                "recorder": OBJECT,
+                "captures": listed(fields({"name": TEXT, "size": COUNT, "recorded_at": TIME, "path": TEXT})),
+            }
+        ),
+        "Snapshot": fields(
+            {
+                "type": {"const": "snapshot"},
+                "readings": listed(ref("Point")),
+                "commands": listed(ref("Command")),
+                "zones": listed(ref("ZoneName")),
+                "status": OBJECT,
+            }
+        ),
+        "Schema": fields(
+            {"version": TEXT, "groups": listed(OBJECT), "setpoint_limits": OBJECT, "history": OBJECT},
+            optional=("history",),
+        ),
+    }
+
+
+def _equipment(table: RegisterTable) -> dict[str, Schema]:
+    circuit, (circuits,) = table.groups["mixed_circuit"], table.groups["mixed_circuit"].axes
+    (dehumidifiers,), (pumps,) = table.groups["dehumidifier"].axes, table.groups["pump"].axes
+    bit: Schema = {"type": "integer", "enum": [0, 1]}
+    found = {}
+    # The root paths know no null where the published component needs a number.
+    for prefix, switch in (("", nullable(bit)), ("Root", bit)):
+        found[f"{prefix}MixedGroup"] = fields(
+            {
+                "group_id": place(circuits),
+                "pump_state": switch,
+                "mixing_valve_opening_percentage": nullable(measured(circuit.point("valve_opening"))),
+                "flow_temperature": nullable(measured(circuit.point("flow_temperature"))),
+                "return_temperature": nullable(measured(circuit.point("return_temperature"))),
+            }
+        )
+        found[f"{prefix}Dehumidifier"] = fields({"dehumidifier_id": place(dehumidifiers), "dehumidifier_state": switch})
+        found[f"{prefix}Pump"] = fields({"pump_id": place(pumps), "pump_state": switch})
+    return found
+
+
+def _health() -> Schema:
+    breaker = _enum(BreakerState)
+    database = {"healthy": FLAG, "using_fallback": FLAG, "fallback_entries": COUNT, "circuit_breaker_state": breaker}
+    database |= {"detail": nullable(TEXT), "transactions": COUNT, "errors": COUNT, "last_flush_at": TIME}
+    modbus = {"circuit_breaker_state": breaker, "context_initialized": FLAG, "link": TEXT, "connected": FLAG}
+    modbus |= {"detail": TEXT, "last_write_age_s": AGE, "last_poll_age_s": _UNIT_AGES}
+    return fields(
+        {
+            "status": {"type": "string", "enum": [HEALTHY, DEGRADED, UNHEALTHY]},
+            "reasons": listed(TEXT),
+            "database": fields(database),
+            "modbus": fields(modbus),
+            "mqtt": OBJECT,
+            "settings": {"type": "object", "properties": {"problem": nullable(TEXT)}, "required": ["problem"]},
+            "uptime": COUNT | {"description": "Seconds"},
+            "version": TEXT,
+            "registers_receiving_updates": FLAG,
+            "registers_stale": FLAG,
+            "registers_age_seconds": AGE,
+            "last_register_write": TIME,
+            "stale_after_seconds": NUMBER,
+            "pending_command_registers": listed({"type": "integer"}),
+        }
+    )
+
+
+def _enum(kind: type[StrEnum]) -> Schema:
+    return {"type": "string", "enum": [str(each) for each in kind]}
+
+
+_NOTIFICATIONS = ("hints_present", "warnings_present", "error_present")
+_BUS: Schema = {
+    "last_write_age_s": AGE,
+    "last_poll_age_s": _UNIT_AGES,
+    "last_frame_age_s": AGE,
+    "last_byte_age_s": AGE,
+    "frames_per_s": NUMBER,
+    "late": FLAG,
+    "stale": FLAG,
+    "late_after_s": NUMBER,
+    "stale_after_s": NUMBER,
+    "counters": fields(
+        {
+            each.name: {"type": "object", "additionalProperties": COUNT} if each.name.endswith("_by_unit") else COUNT
+            for each in dataclasses.fields(BusCounters)
+            if not each.name.endswith("_at")
+        }
+    ),
+}

@@ -1,0 +1,174 @@
+"""The description of the API: complete, valid, true of the running gateway, and readable without the internet."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from neasmart.config import Settings
+from neasmart.gateway import Gateway
+from neasmart.registers import TABLE
+from neasmart.web import Sights, WebServer
+from neasmart.web.history import HistoryStore
+from neasmart.web.openapi import document
+from neasmart.web.server import Role
+from tests.api.conftest import Served, Start
+from tests.support.gateways import FakeClock
+from tests.support.panel import House, simulated_house
+
+CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
+RUN_WITHIN_S = 100
+
+
+@pytest.fixture
+def everything(gateway: Gateway) -> WebServer:
+    """A server with all that can be asked for; its collaborators are never called."""
+    some: Any = object()
+    return WebServer(Settings(), gateway, None, history=cast("HistoryStore", some), sights=cast("Sights", some))
+
+
+def described(api: dict[str, Any]) -> set[tuple[str, str]]:
+    return {(method.upper(), path) for path, methods in api["paths"].items() for method in methods}
+
+
+def operations(api: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for path, methods in api["paths"].items():
+        for operation in methods.values():
+            yield path, operation
+
+
+@pytest.mark.parametrize("role", Role)
+def test_every_route_is_described_and_nothing_else(everything: WebServer, role: Role) -> None:
+    routes = everything.routes(role)
+
+    api = document(TABLE, routes)
+
+    assert described(api) == {(route.method, route.path) for route in routes}
+
+
+def test_what_a_gateway_does_not_have_is_not_described(gateway: Gateway) -> None:
+    api = document(TABLE, WebServer(Settings(), gateway, None).routes(Role.API))
+
+    assert "/api/v1/zones" in api["paths"]
+    assert "/api/v1/history" not in api["paths"]
+    assert "/api/v1/captures" not in api["paths"]
+
+
+def test_the_description_is_valid_openapi(everything: WebServer) -> None:
+    api = json.loads(json.dumps(document(TABLE, everything.routes(Role.API))))
+
+    assert [str(error) for error in OpenAPIV31SpecValidator(api).iter_errors()] == []
+    ids = [operation["operationId"] for _, operation in operations(api)]
+    assert len(set(ids)) == len(ids)
+
+
+def test_ranges_are_those_of_the_register_table(everything: WebServer) -> None:
+    api = document(TABLE, everything.routes(Role.API))
+
+    shapes = api["components"]["schemas"]
+    setpoint = shapes["ZoneCommand"]["properties"]["setpoint"]
+    assert (setpoint["minimum"], setpoint["maximum"]) == (5.0, 40.0)
+    assert shapes["ModeCommand"]["properties"]["mode"]["enum"] == [1, 2, 3, 4, 5]
+    assert shapes["PointId"]["enum"] == [ref.id for ref in TABLE]
+    base, zone = api["paths"]["/api/v1/zones/{base_id}/{zone_id}"]["get"]["parameters"]
+    assert (base["schema"]["maximum"], zone["schema"]["maximum"]) == (5, 12)
+
+
+def test_errors_have_the_one_shape_and_at_the_root_the_old_word_too(everything: WebServer) -> None:
+    api = document(TABLE, everything.routes(Role.API))
+
+    for path, operation in operations(api):
+        wanted = "Error" if path.startswith("/api/") else "RootError"
+        for status, answer in operation["responses"].items():
+            if int(status) >= 400:
+                schema = answer["content"]["application/json"]["schema"]
+                assert schema == {"$ref": f"#/components/schemas/{wanted}"}, (path, status)
+    assert api["paths"]["/health"]["get"]["security"] == []
+
+
+async def test_both_listeners_serve_the_description_of_their_own_routes(served: Served) -> None:
+    for client, role in ((served.api, Role.API), (served.ingress, Role.INGRESS)):
+        async with client.get("/api/openapi.json") as answer:
+            assert answer.content_type == "application/json"
+            api = await answer.json()
+        assert described(api) == {(route.method, route.path) for route in served.server.routes(role)}
+        assert api["servers"] == [{"url": ".."}]
+
+
+async def test_the_page_names_only_files_that_are_served_here(served: Served) -> None:
+    for client in (served.api, served.ingress):
+        async with client.get("/api/docs") as answer:
+            page = await answer.text()
+            assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
+            assert "script-src" not in answer.headers["Content-Security-Policy"]
+        files = re.findall(r'(?:src|href)="([^"]+)"', page)
+        assert len(files) == 4
+        files.remove("data:,")
+        for file in files:
+            async with client.get(f"/api/{file}") as answer:
+                assert answer.status == 200
+                assert answer.headers["Content-Encoding"] == "gzip"
+                assert await answer.read()
+
+
+async def test_files_are_unpacked_for_those_who_cannot(served: Served) -> None:
+    async with served.api.get("/api/docs/swagger-ui.css", headers={"Accept-Encoding": "identity"}) as answer:
+        assert "Content-Encoding" not in answer.headers
+        assert b".swagger-ui" in await answer.read()
+
+
+@pytest.mark.parametrize("name", ["index.html", "NOTICE", "..%2Fopenapi.py", "%2e%2e", "start.js.gz"])
+async def test_nothing_else_is_served_beside_the_page(served: Served, name: str) -> None:
+    status, _ = await served.get(f"/api/docs/{name}")
+
+    assert status == 404
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    unlimited = {"NEASMART_API_RATE_LIMIT": "0", "NEASMART_API_RATE_LIMIT_WRITES": "0"}
+    with simulated_house(Path(tmp_path_factory.mktemp("described")), environment=unlimited) as running:
+        yield running
+
+
+@pytest.mark.timeout(RUN_WITHIN_S + 60)
+def test_the_running_gateway_answers_as_described(house: House, tmp_path: Path) -> None:
+    url = f"http://127.0.0.1:{house.gateway.api_port}"
+    bounds = ["--max-examples", "4", "--phases", "examples,coverage,fuzzing", "--seed", "1", "--max-failures", "5"]
+
+    run = subprocess.run(
+        [
+            Path(sys.executable).with_name("schemathesis"),
+            *("run", f"{url}/api/openapi.json", "--url", url, "--checks", CHECKS),
+            *(*bounds, "--warnings", "off", "--no-color"),
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=RUN_WITHIN_S,
+    )
+
+    assert run.returncode == 0, run.stdout
+    tested = len(house.gateway.get("/api/openapi.json")["paths"])
+    assert re.search(r"Tested: (\d+)", run.stdout)
+    assert int(re.findall(r"Tested: (\d+)", run.stdout)[0]) >= tested
+
+
+async def test_the_description_asks_for_the_key_as_the_rest_does(
+    start: Start, gateway: Gateway, clock: FakeClock
+) -> None:
+    served = await start(gateway, clock, enable_auth=True, key="a-long-enough-key")
+
+    refused, _ = await served.get("/api/openapi.json")
+    accepted, _ = await served.get("/api/openapi.json", headers={"X-API-Key": "a-long-enough-key"})
+
+    assert (refused, accepted) == (401, 200)
