@@ -11,7 +11,7 @@ import signal
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
-from neasmart import __version__
+from neasmart import __version__, config
 from neasmart.clock import Clock
 from neasmart.commands import Commands, CommandTimes
 from neasmart.config import ServerType, Settings
@@ -20,6 +20,7 @@ from neasmart.image import RegisterImage
 from neasmart.mqtt import MqttBridge
 from neasmart.plant import Plant, StaleTimes
 from neasmart.registers import TABLE
+from neasmart.reload import Reloader
 from neasmart.status import LinkStatus, SettingsStatus
 from neasmart.store import Store
 from neasmart.sysbus import Framing, LineFacts, Link, Recorder, Tap
@@ -87,12 +88,16 @@ async def run(
     tap = Tap(gateway, facts, recorder)
     history = store if settings.database.history_enabled else None
     sights = Sights(recorder=recorder, last_frames=tap.last_frames, log_lines=log_lines)
+    web = WebServer(settings, gateway, store, history=history, sights=sights)
+    reloader = Reloader(settings, gateway, web, load=config.load, files=config.files())
+    loop.add_signal_handler(signal.SIGHUP, reloader.wake)
     edges: dict[str, Callable[[], Awaitable[None]]] = {
         "clock": lambda: _tick(gateway, sync_interval_s=settings.modbus.sync_interval * 60),
         "bus": Link(settings.server, settings.modbus, gateway, on_bytes=tap).run,
         "store": store.run,
-        "web": WebServer(settings, gateway, store, history=history, sights=sights).run,
+        "web": web.run,
         "mqtt": MqttBridge(settings.mqtt, gateway).run,
+        "settings": reloader.run,
     }
     if problem is not None:
         _LOG.error(

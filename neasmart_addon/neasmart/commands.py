@@ -72,7 +72,7 @@ class Commands:
     def __init__(self, image: RegisterImage, times: CommandTimes) -> None:
         """Serve commands through `image`."""
         self._image = image
-        self._times = times
+        self.times = times
         self._live: dict[int, Command] = {}
         self._ended: deque[Command] = deque(maxlen=HISTORY_LENGTH)
         self._ids = (f"{secrets.token_hex(4)}-{number}" for number in count(1))
@@ -118,7 +118,7 @@ class Commands:
             return []
         if _confirms(command, word):
             return self._ending(address, CommandState.CONFIRMED, now, None)
-        if now - command.delivered_at >= self._times.grace_s:
+        if now - command.delivered_at >= self.times.grace_s:
             return self._ending(address, CommandState.REJECTED, now, _refusal(command.ref, word))
         return []
 
@@ -127,11 +127,11 @@ class Commands:
         changes: list[Command] = []
         for address, command in list(self._live.items()):
             if command.delivered_at is None:
-                if now - command.queued_at >= self._times.expire_s:
-                    reason = f"the base did not read it within {self._times.expire_s:g} s"
+                if now - command.queued_at >= self.times.expire_s:
+                    reason = f"the base did not read it within {self.times.expire_s:g} s"
                     changes += self._ending(address, CommandState.EXPIRED, now, reason)
-            elif now - command.delivered_at >= self._times.confirm_s:
-                reason = f"the base read it but did not confirm it within {self._times.confirm_s:g} s"
+            elif now - command.delivered_at >= self.times.confirm_s:
+                reason = f"the base read it but did not confirm it within {self.times.confirm_s:g} s"
                 changes += self._ending(address, CommandState.EXPIRED, now, reason)
         return changes
 

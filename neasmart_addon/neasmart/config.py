@@ -247,6 +247,12 @@ def load(environment: Mapping[str, str] | None = None, *, with_options: bool = T
     return _validated(merged, origins)
 
 
+def files(environment: Mapping[str, str] | None = None) -> list[Path]:
+    """Return the files that `load` reads if they exist."""
+    environment = os.environ if environment is None else environment
+    return [Path(environment.get(variable) or default) for variable, default in _FILES.items()]
+
+
 def load_tolerant(environment: Mapping[str, str] | None = None) -> tuple[Settings, str | None]:
     """Return the settings, or those without the app's options and what is wrong with the options.
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from neasmart.clock import Clock
 from neasmart.commands import Command, Commands
@@ -13,7 +13,7 @@ from neasmart.doctor import BusWatch, Diagnosis
 from neasmart.errors import NoLinkError
 from neasmart.hub import Hub
 from neasmart.image import RegisterImage
-from neasmart.plant import Plant, Reading
+from neasmart.plant import Plant, Reading, ZoneIndex
 from neasmart.registers import Kind, Ref, RegisterTable
 from neasmart.status import BusCounters, LinkStatus, MqttStatus, SettingsStatus, StoreStatus
 from neasmart.traffic import Traffic
@@ -98,6 +98,14 @@ class Gateway:
         for address, word, at in stored:
             reading = self.plant.restore(address, word, at)
             if reading is not None:
+                self._publish_reading(reading)
+
+    def rename(self, names: Mapping[ZoneIndex, str]) -> None:
+        """Give the zones other names, and tell all who show them."""
+        before, self.plant.names = self.plant.names, dict(names)
+        renamed = {zone for zone in before.keys() | names.keys() if before.get(zone) != names.get(zone)}
+        for reading in self.plant.readings:
+            if reading.ref.group.key == "zone" and reading.ref.index in renamed:
                 self._publish_reading(reading)
 
     def tick(self, now: float) -> None:

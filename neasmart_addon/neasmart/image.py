@@ -43,7 +43,7 @@ class RegisterImage:
         }
         self._no_data.update(no_data or {})
         self._known = frozenset(table.by_address)
-        self._fresh_s = fresh_s
+        self.fresh_s = fresh_s
         self._reports: dict[int, Report] = {}
         self._desired: dict[int, int] = {}
         self._doubted: set[int] = set()
@@ -96,7 +96,7 @@ class RegisterImage:
         no_data = self._no_data.get(address)
         if report is None:
             return no_data or 0
-        if no_data is not None and (address in self._doubted or now - report.at > self._fresh_s):
+        if no_data is not None and (address in self._doubted or now - report.at > self.fresh_s):
             return no_data
         return report.word
 

@@ -44,9 +44,15 @@ class StoreStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettingsStatus:
-    """Whether the settings could be used; `problem` names the key, the value and what is allowed."""
+    """Whether the settings could be used; `problem` names the key, the value and what is allowed.
+
+    `refused` says the same of a change that was made while the gateway ran: the settings of before stay in use.
+    `restart_needed` names the settings that have changed and count from the next start on.
+    """
 
     problem: str | None = None
+    refused: str | None = None
+    restart_needed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

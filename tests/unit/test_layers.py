@@ -16,7 +16,7 @@ CORE = [
     {"gateway"},
 ]
 EDGES = {"sysbus", "store", "web", "mqtt", "simulator"}
-TOP = {"logs", "docs", "demo", "app", "check", "replay", "remote", "credentials", "older", "__main__"}
+TOP = {"logs", "docs", "demo", "app", "check", "replay", "remote", "credentials", "older", "reload", "__main__"}
 ONLY_IN = {
     "pymodbus": {"sysbus", "simulator"},
     "serialx": {"sysbus", "simulator"},

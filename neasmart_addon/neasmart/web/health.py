@@ -26,7 +26,7 @@ UNHEALTHY = "unhealthy"
 def health(gateway: Gateway, now: float) -> Document:
     """Return the whole answer of `/health`."""
     link, store, plant = gateway.link, gateway.store, gateway.plant
-    settings = gateway.hub.state(SETTINGS, SettingsStatus)
+    settings = gateway.hub.state(SETTINGS, SettingsStatus) or SettingsStatus()
     failures, troubles = failed(gateway), troubled(gateway, now)
     bus = bus_document(gateway, now, 0.0)
     return {
@@ -52,7 +52,11 @@ def health(gateway: Gateway, now: float) -> Document:
             "last_poll_age_s": bus["last_poll_age_s"],
         },
         "mqtt": status_document(gateway.mqtt, gateway.clock),
-        "settings": {"problem": None if settings is None else settings.problem},
+        "settings": {
+            "problem": settings.problem,
+            "refused": settings.refused,
+            "restart_needed": list(settings.restart_needed),
+        },
         "uptime": math.floor(now - gateway.started_at),
         "version": __version__,
         "registers_receiving_updates": not gateway.bus_stale(now),
@@ -83,7 +87,10 @@ def failed(gateway: Gateway) -> list[str]:
 def troubled(gateway: Gateway, now: float) -> list[str]:
     """Return the reasons for which it does its job only in part."""
     link, store = gateway.link, gateway.store
+    settings = gateway.hub.state(SETTINGS, SettingsStatus)
     reasons = []
+    if settings is not None and settings.refused is not None:
+        reasons.append(f"The changed settings are refused, and those of before are in use: {settings.refused}")
     if not link.connected and link.code not in ("stopped", "settings_error"):
         reasons.append(link.detail)
     if link.breaker is not BreakerState.CLOSED:

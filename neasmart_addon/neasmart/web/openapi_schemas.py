@@ -241,7 +241,7 @@ def _health() -> Schema:
             "database": fields(database),
             "modbus": fields(modbus),
             "mqtt": OBJECT,
-            "settings": {"type": "object", "properties": {"problem": nullable(TEXT)}, "required": ["problem"]},
+            "settings": fields({"problem": nullable(TEXT), "refused": nullable(TEXT), "restart_needed": listed(TEXT)}),
             "uptime": COUNT | {"description": "Seconds"},
             "version": TEXT,
             "registers_receiving_updates": FLAG,
