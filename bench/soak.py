@@ -64,11 +64,14 @@ def soak(folder: Path, seconds: float) -> dict[str, Any]:
         eventually(lambda: len(gateway.get("/api/v1/zones")["zones"]) == 60, within_s=120)
         stack.enter_context(pages(gateway, 10))
         samples = _watch(gateway, broker, base, seconds)
+        counters = gateway.get("/api/v1/bus")["counters"]
         base.send_signal(signal.SIGTERM)
         base.wait(30)
         code = gateway.stop()
         log = gateway.log
-    return _verdict(samples, json.loads(report.read_text()), code, log)
+    found = _verdict(samples, json.loads(report.read_text()), code, log)
+    withheld = {key: counters[key] for key in ("replies_late", "replies_moved_on")}
+    return found | {"withheld_by_the_gateway": withheld, "load": os.getloadavg()[1]}
 
 
 def _base(gateway: GatewayProcess, line: str, seconds: float, report: Path) -> subprocess.Popen[bytes]:
