@@ -252,6 +252,7 @@ async def test_an_allowed_origin_reads_and_writes(start: Start, gateway: Gateway
     async with served.api.options("/api/v1/mode", headers=asks) as answer:
         assert answer.status == 204
         assert answer.headers["Access-Control-Allow-Origin"] == page
+        assert answer.headers["Access-Control-Allow-Methods"] == "GET, HEAD, POST, PUT, DELETE"
     async with served.api.options("/api/v1/mode", headers={**asks, "Origin": "http://evil.example"}) as answer:
         assert answer.status == 403
     async with served.api.post("/mode", json={"mode": 1}, headers={"Origin": page, "X-API-Key": KEY}) as answer:

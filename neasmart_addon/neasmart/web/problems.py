@@ -36,7 +36,7 @@ _LOG = logging.getLogger(__name__)
 _API = "/api/"
 _SHOWN_PATH = 80
 NO_ROUTE = "none"
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "OPTIONS"})
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"})
 _encode = msgspec.json.Encoder().encode
 
 
