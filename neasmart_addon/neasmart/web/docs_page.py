@@ -16,7 +16,8 @@ from aiohttp import web
 from neasmart.registers import RegisterTable
 from neasmart.web.assets import FOLDER
 from neasmart.web.bodies import encoded, query
-from neasmart.web.openapi import DOCS_FILES, document
+from neasmart.web.openapi import document
+from neasmart.web.openapi_paths import DOCS_FILES
 from neasmart.web.problems import Problem
 
 OWN_FILES = Path(__file__).with_name("swagger")
