@@ -14,8 +14,9 @@ JAPANESE = "子供部屋"
 WITH_HTML = '<img src=x onerror="document.title=1"> & <b>Bath</b>'
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """A browser for one module: as long as Playwright runs, no test of this process can run an event loop of its own."""
     expect.set_options(timeout=10_000)
     with sync_playwright() as playwright:
         chromium = launch(playwright)
