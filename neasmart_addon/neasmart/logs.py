@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import logging
 import logging.handlers
+import shutil
 import sys
+import threading
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 
 from neasmart.clock import iso
@@ -14,34 +18,33 @@ from neasmart.config import LogFormat, LoggingSettings
 
 _FILE_BYTES = 2_000_000
 _FILE_COUNT = 3
+_COMPRESSED = ".gz"
 LINES_KEPT = 300
 _LINE_LIMIT = 4000
-_TEXT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
+_TEXT = "%(asctime)s %(levelname)-7s %(name)s:%(request)s %(message)s"
 
 
-def set_up(settings: LoggingSettings) -> LastLines:
+def set_up(settings: LoggingSettings, *, request_id: Callable[[], str] = str) -> LastLines:
     """Send all log lines to standard error and, if named, to a rotating file; return what keeps the last ones.
 
-    A file that cannot be written costs only the file: one warning, and the console goes on.
+    `request_id` tells which request is being answered, empty for none; it then stands in the line. A full file is
+    compressed. A file that cannot be written costs only the file: one warning, and the console goes on.
     """
-    formatter = JsonFormatter() if settings.format is LogFormat.JSON else logging.Formatter(_TEXT)
+    formatter = JsonFormatter() if settings.format is LogFormat.JSON else TextFormatter()
     last = LastLines()
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr), last]
     failure: OSError | None = None
     if settings.file:
         try:
             Path(settings.file).parent.mkdir(parents=True, exist_ok=True)
-            handlers.append(
-                logging.handlers.RotatingFileHandler(
-                    settings.file, maxBytes=_FILE_BYTES, backupCount=_FILE_COUNT, encoding="utf-8"
-                )
-            )
+            handlers.append(_rotating(settings.file))
         except OSError as error:
             failure = error
     root = logging.getLogger()
     root.handlers.clear()
     for handler in handlers:
         handler.setFormatter(formatter)
+        handler.addFilter(RequestFilter(request_id))
         root.addHandler(handler)
     set_level(settings)
     if failure is not None:
@@ -74,6 +77,34 @@ class LastLines(logging.Handler):
         return list(self._lines)
 
 
+class RequestFilter(logging.Filter):
+    """Gives each record the id of the request that is being answered while it is made."""
+
+    def __init__(self, request_id: Callable[[], str]) -> None:
+        """Ask `request_id` for each record."""
+        super().__init__()
+        self._request_id = request_id
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let every record through, with its id."""
+        record.request_id = self._request_id()
+        return True
+
+
+class TextFormatter(logging.Formatter):
+    """A line for people; the request's id stands in brackets before the message."""
+
+    def __init__(self) -> None:
+        """Take no options."""
+        super().__init__(_TEXT)
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        request_id = getattr(record, "request_id", "")
+        record.request = f" [{request_id}]" if request_id else ""
+        return super().format(record)
+
+
 class JsonFormatter(logging.Formatter):
     """One JSON object a line, with time, level, logger and message."""
 
@@ -85,6 +116,33 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
+        if request_id := getattr(record, "request_id", ""):
+            line["request_id"] = request_id
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False)
+
+
+def _rotating(path: str) -> logging.Handler:
+    handler = logging.handlers.RotatingFileHandler(
+        path, maxBytes=_FILE_BYTES, backupCount=_FILE_COUNT, encoding="utf-8"
+    )
+    handler.namer = lambda name: f"{name}{_COMPRESSED}"
+    handler.rotator = _rotate
+    return handler
+
+
+def _rotate(source: str, target: str) -> None:
+    """Set the full file aside at once and compress it in a thread: the base waits for replies meanwhile."""
+    aside = Path(target.removesuffix(_COMPRESSED))
+    Path(source).replace(aside)
+    threading.Thread(target=_compress, args=(aside, Path(target)), name="log file").start()
+
+
+def _compress(source: Path, target: Path) -> None:
+    try:
+        with source.open("rb") as full, gzip.open(target, "wb") as compressed:
+            shutil.copyfileobj(full, compressed)
+        source.unlink()
+    except OSError as error:
+        logging.getLogger(__name__).warning("Cannot compress the log file %s: %s", source, error.strerror)
