@@ -16,7 +16,7 @@ WITH_HTML = '<img src=x onerror="document.title=1"> & <b>Bath</b>'
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A browser for one module: as long as Playwright runs, no test of this process can run an event loop of its own."""
+    """A browser for one module: as long as Playwright runs, no other test of this process can run an event loop."""
     expect.set_options(timeout=10_000)
     with sync_playwright() as playwright:
         chromium = launch(playwright)
