@@ -32,7 +32,7 @@ LOCKED = {"enable_auth": True, "key": KEY, "jwt_secret": SECRET}
 
 
 def token(secret: str = SECRET, algorithm: str = "HS256", **claims: Any) -> str:
-    return jwt.encode({"exp": time.time() + 60, **claims}, secret, algorithm=algorithm)
+    return jwt.encode({"exp": time.time() + 86_400, **claims}, secret, algorithm=algorithm)
 
 
 def unsigned(header: object, claims: object, signature: bytes = b"") -> str:
