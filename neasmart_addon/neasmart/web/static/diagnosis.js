@@ -108,7 +108,11 @@ export function findings(status, busFinding, reachable) {
   const problem = status.settings?.problem;
   if (problem) found.push({ level: "error", code: "settings_error", detail: problem });
   else if (busFinding.level === "error" || busFinding.level === "warning") found.push(busFinding);
-  const { store, mqtt } = status;
+  const { store, mqtt, settings } = status;
+  if (settings?.refused) found.push({ level: "warning", code: "settings_refused", detail: settings.refused });
+  if (settings?.restart_needed?.length) {
+    found.push({ level: "info", code: "settings_restart", detail: settings.restart_needed.join(", ") });
+  }
   if (store && (store.using_fallback || !store.healthy)) {
     found.push({ level: "warning", code: "store_fallback", detail: store.detail });
   }
