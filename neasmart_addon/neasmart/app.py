@@ -6,6 +6,7 @@ Every edge runs in one task group and looks after itself: it retries, and report
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 from collections.abc import Awaitable, Callable, Sequence
@@ -106,6 +107,8 @@ async def run(
         gateway.hub.publish(SETTINGS, SettingsStatus(problem=problem))
         gateway.hub.publish(LINK, LinkStatus(code="settings_error", detail=f"The options cannot be used: {problem}"))
         del edges["bus"], edges["mqtt"]
+    # What has been made by now lives as long as the process; looking through it again would stop the bus for 20 ms.
+    gc.freeze()
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(_kept_running(name, edge), name=name) for name, edge in edges.items()]
         await stop.wait()

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from neasmart.clock import Clock
 from neasmart.commands import Command, Commands
@@ -50,6 +50,7 @@ class Gateway:
         self.counters = BusCounters()
         self.traffic = Traffic()
         self.watch = BusWatch(self.unit_ids)
+        self._bus_waits: Callable[[], bool] = lambda: False
         self.started_at = self.clock.monotonic()
         self.hub.publish(LINK, LinkStatus())
         self.hub.publish(STORE, StoreStatus())
@@ -117,6 +118,14 @@ class Gateway:
         found = self.watch.tick(now, self.link, self.counters, self.settings_problem)
         if found is not None:
             self.hub.publish(DOCTOR, found)
+
+    def ask_of_bus(self, waits: Callable[[], bool]) -> None:
+        """Take from the link how to see, without waiting, whether bytes of the base have arrived."""
+        self._bus_waits = waits
+
+    def bus_waits(self) -> bool:
+        """Return whether the base waits to be read; whoever has more than 0.1 ms to do lets the loop go on first."""
+        return self._bus_waits()
 
     def doubt(self) -> int:
         """Make the base write everything anew, because something may have been missed; return how many registers.

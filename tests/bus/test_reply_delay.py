@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from neasmart.gateway import Gateway
-from neasmart.sysbus.connection import Connection, Slave, Wiring
+from neasmart.sysbus.connection import Connection, Direction, OnBytes, Slave, Wiring
 from neasmart.sysbus.lag import LagWatch
 from neasmart.sysbus.slaves import MbapSlave, RtuSlave
 from neasmart.sysbus.station import Station
@@ -65,10 +65,16 @@ def wire() -> Wire:
     return Wire()
 
 
-def connection(gateway: Gateway, wire: Wire, slave: type[RtuSlave | MbapSlave], delay_s: float = DELAY_S) -> Connection:
+def connection(
+    gateway: Gateway,
+    wire: Wire,
+    slave: type[RtuSlave | MbapSlave],
+    delay_s: float = DELAY_S,
+    on_bytes: OnBytes | None = None,
+) -> Connection:
     station = Station(gateway)
     served: Slave = slave(station)
-    wiring = Wiring(gateway=gateway, station=station, lag=LagWatch(asyncio.get_running_loop()))
+    wiring = Wiring(gateway=gateway, station=station, lag=LagWatch(asyncio.get_running_loop()), on_bytes=on_bytes)
     opened = Connection(served, Nobody(), wiring, reply_delay_s=delay_s)
     opened.connection_made(wire)
     return opened
@@ -78,6 +84,17 @@ async def test_without_a_delay_the_reply_leaves_in_the_same_round_of_the_loop(ga
     connection(gateway, wire, RtuSlave, delay_s=0.0).data_received(POLL_240)
 
     assert wire.written == NO_DATA_240
+
+
+async def test_those_who_look_on_wait_until_the_reply_has_left(gateway: Gateway, wire: Wire) -> None:
+    seen: list[tuple[Direction, bytes, bytes]] = []
+
+    def look(direction: Direction, content: bytes, _: float) -> None:
+        seen.append((direction, content, bytes(wire.written)))
+
+    connection(gateway, wire, RtuSlave, delay_s=0.0, on_bytes=look).data_received(POLL_240)
+
+    assert seen == [(Direction.RECEIVED, POLL_240, NO_DATA_240), (Direction.SENT, NO_DATA_240, NO_DATA_240)]
 
 
 async def test_a_delayed_reply_leaves_later(gateway: Gateway, wire: Wire) -> None:

@@ -5,6 +5,11 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pymodbus.pdu.register_message import (
+    ReadHoldingRegistersRequest,
+    ReadHoldingRegistersResponse,
+    WriteMultipleRegistersRequest,
+)
 
 from neasmart.gateway import Gateway
 from neasmart.registers import TABLE
@@ -69,6 +74,20 @@ def said(slave: RtuSlave | MbapSlave, chunk: bytes, now: float = 1.0) -> bytes:
 )
 def test_each_sample_frame_gets_exactly_its_reply(slave: RtuSlave, request_: bytes, reply: bytes) -> None:
     assert said(slave, request_) == reply
+
+
+@given(st.integers(0, 6999), st.integers(1, 125), st.lists(st.integers(0, 0xFFFF), min_size=1, max_size=123))
+def test_a_read_is_answered_as_pymodbus_would(address: int, count: int, words: list[int]) -> None:
+    station = Station(new_gateway())
+    first = min(address, 7000 - len(words))
+    write = WriteMultipleRegistersRequest(address=first, registers=words)
+    read = ReadHoldingRegistersRequest(address=address, count=count)
+    station.answer(0, b"\x10" + write.encode(), 1.0)
+
+    reply = station.answer(240, b"\x03" + read.encode(), 1.0)
+
+    expected = station.gateway.poll(address, count, 240, 1.0)
+    assert reply == b"\x03" + ReadHoldingRegistersResponse(registers=expected).encode()
 
 
 def test_what_a_broadcast_wrote_is_what_a_poll_reads(slave: RtuSlave) -> None:

@@ -87,6 +87,21 @@ def test_byte_by_byte_gives_the_same_frames(stream: bytes) -> None:
     assert raw(frames) == raw(framed(stream))
 
 
+@given(st.sampled_from(OURS), st.binary(min_size=4, max_size=4), streams)
+def test_a_poll_that_comes_alone_is_the_frame_that_the_search_finds(unit_id: int, rest: bytes, after: bytes) -> None:
+    # 02 where the address begins could be the byte count of a shorter frame.
+    for payload in (rest, b"\x02" + rest[1:]):
+        chunk = with_crc(bytes((unit_id, 3)) + payload)
+        alone, split = BusCounters(), BusCounters()
+        whole, bytewise = RtuFramer(OURS, alone), RtuFramer(OURS, split)
+
+        at_once = whole.feed(chunk, 0.0) + whole.feed(after, 0.0)
+        found = [frame for byte in chunk + after for frame in bytewise.feed(bytes((byte,)), 0.0)]
+
+        assert at_once == found
+        assert (alone.crc_errors, whole.held) == (split.crc_errors, bytewise.held)
+
+
 @given(st.binary(max_size=600))
 def test_a_poll_is_found_behind_garbage_that_is_no_frame(garbage: bytes) -> None:
     # A frame that begins in the garbage and ends in the poll would rightly come first; see the next test for it.

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
 from neasmart.gateway import Gateway
+from neasmart.sysbus.doorbell import Doorbell
 from neasmart.sysbus.lag import LagWatch
 from neasmart.sysbus.slaves import Received
 from neasmart.sysbus.station import Station
@@ -82,6 +83,7 @@ class Wiring:
     station: Station
     lag: LagWatch
     on_bytes: OnBytes | None = None
+    doorbell: Doorbell = field(default_factory=Doorbell)
 
 
 class Connection(asyncio.Protocol):
@@ -98,12 +100,14 @@ class Connection(asyncio.Protocol):
         self._reply_delay_s = reply_delay_s
         self._transport: asyncio.Transport | None = None
         self._waiting: asyncio.TimerHandle | None = None
+        self._unseen: list[tuple[Direction, bytes, float]] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin; called by asyncio."""
         if not isinstance(transport, asyncio.Transport):
             raise TypeError(f"{transport!r} cannot carry the bus")
         self._transport = transport
+        self._wiring.doorbell.watch(transport)
         self._owner.joined(self)
 
     def data_received(self, chunk: bytes) -> None:
@@ -118,22 +122,22 @@ class Connection(asyncio.Protocol):
         counters.bytes_received += len(chunk)
         counters.last_byte_at = self.last_byte_at = now
         self.bytes_received += len(chunk)
-        if wiring.on_bytes is not None:
-            wiring.on_bytes(Direction.RECEIVED, chunk, now)
-        if _LOGGER.isEnabledFor(logging.DEBUG):
-            _LOGGER.debug("received %s", chunk.hex(" "))
+        self._unseen.append((Direction.RECEIVED, chunk, now))
         # Only a flood is longer than one slice; a request at its end is no use to anybody.
         for offset in range(0, len(chunk), SLICE):
             piece = chunk[offset : offset + SLICE]
             self._serve(piece, now, late=late or offset + SLICE < len(chunk))
             self._owner.received(self)
             if transport.is_closing():
-                return
+                break
+        self._show()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End; called by asyncio."""
         if self._waiting is not None:
             self._waiting.cancel()
+        if self._transport is not None:
+            self._wiring.doorbell.forget(self._transport)
         self._owner.left(self, exc)
 
     def abort(self) -> None:
@@ -170,6 +174,7 @@ class Connection(asyncio.Protocol):
             self._wiring.gateway.counters.replies_late += received.replies
             return
         self._send(received)
+        self._show()
 
     def _send(self, received: Received) -> None:
         transport = self._transport
@@ -183,7 +188,14 @@ class Connection(asyncio.Protocol):
         self._wiring.gateway.counters.replies += received.replies
         now = self._wiring.gateway.clock.monotonic()
         self.slave.sent(reply, now)
-        if self._wiring.on_bytes is not None:
-            self._wiring.on_bytes(Direction.SENT, reply, now)
-        if _LOGGER.isEnabledFor(logging.DEBUG):
-            _LOGGER.debug("sent %s", reply.hex(" "))
+        self._unseen.append((Direction.SENT, reply, now))
+
+    def _show(self) -> None:
+        """Show what went over the wire to those who look on; the base has its reply by now."""
+        on_bytes, debug = self._wiring.on_bytes, _LOGGER.isEnabledFor(logging.DEBUG)
+        for direction, content, at in self._unseen:
+            if on_bytes is not None:
+                on_bytes(direction, content, at)
+            if debug:
+                _LOGGER.debug("%s %s", direction.value, content.hex(" "))
+        self._unseen.clear()

@@ -94,6 +94,7 @@ class Link:
             lag=lag,
             on_bytes=self._on_bytes,
         )
+        self._gateway.ask_of_bus(wiring.doorbell.rings)
         carrier = self._carrier(wiring)
         if carrier is None:
             self._status = replace(self._status, description="Serial, without a port")

@@ -13,9 +13,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import IntEnum, auto
 from heapq import heappop, heappush
+from typing import NamedTuple
 
 from neasmart.registers import ADDRESS_LIMIT
 from neasmart.status import BusCounters
@@ -35,6 +35,7 @@ SILENCE_S = 1.0
 _FIXED = 8
 _SHORTEST = 7
 _EXCEPTION = 5
+_ONE_REGISTER = 2
 _BYTE_COUNT_MAX = 250
 _EXCEPTION_FUNCTIONS = frozenset({0x80 | READ, 0x80 | WRITE_SINGLE, 0x80 | WRITE_MULTIPLE})
 _FUNCTION = re.compile(rb"[\x03\x06\x10]")
@@ -48,8 +49,7 @@ class FrameKind(IntEnum):
     RESPONSE = auto()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Frame:
+class Frame(NamedTuple):
     """One valid frame: `pdu` from the function code to before the checksum, `raw` as on the wire.
 
     `after_damage` tells that a request for us, or a broadcast, was lost to a wrong checksum since the frame before.
@@ -86,6 +86,8 @@ class RtuFramer:
         if now - self._last_at > SILENCE_S:
             self._begin_anew()
         self._last_at = now
+        if not self._buffer and self._is_whole_poll(chunk):
+            return [self._taken(chunk, FrameKind.READ_REQUEST)]
         frames: list[Frame] = []
         for offset in range(0, len(chunk), WINDOW):
             self._buffer += chunk[offset : offset + WINDOW]
@@ -98,6 +100,27 @@ class RtuFramer:
     def held(self) -> int:
         """How many bytes wait for the rest of their frame."""
         return len(self._buffer)
+
+    def _is_whole_poll(self, chunk: bytes) -> bool:
+        """Return whether this is one poll for us and nothing else, as nearly every read is.
+
+        The search would find the same frame, in three times the time. Only what could also be a shorter frame, a reply
+        of one register, is left to it.
+        """
+        return (
+            len(chunk) == _FIXED
+            and chunk[1] == READ
+            and chunk[0] in self._ours
+            and chunk[2] != _ONE_REGISTER
+            and crc16(chunk) == 0
+        )
+
+    def _taken(self, raw: bytes, kind: FrameKind) -> Frame:
+        """Take a frame that begins where one should and that is not in the buffer."""
+        self._origin = self._boundary = self._scanned = self._origin + len(raw)
+        self._boundary_seen = False
+        damaged, self._damaged = self._damaged, False
+        return Frame(unit_id=raw[0], pdu=raw[1:-2], kind=kind, raw=raw, after_damage=damaged)
 
     def _begin_anew(self) -> None:
         self._counters.stale_bytes += len(self._buffer)

@@ -97,9 +97,12 @@ class RtuSlave:
             return None
         self._asked = (frame.unit_id, frame.pdu[0])
         pdu = self._station.answer(frame.unit_id, frame.pdu, now)
-        if pdu is None or any(raw == frame.raw and now - at <= LOOP_WITHIN_S for raw, at in self._sent):
+        if pdu is None or (frame.kind is FrameKind.WRITE_REQUEST and self._may_be_echo(frame.raw, now)):
             return None
         return with_crc(bytes((frame.unit_id,)) + pdu)
+
+    def _may_be_echo(self, raw: bytes, now: float) -> bool:
+        return any(sent == raw and now - at <= LOOP_WITHIN_S for sent, at in self._sent)
 
     def _judge_response(self, frame: Frame, now: float) -> None:
         """Tell our own echo from another device that answers for our unit id; a cut request can look like a reply."""

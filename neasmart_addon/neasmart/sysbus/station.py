@@ -11,8 +11,6 @@ import struct
 from pymodbus.constants import ExcCodes
 from pymodbus.pdu import ExceptionResponse
 from pymodbus.pdu.register_message import (
-    ReadHoldingRegistersRequest,
-    ReadHoldingRegistersResponse,
     WriteMultipleRegistersRequest,
     WriteMultipleRegistersResponse,
     WriteSingleRegisterRequest,
@@ -21,10 +19,11 @@ from pymodbus.pdu.register_message import (
 
 from neasmart.gateway import Gateway
 from neasmart.registers import ADDRESS_LIMIT
-from neasmart.sysbus.rtu import MAX_WRITE, READ, WRITE_MULTIPLE, WRITE_SINGLE
+from neasmart.sysbus.rtu import MAX_READ, MAX_WRITE, READ, WRITE_MULTIPLE, WRITE_SINGLE
 
 BROADCAST = 0
 
+_READ_REQUEST = struct.Struct(">HH")
 _FIXED_PDU = 5
 _MULTIPLE_HEAD = 6
 
@@ -77,19 +76,17 @@ class Station:
         counters.last_frame_at = now
 
     def _read(self, unit_id: int, pdu: bytes, now: float) -> bytes:
-        request = ReadHoldingRegistersRequest()
-        try:
-            request.decode(pdu[1:])
-        except ValueError:
+        address, count = _READ_REQUEST.unpack_from(pdu, 1)
+        if not 1 <= count <= MAX_READ:
             return self._refusal(READ, ExcCodes.ILLEGAL_VALUE)
-        if request.address >= ADDRESS_LIMIT:
+        if address >= ADDRESS_LIMIT:
             return self._refusal(READ, ExcCodes.ILLEGAL_ADDRESS)
         counters = self._counters
         counters.polls += 1
         counters.polls_by_unit[unit_id] = counters.polls_by_unit.get(unit_id, 0) + 1
         counters.last_poll_at[unit_id] = now
-        words = self.gateway.poll(request.address, request.count, unit_id, now)
-        return bytes((READ,)) + ReadHoldingRegistersResponse(registers=words).encode()
+        words = self.gateway.poll(address, count, unit_id, now)
+        return struct.pack(f">BB{count}H", READ, 2 * count, *words)
 
     def _write_single(self, unit_id: int, pdu: bytes, now: float) -> bytes | None:
         request = WriteSingleRegisterRequest()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection, Iterable
+from functools import lru_cache
 from typing import Any, Protocol
 
 from neasmart import __version__
@@ -15,7 +16,7 @@ from neasmart.codecs import Value
 from neasmart.commands import Command
 from neasmart.gateway import Gateway
 from neasmart.plant import Reading
-from neasmart.registers import SETPOINT_BY_MODE, Group, Limits, Point, RegisterTable
+from neasmart.registers import SETPOINT_BY_MODE, Group, Limits, Point, Ref, RegisterTable
 
 Document = dict[str, Any]
 
@@ -109,11 +110,11 @@ def zone(gateway: Gateway, base_id: int, zone_id: int, now: float) -> Document:
 
     Age and staleness are those of its temperature, by which a zone exists; `pending` is its newest live command.
     """
-    at, plant = gateway.table.at, gateway.plant
-    state, setpoint = at("zone", "state", base_id, zone_id), at("zone", "setpoint", base_id, zone_id)
-    temperature = plant.reading(at("zone", "temperature", base_id, zone_id))
+    plant = gateway.plant
+    state, setpoint, measured, humidity = _zone_refs(gateway.table, base_id, zone_id)
+    temperature = plant.reading(measured)
     live = [found for found in (gateway.commands.live(state), gateway.commands.live(setpoint)) if found is not None]
-    newest = max(live, key=lambda found: found.queued_at, default=None)
+    newest = max(live, key=lambda found: found.queued_at) if live else None
     return {
         "base_id": base_id,
         "zone_id": zone_id,
@@ -121,13 +122,21 @@ def zone(gateway: Gateway, base_id: int, zone_id: int, now: float) -> Document:
         "state": plant.reading(state).value,
         "setpoint": plant.reading(setpoint).value,
         "temperature": temperature.value,
-        "relative_humidity": plant.reading(at("zone", "humidity", base_id, zone_id)).value,
+        "relative_humidity": plant.reading(humidity).value,
         "address": state.address,
         "active": temperature.at is not None,
         "age_s": _age_s(temperature.at, now),
         "stale": temperature.stale,
         "pending": None if newest is None else command(newest, gateway.clock),
     }
+
+
+@lru_cache(maxsize=128)
+def _zone_refs(table: RegisterTable, base_id: int, zone_id: int) -> tuple[Ref, Ref, Ref, Ref]:
+    state, setpoint, temperature, humidity = (
+        table.at("zone", key, base_id, zone_id) for key in ("state", "setpoint", "temperature", "humidity")
+    )
+    return state, setpoint, temperature, humidity
 
 
 def zone_names(gateway: Gateway) -> list[Document]:

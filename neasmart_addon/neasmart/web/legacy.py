@@ -50,12 +50,12 @@ class Legacy:
 
     async def zone(self, request: web.Request) -> web.Response:
         """Answer one zone as it will be when the pending commands are done."""
-        base_id, zone_id = places.index(request, self._gateway.table.groups["zone"])
+        base_id, zone_id = places.index(request, self._gateway.table, "zone")
         return reply(zone(self._gateway, base_id, zone_id))
 
     async def set_zone(self, request: web.Request) -> web.Response:
         """Command a zone's state, its setpoint, or both."""
-        base_id, zone_id = places.index(request, self._gateway.table.groups["zone"])
+        base_id, zone_id = places.index(request, self._gateway.table, "zone")
         body = await read_object(request)
         wanted = {key: body[key] for key in ("state", "setpoint") if body.get(key) is not None}
         if not wanted:
@@ -89,17 +89,17 @@ class Legacy:
 
     async def mixed_group(self, request: web.Request) -> web.Response:
         """Answer one mixed circuit."""
-        (group_id,) = places.index(request, self._gateway.table.groups["mixed_circuit"])
+        (group_id,) = places.index(request, self._gateway.table, "mixed_circuit")
         return reply(_without_null(documents.mixed_group(self._gateway, group_id), "pump_state"))
 
     async def dehumidifier(self, request: web.Request) -> web.Response:
         """Answer one dehumidifier."""
-        (dehumidifier_id,) = places.index(request, self._gateway.table.groups["dehumidifier"])
+        (dehumidifier_id,) = places.index(request, self._gateway.table, "dehumidifier")
         return reply(_without_null(documents.dehumidifier(self._gateway, dehumidifier_id), "dehumidifier_state"))
 
     async def pump(self, request: web.Request) -> web.Response:
         """Answer one extra pump."""
-        (pump_id,) = places.index(request, self._gateway.table.groups["pump"])
+        (pump_id,) = places.index(request, self._gateway.table, "pump")
         return reply(_without_null(documents.pump(self._gateway, pump_id), "pump_state"))
 
     async def _set_global(self, request: web.Request, key: str) -> web.Response:

@@ -105,7 +105,7 @@ def _described(route: web.RouteDef, operation: Operation, axes: Mapping[str, Sch
 
 
 def _responses(operation: Operation, *, at_root: bool, named: bool) -> Schema:
-    headers = {HEADER: {"$ref": f"#/components/headers/{HEADER}"}}
+    headers: Schema = {HEADER: {"$ref": f"#/components/headers/{HEADER}"}}
     if at_root:
         headers |= {name: {"$ref": f"#/components/headers/{name}"} for name in _STALE}
     done: Schema = {"description": HTTPStatus(operation.status).phrase, "headers": headers}

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import product
 
 from aiohttp import web
 
-from neasmart.registers import Axis, Group
+from neasmart.registers import Axis, RegisterTable
 from neasmart.web.bodies import invalid_parameter
 from neasmart.web.problems import Problem
 
@@ -19,9 +20,14 @@ _LABELS = {
 }
 
 
-def index(request: web.Request, group: Group) -> tuple[int, ...]:
-    """Return the numbers in the path, one for each axis of the group; raise Problem out of range."""
-    return tuple([number(axis, request.match_info[axis.name]) for axis in group.axes])
+def index(request: web.Request, table: RegisterTable, group: str) -> tuple[int, ...]:
+    """Return the numbers in the path, one for each axis of the group; raise Problem out of range.
+
+    Paths name the axes in the order of the group.
+    """
+    named = request.match_info
+    found = _indices(table, group).get(tuple(named.values()))
+    return found or tuple([number(axis, named[axis.name]) for axis in table.groups[group].axes])
 
 
 def number(axis: Axis, text: str) -> int:
@@ -36,6 +42,11 @@ def invalid(axis: Axis, text: str) -> Problem:
     """Return the problem of a number that the axis does not have."""
     shown = text[:20] if text.lstrip("-").isdecimal() and text.isascii() else repr(text[:20])
     return invalid_parameter(axis.name, shown, f"between {axis.low} and {axis.high}", label=_LABELS[axis.name])
+
+
+@lru_cache(maxsize=16)
+def _indices(table: RegisterTable, group: str) -> dict[tuple[str, ...], tuple[int, ...]]:
+    return {tuple(map(str, each)): each for each in product(*(axis.indices for axis in table.groups[group].axes))}
 
 
 @lru_cache(maxsize=16)

@@ -5,6 +5,7 @@ Nothing of the inside is shown: an unexpected exception is logged with its trace
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
@@ -35,6 +36,7 @@ SERVER = "neasmart"
 _LOG = logging.getLogger(__name__)
 _API = "/api/"
 _SHOWN_PATH = 80
+_ROUNDS = 3
 NO_ROUTE = "none"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"})
 _encode = msgspec.json.Encoder().encode
@@ -62,10 +64,17 @@ class Problem(Exception):  # noqa: N818 - the word of RFC 9457; it is an answer 
         self.headers = headers
 
 
-def answering(handler: Handler, decorate: Decorate, gate: Admission, counters: WebCounters) -> Handler:
+def answering(
+    handler: Handler,
+    decorate: Decorate,
+    gate: Admission,
+    counters: WebCounters,
+    bus_waits: Callable[[], bool] = lambda: False,
+) -> Handler:
     """Return a handler that always answers: it names the request, shapes what goes wrong, adds the headers, counts.
 
-    It stands outside of aiohttp's middlewares, so that what fails before them has the same shape.
+    It stands outside of aiohttp's middlewares, so that what fails before them has the same shape. While `bus_waits`,
+    the base comes first.
     """
 
     async def answer(request: web.BaseRequest) -> web.StreamResponse:
@@ -74,6 +83,8 @@ def answering(handler: Handler, decorate: Decorate, gate: Admission, counters: W
         began = perf_counter()
         admitted = False
         try:
+            if bus_waits():
+                await _step_back(bus_waits)
             early = await gate.admit(request)
             admitted = early is None
             response = await handler(request) if early is None else early
@@ -92,6 +103,14 @@ def answering(handler: Handler, decorate: Decorate, gate: Admission, counters: W
         return response
 
     return answer
+
+
+async def _step_back(bus_waits: Callable[[], bool]) -> None:
+    """Give the bus its turn: what resumes in the loop's next round still comes before the bus, so it takes two."""
+    for _ in range(_ROUNDS):
+        await asyncio.sleep(0)
+        if not bus_waits():
+            return
 
 
 def _method(request: web.BaseRequest) -> str:

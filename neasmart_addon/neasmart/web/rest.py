@@ -104,13 +104,13 @@ class Rest:
 
     async def zone(self, request: web.Request) -> web.Response:
         """Answer one zone."""
-        base_id, zone_id = places.index(request, self._gateway.table.groups["zone"])
+        base_id, zone_id = places.index(request, self._gateway.table, "zone")
         return reply(documents.zone(self._gateway, base_id, zone_id, self._now()))
 
     async def set_zone(self, request: web.Request) -> web.Response:
         """Command a zone's state, its setpoint, or both."""
         queue = _queue(request)
-        base_id, zone_id = places.index(request, self._gateway.table.groups["zone"])
+        base_id, zone_id = places.index(request, self._gateway.table, "zone")
         wanted = await read_object(request, ("state", "setpoint"))
         if not wanted:
             message = "One of state or setpoint needs to be specified"
@@ -154,17 +154,17 @@ class Rest:
 
     async def mixed_group(self, request: web.Request) -> web.Response:
         """Answer one mixed circuit."""
-        (group_id,) = places.index(request, self._gateway.table.groups["mixed_circuit"])
+        (group_id,) = places.index(request, self._gateway.table, "mixed_circuit")
         return reply(documents.mixed_group(self._gateway, group_id))
 
     async def dehumidifier(self, request: web.Request) -> web.Response:
         """Answer one dehumidifier."""
-        (dehumidifier_id,) = places.index(request, self._gateway.table.groups["dehumidifier"])
+        (dehumidifier_id,) = places.index(request, self._gateway.table, "dehumidifier")
         return reply(documents.dehumidifier(self._gateway, dehumidifier_id))
 
     async def pump(self, request: web.Request) -> web.Response:
         """Answer one extra pump."""
-        (pump_id,) = places.index(request, self._gateway.table.groups["pump"])
+        (pump_id,) = places.index(request, self._gateway.table, "pump")
         return reply(documents.pump(self._gateway, pump_id))
 
     async def health(self, _: web.Request) -> web.Response:

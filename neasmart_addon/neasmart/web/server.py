@@ -16,6 +16,7 @@ from pathlib import Path
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
+from multidict import istr
 
 from neasmart.config import ApiSettings, Settings
 from neasmart.gateway import Gateway
@@ -164,7 +165,11 @@ class WebServer:
         if server is None:  # pragma: no cover - aiohttp sets it in setup
             raise RuntimeError("aiohttp has made no server")
         server.request_handler = answering(
-            server.request_handler, _decoration(site.role, self._gateway, site.gate), site.gate, self.counters
+            server.request_handler,
+            _decoration(site.role, self._gateway, site.gate),
+            site.gate,
+            self.counters,
+            self._gateway.bus_waits,
         )
         doors = self.doors[site.role] = Doors(self.counters, client_limit=site.client_limit)
         try:
@@ -225,7 +230,8 @@ def _opened(status: WebStatus, role: Role, *, is_open: bool) -> WebStatus:
 def _decoration(role: Role, gateway: Gateway, gate: Gate) -> Decorate:
     """Return what adds the headers of a listener; a handler's own value of a header stands."""
     policy = _PAGE_POLICY if role is Role.INGRESS else _API_POLICY
-    headers = {**_COMMON_HEADERS, "Content-Security-Policy": policy}
+    # Names that need no folding to lower case each time.
+    headers = {istr(name): value for name, value in (_COMMON_HEADERS | {"Content-Security-Policy": policy}).items()}
 
     def decorate(request: web.BaseRequest, response: web.StreamResponse) -> None:
         for name, value in headers.items():

@@ -1,0 +1,123 @@
+"""The bus comes before other work of the loop: seen without waiting, over every kind of connection."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import tty
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from http import HTTPStatus
+
+import pytest
+import serialx
+from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
+
+from neasmart.config import ServerType
+from neasmart.sysbus.doorbell import Doorbell
+from neasmart.web.problems import Handler, answering
+from neasmart.web.web_counters import WebCounters
+from tests.support.bus import POLL_240, until
+from tests.support.bus_links import Dial, StartTcp, ask
+
+
+@asynccontextmanager
+async def over_socket() -> AsyncIterator[tuple[asyncio.BaseTransport, Callable[[bytes], object]]]:
+    ours, theirs = socket.socketpair()
+    with theirs:
+        transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, sock=ours)
+        yield transport, theirs.send
+        transport.close()
+
+
+@asynccontextmanager
+async def over_serial() -> AsyncIterator[tuple[asyncio.BaseTransport, Callable[[bytes], object]]]:
+    base, line = os.openpty()
+    tty.setraw(line)
+    loop = asyncio.get_running_loop()
+    transport, _ = await serialx.create_serial_connection(loop, asyncio.Protocol, os.ttyname(line), baudrate=38400)
+    yield transport, lambda content: os.write(base, content)
+    transport.abort()
+    os.close(base)
+    os.close(line)
+
+
+@pytest.mark.parametrize("opened", [over_socket, over_serial])
+async def test_bytes_that_wait_ring_until_the_loop_has_read_them(
+    opened: Callable[[], AbstractAsyncContextManager[tuple[asyncio.BaseTransport, Callable[[bytes], object]]]],
+) -> None:
+    doorbell = Doorbell()
+    async with opened() as (transport, send):
+        doorbell.watch(transport)
+        assert not doorbell.rings()
+
+        send(b"\xf0")
+        assert doorbell.rings()
+        await until(lambda: not doorbell.rings(), "the loop reads")
+
+        send(b"\xf0")
+        doorbell.forget(transport)
+        assert not doorbell.rings()
+
+
+async def test_a_link_rings_for_its_peers_and_forgets_them(start_tcp: StartTcp, dial: Dial) -> None:
+    running = await start_tcp(ServerType.RTU_TCP)
+    gateway = running.gateway
+    reader, writer = await dial(running)
+    await running.reaches("connected")
+    assert not gateway.bus_waits()
+
+    writer.write(POLL_240)
+    assert gateway.bus_waits()
+    assert await ask(reader, writer, b"", 9)
+
+    writer.close()
+    await running.reaches("waiting_for_peer")
+    assert not gateway.bus_waits()
+
+
+class Open:
+    """A gate that lets everybody through."""
+
+    async def admit(self, _: web.BaseRequest) -> None:
+        """Let through."""
+
+    def answers(self, handler: Handler, bus_waits: Callable[[], bool]) -> Handler:
+        """Return what a listener does with a request."""
+        return answering(handler, lambda _request, _response: None, self, WebCounters(), bus_waits)
+
+
+async def test_a_request_lets_the_bus_go_first() -> None:
+    done: list[str] = []
+    loop = asyncio.get_running_loop()
+    bus, base = socket.socketpair()
+    doorbell = Doorbell()
+
+    class Bus(asyncio.Protocol):
+        def data_received(self, data: bytes) -> None:
+            done.append(data.decode())
+
+    transport, _ = await loop.create_connection(Bus, sock=bus)
+    doorbell.watch(transport)
+
+    async def handler(_: web.BaseRequest) -> web.StreamResponse:
+        done.append("request")
+        return web.Response(status=HTTPStatus.NO_CONTENT)
+
+    base.send(b"poll")
+    await Open().answers(handler, doorbell.rings)(make_mocked_request("GET", "/"))
+
+    assert done == ["poll", "request"]
+    transport.close()
+    base.close()
+
+
+async def test_a_bus_that_nobody_reads_holds_no_request_up() -> None:
+    async def handler(_: web.BaseRequest) -> web.StreamResponse:
+        return web.Response(status=HTTPStatus.NO_CONTENT)
+
+    response = await Open().answers(handler, lambda: True)(make_mocked_request("GET", "/"))
+
+    assert response.status == HTTPStatus.NO_CONTENT
