@@ -2,6 +2,9 @@
 
 import uPlot from "./vendor/uplot/uPlot.js";
 
+/** Loaded with the chart; its address is told here because only this file stays in its place when the page is packed. */
+export const STYLE_SHEET = new URL("./vendor/uplot/uPlot.css", import.meta.url).href;
+
 const HEIGHT_PX = 340;
 const COLOURS = ["#2a78c8", "#d9730d", "#2e9e63", "#b03a8c", "#8a6d1c", "#5b5bd6", "#c0392b", "#168a9c"];
 const DASHES = [[], [8, 4], [2, 3], [10, 3, 2, 3]];
