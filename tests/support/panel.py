@@ -140,6 +140,7 @@ class Visitor:
         scheme: str = "light",
         language: str = "en",
         script: str | None = None,
+        touch: bool = False,
         network_trouble_expected: bool = False,
     ) -> Page:
         """Open the page in a browser profile of its own."""
@@ -148,6 +149,7 @@ class Visitor:
             color_scheme="dark" if scheme == "dark" else "light",
             locale=language,
             accept_downloads=True,
+            has_touch=touch,
         )
         context.set_default_timeout(WITHIN_MS)
         watch = Watch(network_trouble_expected=network_trouble_expected)
