@@ -4,7 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PACKAGE := neasmart_addon/neasmart
-VENDOR := $(PACKAGE)/web/static/vendor
+PAGE := $(PACKAGE)/web/static
+VENDOR := $(PAGE)/vendor
 PYTEST_WORKERS ?= 2
 HOURS ?= 2
 SECONDS ?= 120
@@ -36,8 +37,11 @@ $(VENV)/.bench: bench/debian-packages.txt | $(VENV)/.created
 	sh tests/install-debian-packages.sh $<
 	@touch $@
 
-$(VENDOR)/.copied: neasmart_addon/package-lock.json neasmart_addon/vendor.mjs
+neasmart_addon/node_modules/.created: neasmart_addon/package-lock.json
 	npm --prefix neasmart_addon ci --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
+
+$(VENDOR)/.copied: neasmart_addon/node_modules/.created neasmart_addon/vendor.mjs $(shell find $(PAGE) -path $(VENDOR) -prune -o -type f -print)
 	npm --prefix neasmart_addon run --silent vendor
 	@touch $@
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import gzip
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, sync_playwright
 
 from bench.figures import Figure
-from tests.support.panel import House, launch, simulated_house
+from tests.support.panel import House, bytes_of_a_visit, launch, simulated_house
 
-STATIC = Path(__file__).parents[1] / "neasmart_addon" / "neasmart" / "web" / "static"
 ROUNDS = 10
 KILO = 1024
 WEIGHT_LIMIT_KB = 60
+LANGUAGE = "fr"  # its texts are the longest
 COLUMNS = (
     ("blocking", "requests before the first paint", "", 3),
     ("requests", "requests in all", "", None),
@@ -44,45 +43,35 @@ TIMES = """async () => {
 }"""
 
 
-def weight() -> dict[str, int]:
-    """Return the gzipped bytes of the page's parts, one language counted, the longest."""
-    scripts = [path for path in STATIC.rglob("*.js") if "vendor" not in path.parts]
-    sources = "".join(path.read_text(encoding="utf-8") for path in scripts)
-    vendored = (STATIC / "vendor").rglob("*.*s")
-    used = [path for path in vendored if path.relative_to(STATIC).as_posix() in sources]
-    texts = max(_packed([path]) for path in (STATIC / "i18n").glob("*.json"))
-    return {
-        "html and css": _packed([STATIC / "index.html", STATIC / "panel.css"]),
-        "own scripts": _packed(scripts),
-        **{path.name: _packed([path]) for path in used},
-        "texts": texts,
-    }
-
-
 def opened(browser: Browser, house: House) -> dict[str, Any]:
     """Return the times of one visit with an empty cache."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()
     page.add_init_script(NOTE_FIRST_CARD)
-    page.goto(f"http://127.0.0.1:{house.gateway.ingress_port}/")
+    page.goto(_address(house))
     page.locator(".zone").first.wait_for()
     times: dict[str, Any] = page.evaluate(TIMES)
     context.close()
     return times
 
 
+def weight(browser: Browser, house: House) -> Iterator[Figure]:
+    """Weigh what is served to somebody who looks at every tab, in one language."""
+    sizes = bytes_of_a_visit(browser, _address(house), language=LANGUAGE)
+    for name, size in sizes.items():
+        yield Figure(what=f"page: weight of {name}", unit="kB", samples=(size / KILO,))
+    total = sum(sizes.values()) / KILO
+    yield Figure(what="page: weight of everything served", unit="kB", samples=(total,), limit=WEIGHT_LIMIT_KB)
+
+
 def measure(rounds: int) -> Iterator[Figure]:
     """Weigh the page, then open it with an empty cache, in a small and in a full house."""
-    parts = weight()
-    yield from (
-        Figure(what=f"page: weight of {name}", unit="kB", samples=(size / KILO,)) for name, size in parts.items()
-    )
-    total = sum(parts.values()) / KILO
-    yield Figure(what="page: weight of everything, gzipped", unit="kB", samples=(total,), limit=WEIGHT_LIMIT_KB)
     with sync_playwright() as playwright:
         browser = launch(playwright)
         for name in ("demo", "full"):
             with tempfile.TemporaryDirectory() as folder, simulated_house(Path(folder), house=name) as house:
+                if name == "demo":
+                    yield from weight(browser, house)
                 # The first visit also starts the browser's own processes.
                 visits = [opened(browser, house) for _ in range(rounds + 1)][1:]
             rooms = f"page, {house.rooms} rooms:"
@@ -92,8 +81,8 @@ def measure(rounds: int) -> Iterator[Figure]:
         browser.close()
 
 
-def _packed(paths: Sequence[Path]) -> int:
-    return sum(len(gzip.compress(path.read_bytes(), mtime=0)) for path in paths)
+def _address(house: House) -> str:
+    return f"http://127.0.0.1:{house.gateway.ingress_port}/"
 
 
 if __name__ == "__main__":

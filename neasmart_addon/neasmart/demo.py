@@ -8,8 +8,9 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from neasmart import config
 from neasmart.errors import SettingsError
@@ -48,11 +49,16 @@ async def run() -> int:
         *("simulate", "--tcp", f"127.0.0.1:{settings.server.port}", "--house", "demo"),
         *("--cycle", f"{WALK_S:g}", "--speed", f"{HOUSE_SPEED:g}"),
     )
-    ended = {asyncio.create_task(process.wait()) for process in (gateway, house)}
+    ended = {
+        asyncio.create_task(process.wait(), name=name)
+        for name, process in (("gateway", gateway), ("simulated base", house))
+    }
     stopping = asyncio.create_task(stop.wait())
     serving = asyncio.create_task(_serving(settings.api.port))
     serving.add_done_callback(lambda _: _say_where(settings))
-    await asyncio.wait({*ended, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    first, _ = await asyncio.wait({*ended, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    if not stop.is_set():
+        _say_what_ended(first)
     for task in (stopping, serving):
         task.cancel()
     for process in (gateway, house):
@@ -101,6 +107,14 @@ def _say_where(settings: config.Settings) -> None:
         "  Stop:  Ctrl-C\n\n"
     )
     sys.stdout.flush()
+
+
+def _say_what_ended(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    for task in sorted(tasks, key=asyncio.Task.get_name):
+        sys.stderr.write(
+            f"The demo ends because its {task.get_name()} has ended by itself, with code {task.result()}\n"
+        )
+    sys.stderr.flush()
 
 
 def _refuse_taken(name: str, port: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import logging
 import re
 import socket
@@ -16,7 +17,7 @@ import pytest
 from neasmart.config import ApiSettings, Settings
 from neasmart.gateway import Gateway
 from neasmart.web import WebServer
-from neasmart.web.assets import Assets
+from neasmart.web.assets import PACKED, Assets
 from neasmart.web.peers import trusted
 from neasmart.web.web_status import WEB, WebStatus
 from tests.api.conftest import Served, Start, eventually, free_port
@@ -258,3 +259,50 @@ async def test_a_stop_takes_a_second_at_most_with_pages_and_connections_open(gat
     assert gateway.hub.consumers == 0
     with pytest.raises(ConnectionRefusedError):
         await asyncio.open_connection("127.0.0.1", api_port)
+
+
+async def test_the_page_itself_is_packed_too(page: Served) -> None:
+    async with page.ingress.get("/", headers={"Accept-Encoding": "gzip"}) as response:
+        assert response.headers["Content-Encoding"] == "gzip"
+        assert response.headers["Vary"] == "Accept-Encoding"
+        assert (await response.text()).startswith("<!doctype html>")
+    async with page.ingress.get("/", headers={"Accept-Encoding": "identity"}) as response:
+        assert "Content-Encoding" not in response.headers
+
+
+def packed_folder(folder: Path) -> Path:
+    """Return a folder as vendor.mjs leaves it behind."""
+    page_folder(folder)
+    digest = hashlib.sha256()
+    for path in ("app.css", "icon.png", "index.html", "notes.py", "views/page.js"):
+        digest.update(path.encode() + b"\0" + (folder / path).read_bytes())
+    packed = folder / PACKED
+    packed.mkdir(parents=True)
+    (packed / "index.html").write_text('<link href="static/app.css">packed')
+    (packed / "app.css").write_text("body{color:red}")
+    (packed / "sources.sha256").write_text(digest.hexdigest())
+    return folder
+
+
+async def test_the_packed_page_is_served(start: Start, gateway: Gateway, clock: FakeClock, tmp_path: Path) -> None:
+    served = await start(gateway, clock, page=packed_folder(tmp_path / "static"))
+
+    version = await version_of(served)
+
+    async with served.ingress.get(f"/static/{version}/app.css") as response:
+        assert await response.text() == "body{color:red}"
+    async with served.ingress.get(f"/static/{version}/views/page.js") as response:
+        assert response.status == 404
+
+
+async def test_a_source_that_was_changed_is_never_hidden_by_the_packed_page(
+    start: Start, gateway: Gateway, clock: FakeClock, tmp_path: Path
+) -> None:
+    folder = packed_folder(tmp_path / "static")
+    (folder / "app.css").write_text("body { color: blue }")
+
+    served = await start(gateway, clock, page=folder)
+
+    version = await version_of(served)
+    async with served.ingress.get(f"/static/{version}/app.css") as response:
+        assert await response.text() == "body { color: blue }"

@@ -5,10 +5,13 @@ from __future__ import annotations
 import html
 import io
 import math
+import sqlite3
 import sys
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,11 +19,17 @@ from typing import Any
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from neasmart.codecs import OperatingState, encode_dpt9
 from neasmart.mqtt.discovery import devices
 from neasmart.mqtt.inventory import take_inventory
 from neasmart.mqtt.topics import Topics
+from neasmart.registers import TABLE
+from neasmart.simulator.house import HOUSES
+from neasmart.simulator.house import House as SimulatedHouse
+from neasmart.store.samples import Samples, packed
 from tests.support.gateways import FakeClock, fill_house, make_gateway
 from tests.support.panel import House, card, launch, simulated_house
+from tests.support.processes import eventually
 
 ENTITY_STYLE = """
 body { margin: 0; font: 14px/20px Roboto, "Noto Sans", sans-serif; color: #141414; }
@@ -36,6 +45,14 @@ i { font-style: normal; font-size: 12px; color: #5e5e5e; white-space: nowrap; }
 """
 IMAGES = Path(__file__).parents[2] / "neasmart_addon" / "images"
 COLOURS = 256
+DAY_SEED = 7
+MINUTE_S = 60
+BLOCK_MIN = 60
+DAY_MIN = 24 * 60
+SAMPLE_MIN = 4
+# Early hours, because the house that goes on from there begins at six, warm again.
+EVENING_H = 19.0
+MORNING_H = 1.5
 WEIGHT_LIMIT = 150_000
 
 
@@ -69,6 +86,7 @@ def main() -> int:
         sync_playwright() as playwright,
     ):
         browser = launch(playwright)
+        _remember_a_day(house)
         _live_a_little(browser, house)
         for picture in PICTURES:
             path = IMAGES / f"{picture.name}.png"
@@ -107,6 +125,33 @@ def _device_card(message: Mapping[str, Any]) -> str:
     return f"<section><h2>{device}</h2><ul>{rows}</ul></section>"
 
 
+def _remember_a_day(house: House) -> None:
+    """Let the same kind of house have been lived in since yesterday, with the night lowered, up to this minute."""
+    house.gateway.stop()
+    past = SimulatedHouse(HOUSES["demo"], seed=DAY_SEED)
+    now_min = int(time.time() // MINUTE_S)
+    # It settles for a day, so that the course begins where such a house really is.
+    for _ in range(DAY_MIN):
+        past.step(MINUTE_S)
+    with closing(sqlite3.connect(house.gateway.folder / "neasmart.db")) as connection, connection:
+        for start in range(-DAY_MIN, 0, BLOCK_MIN):
+            samples: dict[int, Samples] = {}
+            for minute in range(BLOCK_MIN):
+                past.step(MINUTE_S)
+                is_day = MORNING_H <= past.hour < EVENING_H
+                for room in past.rooms.values():
+                    room.state = OperatingState.NORMAL if is_day else OperatingState.REDUCED
+                    address = TABLE.ref(f"zone.{room.plan.base_id}.{room.plan.zone_id}.temperature").address
+                    if minute % SAMPLE_MIN == 0:
+                        samples.setdefault(address, []).append((minute, encode_dpt9(round(room.temperature_c, 1))))
+            connection.execute(
+                "INSERT INTO history (start, length, resolution, samples) VALUES (?, ?, 1, ?)",
+                (now_min + start, BLOCK_MIN, packed(samples)),
+            )
+    house.gateway.start()
+    eventually(lambda: len(house.gateway.get("/api/v1/zones")["zones"]) == house.rooms, within_s=30)
+
+
 def _live_a_little(browser: Browser, house: House) -> None:
     """Give some commands, so that the pictures show a house in use."""
     page = browser.new_page()
@@ -141,6 +186,7 @@ def _settle(page: Page, picture: Picture) -> None:
         expect(page.locator(".registers tbody tr").first).to_be_visible()
         return
     expect(card(page, "2.1")).to_be_visible()
+    expect(page.locator(".zone svg.spark")).to_have_count(len(HOUSES["demo"].rooms))
     if picture.name.startswith("overview"):
         # One change on its way shows what the chips are for.
         card(page, "2.1").get_by_role("button", name="Warmer").click()

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from tests.support.ingress import ingress
 from tests.support.panel import House, Visitor, card, serious_findings, simulated_house, target
-from tests.support.processes import GatewayProcess, eventually, gateway_process
+from tests.support.processes import GatewayProcess, eventually, free_port, gateway_process
 
 pytestmark = pytest.mark.xdist_group("browser")
 
@@ -172,5 +172,19 @@ def test_a_storage_that_fails_is_told(tmp_path: Path, visitor: Visitor) -> None:
         page = visitor.open(house.ingress)
 
         expect(page.locator("[data-finding=store_fallback]")).to_contain_text("heating is not affected")
+        expect(target(card(page, "1.1"))).to_be_visible()
+        visitor.leave()
+
+
+def test_a_broker_that_is_not_there_is_told(tmp_path: Path, visitor: Visitor) -> None:
+    broker = {
+        "NEASMART_MQTT_ENABLED": "true",
+        "NEASMART_MQTT_HOST": "127.0.0.1",
+        "NEASMART_MQTT_PORT": str(free_port()),
+    }
+    with simulated_house(tmp_path, house="small", environment=broker) as house:
+        page = visitor.open(house.ingress)
+
+        expect(page.locator("[data-finding=mqtt_off]")).to_contain_text("MQTT")
         expect(target(card(page, "1.1"))).to_be_visible()
         visitor.leave()

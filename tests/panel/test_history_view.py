@@ -15,7 +15,7 @@ from playwright.sync_api import Page, expect
 from neasmart.codecs import encode_dpt9
 from neasmart.registers import TABLE
 from neasmart.store.samples import Samples, packed
-from tests.support.panel import House, Visitor, serious_findings, simulated_house
+from tests.support.panel import UNKNOWN, House, Visitor, serious_findings, simulated_house
 
 pytestmark = pytest.mark.xdist_group("browser")
 
@@ -64,6 +64,32 @@ def test_the_arrow_keys_tell_the_values(visitor: Visitor, old_house: House) -> N
     page.keyboard.press("ArrowRight")
 
     expect(chart.locator(".u-legend")).to_contain_text("21.0")
+
+
+def test_a_finger_tells_the_values(visitor: Visitor, old_house: House) -> None:
+    page = opened(visitor, old_house, width=400, touch=True)
+    plot = page.locator("history-chart .u-over")
+    expect(plot).to_be_visible()
+    plot.scroll_into_view_if_needed()
+    box = plot.bounding_box()
+    assert box is not None
+    finger = page.context.new_cdp_session(page)
+
+    def touch(kind: str, *ages_h: float) -> None:
+        places = [{"x": box["x"] + box["width"] * (1 - age / 24), "y": box["y"] + 40} for age in ages_h]
+        finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": places})
+
+    legend = page.locator("history-chart .u-legend")
+    touch("touchStart", 4.9)
+    expect(legend).to_contain_text("20.0")
+    touch("touchMove", 12)
+    touch("touchMove", 4.4)
+    expect(legend).to_contain_text("21.0")
+    touch("touchEnd")
+    expect(legend).to_contain_text("21.0")
+    # Nothing is known of this room at that time.
+    kitchen = legend.locator("tr", has_text="Kitchen")
+    expect(kitchen.locator("td")).to_have_text(UNKNOWN)
 
 
 def test_points_are_chosen_and_dropped(visitor: Visitor, old_house: House) -> None:

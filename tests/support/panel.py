@@ -29,6 +29,8 @@ CHROMIUM_ARGUMENTS = [
     "--disable-sync",
 ]
 WITHIN_MS = 15_000
+# What each tab shows when all of it is there.
+TABS = {"overview": ".zone", "history": "history-chart canvas", "bus": ".registers tbody tr"}
 UNKNOWN = "\N{EN DASH}"
 _NETWORK_COMPLAINTS = ("Failed to load resource", "WebSocket connection to")
 
@@ -138,6 +140,7 @@ class Visitor:
         scheme: str = "light",
         language: str = "en",
         script: str | None = None,
+        touch: bool = False,
         network_trouble_expected: bool = False,
     ) -> Page:
         """Open the page in a browser profile of its own."""
@@ -146,6 +149,7 @@ class Visitor:
             color_scheme="dark" if scheme == "dark" else "light",
             locale=language,
             accept_downloads=True,
+            has_touch=touch,
         )
         context.set_default_timeout(WITHIN_MS)
         watch = Watch(network_trouble_expected=network_trouble_expected)
@@ -173,6 +177,32 @@ def serious_findings(page: Page) -> list[tuple[str, list[Any]]]:
         for each in Axe().run(page).response["violations"]
         if each["impact"] in ("serious", "critical")
     ]
+
+
+def bytes_of_a_visit(browser: Browser, url: str, *, language: str) -> dict[str, int]:
+    """Look at every tab with an empty cache; return the bytes of each file's body as they went over the wire.
+
+    What the API answers depends on the house and is left out.
+    """
+    requests: list[Request] = []
+    context = browser.new_context(locale=language)
+    context.set_default_timeout(WITHIN_MS)
+    page = context.new_page()
+    page.on("requestfinished", lambda request: requests.append(request))  # noqa: PLW0108 - Playwright marks its handlers
+    page.goto(url)
+    for tab, shows in TABS.items():
+        page.locator(f'nav a[href="#{tab}"]').click()
+        page.locator(shows).first.wait_for()
+    page.wait_for_load_state("networkidle")
+    sizes = {}
+    for request in requests:
+        path = request.url.removeprefix(url)
+        response = request.response()
+        if response is not None and not path.startswith("api/"):
+            name = path.removeprefix("static/").partition("/")[2] or "index.html"
+            sizes[name] = int(response.header_value("content-length") or 0)
+    context.close()
+    return sizes
 
 
 def card(page: Page, zone: str) -> Locator:

@@ -21,9 +21,12 @@ from neasmart.gateway import Gateway
 from neasmart.web.problems import Problem
 
 FOLDER = Path(__file__).with_name("static")
+# What vendor.mjs makes of the folder: the same page in fewer and smaller files.
+PACKED = Path("vendor", "packed")
 
 _LOG = logging.getLogger(__name__)
 _INDEX = "index.html"
+_FINGERPRINT = "sources.sha256"
 _TYPES = {
     ".css": "text/css",
     ".html": "text/html",
@@ -59,12 +62,14 @@ class Assets:
         for path in sorted(files):
             digest.update(path.encode() + b"\0" + files[path])
         self.version = digest.hexdigest()[:12]
-        self.index = self._versioned(files[_INDEX].decode(), files).encode() if _INDEX in files else None
+        index = self._versioned(files[_INDEX].decode(), files).encode() if _INDEX in files else None
+        self.index = None if index is None else _asset(_INDEX, index)
         self._files = {path: _asset(path, body) for path, body in files.items() if path != _INDEX}
 
     @classmethod
     def load(cls, folder: Path) -> Assets:
-        """Read all files of the folder that a page can use; blocks."""
+        """Read all files of the folder that a page can use, packed if they were packed as they are now; blocks."""
+        folder = _packed_or_plain(folder)
         files = {
             path.relative_to(folder).as_posix(): path.read_bytes()
             for path in sorted(folder.rglob("*"))
@@ -75,10 +80,9 @@ class Assets:
     def routes(self, gateway: Gateway) -> list[web.RouteDef]:
         """Return the routes of the page."""
 
-        async def page(_: web.Request) -> web.Response:
-            body = self.index if self.index is not None else _placeholder(gateway)
-            headers = {"Cache-Control": "no-cache"}
-            return web.Response(body=body, content_type="text/html", charset="utf-8", headers=headers)
+        async def page(request: web.Request) -> web.Response:
+            index = self.index if self.index is not None else _asset(_INDEX, _placeholder(gateway))
+            return _answer(request, index, cache="no-cache")
 
         return [web.get("/", page), web.get("/static/{version}/{path:.+}", self._serve)]
 
@@ -86,17 +90,7 @@ class Assets:
         asset = self._files.get(request.match_info["path"])
         if asset is None or request.match_info["version"] != self.version:
             raise Problem(HTTPStatus.NOT_FOUND, "not_found", "The page has no such file, or not in this version")
-        headers = {"Cache-Control": _FOREVER}
-        body = asset.body
-        if asset.packed is not None:
-            headers["Vary"] = "Accept-Encoding"
-            if "gzip" in request.headers.get("Accept-Encoding", ""):
-                headers["Content-Encoding"] = "gzip"
-                body = asset.packed
-        response = web.Response(body=body, content_type=asset.content_type, headers=headers)
-        if asset.packed is not None:
-            response.charset = "utf-8"
-        return response
+        return _answer(request, asset, cache=_FOREVER)
 
     def _versioned(self, page: str, files: dict[str, bytes]) -> str:
         """Put the version into each reference to a file, in place of a version that stands there already."""
@@ -110,6 +104,43 @@ class Assets:
             return f"{match[1] or ''}static/{self.version}/{path}"
 
         return _REFERENCE.sub(reference, page)
+
+
+def _answer(request: web.Request, asset: _Asset, *, cache: str) -> web.Response:
+    headers = {"Cache-Control": cache}
+    body = asset.body
+    if asset.packed is not None:
+        headers["Vary"] = "Accept-Encoding"
+        if "gzip" in request.headers.get("Accept-Encoding", ""):
+            headers["Content-Encoding"] = "gzip"
+            body = asset.packed
+    response = web.Response(body=body, content_type=asset.content_type, headers=headers)
+    if asset.packed is not None:
+        response.charset = "utf-8"
+    return response
+
+
+def _packed_or_plain(folder: Path) -> Path:
+    """Return where the packed page is, or the folder itself if a source was changed since, or nothing was packed."""
+    packed = folder / PACKED
+    try:
+        packed_from = (packed / _FINGERPRINT).read_text(encoding="ascii")
+    except FileNotFoundError:
+        return folder
+    if packed_from == _fingerprint(folder):
+        return packed
+    _LOG.info("The page is served from its sources, which were changed since `make setup` has packed them")
+    return folder
+
+
+def _fingerprint(folder: Path) -> str:
+    """Identify the page's own files as vendor.mjs does."""
+    files = {path.relative_to(folder): path for path in folder.rglob("*") if path.is_file()}
+    own = {path.as_posix(): file for path, file in files.items() if path.parts[0] != PACKED.parts[0]}
+    digest = hashlib.sha256()
+    for path in sorted(own):
+        digest.update(path.encode() + b"\0" + own[path].read_bytes())
+    return digest.hexdigest()
 
 
 def _asset(path: str, body: bytes) -> _Asset:

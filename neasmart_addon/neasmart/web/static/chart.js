@@ -2,10 +2,14 @@
 
 import uPlot from "./vendor/uplot/uPlot.js";
 
+/** Loaded with the chart; its address is told here because only this file stays in its place when the page is packed. */
+export const STYLE_SHEET = new URL("./vendor/uplot/uPlot.css", import.meta.url).href;
+
 const HEIGHT_PX = 340;
 const COLOURS = ["#2a78c8", "#d9730d", "#2e9e63", "#b03a8c", "#8a6d1c", "#5b5bd6", "#c0392b", "#168a9c"];
 const DASHES = [[], [8, 4], [2, 3], [10, 3, 2, 3]];
 const DAY_S = 86_400;
+const TOUCHES = ["pointerdown", "pointermove"];
 
 /**
  * @typedef {object} Plot
@@ -31,6 +35,16 @@ export function aligned(plot) {
   return [times, ...columns];
 }
 
+/**
+ * Where the value that held at a time stands in a column: there or before, never after.
+ * @param {(number | null | undefined)[]} column @param {number} index
+ */
+function heldAt(column, index) {
+  let at = index;
+  while (at > 0 && column[at] === undefined) at -= 1;
+  return at;
+}
+
 class HistoryChart extends HTMLElement {
   #chart = null;
   #plot = null;
@@ -43,6 +57,7 @@ class HistoryChart extends HTMLElement {
     this.#observer.observe(this);
     this.#theme.addEventListener("change", this.#redraw);
     this.addEventListener("keydown", this.#onKey);
+    for (const type of TOUCHES) this.addEventListener(type, this.#onTouch);
     this.#draw();
   }
 
@@ -50,6 +65,7 @@ class HistoryChart extends HTMLElement {
     this.#observer?.disconnect();
     this.#theme.removeEventListener("change", this.#redraw);
     this.removeEventListener("keydown", this.#onKey);
+    for (const type of TOUCHES) this.removeEventListener(type, this.#onTouch);
     this.#chart?.destroy();
     this.#chart = null;
   }
@@ -114,6 +130,7 @@ class HistoryChart extends HTMLElement {
             value: (_, value) => each.text(value ?? null),
           })),
         ],
+        cursor: { dataIdx: (chart, series, index) => (index === null ? index : heldAt(chart.data[series], index)) },
         legend: { live: true },
       },
       aligned(plot),
@@ -121,6 +138,15 @@ class HistoryChart extends HTMLElement {
     );
     this.setAttribute("aria-label", plot.label);
   }
+
+  /** Tells the values under a finger or pen, which uPlot does for mice only. @param {PointerEvent} event */
+  #onTouch = (event) => {
+    const chart = this.#chart;
+    if (!chart || event.pointerType === "mouse" || !chart.over.contains(/** @type {Node} */ (event.target))) return;
+    const box = chart.over.getBoundingClientRect();
+    const left = Math.min(box.width, Math.max(0, event.clientX - box.left));
+    chart.setCursor({ left, top: event.clientY - box.top });
+  };
 
   /** Moves the cursor over the samples, as a mouse does. @param {KeyboardEvent} event */
   #onKey = (event) => {

@@ -3,9 +3,8 @@
 import { render } from "./vendor/lit-html/lit-html.js";
 import { get, setPoint } from "./api.js";
 import { UNREACHABLE_AFTER_S } from "./diagnosis.js";
-import { language, texts } from "./early.js";
+import { createI18n, language, loadTexts, numberLocale, texts } from "./early.js";
 import { createEdits } from "./edits.js";
-import { createI18n, loadTexts, numberLocale } from "./i18n.js";
 import { createLive } from "./live.js";
 import { applyMessage, emptyState, pageClock, rowsOf, takeOwnCommand, zoneExists } from "./state.js";
 import { followTheme } from "./theme.js";
@@ -15,17 +14,9 @@ import { alignSelects, pageView, routeOf, showDialog } from "./views/page.js";
 const RETRY_MS = 2000;
 const TICK_MS = 1000;
 const RELOADED_FOR = "neasmart-reloaded-for";
-/** What the first card does not need is loaded behind it. */
-const LATE_VIEWS = {
-  guide: () => import("./views/guide.js"),
-  zone: () => import("./views/zone.js"),
-  bus: () => import("./views/bus.js"),
-  history: () => import("./views/history.js"),
-};
 
 const root = /** @type {HTMLElement} */ (document.getElementById("page"));
 const state = emptyState();
-const lateViews = {};
 const ui = {
   connection: "connecting",
   connectionSince: pageClock(),
@@ -42,7 +33,6 @@ let schema = null;
 let i18n = null;
 let version = null;
 let isScheduled = false;
-let isLoadingLateViews = false;
 
 const edits = createEdits({
   put: setPoint,
@@ -71,7 +61,7 @@ function draw() {
   // Until there is something to show the skeleton of index.html stays, unless the gateway keeps the owner waiting.
   const isWaiting = !state.received && pageClock() - ui.connectionSince < UNREACHABLE_AFTER_S;
   if (!i18n || (!schema && state.received) || isWaiting) return;
-  const page = { state, schema, i18n, edits, now: pageClock(), ui, update, trends, lateViews };
+  const page = { state, schema, i18n, edits, now: pageClock(), ui, update, trends };
   if (root.hasAttribute("aria-busy")) {
     root.removeAttribute("aria-busy");
     root.replaceChildren();
@@ -79,9 +69,7 @@ function draw() {
   render(pageView(page), root);
   alignSelects(root);
   showDialog(page);
-  if (!state.received) return;
-  loadLateViews();
-  if (schema.history) trends.start();
+  if (state.received && schema.history) trends.start();
 }
 
 function update(change) {
@@ -106,17 +94,6 @@ function onVersion(told) {
 function onConnection(connection) {
   if (connection === ui.connection) return;
   update({ connection, connectionSince: pageClock() });
-}
-
-function loadLateViews() {
-  if (isLoadingLateViews) return;
-  isLoadingLateViews = true;
-  for (const [name, load] of Object.entries(LATE_VIEWS)) {
-    persistently(load).then((module) => {
-      lateViews[name] = module.view;
-      schedule();
-    });
-  }
 }
 
 /** @template T @param {() => Promise<T>} task @returns {Promise<T>} */

@@ -2,7 +2,6 @@
 
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { addressOf, get } from "../api.js";
-import "../chart.js";
 import { rowsOf, wasReceived, zoneExists } from "../state.js";
 import { icons, valueText, zoneName } from "../widgets.js";
 
@@ -17,6 +16,9 @@ const PATIENCE_MS = 60_000;
 
 /** @typedef {import("./page.js").Page} Page */
 
+/** The chart is the larger half of the page, so only who looks at it loads it. */
+const chart = { styleSheet: /** @type {string | null} */ (null), isAsked: false };
+
 /** What is chosen outlives a look at another tab. */
 const chosen = { span: "day", points: /** @type {string[] | null} */ (null) };
 const asked = { key: "", at: -Infinity, plot: /** @type {any} */ (null), failed: false, isBusy: false };
@@ -28,6 +30,7 @@ export function view(page) {
   const known = new Map(groups.flatMap((group) => group.points.map((point) => [point.id, point])));
   chosen.points ??= firstChoice(page, known);
   const points = chosen.points.filter((id) => known.has(id));
+  loadChart(page);
   ask(page, points, known);
   return html`<section class="card history" aria-labelledby="history">
     <h2 id="history" class="hidden">${t("tab.history")}</h2>
@@ -43,8 +46,8 @@ export function view(page) {
       </div>
     </div>
     ${asked.failed ? html`<p class="padded" role="status">${t("history.failed")}</p>` : nothing}
-    ${points.length && asked.plot
-      ? html`<link rel="stylesheet" href=${new URL("../vendor/uplot/uPlot.css", import.meta.url).href} />
+    ${points.length && asked.plot && chart.styleSheet
+      ? html`<link rel="stylesheet" href=${chart.styleSheet} />
           <history-chart tabindex="0" role="application" .plot=${asked.plot}></history-chart>`
       : html`<p class="note padded">${t(points.length ? "history.loading" : "history.none")}</p>`}
     <details class="padded" ?open=${!points.length}>
@@ -52,6 +55,18 @@ export function view(page) {
       <div class="choices">${groups.map((group) => checks(page, group, points))}</div>
     </details>
   </section>`;
+}
+
+/** Asks again with the next drawing if it did not come. @param {Page} page */
+async function loadChart(page) {
+  if (chart.isAsked) return;
+  chart.isAsked = true;
+  try {
+    chart.styleSheet = (await import("../chart.js")).STYLE_SHEET;
+    page.update({});
+  } catch {
+    chart.isAsked = false;
+  }
 }
 
 /** @param {Page} page */

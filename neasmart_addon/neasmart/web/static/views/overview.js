@@ -5,12 +5,13 @@ import { anythingReceived } from "../diagnosis.js";
 import { ageOf, rowsOf, wasReceived, zoneExists } from "../state.js";
 import { choice, climateOf, fateChip, fateOf, fateReason, icons, sparkline, stepper, zoneName } from "../widgets.js";
 import { equipment } from "./equipment.js";
+import * as guide from "./guide.js";
 
 /** @typedef {import("./page.js").Page} Page */
 
 /** @param {Page} page */
 export function overview(page) {
-  if (!anythingReceived(page)) return page.lateViews.guide?.(page) ?? nothing;
+  if (!anythingReceived(page)) return guide.view(page);
   const { t } = page.i18n;
   const zones = rowsOf(page.state, page.schema, "zone").filter((row) => page.ui.showUnused || zoneExists(row));
   const unnamed = zones.some((row) => zoneExists(row) && !page.state.names.has(row.index.join(".")));

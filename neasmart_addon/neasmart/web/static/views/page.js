@@ -3,7 +3,10 @@
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { anythingReceived, busAges, busFinding, findings, isReachable } from "../diagnosis.js";
 import { banner } from "../widgets.js";
+import * as bus from "./bus.js";
+import * as history from "./history.js";
 import { overview } from "./overview.js";
+import * as zoneDialog from "./zone.js";
 
 /**
  * @typedef {object} Page everything a view needs; made anew for each drawing
@@ -17,12 +20,12 @@ import { overview } from "./overview.js";
  *   noticeParameters: Record<string, unknown>, recordFailed: boolean}} ui
  * @property {(change: object) => void} update changes the ui and draws again
  * @property {{get: (id: string) => import("../trends.js").Trend | undefined}} trends
- * @property {Record<string, (page: Page, place?: any) => unknown>} lateViews views that are loaded after the first card is drawn, or when they are needed
  *
  * @typedef {{tab: string, zone: string | null}} Route
  */
 
 const TABS = ["overview", "history", "bus"];
+const VIEWS = { overview, history: history.view, bus: bus.view };
 
 /** @param {string} hash of the address @returns {Route} */
 export function routeOf(hash) {
@@ -49,7 +52,7 @@ export function pageView(page) {
       ${connectionLine(page)}
     </header>
     <main class="content">${page.state.received ? received(page, tab) : waiting(page)}</main>
-    ${page.state.received && page.lateViews.zone ? page.lateViews.zone(page, zone) : nothing}
+    ${page.state.received ? zoneDialog.view(page, zone) : nothing}
   `;
 }
 
@@ -76,8 +79,7 @@ function received(page, tab) {
   // The guide and the Bus tab tell of the bus themselves.
   const firstRun = tab === "overview" && !anythingReceived(page);
   const shown = attention.filter((each) => each.code !== finding.code || !(firstRun || tab === "bus") || !isReachable(page));
-  const view = tab === "overview" ? overview : page.lateViews[tab];
-  return html`${shown.map((each) => banner(page, each))}${view ? view(page) : skeleton()}`;
+  return html`${shown.map((each) => banner(page, each))}${VIEWS[tab](page)}`;
 }
 
 /** @param {Page} page */
