@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
+import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 
 from neasmart import __version__
 from neasmart.errors import SettingsError
 
+STOPS = (signal.SIGTERM, signal.SIGINT)
 EXIT_SETTINGS = 78
 """EX_CONFIG of sysexits.h: the settings do not allow a start."""
 
@@ -88,22 +90,38 @@ def _add_options(name: str, parser: argparse.ArgumentParser) -> None:
 
 
 def _run(_namespace: argparse.Namespace) -> int:
+    # Loading what follows takes some tenths of a second; until the loop listens there is nothing to close.
+    for number in STOPS:
+        signal.signal(number, lambda *_: os._exit(0))
+    import asyncio  # noqa: PLC0415
+
     from neasmart import app, config, logs  # noqa: PLC0415
     from neasmart.web.request_id import REQUEST_ID  # noqa: PLC0415
 
+    async def served() -> None:
+        await app.run(settings, problem=problem, log_lines=lambda: last.lines)
+        # The end of the loop would make another signal deadly again, while Python still tidies up.
+        for number in (*STOPS, signal.SIGHUP):
+            asyncio.get_running_loop().remove_signal_handler(number)
+            signal.signal(number, signal.SIG_IGN)
+
     settings, problem = config.load_tolerant()
     last = logs.set_up(settings.logging, request_id=REQUEST_ID.get)
-    asyncio.run(app.run(settings, problem=problem, log_lines=lambda: last.lines))
+    asyncio.run(served())
     return 0
 
 
 def _demo(_namespace: argparse.Namespace) -> int:
+    import asyncio  # noqa: PLC0415
+
     from neasmart import demo  # noqa: PLC0415
 
     return asyncio.run(demo.run())
 
 
 def _simulate(namespace: argparse.Namespace) -> int:
+    import asyncio  # noqa: PLC0415
+
     from neasmart.simulator import SimulatorOptions, simulate  # noqa: PLC0415
 
     asyncio.run(simulate(SimulatorOptions.from_arguments(namespace)))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
+import contextlib
 import http.client
 import json
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -77,17 +80,7 @@ def add_diagnostics_arguments(parser: argparse.ArgumentParser) -> None:
 def record(namespace: argparse.Namespace) -> int:
     """Let the gateway record, fetch the file and save it; Ctrl-C ends the recording earlier."""
     try:
-        remote = _remote(namespace)
-        begun = _json(remote.ask("POST", _CAPTURES, {"seconds": namespace.seconds}))
-        name = begun["recorder"]["name"]
-        try:
-            sys.stderr.write(f"Recording for {namespace.seconds:g} s; Ctrl-C ends it earlier\n")
-            sys.stderr.flush()
-            while _json(remote.ask("GET", _CAPTURES))["recorder"]["recording"]:
-                time.sleep(LOOK_S)
-        except KeyboardInterrupt:
-            remote.ask("POST", f"{_CAPTURES}/stop")
-        content = remote.ask("GET", f"{_CAPTURES}/{name}")
+        content = asyncio.run(_recorded(_remote(namespace), namespace.seconds))
         namespace.file.write_bytes(content)
     except (RemoteError, OSError) as error:
         sys.stderr.write(f"neasmart: {error}\n")
@@ -116,6 +109,27 @@ def diagnostics(namespace: argparse.Namespace) -> int:
         sys.stderr.write(f"neasmart: {error}\n")
         return 1
     return code
+
+
+async def _recorded(remote: Remote, seconds: float) -> bytes:
+    """Return the recording when it is over or a signal has ended it.
+
+    A shell without job control starts what stands in the background with SIGINT ignored, and Python then leaves it so;
+    a handler of the loop works there, too.
+    """
+    interrupted = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, interrupted.set)
+    begun = _json(await asyncio.to_thread(remote.ask, "POST", _CAPTURES, {"seconds": seconds}))
+    sys.stderr.write(f"Recording for {seconds:g} s; Ctrl-C ends it earlier\n")
+    sys.stderr.flush()
+    while _json(await asyncio.to_thread(remote.ask, "GET", _CAPTURES))["recorder"]["recording"]:
+        if interrupted.is_set():
+            await asyncio.to_thread(remote.ask, "POST", f"{_CAPTURES}/stop")
+            break
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(interrupted.wait(), LOOK_S)
+    return await asyncio.to_thread(remote.ask, "GET", f"{_CAPTURES}/{begun['recorder']['name']}")
 
 
 def _offline(error: RemoteError, *, names: bool) -> dict[str, Any]:

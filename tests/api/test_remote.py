@@ -16,6 +16,9 @@ import pytest
 from neasmart.sysbus.capture import Capture
 from tests.support.bus import BROADCAST_OUTSIDE, free_port, mbap, until
 
+IGNORED = ("sh", "-c", "trap '' INT; exec \"$@\"", "sh")
+"""Starts a command as a shell without job control does in the background."""
+
 
 @dataclass
 class Started:
@@ -62,18 +65,22 @@ async def started(tmp_path: Path) -> AsyncIterator[Started]:
     await process.wait()
 
 
-async def command(*arguments: str) -> asyncio.subprocess.Process:
+async def command(*arguments: str, before: tuple[str, ...] = ()) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "neasmart", *arguments),
+        *(*before, sys.executable, "-m", "neasmart", *arguments),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
 
 
 async def said(process: asyncio.subprocess.Process) -> tuple[int | None, str, str]:
-    async with asyncio.timeout(30.0):
-        out, errors = await process.communicate()
+    try:
+        async with asyncio.timeout(30.0):
+            out, errors = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
     return process.returncode, out.decode(), errors.decode()
 
 
@@ -92,12 +99,16 @@ async def test_record_saves_what_the_bus_carried_meanwhile(started: Started, tmp
         assert [chunk.content for chunk in Capture(content)] == [request]
 
 
-async def test_an_interrupted_record_saves_what_there_is(started: Started, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("before", [(), IGNORED], ids=["", "with SIGINT ignored"])
+async def test_an_interrupted_record_saves_what_there_is(
+    started: Started, tmp_path: Path, before: tuple[str, ...], number: signal.Signals
+) -> None:
     file = tmp_path / "bus.pcapng"
-    recording = await command("record", "--url", started.url, "--seconds", "600", str(file))
+    recording = await command("record", "--url", started.url, "--seconds", "600", str(file), before=before)
     assert recording.stderr is not None
     assert b"Ctrl-C ends it earlier" in await recording.stderr.readline()
-    recording.send_signal(signal.SIGINT)
+    recording.send_signal(number)
     code, _, errors = await said(recording)
 
     assert code == 0, errors

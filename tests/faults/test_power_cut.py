@@ -23,11 +23,15 @@ CUTS = 30
 KILLS = 100
 SETPOINT = TABLE.ref("zone.1.1.setpoint").address
 FIRST_WORD = 0x0C1A
-# Each flush stores the next word, so that the word tells which flush is in the file; then the number is printed.
+# Each flush stores the next word, so that the word tells which flush is in the file; then the number is told. A line is
+# one write to the pipe, which is whole or not there: print may write the end of a line by itself, after the kill.
 WRITES = """
-import asyncio, sys
+import asyncio, os, sys
 from neasmart.config import DatabaseSettings
 from tests.support.store import Bench
+
+def tell(line):
+    os.write(1, f"{line}\\n".encode())
 
 async def main(path, address, first, flushes):
     bench = Bench(DatabaseSettings(path=path))
@@ -38,7 +42,7 @@ async def main(path, address, first, flushes):
         before = bench.status.transactions
         while bench.status.transactions == before:
             await bench.wait(31, step_s=31)
-        print(number, flush=True)
+        tell(number)
 
 arguments = sys.argv[1], *map(int, sys.argv[2:5])
 if len(sys.argv) == 5:
@@ -46,15 +50,14 @@ if len(sys.argv) == 5:
 """
 # Imports once and forks for each line that it reads, because starting Python a hundred times takes a minute.
 FORKS = """
-import os
 for _ in sys.stdin:
     child = os.fork()
     if not child:
-        print("pid", os.getpid(), flush=True)
+        tell(f"pid {os.getpid()}")
         asyncio.run(main(*arguments))
         os._exit(0)
     os.waitpid(child, 0)
-    print("ended", flush=True)
+    tell("ended")
 """
 
 

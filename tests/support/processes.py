@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -39,8 +39,10 @@ def eventually(condition: Callable[[], T], *, within_s: float = 10.0) -> T:
 class GatewayProcess:
     """One `python -m neasmart run` with its ports and its log."""
 
-    def __init__(self, folder: Path, **environment: str) -> None:
+    def __init__(self, folder: Path, *, through: Sequence[str] = (), **environment: str) -> None:
+        """Prepare a process; `through` is a command that starts it, such as setpriv."""
         self.folder = folder
+        self.through = through
         self.api_port, self.ingress_port, self.bus_port = free_port(), free_port(), free_port()
         self.log_path = folder / "gateway.log"
         self.environment = {
@@ -59,7 +61,10 @@ class GatewayProcess:
         """Start the process and wait until it serves."""
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "neasmart", "run"], cwd=self.folder, env=self.environment, stderr=log
+                [*self.through, sys.executable, "-m", "neasmart", "run"],
+                cwd=self.folder,
+                env=self.environment,
+                stderr=log,
             )
         if healthy:
             eventually(self._serves, within_s=20.0)
@@ -91,6 +96,22 @@ class GatewayProcess:
         return status, json.loads(content) if content else None
 
     @property
+    def proc(self) -> Path:
+        """What the kernel tells about the process."""
+        assert self.process is not None
+        return Path("/proc") / str(self.process.pid)
+
+    @property
+    def descriptors(self) -> int:
+        """How many files and sockets it has open."""
+        return len(list((self.proc / "fd").iterdir()))
+
+    def memory_mib(self, line: str = "VmRSS") -> float:
+        """Return the resident memory, or with VmHWM its highest value so far."""
+        status = dict(each.split(":", 1) for each in (self.proc / "status").read_text().splitlines())
+        return int(status[line].split()[0]) / 1024
+
+    @property
     def log(self) -> str:
         """All that the process has logged."""
         return self.log_path.read_text(encoding="utf-8")
@@ -105,9 +126,9 @@ class GatewayProcess:
 
 
 @contextmanager
-def gateway_process(folder: Path, **environment: str) -> Iterator[GatewayProcess]:
+def gateway_process(folder: Path, *, through: Sequence[str] = (), **environment: str) -> Iterator[GatewayProcess]:
     """Run a gateway for the time of a test."""
-    gateway = GatewayProcess(folder, **environment)
+    gateway = GatewayProcess(folder, through=through, **environment)
     try:
         gateway.start()
         yield gateway
