@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[2] / "neasmart_addon" / "neasmart"
 CORE = [
-    {"errors", "clock", "codecs", "breaker", "registers", "config", "status", "about", "redaction"},
+    {"errors", "clock", "codecs", "breaker", "histogram", "registers", "config", "status", "about", "redaction"},
     {"image", "plant", "traffic", "patterns", "doctor"},
     {"commands"},
     {"hub"},
