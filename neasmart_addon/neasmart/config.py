@@ -31,11 +31,13 @@ OPTIONS_FILE = "NEASMART_OPTIONS_FILE"
 DEFAULT_CONFIG_FILE = Path("config.json")
 DEFAULT_OPTIONS_FILE = Path("/data/options.json")
 _FILES = {CONFIG_FILE: DEFAULT_CONFIG_FILE, OPTIONS_FILE: DEFAULT_OPTIONS_FILE}
+_LAST_PORT = 65535
 DEFAULT_UNIT_IDS = (240, 241)
 _SECRETS = frozenset({"password", "key", "jwt_secret"})
 _KEY = re.compile(r"[!-~]*")
 _ORIGIN = re.compile(r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?")
 _HOST = re.compile(r"\*|(\*\.)?[A-Za-z0-9._-]+")
+_SYSLOG = re.compile(r"(udp|tcp)://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>\d{1,5}))?|unix:///\S+")
 _DIALLED = re.compile(r"(socket|rfc2217)://[^/\s]+:\d{1,5}(/.*)?")
 
 
@@ -158,6 +160,7 @@ class LoggingSettings(_Section, frozen=True, kw_only=True, forbid_unknown_fields
     level: LogLevel = LogLevel.INFO
     format: LogFormat = LogFormat.TEXT
     file: str = ""
+    syslog: str = ""
     debug_mode: bool = False
 
 
@@ -206,6 +209,7 @@ _ENVIRONMENT_EXCEPTIONS = {
     ("api", "ingress_host"): "NEASMART_INGRESS_HOST",
     ("logging", "level"): "NEASMART_LOG_LEVEL",
     ("logging", "file"): "NEASMART_LOG_FILE",
+    ("logging", "syslog"): "NEASMART_LOG_SYSLOG",
     ("logging", "format"): "LOG_FORMAT",
     ("logging", "debug_mode"): "NEASMART_DEBUG_MODE",
 }
@@ -438,6 +442,7 @@ def _choices(path: tuple[str, ...]) -> str:
 def _check_meaning(settings: Settings, origins: Mapping[tuple[str, ...], str]) -> None:
     _check_server(settings.server, origins)
     _check_api(settings.api, origins)
+    _check_logging(settings.logging, origins)
     ids = settings.modbus.slave_id
     if not ids or len(set(ids)) != len(ids):
         allowed = "Expected at least one unit id, each once, such as 240, 241"
@@ -488,6 +493,15 @@ def _check_api(api: ApiSettings, origins: Mapping[tuple[str, ...], str]) -> None
         if not _HOST.fullmatch(host):
             allowed = "Allowed: names without port such as gateway.example or *.example, or * for any"
             raise _refusal(("api", "allowed_hosts"), host, allowed, origins)
+
+
+def _check_logging(logging: LoggingSettings, origins: Mapping[tuple[str, ...], str]) -> None:
+    if not logging.syslog:
+        return
+    match = _SYSLOG.fullmatch(logging.syslog)
+    if match is None or not 1 <= int(match["port"] or 1) <= _LAST_PORT:
+        allowed = "Allowed: udp://HOST:PORT, tcp://HOST:PORT or unix:///dev/log"
+        raise _refusal(("logging", "syslog"), logging.syslog, allowed, origins)
 
 
 def _refusal(

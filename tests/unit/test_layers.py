@@ -16,7 +16,20 @@ CORE = [
     {"gateway"},
 ]
 EDGES = {"sysbus", "store", "web", "mqtt", "simulator"}
-TOP = {"logs", "docs", "demo", "app", "check", "replay", "remote", "credentials", "older", "reload", "__main__"}
+TOP = {
+    "logs",
+    "docs",
+    "demo",
+    "app",
+    "check",
+    "replay",
+    "remote",
+    "credentials",
+    "older",
+    "reload",
+    "syslog",
+    "__main__",
+}
 ONLY_IN = {
     "pymodbus": {"sysbus", "simulator"},
     "serialx": {"sysbus", "simulator"},
