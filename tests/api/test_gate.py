@@ -28,6 +28,7 @@ from tests.support.gateways import FakeClock
 KEY = "12345678901234567890"
 SECRET = "a secret of more than thirty-two characters"
 LIVE = "/api/v1/live"
+OPEN = {"/health", "/api/docs", "/api/openapi.json", "/api/docs/start.js"}
 LOCKED = {"enable_auth": True, "key": KEY, "jwt_secret": SECRET}
 
 
@@ -85,23 +86,78 @@ def paths(served: Served) -> list[tuple[str, str]]:
         path = route.path
         for axis in ("base_id", "zone_id", "group_id", "dehumidifier_id", "pump_id"):
             path = path.replace(f"{{{axis}}}", "1")
-        found.append((route.method, path.replace("{point_id}", "zone.1.1.setpoint").replace("{command_id}", "c")))
+        for part, value in (
+            ("{point_id}", "zone.1.1.setpoint"),
+            ("{command_id}", "c"),
+            ("docs/{name}", "docs/start.js"),
+        ):
+            path = path.replace(part, value)
+        found.append((route.method, path))
     return found
 
 
 @pytest.mark.parametrize("headers", BAD, ids=range(len(BAD)))
-async def test_every_route_but_health_refuses_what_is_not_the_right_key(
+async def test_every_route_but_the_open_ones_refuses_what_is_not_the_right_key(
     locked: Served, headers: dict[str, str]
 ) -> None:
     for method, path in [*paths(locked), ("GET", "/metrics"), ("GET", "/nothing"), ("GET", "/health/../mode")]:
         async with locked.api.request(method, path, headers=headers, json={"setpoint": 23, "mode": 1}) as answer:
-            if path == "/health":
+            if path in OPEN:
                 assert answer.status == 200
             else:
                 assert answer.status == 401, path
                 assert (await answer.json())["code"] == "unauthorized"
                 assert "WWW-Authenticate" in answer.headers
     assert not list(locked.gateway.commands)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/api/docs/../v1/mode",
+        "/api/docs/%2e%2e/v1/mode",
+        "/api/docs%2f..%2fv1/mode",
+        "/api/docs/start.js/../../v1/mode",
+        "//api/docs",
+        "/api//docs",
+        "/api/docs/",
+        "/api/docs/other.js",
+        "/api%2fdocs",
+        "/API/docs",
+        "/health/../mode",
+        "/mode?/health",
+        "/mode#/api/docs",
+        "http://127.0.0.1/mode",
+        "/health;/../mode",
+        "/mode\\..\\health",
+    ],
+)
+async def test_no_way_to_write_a_path_avoids_the_key(locked: Served, target: str) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", locked.api_port)
+    writer.write(f"GET {target} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode())
+
+    async with asyncio.timeout(10):
+        answer = await reader.read()
+    writer.close()
+
+    assert answer.startswith((b"HTTP/1.1 401 ", b"HTTP/1.1 400 ")), answer[:100]
+
+
+async def test_what_needs_no_key_can_only_be_read(locked: Served) -> None:
+    for path in OPEN:
+        for method in ("POST", "PUT", "DELETE"):
+            async with locked.api.request(method, path, json={"mode": 1}) as answer:
+                assert answer.status == 401, (method, path)
+        async with locked.api.head(path) as answer:
+            assert answer.status == 200
+
+
+async def test_the_open_description_tells_nothing_of_the_house(locked: Served) -> None:
+    async with locked.api.get("/api/openapi.json") as answer:
+        text = await answer.text()
+
+    assert "Living room" not in text
+    assert KEY not in text
 
 
 @pytest.mark.parametrize("headers", GOOD, ids=["key", "token"])
