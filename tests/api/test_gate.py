@@ -13,7 +13,9 @@ from typing import Any
 import aiohttp
 import jwt
 import pytest
+from multidict import CIMultiDict, CIMultiDictProxy
 
+from neasmart.config import ApiSettings
 from neasmart.gateway import Gateway
 from neasmart.web import auth, rates
 from neasmart.web.auth import Attempts
@@ -165,6 +167,40 @@ async def test_the_right_key_opens_every_route(locked: Served, headers: dict[str
     for method, path in paths(locked):
         async with locked.api.request(method, path, headers=headers) as answer:
             assert answer.status not in {401, 403, 429, 500}, path
+
+
+async def test_a_token_that_was_valid_ends_in_time(locked: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    ends_at = int(time.time()) + 60
+    headers = bearer(token(exp=ends_at))
+    assert [(await locked.get("/mode", headers=headers))[0] for _ in range(2)] == [200, 200]
+
+    monkeypatch.setattr("neasmart.web.auth.time.time", lambda: float(ends_at))
+    assert (await locked.get("/mode", headers=headers))[0] == 401
+
+
+async def test_a_valid_token_opens_nothing_under_another_secret(locked: Served) -> None:
+    headers = bearer(token())
+    assert (await locked.get("/mode", headers=headers))[0] == 200
+
+    locked.server.apply(type(locked.server._api)(enable_auth=True, jwt_secret="another" * 8))
+
+    assert (await locked.get("/mode", headers=headers))[0] == 401
+
+
+async def test_a_changed_token_is_not_taken_for_the_one_that_was_valid(locked: Served) -> None:
+    good = token()
+    assert (await locked.get("/mode", headers=bearer(good)))[0] == 200
+
+    for bad in (good[:-1], good + "A", good.upper(), good[:-5] + "AAAAA", f"{good}.{good}"):
+        assert (await locked.get("/mode", headers=bearer(bad)))[0] == 401
+
+
+async def test_only_a_few_tokens_are_remembered() -> None:
+    keeper = auth.Authentication(ApiSettings(enable_auth=True, jwt_secret=SECRET))
+    for number in range(3 * auth.TOKENS_LIMIT):
+        assert keeper.accepts(CIMultiDictProxy(CIMultiDict(bearer(token(sub=str(number))))))
+
+    assert len(keeper._tokens) == auth.TOKENS_LIMIT
 
 
 async def test_the_ingress_page_asks_for_no_key(locked: Served) -> None:
