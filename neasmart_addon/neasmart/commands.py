@@ -35,6 +35,9 @@ class CommandState(StrEnum):
         return self in (CommandState.QUEUED, CommandState.DELIVERED)
 
 
+OUTCOMES = tuple(state for state in CommandState if not state.live)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandTimes:
     """The patience with a command, in seconds.
@@ -75,10 +78,15 @@ class Commands:
         self.times = times
         self._live: dict[int, Command] = {}
         self._ended: deque[Command] = deque(maxlen=HISTORY_LENGTH)
+        self.outcomes: dict[tuple[CommandState, str], int] = {}
+        """How many commands have ended, by how and by origin; kept here because consumers may miss changes."""
         self._ids = (f"{secrets.token_hex(4)}-{number}" for number in count(1))
 
     def submit(self, ref: Ref, value: float, *, origin: str, now: float, warning: str | None = None) -> list[Command]:
         """Queue a checked value; return the command that it supersedes, if any, and last the new one."""
+        for outcome in OUTCOMES:
+            # From zero on, so that the first one is seen as an increase.
+            self.outcomes.setdefault((outcome, origin), 0)
         changes = self._ending(ref.address, CommandState.SUPERSEDED, now, "a newer command took its place")
         command = Command(
             id=next(self._ids),
@@ -165,6 +173,7 @@ class Commands:
         self._image.drop(address)
         ended = replace(command, state=state, ended_at=now, reason=reason)
         self._ended.append(ended)
+        self.outcomes[state, command.origin] += 1
         return [ended]
 
     def __iter__(self) -> Iterator[Command]:

@@ -31,11 +31,13 @@ OPTIONS_FILE = "NEASMART_OPTIONS_FILE"
 DEFAULT_CONFIG_FILE = Path("config.json")
 DEFAULT_OPTIONS_FILE = Path("/data/options.json")
 _FILES = {CONFIG_FILE: DEFAULT_CONFIG_FILE, OPTIONS_FILE: DEFAULT_OPTIONS_FILE}
+_LAST_PORT = 65535
 DEFAULT_UNIT_IDS = (240, 241)
-_SECRETS = frozenset({"password", "key", "jwt_secret"})
+SECRETS = frozenset({"password", "key", "jwt_secret"})
 _KEY = re.compile(r"[!-~]*")
 _ORIGIN = re.compile(r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?")
 _HOST = re.compile(r"\*|(\*\.)?[A-Za-z0-9._-]+")
+_SYSLOG = re.compile(r"(udp|tcp)://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>\d{1,5}))?|unix:///\S+")
 _DIALLED = re.compile(r"(socket|rfc2217)://[^/\s]+:\d{1,5}(/.*)?")
 
 
@@ -158,6 +160,7 @@ class LoggingSettings(_Section, frozen=True, kw_only=True, forbid_unknown_fields
     level: LogLevel = LogLevel.INFO
     format: LogFormat = LogFormat.TEXT
     file: str = ""
+    syslog: str = ""
     debug_mode: bool = False
 
 
@@ -206,6 +209,7 @@ _ENVIRONMENT_EXCEPTIONS = {
     ("api", "ingress_host"): "NEASMART_INGRESS_HOST",
     ("logging", "level"): "NEASMART_LOG_LEVEL",
     ("logging", "file"): "NEASMART_LOG_FILE",
+    ("logging", "syslog"): "NEASMART_LOG_SYSLOG",
     ("logging", "format"): "LOG_FORMAT",
     ("logging", "debug_mode"): "NEASMART_DEBUG_MODE",
 }
@@ -314,11 +318,15 @@ def _from_environment(environment: Mapping[str, str], origins: dict[tuple[str, .
         if len(path) == 1:
             found[path[0]] = _json(name, text)
         else:
-            found.setdefault(path[0], {})[path[1]] = _converted(name, path, text)
+            found.setdefault(path[0], {})[path[1]] = from_text(name, path, text)
     return found
 
 
-def _converted(name: str, path: tuple[str, ...], text: str) -> Any:
+def from_text(name: str, path: tuple[str, ...], text: str) -> Any:
+    """Return the value that a text gives a setting, or what is nearest to it, for `checked` to refuse in words.
+
+    Raises SettingsError for broken JSON; `name` says where the text comes from.
+    """
     kind = get_type_hints(get_type_hints(Settings)[path[0]], include_extras=True)[path[1]]
     if str(kind).startswith("list") and not text.strip().startswith("["):
         parts: list[Any] = [part.strip() for part in text.split(",") if part.strip()]
@@ -392,7 +400,7 @@ def _normalise_unit_ids(merged: dict[str, Any]) -> None:
 def _normalise_secrets(merged: dict[str, Any]) -> None:
     """Take a key of digits only for the text that it is; files and forms make a number of it."""
     for section in merged.values():
-        for name in _SECRETS & section.keys() if isinstance(section, dict) else ():
+        for name in SECRETS & section.keys() if isinstance(section, dict) else ():
             if isinstance(section[name], int) and not isinstance(section[name], bool):
                 section[name] = str(section[name])
 
@@ -420,7 +428,7 @@ def _explained(
             value = value[int(position)]
     named = tuple(step for step in path if not step.startswith("["))
     where = origins.get(named[:2]) or origins.get(named[:1]) or "settings"
-    shown = "(hidden)" if _SECRETS & set(path) else json.dumps(value, default=str)[:80]
+    shown = "(hidden)" if SECRETS & set(path) else json.dumps(value, default=str)[:80]
     allowed = text.replace("`", "")
     return SettingsError(f"{where}: {'.'.join(path)} = {shown} is not allowed. {allowed}{_choices(named)}")
 
@@ -438,6 +446,7 @@ def _choices(path: tuple[str, ...]) -> str:
 def _check_meaning(settings: Settings, origins: Mapping[tuple[str, ...], str]) -> None:
     _check_server(settings.server, origins)
     _check_api(settings.api, origins)
+    _check_logging(settings.logging, origins)
     ids = settings.modbus.slave_id
     if not ids or len(set(ids)) != len(ids):
         allowed = "Expected at least one unit id, each once, such as 240, 241"
@@ -488,6 +497,15 @@ def _check_api(api: ApiSettings, origins: Mapping[tuple[str, ...], str]) -> None
         if not _HOST.fullmatch(host):
             allowed = "Allowed: names without port such as gateway.example or *.example, or * for any"
             raise _refusal(("api", "allowed_hosts"), host, allowed, origins)
+
+
+def _check_logging(logging: LoggingSettings, origins: Mapping[tuple[str, ...], str]) -> None:
+    if not logging.syslog:
+        return
+    match = _SYSLOG.fullmatch(logging.syslog)
+    if match is None or not 1 <= int(match["port"] or 1) <= _LAST_PORT:
+        allowed = "Allowed: udp://HOST:PORT, tcp://HOST:PORT or unix:///dev/log"
+        raise _refusal(("logging", "syslog"), logging.syslog, allowed, origins)
 
 
 def _refusal(

@@ -11,6 +11,7 @@ from neasmart.clock import Clock
 from neasmart.commands import Command, Commands
 from neasmart.doctor import BusWatch, Diagnosis
 from neasmart.errors import NoLinkError
+from neasmart.histogram import Histograms
 from neasmart.hub import Hub
 from neasmart.image import RegisterImage
 from neasmart.plant import Plant, Reading, ZoneIndex
@@ -48,6 +49,7 @@ class Gateway:
         self.clock = clock or Clock()
         self.hub = Hub()
         self.counters = BusCounters()
+        self.reply_latencies = Histograms()
         self.traffic = Traffic()
         self.watch = BusWatch(self.unit_ids)
         self._bus_waits: Callable[[], bool] = lambda: False

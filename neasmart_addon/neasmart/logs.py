@@ -1,4 +1,4 @@
-"""Sets logging up once, from the settings: console and file, text or JSON."""
+"""Sets logging up once, from the settings: console, file and syslog, text or JSON."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from pathlib import Path
 
 from neasmart.clock import iso
 from neasmart.config import LogFormat, LoggingSettings
+from neasmart.syslog import SyslogHandler
 
 _FILE_BYTES = 2_000_000
 _FILE_COUNT = 3
@@ -22,13 +23,16 @@ _COMPRESSED = ".gz"
 LINES_KEPT = 300
 _LINE_LIMIT = 4000
 _TEXT = "%(asctime)s %(levelname)-7s %(name)s:%(request)s %(message)s"
+_TEXT_OF_SYSLOG = "%(name)s:%(request)s %(message)s"
+"""Time and severity stand in the head of the line already."""
 
 
 def set_up(settings: LoggingSettings, *, request_id: Callable[[], str] = str) -> LastLines:
-    """Send all log lines to standard error and, if named, to a rotating file; return what keeps the last ones.
+    """Send all log lines to standard error and, if named, to a rotating file and to syslog; return what keeps the last.
 
     `request_id` tells which request is being answered, empty for none; it then stands in the line. A full file is
-    compressed. A file that cannot be written costs only the file: one warning, and the console goes on.
+    compressed. A file that cannot be written costs only the file: one warning, and the console goes on. A
+    syslog server that is away costs nobody anything.
     """
     formatter = JsonFormatter() if settings.format is LogFormat.JSON else TextFormatter()
     last = LastLines()
@@ -40,10 +44,14 @@ def set_up(settings: LoggingSettings, *, request_id: Callable[[], str] = str) ->
             handlers.append(_rotating(settings.file))
         except OSError as error:
             failure = error
+    for handler in handlers:
+        handler.setFormatter(formatter)
+    if settings.syslog:
+        handlers.append(SyslogHandler(settings.syslog))
+        handlers[-1].setFormatter(formatter if settings.format is LogFormat.JSON else TextFormatter(_TEXT_OF_SYSLOG))
     root = logging.getLogger()
     root.handlers.clear()
     for handler in handlers:
-        handler.setFormatter(formatter)
         handler.addFilter(RequestFilter(request_id))
         root.addHandler(handler)
     set_level(settings)
@@ -94,9 +102,9 @@ class RequestFilter(logging.Filter):
 class TextFormatter(logging.Formatter):
     """A line for people; the request's id stands in brackets before the message."""
 
-    def __init__(self) -> None:
-        """Take no options."""
-        super().__init__(_TEXT)
+    def __init__(self, template: str = _TEXT) -> None:
+        """Take another order of the parts."""
+        super().__init__(template)
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""

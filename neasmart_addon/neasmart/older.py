@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,8 +25,20 @@ _SIZE_LIMIT = 1_000_000
 _ASSIGNMENT = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*?)\s*")
 _ADDRESSES = ("gateway_address", "listen_address")
 _PORTS = ("gateway_port", "listen_port")
-_UNIT_IDS = ("slave_ids", "slave_id")
-_TYPE = "server_type"
+_TYPES = ("server_type", "server.type", "server.server_type", "neasmart_server_type")
+_FLAT = {
+    "server_type": ("server", "type"),
+    "slave_id": ("modbus", "slave_id"),
+    "slave_ids": ("modbus", "slave_id"),
+    "registers_stale_after_seconds": ("modbus", "registers_stale_after_seconds"),
+    "command_sync_timeout_seconds": ("modbus", "command_sync_timeout_seconds"),
+}
+_DOOR, _LOCK = ("api", "host"), ("api", "enable_auth")
+_ALIASES = {"slave_ids": "slave_id"}
+_DEPTH = 4
+_ELSEWHERE = {
+    ("database", "path"): "the storage here has a form of its own; import that file by its path",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,27 +78,30 @@ def run(namespace: argparse.Namespace) -> int:
 
 
 def translated(old: Mapping[str, object]) -> Translation:
-    """Return what an older gateway's settings are called here; values are checked by `accepted`."""
-    names = {name.lower(): name for name in old}
-    kind = str(old[names[_TYPE]]).strip().lower() if _TYPE in names else "tcp"
+    """Return what an older gateway's settings are called here; values are checked by `accepted`.
+
+    The names may be those of its form, those of the environment, or stand in sections.
+    """
+    values = dict(_flattened(old))
+    lowered = {name.lower(): value for name, value in values.items()}
+    kind = next((str(lowered[name]).strip().lower() for name in _TYPES if name in lowered), config.ServerType.TCP)
     serial = kind == config.ServerType.SERIAL
-    targets: dict[str, tuple[str, str]] = {_TYPE: ("server", "type")}
-    targets.update((name, ("server", "serial_port" if serial else "address")) for name in _ADDRESSES)
-    targets.update((name, ("modbus", "slave_id")) for name in _UNIT_IDS)
-    if not serial:
-        targets.update((name, ("server", "port")) for name in _PORTS)
     taken: dict[tuple[str, str], tuple[object, str]] = {}
     dropped: dict[str, str] = {}
-    for lowered, name in names.items():
-        target = targets.get(lowered)
+    for name, value in values.items():
+        target = _target(name.lower(), value, serial=serial)
         if target is None:
             dropped[name] = (
-                "a serial line has no port" if serial and lowered in _PORTS else "there is no such setting here"
+                "a serial line has no port" if serial and name.lower() in _PORTS else "there is no such setting here"
             )
+        elif target in _ELSEWHERE:
+            dropped[name] = _ELSEWHERE[target]
         elif target in taken:
-            dropped[name] = f"{taken[target][1]} says the same"
+            first, first_name = taken[target]
+            same = "says the same" if first == _plain(value, target) else "is taken instead"
+            dropped[name] = f"{first_name} {same}"
         else:
-            taken[target] = (_plain(old[name], target), name)
+            taken[target] = (_plain(value, target), name)
     return Translation(taken=taken, dropped=dropped)
 
 
@@ -97,27 +112,72 @@ def accepted(present: dict[str, Any], wanted: Translation, name: str) -> tuple[d
     """
     config.checked(present, name)
     document = present
-    taken, dropped = dict(wanted.taken), dict(wanted.dropped)
-    for (section, key), (value, old_name) in wanted.taken.items():
-        changed = {**document, section: {**document.get(section, {}), key: value}}
-        try:
-            config.checked(changed, old_name)
-        except SettingsError as error:
-            del taken[section, key]
-            dropped[old_name] = str(error)
-        else:
-            document = changed
+    taken, dropped = {}, dict(wanted.dropped)
+    waiting = dict(wanted.taken)
+    progress = True
+    # Some settings are allowed only together with others, such as authentication with a key.
+    while waiting and progress:
+        progress = False
+        for (section, key), (value, old_name) in list(waiting.items()):
+            if (section, key) == _DOOR and _LOCK in waiting:
+                dropped[old_name] = f"{waiting[_LOCK][1]} cannot be taken, and the API must not be open to all"
+                continue
+            changed = {**document, section: {**document.get(section, {}), key: value}}
+            try:
+                config.checked(changed, old_name)
+            except SettingsError as error:
+                dropped[old_name] = str(error).removeprefix(f"{old_name}: ")
+            else:
+                document, progress = changed, True
+                dropped.pop(old_name, None)
+                taken[section, key] = waiting.pop((section, key))
     return document, Translation(taken=taken, dropped=dropped)
 
 
+def _flattened(old: Mapping[str, object], prefix: str = "", depth: int = 1) -> Iterator[tuple[str, object]]:
+    """Yield all values, those in sections under names such as ``server.port``."""
+    for key, value in old.items():
+        if isinstance(value, Mapping) and value and depth < _DEPTH:
+            yield from _flattened(value, f"{prefix}{key}.", depth + 1)
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _target(name: str, value: object, *, serial: bool) -> tuple[str, str] | None:
+    """Return section and key of ours for a name of an older gateway in small letters, None if there is none."""
+    if name in _ADDRESSES:
+        return "server", "serial_port" if serial else "address"
+    if name in _PORTS:
+        return None if serial else ("server", "port")
+    known = {(path[0], path[1]) for path in config.environment_names().values() if len(path) > 1}
+    by_variable = {variable.lower(): path for variable, path in config.environment_names().items()}
+    found = _FLAT.get(name) or by_variable.get(name)
+    if found is None and "." in name:
+        section, _, rest = name.partition(".")
+        key = rest.replace(".", "_")
+        short = {"logging": "log"}.get(section, section)
+        keys = (key, key.removeprefix(f"{section}_"), key.removeprefix(f"{short}_"), _ALIASES.get(key, key))
+        found = next(((section, each) for each in keys if (section, each) in known), None)
+    if found == ("server", "address") and serial and str(value).startswith(("/", "socket:", "rfc2217:")):
+        return "server", "serial_port"
+    return (found[0], found[1]) if found is not None and len(found) > 1 else None
+
+
 def _plain(value: object, target: tuple[str, str]) -> object:
-    """Return numbers as numbers and types in small letters, as our file has them."""
+    """Return numbers as numbers and choices in small letters, as our file has them."""
     if not isinstance(value, str):
         return value
     text = value.strip()
-    if target in (("server", "port"), ("modbus", "slave_id")) and re.fullmatch(r"[0-9]{1,5}", text):
+    if target == ("modbus", "slave_id") and re.fullmatch(r"[0-9]{1,5}", text):
         return int(text)
-    return text.lower() if target == ("server", "type") else text
+    try:
+        return config.from_text(".".join(target), target, text)
+    except SettingsError:
+        return text
+
+
+def _shown(key: str, value: object) -> object:
+    return "(hidden)" if key in config.SECRETS and value else value
 
 
 def _import_settings(path: Path, content: bytes, *, apply: bool) -> None:
@@ -127,12 +187,13 @@ def _import_settings(path: Path, content: bytes, *, apply: bool) -> None:
     changes = 0
     for (section, key), (value, old_name) in result.taken.items():
         before = present.get(section, {}).get(key)
+        shown = _shown(key, value)
         if before == value:
-            _say(f"taken    {old_name} = {value}: {section}.{key} is so already")
+            _say(f"taken    {old_name} = {shown}: {section}.{key} is so already")
             continue
         changes += 1
-        was = "" if before is None else f", instead of {before}"
-        _say(f"{'taken  ' if before is None else 'changed'}  {old_name}: {section}.{key} = {value}{was}")
+        was = "" if before is None else f", instead of {_shown(key, before)}"
+        _say(f"{'taken  ' if before is None else 'changed'}  {old_name}: {section}.{key} = {shown}{was}")
     for old_name, reason in result.dropped.items():
         _say(f"dropped  {old_name}: {reason}")
     if not apply or not changes:

@@ -13,7 +13,9 @@ from typing import Any
 import aiohttp
 import jwt
 import pytest
+from multidict import CIMultiDict, CIMultiDictProxy
 
+from neasmart.config import ApiSettings
 from neasmart.gateway import Gateway
 from neasmart.web import auth, rates
 from neasmart.web.auth import Attempts
@@ -28,6 +30,7 @@ from tests.support.gateways import FakeClock
 KEY = "12345678901234567890"
 SECRET = "a secret of more than thirty-two characters"
 LIVE = "/api/v1/live"
+OPEN = {"/health", "/api/docs", "/api/openapi.json", "/api/docs/start.js"}
 LOCKED = {"enable_auth": True, "key": KEY, "jwt_secret": SECRET}
 
 
@@ -85,17 +88,23 @@ def paths(served: Served) -> list[tuple[str, str]]:
         path = route.path
         for axis in ("base_id", "zone_id", "group_id", "dehumidifier_id", "pump_id"):
             path = path.replace(f"{{{axis}}}", "1")
-        found.append((route.method, path.replace("{point_id}", "zone.1.1.setpoint").replace("{command_id}", "c")))
+        for part, value in (
+            ("{point_id}", "zone.1.1.setpoint"),
+            ("{command_id}", "c"),
+            ("docs/{name}", "docs/start.js"),
+        ):
+            path = path.replace(part, value)
+        found.append((route.method, path))
     return found
 
 
 @pytest.mark.parametrize("headers", BAD, ids=range(len(BAD)))
-async def test_every_route_but_health_refuses_what_is_not_the_right_key(
+async def test_every_route_but_the_open_ones_refuses_what_is_not_the_right_key(
     locked: Served, headers: dict[str, str]
 ) -> None:
     for method, path in [*paths(locked), ("GET", "/metrics"), ("GET", "/nothing"), ("GET", "/health/../mode")]:
         async with locked.api.request(method, path, headers=headers, json={"setpoint": 23, "mode": 1}) as answer:
-            if path == "/health":
+            if path in OPEN:
                 assert answer.status == 200
             else:
                 assert answer.status == 401, path
@@ -104,11 +113,94 @@ async def test_every_route_but_health_refuses_what_is_not_the_right_key(
     assert not list(locked.gateway.commands)
 
 
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/api/docs/../v1/mode",
+        "/api/docs/%2e%2e/v1/mode",
+        "/api/docs%2f..%2fv1/mode",
+        "/api/docs/start.js/../../v1/mode",
+        "//api/docs",
+        "/api//docs",
+        "/api/docs/",
+        "/api/docs/other.js",
+        "/api%2fdocs",
+        "/API/docs",
+        "/health/../mode",
+        "/mode?/health",
+        "/mode#/api/docs",
+        "http://127.0.0.1/mode",
+        "/health;/../mode",
+        "/mode\\..\\health",
+    ],
+)
+async def test_no_way_to_write_a_path_avoids_the_key(locked: Served, target: str) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", locked.api_port)
+    writer.write(f"GET {target} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode())
+
+    async with asyncio.timeout(10):
+        answer = await reader.read()
+    writer.close()
+
+    assert answer.startswith((b"HTTP/1.1 401 ", b"HTTP/1.1 400 ")), answer[:100]
+
+
+async def test_what_needs_no_key_can_only_be_read(locked: Served) -> None:
+    for path in OPEN:
+        for method in ("POST", "PUT", "DELETE"):
+            async with locked.api.request(method, path, json={"mode": 1}) as answer:
+                assert answer.status == 401, (method, path)
+        async with locked.api.head(path) as answer:
+            assert answer.status == 200
+
+
+async def test_the_open_description_tells_nothing_of_the_house(locked: Served) -> None:
+    async with locked.api.get("/api/openapi.json") as answer:
+        text = await answer.text()
+
+    assert "Living room" not in text
+    assert KEY not in text
+
+
 @pytest.mark.parametrize("headers", GOOD, ids=["key", "token"])
 async def test_the_right_key_opens_every_route(locked: Served, headers: dict[str, str]) -> None:
     for method, path in paths(locked):
         async with locked.api.request(method, path, headers=headers) as answer:
             assert answer.status not in {401, 403, 429, 500}, path
+
+
+async def test_a_token_that_was_valid_ends_in_time(locked: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    ends_at = int(time.time()) + 60
+    headers = bearer(token(exp=ends_at))
+    assert [(await locked.get("/mode", headers=headers))[0] for _ in range(2)] == [200, 200]
+
+    monkeypatch.setattr("neasmart.web.auth.time.time", lambda: float(ends_at))
+    assert (await locked.get("/mode", headers=headers))[0] == 401
+
+
+async def test_a_valid_token_opens_nothing_under_another_secret(locked: Served) -> None:
+    headers = bearer(token())
+    assert (await locked.get("/mode", headers=headers))[0] == 200
+
+    locked.server.apply(type(locked.server._api)(enable_auth=True, jwt_secret="another" * 8))
+
+    assert (await locked.get("/mode", headers=headers))[0] == 401
+
+
+async def test_a_changed_token_is_not_taken_for_the_one_that_was_valid(locked: Served) -> None:
+    good = token()
+    assert (await locked.get("/mode", headers=bearer(good)))[0] == 200
+
+    for bad in (good[:-1], good + "A", good.upper(), good[:-5] + "AAAAA", f"{good}.{good}"):
+        assert (await locked.get("/mode", headers=bearer(bad)))[0] == 401
+
+
+async def test_only_a_few_tokens_are_remembered() -> None:
+    keeper = auth.Authentication(ApiSettings(enable_auth=True, jwt_secret=SECRET))
+    for number in range(3 * auth.TOKENS_LIMIT):
+        assert keeper.accepts(CIMultiDictProxy(CIMultiDict(bearer(token(sub=str(number))))))
+
+    assert len(keeper._tokens) == auth.TOKENS_LIMIT
 
 
 async def test_the_ingress_page_asks_for_no_key(locked: Served) -> None:

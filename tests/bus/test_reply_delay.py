@@ -17,6 +17,7 @@ from tests.support.bus import (
     NO_DATA_241,
     POLL_240,
     POLL_241,
+    WRITE_240,
     mbap,
     new_gateway,
     until,
@@ -147,3 +148,19 @@ async def test_a_closed_connection_sends_nothing_any_more(gateway: Gateway, wire
     await until(lambda: fired, "the delay is over")
 
     assert wire.written == b""
+
+
+async def test_how_long_polls_wait_is_counted_by_unit_id(gateway: Gateway, wire: Wire) -> None:
+    line = connection(gateway, wire, RtuSlave)
+    line.data_received(POLL_240)
+    await until(lambda: wire.written, "the reply leaves")
+    line.data_received(WRITE_240)
+    await until(lambda: gateway.counters.replies == 2, "the write is answered")
+    peer = connection(gateway, wire, MbapSlave, delay_s=0.0)
+
+    peer.data_received(mbap("F1 03 00 64 00 01", 1) + mbap("F0 06 00 64 00 03", 2) + mbap("F1 03 00 64 00 02", 3))
+
+    (of_240, of_241) = (gateway.reply_latencies[unit_id] for unit_id in (240, 241))
+    assert (sum(of_240.buckets), sum(of_241.buckets)) == (1, 2)
+    assert of_240.total_s >= DELAY_S
+    assert sum(gateway.reply_latencies.keys()) == 240 + 241

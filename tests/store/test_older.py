@@ -210,3 +210,116 @@ def test_our_own_file_must_be_right_before_it_is_changed(folder: Path) -> None:
 
     assert (folder / "config.json").read_text() == '{"server": {"port": 0}}'
     assert Settings().server.port == 502
+
+
+SECTIONED = {
+    "server": {"type": "TCP", "address": "192.168.1.7", "port": 5020, "workers": 4},
+    "modbus": {
+        "slave_ids": "240, 241",
+        "sync_on_startup": "no",
+        "circuit_breaker": {"failure_threshold": 3, "recovery_timeout": "30"},
+    },
+    "api": {
+        "host": "0.0.0.0",
+        "port": "5001",
+        "enable_auth": True,
+        "api_key": "a-key-that-is-long",
+        "rate_limit": "9/s",
+    },
+    "database": {"path": "registers.db", "enable_fallback": False},
+    "logging": {"level": "DEBUG", "log_format": "JSON", "file": "gateway.log", "colour": True},
+    "telemetry": {"endpoint": "somewhere"},
+}
+
+
+def test_sections_of_an_older_gateway_become_ours(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "old.json").write_text(json.dumps(SECTIONED), encoding="utf-8")
+
+    assert main(["import", "old.json", "--apply"]) == 0
+
+    assert json.loads((folder / "config.json").read_text(encoding="utf-8")) == {
+        "server": {"type": "tcp", "address": "192.168.1.7", "port": 5020},
+        "modbus": {
+            "slave_id": [240, 241],
+            "sync_on_startup": False,
+            "circuit_breaker_failure_threshold": 3,
+            "circuit_breaker_recovery_timeout": 30.0,
+        },
+        "api": {"host": "0.0.0.0", "port": 5001, "enable_auth": True, "key": "a-key-that-is-long"},
+        "database": {"enable_fallback": False},
+        "logging": {"level": "debug", "format": "json", "file": "gateway.log"},
+    }
+    assert load({}).api.enable_auth
+    said = capsys.readouterr().out
+    assert "taken    modbus.circuit_breaker.failure_threshold: modbus.circuit_breaker_failure_threshold = 3" in said
+    assert "dropped  server.workers: there is no such setting here" in said
+    assert "dropped  database.path: the storage here has a form of its own" in said
+    assert "dropped  api.rate_limit: api.rate_limit = " in said
+    assert "dropped  telemetry.endpoint" in said
+    assert "a-key-that-is-long" not in said
+
+
+def test_a_serial_line_in_sections_keeps_its_device(folder: Path) -> None:
+    sections = {"server": {"address": "0.0.0.0", "port": 502, "type": "serial", "serial_port": "/dev/ttyUSB0"}}
+    (folder / "old.json").write_text(json.dumps(sections), encoding="utf-8")
+
+    assert main(["import", "old.json", "--apply"]) == 0
+
+    assert load({}).server.serial_port == "/dev/ttyUSB0"
+    assert load({}).server.address == "0.0.0.0"
+
+
+def test_our_names_of_the_environment_are_taken_from_a_file(folder: Path) -> None:
+    text = (
+        "NEASMART_SERVER_TYPE=RTU_TCP\nNEASMART_MODBUS_SLAVE_ID=240,241\nNEASMART_LOG_LEVEL=WARNING\nLOG_FORMAT=json\n"
+    )
+    (folder / "old.env").write_text(text, encoding="utf-8")
+
+    assert main(["import", "old.env", "--apply"]) == 0
+
+    settings = load({})
+    assert (settings.server.type, settings.modbus.slave_id) == ("rtu_tcp", [240, 241])
+    assert (settings.logging.level, settings.logging.format) == ("warning", "json")
+
+
+def test_of_two_names_for_one_setting_the_first_counts_and_the_other_is_named(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "old.json").write_text('{"slave_id": 240, "modbus": {"slave_id": 241}, "listen_port": 502}')
+
+    assert main(["import", "old.json"]) == 0
+
+    assert "dropped  modbus.slave_id: slave_id is taken instead" in capsys.readouterr().out
+
+
+def test_authentication_without_a_key_is_dropped_and_never_half_taken(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "old.json").write_text('{"api": {"enable_auth": true, "key": "with blank", "port": 5005, "host": "::"}}')
+
+    assert main(["import", "old.json", "--apply"]) == 0
+
+    assert json.loads((folder / "config.json").read_text()) == {"api": {"port": 5005}}
+    said = capsys.readouterr().out
+    assert "dropped  api.enable_auth" in said
+    assert "dropped  api.host: api.enable_auth cannot be taken, and the API must not be open to all" in said
+    assert "with blank" not in said
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"server": [1, 2]},
+        {"server": None, "modbus": {"slave_id": {"a": {"b": {"c": {"d": 1}}}}}},
+        {"": {"": 1}, "server": {"": 1, ".": 2}},
+        {"server": {"port": True, "type": ["tcp"]}, "logging": {"level": {}}},
+        {"zones": [{"base": 1}], "neasmart_zones": "[", "neasmart_api_cors_origins": "["},
+    ],
+)
+def test_odd_sections_are_dropped_in_words(content: object, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "old.json").write_text(json.dumps(content), encoding="utf-8")
+
+    assert main(["import", "old.json", "--apply"]) == 0
+
+    assert "dropped" in capsys.readouterr().out
+    assert not (folder / "config.json").exists()

@@ -262,3 +262,28 @@ def test_what_is_served_is_always_live_or_fresh_or_no_data(steps: list[tuple[str
             bench.commands.tick(now)
             live = bench.commands.live(SETPOINT)
             assert live is None or now - live.queued_at < 150
+
+
+def test_every_outcome_is_counted_by_its_origin(bench: Bench) -> None:
+    for _ in range(300):
+        bench.submit(21.0)
+    bench.poll(SETPOINT.address)
+    bench.write(SETPOINT.address, encode_dpt9(21.0))
+    bench.submit(22.0)
+    bench.poll(SETPOINT.address)
+    bench.write(SETPOINT.address, encode_dpt9(19.0), now=70.0)
+    bench.submit(23.0, now=80.0)
+    bench.commands.tick(200.0)
+
+    assert bench.commands.outcomes == {
+        (CommandState.CONFIRMED, "test"): 1,
+        (CommandState.SUPERSEDED, "test"): 299,
+        (CommandState.REJECTED, "test"): 1,
+        (CommandState.EXPIRED, "test"): 1,
+    }
+
+
+def test_an_origin_is_counted_from_zero_on(bench: Bench) -> None:
+    bench.submit(21.0)
+
+    assert set(bench.commands.outcomes.values()) == {0}

@@ -9,14 +9,27 @@ import pytest
 
 PACKAGE = Path(__file__).parents[2] / "neasmart_addon" / "neasmart"
 CORE = [
-    {"errors", "clock", "codecs", "breaker", "registers", "config", "status", "about", "redaction"},
+    {"errors", "clock", "codecs", "breaker", "histogram", "registers", "config", "status", "about", "redaction"},
     {"image", "plant", "traffic", "patterns", "doctor"},
     {"commands"},
     {"hub"},
     {"gateway"},
 ]
 EDGES = {"sysbus", "store", "web", "mqtt", "simulator"}
-TOP = {"logs", "docs", "demo", "app", "check", "replay", "remote", "credentials", "older", "reload", "__main__"}
+TOP = {
+    "logs",
+    "docs",
+    "demo",
+    "app",
+    "check",
+    "replay",
+    "remote",
+    "credentials",
+    "older",
+    "reload",
+    "syslog",
+    "__main__",
+}
 ONLY_IN = {
     "pymodbus": {"sysbus", "simulator"},
     "serialx": {"sysbus", "simulator"},

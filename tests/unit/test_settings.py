@@ -35,6 +35,7 @@ DOCUMENTED_NAMES = [
     "NEASMART_DATABASE_ENABLE_FALLBACK",
     "NEASMART_LOG_LEVEL",
     "NEASMART_LOG_FILE",
+    "NEASMART_LOG_SYSLOG",
     "LOG_FORMAT",
     "NEASMART_DEBUG_MODE",
 ]
@@ -124,6 +125,8 @@ def test_unit_ids_may_be_one_or_a_list(folder: Path, unit_ids: object, expected:
         ({"modbus": {"slave_id": []}}, ["modbus.slave_id", "at least one"]),
         ({"modbus": {"slave_id": [240, 240]}}, ["modbus.slave_id", "each once"]),
         ({"modbus": {"no_data_mode": 2}}, ["modbus.no_data_mode", "2", "command"]),
+        ({"logging": {"syslog": "logs.lan"}}, ["logging.syslog", "'logs.lan'", "udp://HOST:PORT"]),
+        ({"logging": {"syslog": "udp://logs.lan:70000"}}, ["logging.syslog", "70000", "udp://HOST:PORT"]),
         ({"server": {"allowed_peers": ["home"]}}, ["server.allowed_peers", "'home'", "192.168.1.0/24"]),
         ({"server": {"serial_port": "http://x:1"}}, ["server.serial_port", "socket://HOST:PORT"]),
         ({"zones": [{"base": 6, "zone": 1}]}, ["zones", "6", "5"]),

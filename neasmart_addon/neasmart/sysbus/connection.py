@@ -51,8 +51,8 @@ class Slave(Protocol):
     def receive(self, chunk: bytes, now: float, *, late: bool) -> Received:
         """Take bytes, give a reply."""
 
-    def sent(self, reply: bytes, now: float) -> None:
-        """Take note that a reply has left."""
+    def sent(self, reply: bytes, now: float, *, asked_at: float | None = None) -> None:
+        """Take note that a reply has left, and when its request had arrived."""
 
 
 class Report(Protocol):
@@ -164,19 +164,19 @@ class Connection(asyncio.Protocol):
             return
         if self._reply_delay_s > 0:
             loop = asyncio.get_running_loop()
-            self._waiting = loop.call_later(self._reply_delay_s, self._send_delayed, received)
+            self._waiting = loop.call_later(self._reply_delay_s, self._send_delayed, received, now)
         else:
-            self._send(received)
+            self._send(received, now)
 
-    def _send_delayed(self, received: Received) -> None:
+    def _send_delayed(self, received: Received, asked_at: float) -> None:
         self._waiting = None
         if self._wiring.lag.blocked:
             self._wiring.gateway.counters.replies_late += received.replies
             return
-        self._send(received)
+        self._send(received, asked_at)
         self._show()
 
-    def _send(self, received: Received) -> None:
+    def _send(self, received: Received, asked_at: float) -> None:
         transport = self._transport
         if transport is None or transport.is_closing():
             return
@@ -187,7 +187,7 @@ class Connection(asyncio.Protocol):
         transport.write(reply)
         self._wiring.gateway.counters.replies += received.replies
         now = self._wiring.gateway.clock.monotonic()
-        self.slave.sent(reply, now)
+        self.slave.sent(reply, now, asked_at=asked_at)
         self._unseen.append((Direction.SENT, reply, now))
 
     def _show(self) -> None:

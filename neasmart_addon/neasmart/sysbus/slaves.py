@@ -43,6 +43,7 @@ class RtuSlave:
         """Begin with an empty buffer and without knowing of echoes."""
         self._station = station
         self._counters = station.gateway.counters
+        self._latencies = station.gateway.reply_latencies
         self._framer = RtuFramer(station.unit_ids, self._counters)
         self._sent: deque[tuple[bytes, float]] = deque(maxlen=4)
         self._unechoed = 0
@@ -67,8 +68,10 @@ class RtuSlave:
             return Received(len(frames))
         return Received(len(frames), reply, 1)
 
-    def sent(self, reply: bytes, now: float) -> None:
-        """Remember what was sent, to know its echo."""
+    def sent(self, reply: bytes, now: float, *, asked_at: float | None = None) -> None:
+        """Remember what was sent, to know its echo, and count how long a poll has waited for it."""
+        if asked_at is not None and reply[1] == READ:
+            self._latencies.observe(reply[0], now - asked_at)
         self._sent.append((reply, now))
         self._unechoed += 1
         if self._unechoed > UNLEARN_AFTER:
@@ -131,6 +134,7 @@ class MbapSlave:
         """Begin with an empty buffer."""
         self._station = station
         self._counters = station.gateway.counters
+        self._latencies = station.gateway.reply_latencies
         self._framer = MbapFramer(station.unit_ids, self._counters)
 
     def receive(self, chunk: bytes, now: float, *, late: bool) -> Received:  # noqa: ARG002 - of no use here
@@ -149,8 +153,13 @@ class MbapSlave:
                 replies.append(adu.reply(pdu))
         return Received(frames, b"".join(replies), len(replies))
 
-    def sent(self, reply: bytes, now: float) -> None:
-        """Nothing to remember: a TCP connection has no echo."""
+    def sent(self, reply: bytes, now: float, *, asked_at: float | None = None) -> None:
+        """Count how long polls have waited; a TCP connection has no echo to remember."""
+        at = 0
+        while asked_at is not None and at < len(reply):
+            if reply[at + 7] == READ:
+                self._latencies.observe(reply[at + 6], now - asked_at)
+            at += 6 + int.from_bytes(reply[at + 4 : at + 6])
 
     @property
     def hopeless(self) -> bool:

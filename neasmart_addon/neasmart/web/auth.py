@@ -32,6 +32,8 @@ DELAYED_LIMIT = 32
 DELAYED_OF_ONE_LIMIT = 4
 CLIENTS_LIMIT = 1024
 FORGET_AFTER_S = 900.0
+TOKENS_LIMIT = 8
+"""So many valid tokens are known again without decoding them."""
 
 _LOG = logging.getLogger(__name__)
 _TOKEN_LENGTH = 4096
@@ -48,6 +50,7 @@ class Authentication:
         self.required = api.enable_auth
         self._key = _digest(api.key) if api.key else None
         self._secret = api.jwt_secret
+        self._tokens: OrderedDict[bytes, int] = OrderedDict()
         if self.required and (0 < len(api.key) < _SHORT or 0 < len(api.jwt_secret) < _SHORT):
             _LOG.warning(
                 "api.key or api.jwt_secret is short and may be guessed; `python -m neasmart token` makes a key"
@@ -85,17 +88,34 @@ class Authentication:
         return self._key is not None and hmac.compare_digest(_digest(key), self._key)
 
     def _is_token(self, token: str) -> bool:
+        """Judge a token; one that was valid is known again until it ends, because decoding costs half a request."""
         if not self._secret or not token or len(token) > _TOKEN_LENGTH:
             return False
+        digest, now = _digest(token), time.time()
+        for known, known_end in self._tokens.items():
+            if hmac.compare_digest(digest, known):
+                return now < known_end
+        ends_at = self._end(token)
+        if ends_at is None:
+            return False
+        self._tokens[digest] = ends_at
+        if len(self._tokens) > TOKENS_LIMIT:
+            self._tokens.popitem(last=False)
+        return True
+
+    def _end(self, token: str) -> int | None:
+        """Return the Unix time at which a valid token ends, None for any other."""
         import jwt  # noqa: PLC0415 - most houses use no tokens
 
         try:
             with warnings.catch_warnings(action="ignore", category=jwt.InsecureKeyLengthWarning):
                 # The owner is told of a short secret at the start, and not with each request.
-                jwt.decode(token, self._secret, algorithms=["HS256"], options={"require": ["exp"], "verify_aud": False})
+                claims = jwt.decode(
+                    token, self._secret, algorithms=["HS256"], options={"require": ["exp"], "verify_aud": False}
+                )
+            return int(claims["exp"])
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError):
-            return False
-        return True
+            return None
 
 
 class Attempts:

@@ -15,6 +15,7 @@ from aiohttp import web
 from neasmart.config import ApiSettings
 from neasmart.web import clients
 from neasmart.web.auth import Attempts, Authentication, missing
+from neasmart.web.openapi_paths import OPEN_PATHS
 from neasmart.web.origins import READS, Origins
 from neasmart.web.peers import SUPERVISOR
 from neasmart.web.problems import Problem
@@ -22,7 +23,7 @@ from neasmart.web.rates import Rates
 from neasmart.web.web_counters import WebCounters
 
 _LOG = logging.getLogger(__name__)
-_OPEN = "/health"
+_HEALTH = "/health"
 
 
 class Gate(Protocol):
@@ -69,12 +70,12 @@ class ApiGate:
         """Let a request through, answer a preflight, or raise Problem."""
         try:
             self._rates.check(clients.client(request), writes=request.method not in READS)
-            if request.path == _OPEN and request.method in READS:
+            if request.rel_url.raw_path == _HEALTH and request.method in READS:
                 return None
             self._origins.check_host(request)
             self._origins.check_site(request)
             preflight = self._origins.preflight(request)
-            if preflight is None and self._authentication.required:
+            if preflight is None and self._authentication.required and not _open(request):
                 await self._authenticate(request)
         except Problem as problem:
             self._counters.refuse(problem.code)
@@ -114,6 +115,12 @@ class IngressGate:
 
     def decorate(self, request: web.BaseRequest, response: web.StreamResponse) -> None:
         """Add nothing."""
+
+
+def _open(request: web.BaseRequest) -> bool:
+    """Return whether nobody needs a key: a browser cannot send one when it opens a page."""
+    # As it was sent: what is written in another way is no open path.
+    return request.rel_url.raw_path in OPEN_PATHS and request.method in READS
 
 
 def _rates(api: ApiSettings) -> Rates:

@@ -6,13 +6,15 @@ Nothing is counted here: bus and listeners keep plain numbers, and this module r
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 
 from neasmart import __version__
 from neasmart.gateway import Gateway
-from neasmart.web.web_counters import BUCKETS_S, WebCounters
+from neasmart.status import BusCounters
+from neasmart.web.web_counters import WebCounters
 
 if TYPE_CHECKING:
     from prometheus_client import Metric
@@ -62,7 +64,11 @@ class Metrics:
         )
 
     def _bus(self) -> Iterator[Metric]:
-        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily  # noqa: PLC0415
+        from prometheus_client.core import (  # noqa: PLC0415
+            CounterMetricFamily,
+            GaugeMetricFamily,
+            HistogramMetricFamily,
+        )
 
         counters, link = self._gateway.counters, self._gateway.link
         kinds = CounterMetricFamily("neasmart_bus_events", "What was seen on the bus, by kind", labels=["kind"])
@@ -73,6 +79,12 @@ class Metrics:
         for unit_id, count in sorted(counters.polls_by_unit.items()):
             polls.add_metric([str(unit_id)], count)
         yield polls
+        latencies = HistogramMetricFamily(
+            "neasmart_bus_reply_duration_seconds", "From a poll's arrival to its reply, by unit id", labels=["unit_id"]
+        )
+        for unit_id, histogram in sorted(self._gateway.reply_latencies.items()):
+            latencies.add_metric([str(unit_id)], list(histogram.cumulated), histogram.total_s)
+        yield latencies
         yield GaugeMetricFamily("neasmart_link_connected", "1 while the link is open", value=int(link.connected))
         breaker = GaugeMetricFamily(
             "neasmart_breaker_state", "Circuit breaker: 0 closed, 1 half-open, 2 open", labels=["part"]
@@ -102,6 +114,12 @@ class Metrics:
         for state, count in sorted(states.items()):
             recent.add_metric([state], count)
         yield recent
+        ended = CounterMetricFamily(
+            "neasmart_commands", "Commands that have ended, by how and by who gave them", labels=["outcome", "origin"]
+        )
+        for (outcome, origin), count in sorted(self._gateway.commands.outcomes.items()):
+            ended.add_metric([outcome, origin], count)
+        yield ended
 
     def _http(self) -> Iterator[Metric]:
         from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily  # noqa: PLC0415
@@ -120,11 +138,7 @@ class Metrics:
             "neasmart_http_request_duration_seconds", "From a request to its answer, by route", labels=["route"]
         )
         for route, histogram in sorted(self._counters.durations.items()):
-            below, buckets = 0, []
-            for end, count in zip([*map(str, BUCKETS_S), "+Inf"], histogram.buckets, strict=True):
-                below += count
-                buckets.append((end, below))
-            durations.add_metric([route], buckets, histogram.total_s)
+            durations.add_metric([route], list(histogram.cumulated), histogram.total_s)
         yield durations
 
     def _readings(self) -> Iterator[Metric]:
@@ -146,24 +160,5 @@ class Metrics:
         yield stale
 
 
-_BUS_KINDS = (
-    "bytes_received",
-    "frames",
-    "broadcasts",
-    "writes",
-    "registers_written",
-    "polls",
-    "replies",
-    "exceptions",
-    "foreign_frames",
-    "crc_errors",
-    "noise_bytes",
-    "stale_bytes",
-    "echoes",
-    "rival_replies",
-    "unsupported",
-    "bad_headers",
-    "replies_moved_on",
-    "replies_late",
-    "unknown_registers",
-)
+_BUS_KINDS = tuple(each.name for each in fields(BusCounters) if isinstance(each.default, int))
+"""All counts of the bus but those that have a metric of their own."""

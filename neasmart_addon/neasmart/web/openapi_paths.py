@@ -14,6 +14,8 @@ from neasmart.web.seeing import SECONDS_LIMIT
 
 JSON = "application/json"
 DOCS_FILES = ("swagger-ui-bundle.js", "swagger-ui.css", "start.js")
+OPEN_PATHS = frozenset({"/health", "/api/openapi.json", "/api/docs", *(f"/api/docs/{name}" for name in DOCS_FILES)})
+"""What may be read without a key: nothing of the house but whether the gateway is well."""
 _QUEUE: Schema = FLAG | {"description": "Take the command even while the base is not connected", "default": False}
 
 
@@ -54,13 +56,21 @@ def operations(table: RegisterTable) -> dict[str, Operation]:
             status=HTTPStatus.SWITCHING_PROTOCOLS,
             problems=(503,),
         ),
-        "GET /api/openapi.json": _read("This document", "system", OBJECT),
-        "GET /api/docs": _read("This document, to read and to try", "system", TEXT, kind="text/html"),
+        "GET /api/openapi.json": Operation(
+            summary="This document; needs no key", tag="system", answers={JSON: OBJECT}, is_open=True
+        ),
+        "GET /api/docs": Operation(
+            summary="This document, to read and to try; needs no key",
+            tag="system",
+            answers={"text/html": TEXT},
+            is_open=True,
+        ),
         "GET /api/docs/{name}": Operation(
             summary="The files of that page",
             tag="system",
             answers={"text/javascript": TEXT, "text/css": TEXT},
             names={"name": {"type": "string", "enum": list(DOCS_FILES)}},
+            is_open=True,
         ),
         "GET /metrics": _read("For Prometheus", "system", TEXT, kind="text/plain"),
         "GET /health": Operation(

@@ -2,27 +2,12 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from dataclasses import dataclass, field
+
+from neasmart.histogram import Histogram
 
 BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 """Upper ends of the duration buckets in seconds; one more bucket takes what is longer."""
-
-
-class Durations:
-    """A histogram of durations in seconds."""
-
-    __slots__ = ("buckets", "total_s")
-
-    def __init__(self) -> None:
-        """Start without durations."""
-        self.buckets = [0] * (len(BUCKETS_S) + 1)
-        self.total_s = 0.0
-
-    def observe(self, duration_s: float) -> None:
-        """Count one duration."""
-        self.buckets[bisect_left(BUCKETS_S, duration_s)] += 1
-        self.total_s += duration_s
 
 
 @dataclass(slots=True)
@@ -34,7 +19,7 @@ class WebCounters:
     """
 
     requests: dict[tuple[str, str, int], int] = field(default_factory=dict)
-    durations: dict[str, Durations] = field(default_factory=dict)
+    durations: dict[str, Histogram] = field(default_factory=dict)
     refused: dict[str, int] = field(default_factory=dict)
 
     def answered(self, method: str, route: str, status: int, duration_s: float | None) -> None:
@@ -44,7 +29,7 @@ class WebCounters:
         if duration_s is not None:
             durations = self.durations.get(route)
             if durations is None:
-                durations = self.durations[route] = Durations()
+                durations = self.durations[route] = Histogram(BUCKETS_S)
             durations.observe(duration_s)
 
     def refuse(self, reason: str) -> None:
