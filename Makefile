@@ -10,7 +10,7 @@ PYTEST_WORKERS ?= 2
 HOURS ?= 2
 SECONDS ?= 120
 
-.PHONY: help setup demo run test lint unit docs screenshots bench fuzz soak lock clean
+.PHONY: help setup demo run test lint unit docs screenshots bench fuzz soak fleet lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -82,6 +82,9 @@ bench: setup $(VENV)/.tools $(VENV)/.debian $(VENV)/.bench ## measure against th
 
 soak: setup $(VENV)/.tools $(VENV)/.debian $(VENV)/.bench ## run everything together for HOURS (2) and give a verdict
 	PYTHONPATH=.:neasmart_addon $(BIN)/python -m bench.soak --hours $(HOURS)
+
+fleet: setup $(VENV)/.tools $(VENV)/.debian ## run the MQTT of 25 to 200 houses on one broker
+	PYTHONPATH=.:neasmart_addon $(BIN)/python -m bench.fleet
 
 lock: ## write the locked requirements anew (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command 'make lock' neasmart_addon/pyproject.toml -o neasmart_addon/requirements.txt

@@ -63,6 +63,12 @@ class Mosquitto:
             else:
                 return
 
+    @property
+    def pid(self) -> int:
+        """The process that runs now."""
+        assert self._process is not None
+        return self._process.pid
+
     def kill(self) -> None:
         """Kill the broker; it forgets everything, retained messages included."""
         self.signal(signal.SIGCONT)
