@@ -88,10 +88,10 @@ def _add_options(name: str, parser: argparse.ArgumentParser) -> None:
 
 
 def _run(_namespace: argparse.Namespace) -> int:
-    from neasmart import app, config, logs  # noqa: PLC0415
+    from neasmart import app, logs, settings_loading  # noqa: PLC0415
     from neasmart.web.request_id import REQUEST_ID  # noqa: PLC0415
 
-    settings, problem = config.load_tolerant()
+    settings, problem = settings_loading.load_tolerant()
     last = logs.set_up(settings.logging, request_id=REQUEST_ID.get)
     asyncio.run(app.run(settings, problem=problem, log_lines=lambda: last.lines))
     return 0

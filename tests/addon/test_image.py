@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import neasmart
-from neasmart.config import environment_names
+from neasmart.settings_loading import environment_names
 from tests.support.supervisor import APP, ROOT
 
 DOCKERFILE = (APP / "Dockerfile").read_text(encoding="utf-8")
