@@ -95,7 +95,7 @@ def _run(_namespace: argparse.Namespace) -> int:
         signal.signal(number, lambda *_: os._exit(0))
     import asyncio  # noqa: PLC0415
 
-    from neasmart import app, config, logs  # noqa: PLC0415
+    from neasmart import app, logs, settings_loading  # noqa: PLC0415
     from neasmart.web.request_id import REQUEST_ID  # noqa: PLC0415
 
     async def served() -> None:
@@ -105,7 +105,7 @@ def _run(_namespace: argparse.Namespace) -> int:
             asyncio.get_running_loop().remove_signal_handler(number)
             signal.signal(number, signal.SIG_IGN)
 
-    settings, problem = config.load_tolerant()
+    settings, problem = settings_loading.load_tolerant()
     last = logs.set_up(settings.logging, request_id=REQUEST_ID.get)
     asyncio.run(served())
     return 0

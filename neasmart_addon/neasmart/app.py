@@ -12,7 +12,7 @@ import signal
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
-from neasmart import __version__, config
+from neasmart import __version__, settings_loading
 from neasmart.clock import Clock
 from neasmart.commands import Commands, CommandTimes
 from neasmart.config import ServerType, Settings
@@ -90,7 +90,7 @@ async def run(
     history = store if settings.database.history_enabled else None
     sights = Sights(recorder=recorder, last_frames=tap.last_frames, log_lines=log_lines)
     web = WebServer(settings, gateway, store, history=history, sights=sights)
-    reloader = Reloader(settings, gateway, web, load=config.load, files=config.files())
+    reloader = Reloader(settings, gateway, web, load=settings_loading.load, files=settings_loading.files())
     loop.add_signal_handler(signal.SIGHUP, reloader.wake)
     edges: dict[str, Callable[[], Awaitable[None]]] = {
         "clock": lambda: _tick(gateway, sync_interval_s=settings.modbus.sync_interval * 60),

@@ -8,7 +8,7 @@ import sys
 import time
 import warnings
 
-from neasmart import config
+from neasmart import settings_loading
 from neasmart.errors import SettingsError
 
 KEY_BYTES = 32
@@ -31,7 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(namespace: argparse.Namespace) -> int:
     """Print a key or a token alone on a line, so that it can be piped; raise SettingsError without a secret."""
-    made = signed(config.load().api.jwt_secret, days=namespace.days, now=time.time()) if namespace.jwt else key()
+    made = (
+        signed(settings_loading.load().api.jwt_secret, days=namespace.days, now=time.time()) if namespace.jwt else key()
+    )
     sys.stdout.write(f"{made}\n")
     return 0
 

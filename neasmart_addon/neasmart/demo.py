@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from neasmart import config
+from neasmart import config, settings_loading
 from neasmart.errors import SettingsError
 from neasmart.simulator.house import DEMO
 
@@ -31,8 +31,8 @@ _SETTINGS = {
 
 async def run() -> int:
     """Run until Ctrl-C or SIGTERM; return 0, or 1 if one of the two processes ended by itself."""
-    environment = {config.CONFIG_FILE: _written_settings(), **os.environ}
-    settings = config.load(environment)
+    environment = {settings_loading.CONFIG_FILE: _written_settings(), **os.environ}
+    settings = settings_loading.load(environment)
     for name, port in (
         ("api", settings.api.port),
         ("ingress", settings.api.ingress_port),

@@ -6,8 +6,9 @@ from typing import get_type_hints
 
 import msgspec
 
-from neasmart.config import Settings, environment_names
+from neasmart.config import Settings
 from neasmart.registers import TABLE, Group, Point
+from neasmart.settings_loading import environment_names
 
 
 def markdown() -> str:

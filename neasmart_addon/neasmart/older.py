@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from neasmart import config
+from neasmart import config, settings_loading
 from neasmart.errors import NeasmartError, SettingsError
 from neasmart.store import older as older_registers
 
@@ -110,7 +110,7 @@ def accepted(present: dict[str, Any], wanted: Translation, name: str) -> tuple[d
 
     Raises SettingsError if the document is wrong already.
     """
-    config.checked(present, name)
+    settings_loading.checked(present, name)
     document = present
     taken, dropped = {}, dict(wanted.dropped)
     waiting = dict(wanted.taken)
@@ -124,7 +124,7 @@ def accepted(present: dict[str, Any], wanted: Translation, name: str) -> tuple[d
                 continue
             changed = {**document, section: {**document.get(section, {}), key: value}}
             try:
-                config.checked(changed, old_name)
+                settings_loading.checked(changed, old_name)
             except SettingsError as error:
                 dropped[old_name] = str(error).removeprefix(f"{old_name}: ")
             else:
@@ -149,8 +149,8 @@ def _target(name: str, value: object, *, serial: bool) -> tuple[str, str] | None
         return "server", "serial_port" if serial else "address"
     if name in _PORTS:
         return None if serial else ("server", "port")
-    known = {(path[0], path[1]) for path in config.environment_names().values() if len(path) > 1}
-    by_variable = {variable.lower(): path for variable, path in config.environment_names().items()}
+    known = {(path[0], path[1]) for path in settings_loading.environment_names().values() if len(path) > 1}
+    by_variable = {variable.lower(): path for variable, path in settings_loading.environment_names().items()}
     found = _FLAT.get(name) or by_variable.get(name)
     if found is None and "." in name:
         section, _, rest = name.partition(".")
@@ -171,7 +171,7 @@ def _plain(value: object, target: tuple[str, str]) -> object:
     if target == ("modbus", "slave_id") and re.fullmatch(r"[0-9]{1,5}", text):
         return int(text)
     try:
-        return config.from_text(".".join(target), target, text)
+        return settings_loading.from_text(".".join(target), target, text)
     except SettingsError:
         return text
 
@@ -181,8 +181,8 @@ def _shown(key: str, value: object) -> object:
 
 
 def _import_settings(path: Path, content: bytes, *, apply: bool) -> None:
-    own = Path(os.environ.get(config.CONFIG_FILE) or config.DEFAULT_CONFIG_FILE)
-    present = config.read_file(own) if own.exists() else {}
+    own = Path(os.environ.get(settings_loading.CONFIG_FILE) or settings_loading.DEFAULT_CONFIG_FILE)
+    present = settings_loading.read_file(own) if own.exists() else {}
     document, result = accepted(present, translated(_parsed(path, content)), str(own))
     changes = 0
     for (section, key), (value, old_name) in result.taken.items():
@@ -213,7 +213,7 @@ def _import_settings(path: Path, content: bytes, *, apply: bool) -> None:
 
 
 def _import_registers(path: Path, *, apply: bool) -> None:
-    target = Path(config.load().database.path)
+    target = Path(settings_loading.load().database.path)
     found = older_registers.read(path)
     known = older_registers.present(target)
     new = {address: word for address, word in found.words.items() if address not in known}

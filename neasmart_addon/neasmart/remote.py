@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from neasmart import about, config
+from neasmart import about, config, settings_loading
 from neasmart.clock import iso
 from neasmart.errors import NeasmartError, SettingsError
 from neasmart.redaction import settings_document
@@ -142,7 +142,7 @@ def _offline(error: RemoteError, *, names: bool) -> dict[str, Any]:
         "platform": about.platform_facts(),
     }
     try:
-        document["settings"] = settings_document(config.load(), names=names)
+        document["settings"] = settings_document(settings_loading.load(), names=names)
     except SettingsError:
         # Its message may quote the very value that must not leave the house.
         document["settings"] = "They cannot be used; start the gateway to see why"
@@ -160,7 +160,7 @@ def _remote(namespace: argparse.Namespace) -> Remote:
 
 def _configured_url() -> str:
     try:
-        api = config.load().api
+        api = settings_loading.load().api
     except SettingsError:
         api = config.ApiSettings()
     host = "127.0.0.1" if api.host in ("", "0.0.0.0", "::") else api.host  # noqa: S104 - compared, not opened

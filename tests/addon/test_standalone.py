@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from neasmart import config
+from neasmart import config, settings_loading
 from tests.support.supervisor import ROOT, manifest
 
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
@@ -38,7 +38,7 @@ def test_the_example_is_usable_as_it_is(tmp_path: Path) -> None:
     environment = _environment(EXAMPLE) | {"NEASMART_CONFIG_FILE": str(tmp_path / "config.json")}
     (tmp_path / "config.json").write_text("{}", encoding="ascii")
 
-    settings = config.load(environment)
+    settings = settings_loading.load(environment)
 
     assert settings.server.type is config.ServerType.TCP
     assert settings.api.host == "127.0.0.1"
@@ -49,9 +49,9 @@ def test_every_line_of_the_example_that_is_commented_out_works_too(tmp_path: Pat
     offered = re.findall(r"^#([A-Z_]+)=(.*)$", EXAMPLE, re.MULTILINE)
 
     for name, text in offered:
-        config.load({name: text, "NEASMART_CONFIG_FILE": str(tmp_path / "config.json")})
+        settings_loading.load({name: text, "NEASMART_CONFIG_FILE": str(tmp_path / "config.json")})
 
-    assert {name for name, _ in offered} <= config.environment_names().keys() | {"SERIAL_DEVICE"}
+    assert {name for name, _ in offered} <= settings_loading.environment_names().keys() | {"SERIAL_DEVICE"}
 
 
 def test_the_dongle_of_the_example_is_where_compose_puts_it() -> None:

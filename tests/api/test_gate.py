@@ -28,7 +28,7 @@ from tests.api.conftest import Served, Start, eventually
 from tests.support.gateways import FakeClock
 
 KEY = "12345678901234567890"
-SECRET = "a secret of more than thirty-two characters"
+SECRET = "a secret of more than sixty-four characters, as long as HS512 wants a key"
 LIVE = "/api/v1/live"
 OPEN = {"/health", "/api/docs", "/api/openapi.json", "/api/docs/start.js"}
 LOCKED = {"enable_auth": True, "key": KEY, "jwt_secret": SECRET}
@@ -60,7 +60,14 @@ BAD = [
     bearer(token(exp=time.time() - 5)),
     bearer(jwt.encode({"sub": "no end"}, SECRET)),
     bearer(token("another secret of more than thirty-two characters")),
-    bearer(token(SECRET * 2, "HS512")),
+    bearer(token(SECRET, "HS384")),
+    bearer(token(SECRET, "HS512")),
+    bearer(unsigned({"alg": "NONE"}, {"exp": 9e9})),
+    bearer(unsigned({"alg": "RS256"}, {"exp": 9e9}, b"x" * 256)),
+    bearer(unsigned({"alg": "HS256", "jwk": {"kty": "oct", "k": ""}}, {"exp": 9e9}, b"x" * 32)),
+    bearer(token(exp="never")),
+    bearer(token(nbf=time.time() + 5_000)),
+    {"Authorization": "Basic " + base64.b64encode(f"user:{KEY}".encode()).decode()},
     bearer(token()[:-4] + "AAAA"),
     bearer(unsigned({"alg": "none", "typ": "JWT"}, {"exp": 9e9})),
     bearer(unsigned({"alg": "HS256"}, {"exp": 9e9}, b"x" * 32)),
@@ -219,6 +226,78 @@ async def test_a_browser_s_websocket_carries_its_key_as_a_subprotocol(locked: Se
     async with locked.api.ws_connect(LIVE, protocols=protocols) as page:
         assert page.protocol == "neasmart"
         assert (await page.receive_json())["type"] == "hello"
+
+
+@pytest.mark.parametrize(
+    "protocols",
+    [
+        [],
+        ["neasmart"],
+        [f"bearer.{token()}"],
+        ["neasmart", "key."],
+        ["neasmart", f"key.{KEY}"],
+        ["neasmart", "key.\u0441"],
+        ["neasmart", "bearer."],
+        ["neasmart", f"bearer.{token(exp=time.time() - 5)}"],
+        ["neasmart", "bearer." + unsigned({"alg": "none"}, {"exp": 9e9})],
+        ["neasmart", "bearer." + token(SECRET, "HS512")],
+        ["neasmart", "bearer." + token("another secret of more than thirty-two characters")],
+    ],
+    ids=range(11),
+)
+async def test_a_websocket_with_a_wrong_subprotocol_is_refused(locked: Served, protocols: list[str]) -> None:
+    # Written by hand: a client of good manners does not send all of these.
+    request = (
+        f"GET {LIVE} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+        + (f"Sec-WebSocket-Protocol: {', '.join(protocols)}\r\n" if protocols else "")
+        + "\r\n"
+    )
+    reader, writer = await asyncio.open_connection("127.0.0.1", locked.api_port)
+    writer.write(request.encode())
+
+    async with asyncio.timeout(10):
+        status = await reader.readline()
+    writer.close()
+
+    assert status.startswith((b"HTTP/1.1 401 ", b"HTTP/1.1 400 "))
+
+
+@pytest.mark.parametrize("name", ["X-API-Key", "Authorization", "X-Request-ID", "Origin", "Host", "Cookie"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"a\rX-API-Key: ",
+        b"a\r\n \tb",
+        b"a\x00b",
+        b"\xff\xfe",
+        b"a\r\n\r\nGET /mode HTTP/1.1\r\n",
+        b"\x1b[31m",
+        b"a, b\nX: y",
+    ],
+    ids=range(7),
+)
+async def test_what_is_injected_into_a_header_opens_and_forges_nothing(
+    locked: Served, caplog: pytest.LogCaptureFixture, name: str, value: bytes
+) -> None:
+    caplog.set_level(logging.INFO)
+    reader, writer = await asyncio.open_connection("127.0.0.1", locked.api_port)
+    writer.write(b"POST /mode HTTP/1.1\r\n")
+    if name != "Host":
+        writer.write(b"Host: 127.0.0.1\r\n")
+    writer.write(name.encode() + b": " + value + b"\r\nContent-Length: 10\r\nConnection: close\r\n\r\n" + b'{"mode":1}')
+
+    async with asyncio.timeout(10):
+        answers = await reader.read()
+    writer.close()
+
+    head = answers.partition(b"\r\n\r\n")[0]
+    assert head.split()[1] in {b"400", b"401", b"403"}, answers[:200]
+    assert b"\x1b" not in answers
+    assert not [line for line in head.split(b"\r\n")[1:] if line.lower().startswith((b"x-api-key", b"x:"))]
+    assert not list(locked.gateway.commands)
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+    assert not any("\n" in record.getMessage() or "\x1b" in record.getMessage() for record in caplog.records)
 
 
 async def test_a_key_in_the_address_opens_nothing(locked: Served) -> None:

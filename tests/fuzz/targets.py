@@ -7,7 +7,7 @@ import io
 import json
 from collections.abc import Callable
 
-from neasmart import config
+from neasmart import settings_loading
 from neasmart.errors import NeasmartError, SettingsError
 from neasmart.mqtt.orders import Orders
 from neasmart.sysbus.capture import Capture
@@ -75,10 +75,10 @@ def capture(content: bytes) -> None:
 def settings(content: bytes) -> None:
     """Any value of any option is taken or refused in words."""
     name, _, text = content.decode("utf-8", "replace").replace("\0", "").partition("=")
-    names = sorted(config.environment_names())
+    names = sorted(settings_loading.environment_names())
     variable = names[sum(name.encode()) % len(names)]
     with contextlib.suppress(SettingsError):
-        config.load({variable: text}, with_options=False)
+        settings_loading.load({variable: text}, with_options=False)
 
 
 def rest_body(content: bytes) -> None:

@@ -27,6 +27,8 @@ TOP = {
     "credentials",
     "older",
     "reload",
+    "settings_checks",
+    "settings_loading",
     "syslog",
     "__main__",
 }

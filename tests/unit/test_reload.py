@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from neasmart import config
+from neasmart import config, settings_loading
 from neasmart.app import build_gateway
 from neasmart.config import ApiSettings, Settings
 from neasmart.gateway import SETTINGS, Gateway
@@ -29,20 +29,28 @@ class House:
     def __init__(self, folder: Path) -> None:
         self.file = folder / "config.json"
         self.write({})
-        self.environment = {config.CONFIG_FILE: str(self.file), config.OPTIONS_FILE: str(folder / "options.json")}
+        self.environment = {
+            settings_loading.CONFIG_FILE: str(self.file),
+            settings_loading.OPTIONS_FILE: str(folder / "options.json"),
+        }
         (folder / "options.json").write_text("{}", encoding="utf-8")
         self.settings = self.load()
         self.gateway: Gateway = build_gateway(self.settings)
         self.applied: list[ApiSettings] = []
         self.reloader = Reloader(
-            self.settings, self.gateway, self, load=self.load, files=config.files(self.environment), look_s=0.05
+            self.settings,
+            self.gateway,
+            self,
+            load=self.load,
+            files=settings_loading.files(self.environment),
+            look_s=0.05,
         )
 
     def apply(self, api: ApiSettings) -> None:
         self.applied.append(api)
 
     def load(self) -> Settings:
-        return config.load(self.environment)
+        return settings_loading.load(self.environment)
 
     def write(self, content: object) -> None:
         self.file.write_text(json.dumps(content), encoding="utf-8")

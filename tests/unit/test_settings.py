@@ -7,16 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from neasmart.config import (
-    LogFormat,
-    LogLevel,
-    ServerType,
-    Settings,
-    environment_names,
-    load,
-    load_tolerant,
-)
+from neasmart.config import LogFormat, LogLevel, ServerType, Settings
 from neasmart.errors import SettingsError
+from neasmart.settings_loading import environment_names, load, load_tolerant
 
 DOCUMENTED_NAMES = [
     "NEASMART_SERVER_TYPE",
