@@ -20,6 +20,8 @@ from tests.support.processes import GatewayProcess, eventually
 NO_DATA = (0, 0)
 PATIENCE_S = 5.0
 PAUSE_S = 0.01
+OFTEN = {"NEASMART_API_RATE_LIMIT": "0"}
+"""Tests that wait for a state ask more often than a client may."""
 SETPOINTS = [encode_dpt9(tenths / 10) for tenths in range(180, 220, 5)]
 
 
