@@ -75,13 +75,13 @@ class Readers:
                 for each in self.bytes.keys() - self.closed:
                     each.sendall(PONG)
             for key, _ in self._selector.select(0.1):
-                each = key.fileobj
-                assert isinstance(each, socket.socket)
-                chunk = each.recv(65536)
-                self.bytes[each] += len(chunk)
+                page = key.fileobj
+                assert isinstance(page, socket.socket)
+                chunk = page.recv(65536)
+                self.bytes[page] += len(chunk)
                 if not chunk:
-                    self.closed.add(each)
-                    self._selector.unregister(each)
+                    self.closed.add(page)
+                    self._selector.unregister(page)
 
 
 def clients(gateway: GatewayProcess) -> int:
