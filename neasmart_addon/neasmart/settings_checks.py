@@ -22,6 +22,7 @@ from neasmart.registers import TABLE
 _LAST_PORT = 65535
 _KEY = re.compile(r"[!-~]*")
 _ORIGIN = re.compile(r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?")
+_SHORT_NUMBER = re.compile(r"[0-9]{1,5}")
 _HOST = re.compile(r"\*|(\*\.)?[A-Za-z0-9._-]+")
 _SYSLOG = re.compile(r"(udp|tcp)://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>\d{1,5}))?|unix:///\S+")
 _DIALLED = re.compile(r"(socket|rfc2217)://[^/\s]+:\d{1,5}(/.*)?")
@@ -63,7 +64,9 @@ def _normalise_unit_ids(merged: dict[str, Any]) -> None:
     if isinstance(section, dict) and isinstance(section.get("slave_id"), int | str):
         value = section["slave_id"]
         parts = [value] if isinstance(value, int) else [part.strip() for part in value.split(",")]
-        section["slave_id"] = [int(part) if isinstance(part, str) and part.isdecimal() else part for part in parts]
+        section["slave_id"] = [
+            int(part) if isinstance(part, str) and _SHORT_NUMBER.fullmatch(part) else part for part in parts
+        ]
 
 
 def _normalise_secrets(merged: dict[str, Any]) -> None:

@@ -175,5 +175,5 @@ def _number_or_text(text: str) -> int | float | str:
 def _json(name: str, text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise SettingsError(f"{name}: {text[:60]!r} is not valid JSON ({error})") from error

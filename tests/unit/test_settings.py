@@ -54,6 +54,20 @@ def test_without_any_source_the_defaults_hold() -> None:
     assert (Settings().api.port, Settings().api.ingress_port) == (5001, 8099)
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("NEASMART_ZONES", "[" * 100_000),
+        ("NEASMART_MODBUS_SLAVE_ID", "9" * 5000),
+        ("NEASMART_MODBUS_SLAVE_ID", "\N{SUPERSCRIPT TWO}"),
+    ],
+    ids=["deep", "huge", "superscript"],
+)
+def test_hostile_texts_are_refused_by_name(name: str, text: str) -> None:
+    with pytest.raises(SettingsError, match="NEASMART_"):
+        load({name: text})
+
+
 @pytest.mark.parametrize("name", DOCUMENTED_NAMES)
 def test_a_documented_environment_name_exists(name: str) -> None:
     assert name in environment_names()
