@@ -10,7 +10,7 @@ PYTEST_WORKERS ?= 2
 HOURS ?= 2
 SECONDS ?= 120
 
-.PHONY: help setup demo run test lint unit docs screenshots bench fuzz soak fleet lock clean
+.PHONY: help setup demo run test lint unit docs screenshots bench fuzz soak fleet audit lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -83,6 +83,12 @@ bench: setup $(VENV)/.tools $(VENV)/.debian $(VENV)/.bench ## measure against th
 soak: setup $(VENV)/.tools $(VENV)/.debian $(VENV)/.bench ## run everything together for HOURS (2) and give a verdict
 	PYTHONPATH=.:neasmart_addon $(BIN)/python -m bench.soak --hours $(HOURS)
 
+audit: setup ## ask the public lists for known defects of what is locked
+	$(PYTHON) -m venv .venv-audit
+	.venv-audit/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/audit/requirements.txt
+	.venv-audit/bin/pip-audit --requirement neasmart_addon/requirements.txt --require-hashes --disable-pip
+	npm --prefix neasmart_addon audit
+
 fleet: setup $(VENV)/.tools $(VENV)/.debian ## run the MQTT of 25 to 200 houses on one broker
 	PYTHONPATH=.:neasmart_addon $(BIN)/python -m bench.fleet
 
@@ -91,6 +97,7 @@ lock: ## write the locked requirements anew (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command 'make lock' tests/requirements.in -o tests/requirements.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command 'make lock' bench/requirements.in -o bench/requirements.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command 'make lock' tests/fuzz/requirements.in -o tests/fuzz/requirements.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command 'make lock' tests/audit/requirements.in -o tests/audit/requirements.txt
 
 clean: ## remove what the targets have made
 	rm -rf $(VENV) .venv-* .mypy_cache .pytest_cache .ruff_cache .hypothesis node_modules neasmart_addon/node_modules $(VENDOR)
