@@ -31,6 +31,7 @@ def test_a_gateway_that_was_blocked_for_two_seconds_says_so_and_sends_nothing_la
         gateway.process.send_signal(signal.SIGCONT)
 
         said = eventually(lambda: re.search(r"blocked for (\d+) ms; no reply leaves late", gateway.log))
+        assert said is not None
         assert int(said[1]) > BLOCKED_S * 900
         assert gateway.get("/api/v1/zones/1/1")["setpoint"] == 21.5
         base.settimeout(0.2)

@@ -18,7 +18,7 @@ from neasmart.sysbus.link import Link
 from tests.support.bus import Hands, free_port, mbap, new_gateway, until
 from tests.support.bus_links import ask, closed
 from tests.support.processes import GatewayProcess, eventually, gateway_process
-from tests.support.steady_base import SteadyBase, TcpLine, bounded, steady_base
+from tests.support.steady_base import OFTEN, SteadyBase, TcpLine, bounded, steady_base
 
 POLL = mbap("F0 03 00 64 00 02")
 NO_DATA = mbap("F0 03 04 00 00 00 00")
@@ -28,7 +28,7 @@ RUBBISH_BYTES = 10_000_000
 
 @pytest.fixture
 def gateway(tmp_path: Path) -> Iterator[GatewayProcess]:
-    with gateway_process(tmp_path) as process:
+    with gateway_process(tmp_path, **OFTEN) as process:
         yield process
 
 

@@ -10,6 +10,7 @@ import json
 import selectors
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,18 +18,22 @@ from pathlib import Path
 from tests.support.mosquitto import Mosquitto
 from tests.support.panel import simulated_base
 from tests.support.processes import GatewayProcess, eventually, gateway_process
+from tests.support.steady_base import OFTEN
 
 PAGES = 200
 HANDSHAKE = (
     b"GET /api/v1/live HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
 )
+ALIVE_EVERY_S = 5.0
+PONG = b"\x8a\x80\0\0\0\0"
 LIMIT_MIB = 96
 
 
-def page(port: int) -> socket.socket:
+def page(port: int, *, reads: bool) -> socket.socket:
     opened = socket.socket()
-    opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    if not reads:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     opened.settimeout(10)
     opened.connect(("127.0.0.1", port))
     opened.sendall(HANDSHAKE)
@@ -60,10 +65,15 @@ class Readers:
     def all_get_more(self) -> None:
         """Wait until each has received something more."""
         before = dict(self.bytes)
-        eventually(lambda: all(self.bytes[each] > count for each, count in before.items()), within_s=10.0)
+        eventually(lambda: all(self.bytes[each] > count for each, count in before.items()), within_s=20.0)
 
     def _run(self) -> None:
+        alive_at = time.monotonic()
         while not self._stop.is_set():
+            if time.monotonic() - alive_at > ALIVE_EVERY_S:
+                alive_at = time.monotonic()
+                for alive in self.bytes.keys() - self.closed:
+                    alive.sendall(PONG)
             for key, _ in self._selector.select(0.1):
                 each = key.fileobj
                 assert isinstance(each, socket.socket)
@@ -87,23 +97,23 @@ def polls(gateway: GatewayProcess) -> int:
 
 def polled_on(gateway: GatewayProcess) -> None:
     before = polls(gateway)
-    eventually(lambda: polls(gateway) > before + 50)
+    eventually(lambda: polls(gateway) > before + 20, within_s=30.0)
 
 
 def test_pages_that_never_read_are_dropped_and_all_together_need_less_than_96_mb(tmp_path: Path) -> None:
     broker = Mosquitto(tmp_path)
     broker.start()
-    environment = {"NEASMART_MQTT_HOST": "127.0.0.1", "NEASMART_MQTT_PORT": str(broker.port)}
+    environment = {"NEASMART_MQTT_HOST": "127.0.0.1", "NEASMART_MQTT_PORT": str(broker.port), **OFTEN}
     report = tmp_path / "report.json"
     pages: list[socket.socket] = []
     try:
         with gateway_process(tmp_path, NEASMART_DATABASE_FLUSH_INTERVAL_SECONDS="1", **environment) as gateway:
             with simulated_base(
-                gateway.bus_port, "--cycle", "1", "--noise", "--timeout", "5", "--report", str(report), house="full"
+                gateway.bus_port, "--cycle", "2", "--noise", "--timeout", "5", "--report", str(report), house="full"
             ):
-                eventually(lambda: gateway.get("/api/v1/zones")["count"] == 60, within_s=30.0)
+                eventually(lambda: gateway.get("/api/v1/zones")["count"] == 60, within_s=60.0)
                 eventually(lambda: gateway.get("/health")["mqtt"]["connected"])
-                pages += [page(gateway.ingress_port) for _ in range(PAGES)]
+                pages += [page(gateway.ingress_port, reads=number % 2 == 0) for number in range(PAGES)]
                 readers = Readers(pages[::2])
                 with readers.reading():
                     eventually(lambda: clients(gateway) == PAGES)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.support.processes import GatewayProcess, eventually, gateway_process
-from tests.support.steady_base import SerialLine, SteadyBase, bounded
+from tests.support.steady_base import OFTEN, SerialLine, SteadyBase, bounded
 
 PULLS = 50
 BACK_WITHIN_S = 1.0
@@ -51,7 +51,7 @@ def cable(tmp_path: Path) -> Iterator[Cable]:
 @contextmanager
 def on_the_line(folder: Path, path: Path, *, through: tuple[str, ...] = ()) -> Iterator[GatewayProcess]:
     with gateway_process(
-        folder, through=through, NEASMART_SERVER_TYPE="serial", NEASMART_SERVER_SERIAL_PORT=str(path)
+        folder, through=through, NEASMART_SERVER_TYPE="serial", NEASMART_SERVER_SERIAL_PORT=str(path), **OFTEN
     ) as gateway:
         yield gateway
 

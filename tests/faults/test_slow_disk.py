@@ -5,12 +5,13 @@ from __future__ import annotations
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 from tests.support.processes import GatewayProcess, eventually, gateway_process
-from tests.support.steady_base import TcpLine, bounded, steady_base
+from tests.support.steady_base import OFTEN, TcpLine, bounded, steady_base
 
 SLOW_DISK = Path(__file__).parents[2] / "bench" / "slow_disk.c"
-QUICK = {"NEASMART_DATABASE_FLUSH_INTERVAL_SECONDS": "1"}
+QUICK = {"NEASMART_DATABASE_FLUSH_INTERVAL_SECONDS": "1", **OFTEN}
 
 
 def test_a_disk_of_five_seconds_a_write_delays_neither_base_nor_stop(tmp_path: Path) -> None:
@@ -41,8 +42,8 @@ def test_a_disk_of_five_seconds_a_write_delays_neither_base_nor_stop(tmp_path: P
     assert None not in shown(tmp_path)
 
 
-def stored(gateway: GatewayProcess) -> dict[str, object]:
-    document: dict[str, object] = gateway.get("/health")["database"]
+def stored(gateway: GatewayProcess) -> dict[str, Any]:
+    document: dict[str, Any] = gateway.get("/health")["database"]
     return document
 
 

@@ -1,0 +1,105 @@
+"""Promise: an hour of silence or a clock that jumps by a year serves nothing outdated and loses nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from neasmart.codecs import encode_dpt9
+from neasmart.commands import Command
+from neasmart.config import DatabaseSettings
+from neasmart.gateway import LINK
+from neasmart.registers import TABLE
+from neasmart.status import LinkStatus
+from neasmart.web.health import health
+from tests.support.store import Bench
+
+STATE, SETPOINT, TEMPERATURE = (TABLE.ref(f"zone.1.1.{key}") for key in ("state", "setpoint", "temperature"))
+OLD = [1, encode_dpt9(21.5), encode_dpt9(20.0)]
+NEW = [2, encode_dpt9(18.0), encode_dpt9(16.5)]
+NO_DATA = [0, 0]
+HOUR_S = 3600
+YEAR_S = 365 * 86400.0
+
+
+@pytest.fixture
+async def bench(tmp_path: Path) -> Bench:
+    bench = Bench(DatabaseSettings(path=str(tmp_path / "neasmart.db")))
+    await bench.store.open()
+    bench.gateway.hub.publish(LINK, LinkStatus(connected=True, code="connected", detail="The link is open."))
+    return bench
+
+
+def told(bench: Bench) -> tuple[str, list[str]]:
+    document = health(bench.gateway, bench.time.monotonic_s)
+    return str(document["status"]), document["reasons"]
+
+
+def polled(bench: Bench, unit_id: int = 240) -> list[int]:
+    return list(bench.gateway.poll(STATE.address, 2, unit_id, bench.time.monotonic_s))
+
+
+def state_of(bench: Bench, command: Command) -> str:
+    now = bench.gateway.commands.get(command.id)
+    assert now is not None
+    return now.state
+
+
+async def test_a_base_that_is_silent_for_an_hour_and_comes_back_is_not_told_what_was(bench: Bench) -> None:
+    bench.write(STATE.address, *OLD)
+    await bench.wait(60)
+    assert (told(bench)[0], polled(bench)) == ("healthy", OLD[:2])
+    (command,) = bench.gateway.submit([(SETPOINT, 23.0)], origin="test")
+
+    await bench.wait(HOUR_S)
+
+    status, reasons = told(bench)
+    assert status == "degraded"
+    assert reasons == ["The base station has written nothing for 3660 s."]
+    reading = bench.reading("zone.1.1.temperature")
+    assert (reading.value, reading.age_s(bench.time.monotonic_s)) == (20.0, 3660.0)
+    assert state_of(bench, command) == "expired"
+    assert [polled(bench, unit_id) for unit_id in (240, 241)] == [NO_DATA, NO_DATA]
+
+    bench.write(STATE.address, *NEW)
+    await bench.wait(60)
+
+    assert told(bench) == ("healthy", [])
+    assert [polled(bench, unit_id) for unit_id in (240, 241)] == [NEW[:2], NEW[:2]]
+    assert bench.reading("zone.1.1.setpoint").value == 18.0
+    now = bench.time.wall_s
+    history = (await bench.store.history([TEMPERATURE.address], now - HOUR_S - 120, now))[TEMPERATURE.address]
+    assert [word for _, word in history] == [OLD[2], None, NEW[2]]
+    await bench.close()
+
+
+@pytest.mark.parametrize("jump_s", [YEAR_S, -YEAR_S], ids=["ahead", "back"])
+async def test_a_clock_that_jumps_by_a_year_changes_neither_command_nor_health_nor_what_is_kept(
+    bench: Bench, jump_s: float
+) -> None:
+    bench.write(STATE.address, *OLD)
+    await bench.wait(60)
+    (command,) = bench.gateway.submit([(SETPOINT, 23.0)], origin="test")
+    transactions = bench.status.transactions
+
+    bench.time.wall_s += jump_s
+    await bench.wait(10)
+
+    assert told(bench) == ("healthy", [])
+    assert state_of(bench, command) == "queued"
+    assert polled(bench) == [1, encode_dpt9(23.0)]
+    bench.write(SETPOINT.address, encode_dpt9(23.0))
+    assert state_of(bench, command) == "confirmed"
+    await bench.wait(60)
+    assert bench.status.transactions > transactions
+    assert bench.reading("zone.1.1.temperature").age_s(bench.time.monotonic_s) == 130.0
+    await bench.close()
+
+    again = Bench(bench.settings, time=bench.time)
+    await again.store.open()
+    assert again.status.healthy
+    assert again.reading("zone.1.1.setpoint").value == 23.0
+    assert polled(again) == NO_DATA
+    assert again.rows("PRAGMA integrity_check") == [("ok",)]
+    await again.close()
