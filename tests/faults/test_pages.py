@@ -72,16 +72,16 @@ class Readers:
         while not self._stop.is_set():
             if time.monotonic() - alive_at > ALIVE_EVERY_S:
                 alive_at = time.monotonic()
-                for each in self.bytes.keys() - self.closed:
-                    each.sendall(PONG)
+                for alive in self.bytes.keys() - self.closed:
+                    alive.sendall(PONG)
             for key, _ in self._selector.select(0.1):
-                page = key.fileobj
-                assert isinstance(page, socket.socket)
-                chunk = page.recv(65536)
-                self.bytes[page] += len(chunk)
+                each = key.fileobj
+                assert isinstance(each, socket.socket)
+                chunk = each.recv(65536)
+                self.bytes[each] += len(chunk)
                 if not chunk:
-                    self.closed.add(page)
-                    self._selector.unregister(page)
+                    self.closed.add(each)
+                    self._selector.unregister(each)
 
 
 def clients(gateway: GatewayProcess) -> int:
