@@ -35,6 +35,7 @@ DEFAULT_UNIT_IDS = (240, 241)
 _SECRETS = frozenset({"password", "key", "jwt_secret"})
 _KEY = re.compile(r"[!-~]*")
 _ORIGIN = re.compile(r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?")
+_SHORT_NUMBER = re.compile(r"[0-9]{1,5}")
 _HOST = re.compile(r"\*|(\*\.)?[A-Za-z0-9._-]+")
 _DIALLED = re.compile(r"(socket|rfc2217)://[^/\s]+:\d{1,5}(/.*)?")
 
@@ -353,7 +354,7 @@ def _number_or_text(text: str) -> int | float | str:
 def _json(name: str, text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise SettingsError(f"{name}: {text[:60]!r} is not valid JSON ({error})") from error
 
 
@@ -386,7 +387,9 @@ def _normalise_unit_ids(merged: dict[str, Any]) -> None:
     if isinstance(section, dict) and isinstance(section.get("slave_id"), int | str):
         value = section["slave_id"]
         parts = [value] if isinstance(value, int) else [part.strip() for part in value.split(",")]
-        section["slave_id"] = [int(part) if isinstance(part, str) and part.isdecimal() else part for part in parts]
+        section["slave_id"] = [
+            int(part) if isinstance(part, str) and _SHORT_NUMBER.fullmatch(part) else part for part in parts
+        ]
 
 
 def _normalise_secrets(merged: dict[str, Any]) -> None:

@@ -49,6 +49,22 @@ async def test_damage_in_any_page_at_the_start_begins_a_new_file(stores: Callabl
     assert bench.rows("SELECT address, word FROM reported") == [(SETPOINT, 0x0C65)]
 
 
+async def test_a_damaged_name_in_the_schema_does_not_keep_the_gateway_from_starting(
+    stores: Callable[..., Bench],
+) -> None:
+    first = stores()
+    await filled(first)
+    damage(first.path, first.path.read_bytes().index(b"CREATE TABLE reported") + 7, 1)
+
+    bench = stores()
+    await bench.store.open()
+    bench.write(SETPOINT, 0x0C65)
+    await bench.wait(31)
+
+    assert bench.status.healthy
+    assert len(set_aside(bench.path)) == 1
+
+
 @pytest.mark.parametrize("content", [b"not a database", b"x" * 5000, b"SQLite format 3\x00", b"\x00" * 4096])
 async def test_a_file_that_is_no_database_is_set_aside(stores: Callable[..., Bench], content: bytes) -> None:
     bench = stores()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ SUPERVISOR_URL = "http://supervisor"
 _ASK_TIMEOUT_S = 5.0
 _ANSWER_LIMIT = 64 * 1024
 _NO_BROKER = 400
+_PORT = re.compile(r"[0-9]{1,5}")
 _PORT_MAX = 65535
 
 
@@ -63,7 +65,13 @@ async def find_broker(settings: MqttSettings, environment: Mapping[str, str], *,
             tls=settings.tls,
             ca_file=settings.ca_file,
         )
-    status, answer = await _ask(f"{supervisor_url}/services/mqtt", environment.get(TOKEN, ""))
+    status, text = await _ask(f"{supervisor_url}/services/mqtt", environment.get(TOKEN, ""))
+    return told(status, text, ca_file=settings.ca_file)
+
+
+def told(status: int, text: bytes, *, ca_file: str) -> Broker:
+    """Return the broker that the Supervisor's answer names; raise BrokerError if it names none."""
+    answer = _json(text)
     if status == _NO_BROKER:
         raise BrokerError(
             "Home Assistant has no MQTT broker yet. Install the Mosquitto broker app (add-on) and start it."
@@ -72,9 +80,9 @@ async def find_broker(settings: MqttSettings, environment: Mapping[str, str], *,
     if status != 200 or not isinstance(service, dict):  # noqa: PLR2004 - HTTP's OK
         raise BrokerError(f"The Supervisor did not tell where the MQTT broker is (HTTP {status}).")
     host, port = service.get("host"), service.get("port")
-    if isinstance(port, str) and port.isascii() and port.isdecimal():
+    if isinstance(port, str) and _PORT.fullmatch(port):
         port = int(port)
-    if not isinstance(host, str) or not host or not isinstance(port, int) or not 0 < port <= _PORT_MAX:
+    if not isinstance(host, str) or not host or type(port) is not int or not 0 < port <= _PORT_MAX:
         raise BrokerError("The Supervisor's answer names no MQTT broker.")
     return Broker(
         host=host,
@@ -82,7 +90,7 @@ async def find_broker(settings: MqttSettings, environment: Mapping[str, str], *,
         username=str(service.get("username") or ""),
         password=str(service.get("password") or ""),
         tls=service.get("ssl") is True,
-        ca_file=settings.ca_file,
+        ca_file=ca_file,
     )
 
 
@@ -95,7 +103,7 @@ async def tls_context(broker: Broker) -> ssl.SSLContext:
         raise BrokerError(f"The CA file {broker.ca_file} cannot be used: {error}") from error
 
 
-async def _ask(url: str, token: str) -> tuple[int, Any]:
+async def _ask(url: str, token: str) -> tuple[int, bytes]:
     import aiohttp  # noqa: PLC0415 - only needed where a Supervisor is
 
     try:
@@ -103,8 +111,7 @@ async def _ask(url: str, token: str) -> tuple[int, Any]:
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_ASK_TIMEOUT_S)) as session,
             session.get(url, headers={"Authorization": f"Bearer {token}"}, allow_redirects=False) as response,
         ):
-            text = await response.content.read(_ANSWER_LIMIT)
-            return response.status, _json(text)
+            return response.status, await response.content.read(_ANSWER_LIMIT)
     except (aiohttp.ClientError, OSError, ValueError) as error:
         raise BrokerError(f"The Supervisor cannot be asked for the MQTT broker ({type(error).__name__}).") from error
 

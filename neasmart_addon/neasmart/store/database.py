@@ -72,7 +72,10 @@ class DatabaseFile:
             self._set_aside()
         try:
             return self._opened()
-        except (sqlite3.DatabaseError, DamagedFileError) as error:
+        except MemoryError as error:
+            # Damage can cause this, but so can other programs, and the file may be sound.
+            raise sqlite3.OperationalError("out of memory") from error
+        except (sqlite3.DatabaseError, DamagedFileError, UnicodeDecodeError) as error:
             if not is_damage(error):
                 raise
             _LOGGER.warning("%s is damaged (%s)", self.path, error)
@@ -115,7 +118,8 @@ def connect_to(path: Path) -> sqlite3.Connection:
 
 def is_damage(error: Exception) -> bool:
     """Return whether an error says that the content of the file is broken, not the way to it."""
-    if isinstance(error, DamagedFileError):
+    if isinstance(error, DamagedFileError | UnicodeDecodeError):
+        # sqlite3 quotes damaged names in its errors, and fails over what is no UTF-8 in them.
         return True
     if not isinstance(error, sqlite3.DatabaseError):
         return False

@@ -120,5 +120,8 @@ def _reading(path: Path) -> Iterator[sqlite3.Connection]:
             connection.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
             connection.execute("PRAGMA trusted_schema = OFF")
             yield connection
+    except (UnicodeDecodeError, MemoryError) as error:
+        # sqlite3 fails over names that are no UTF-8 in its own errors; impossible lengths are more than it may take.
+        raise OlderFileError(f"{path}: cannot be read (its schema is damaged)") from error
     except sqlite3.Error as error:
         raise OlderFileError(f"{path}: cannot be read ({error})") from error
