@@ -9,6 +9,7 @@ VENDOR := $(PAGE)/vendor
 PYTEST_WORKERS ?= 2
 HOURS ?= 2
 SECONDS ?= 120
+TARGETS ?=
 
 .PHONY: help setup demo run test lint unit docs screenshots bench fuzz soak fleet audit lock clean
 
@@ -59,6 +60,7 @@ lint: setup $(VENV)/.tools
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive $(PACKAGE)
 	$(BIN)/yamllint --strict .
 	git ls-files -z '*.sh' .ci/run | xargs -0 $(BIN)/shellcheck
 	$(BIN)/shellcheck -s sh neasmart_addon/rootfs/usr/bin/neasmart neasmart_addon/rootfs/etc/s6-overlay/s6-rc.d/neasmart/run neasmart_addon/rootfs/etc/s6-overlay/s6-rc.d/neasmart/finish
@@ -67,9 +69,9 @@ lint: setup $(VENV)/.tools
 unit: setup $(VENV)/.tools $(VENV)/.debian
 	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist loadgroup
 
-fuzz: setup $(VENV)/.tools ## try every reader with hostile input for SECONDS (120) each
+fuzz: setup $(VENV)/.tools ## try every reader, or TARGETS, with hostile input for SECONDS (120) each
 	-$(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes -r tests/fuzz/requirements.txt
-	PYTHONPATH=.:neasmart_addon $(BIN)/python -m tests.fuzz --seconds $(SECONDS)
+	PYTHONPATH=.:neasmart_addon $(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(TARGETS:%=--target %)
 
 docs: setup ## print the tables of registers and settings
 	@$(BIN)/python -m neasmart docs
@@ -80,17 +82,17 @@ screenshots: setup $(VENV)/.tools $(VENV)/.debian ## take the pictures of README
 bench: setup $(VENV)/.tools $(VENV)/.debian $(VENV)/.bench ## measure against the peers; never part of the tests
 	PYTHONPATH=.:neasmart_addon $(BIN)/python -m bench
 
+fleet: setup $(VENV)/.tools $(VENV)/.debian ## put the MQTT of 25 to 200 houses on one broker; never part of the tests
+	PYTHONPATH=.:neasmart_addon $(BIN)/python -m bench.fleet
+
 soak: setup $(VENV)/.tools $(VENV)/.debian $(VENV)/.bench ## run everything together for HOURS (2) and give a verdict
 	PYTHONPATH=.:neasmart_addon $(BIN)/python -m bench.soak --hours $(HOURS)
 
-audit: setup ## ask the public lists for known defects of what is locked
+audit: ## compare all locks with known weaknesses (needs indexes that can be asked)
 	$(PYTHON) -m venv .venv-audit
 	.venv-audit/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/audit/requirements.txt
-	.venv-audit/bin/pip-audit --requirement neasmart_addon/requirements.txt --require-hashes --disable-pip
-	npm --prefix neasmart_addon audit
-
-fleet: setup $(VENV)/.tools $(VENV)/.debian ## run the MQTT of 25 to 200 houses on one broker
-	PYTHONPATH=.:neasmart_addon $(BIN)/python -m bench.fleet
+	.venv-audit/bin/pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r tests/requirements.txt
+	npm --prefix neasmart_addon audit --package-lock-only
 
 lock: ## write the locked requirements anew (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command 'make lock' neasmart_addon/pyproject.toml -o neasmart_addon/requirements.txt

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.fuzz.targets import TARGETS
 from tests.support.supervisor import ROOT, manifest
 
 GITHUB = ROOT / ".github"
@@ -54,6 +55,12 @@ def test_tests_run_on_every_python_that_is_supported() -> None:
     matrix = _read(GITHUB / "workflows/ci.yaml")["jobs"]["test"]["strategy"]["matrix"]
 
     assert matrix["python"] == ["3.11", "3.12", "3.13", "3.14"]
+
+
+def test_every_reader_is_fuzzed_once() -> None:
+    groups = _read(GITHUB / "workflows/ci.yaml")["jobs"]["fuzz"]["strategy"]["matrix"]["include"]
+
+    assert sorted(name for group in groups for name in group["targets"].split()) == sorted(TARGETS)
 
 
 def test_a_release_publishes_the_image_of_the_manifest() -> None:

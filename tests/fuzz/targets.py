@@ -19,6 +19,7 @@ from neasmart.sysbus.slaves import MbapSlave, RtuSlave
 from neasmart.sysbus.station import Station
 from neasmart.web import bodies
 from neasmart.web.problems import Problem
+from tests.fuzz import file_targets
 from tests.support.bus import new_gateway
 from tests.support.gateways import FakeClock, fill_house, make_gateway
 
@@ -109,5 +110,14 @@ TARGETS: dict[str, Target] = {
         settings,
         rest_body,
         mqtt_payload,
+        file_targets.capture_blocks,
+        file_targets.settings_environment,
+        file_targets.settings_file,
+        file_targets.older_pickle,
+        file_targets.older_file,
+        file_targets.own_file,
+        file_targets.older_rows,
+        file_targets.older_settings,
+        file_targets.supervisor_answer,
     )
 }
