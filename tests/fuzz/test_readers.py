@@ -9,7 +9,7 @@ import pytest
 from tests.fuzz import mutations
 from tests.fuzz.targets import TARGETS
 
-SECONDS = float(os.environ.get("FUZZ_SECONDS", "10"))
+SECONDS = float(os.environ.get("FUZZ_SECONDS", "5"))
 
 
 @pytest.mark.parametrize("name", TARGETS)
