@@ -36,6 +36,17 @@ def on_polls(change: Callable[[Slave, Request], Replies]) -> Callable[[Slave, Re
     return lambda served, request: change(served, request) if request.is_poll else []
 
 
+async def test_an_answer_that_the_base_did_not_stay_to_hear_is_nobodys_fault() -> None:
+    async with slave(on_polls(lambda _, __: [])) as served:
+        simulator = Simulator(replace(OPTIONS, target=f"127.0.0.1:{served.port}"))
+        running = asyncio.create_task(simulator.run())
+        await until(lambda: simulator.report.polls == 1, "a poll")
+        simulator.stop()
+        report = await running
+
+    assert (report.polls, report.answered, report.other_faults) == (0, 0, {})
+
+
 @pytest.mark.parametrize("rtu", [False, True], ids=["tcp", "rtu"])
 async def test_a_good_slave_is_not_accused(rtu: bool) -> None:
     report = await accused(None, replace(OPTIONS, polls=60), rtu=rtu)

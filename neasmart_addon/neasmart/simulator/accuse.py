@@ -78,6 +78,11 @@ class Report:
         self.polls += 1
         self.units.setdefault(unit_id, UnitCount()).polls += 1
 
+    def withdrawn(self, unit_id: int) -> None:
+        """Count a poll no more, because the base ended while it waited for the answer."""
+        self.polls -= 1
+        self.units[unit_id].polls -= 1
+
     def heard(self, unit_id: int, latency_ms: float) -> None:
         """Count a poll that was answered."""
         self.answered += 1

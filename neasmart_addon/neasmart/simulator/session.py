@@ -167,7 +167,13 @@ class Session:
             # Listening in slices shows how long this process itself was kept from running.
             slice_s = min(left_s, LISTEN_SLICE_S)
             listening_since = self._loop.time()
-            heard = await self._line.more(slice_s)
+            try:
+                heard = await self._line.more(slice_s)
+            except asyncio.CancelledError:
+                # Nobody has refused an answer that the base did not stay to hear.
+                for poll in outstanding.values():
+                    self._report.withdrawn(poll.unit_id)
+                raise
             self._stalled_s += max(0.0, self._loop.time() - listening_since - slice_s)
             if heard:
                 self._hear(outstanding, segment, sent_at)
