@@ -32,12 +32,15 @@ DEFAULT_CONFIG_FILE = Path("config.json")
 DEFAULT_OPTIONS_FILE = Path("/data/options.json")
 _FILES = {CONFIG_FILE: DEFAULT_CONFIG_FILE, OPTIONS_FILE: DEFAULT_OPTIONS_FILE}
 DEFAULT_UNIT_IDS = (240, 241)
-_SECRETS = frozenset({"password", "key", "jwt_secret"})
+_FIELDS = "__struct_fields__"
+_SECRETS = frozenset({"username", "password", "key", "jwt_secret"})
 _KEY = re.compile(r"[!-~]*")
 _ORIGIN = re.compile(r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?")
 _SHORT_NUMBER = re.compile(r"[0-9]{1,5}")
 _HOST = re.compile(r"\*|(\*\.)?[A-Za-z0-9._-]+")
-_DIALLED = re.compile(r"(socket|rfc2217)://[^/\s]+:\d{1,5}(/.*)?")
+_DIALLED = re.compile(r"(socket|rfc2217)://[^/\s@]+:\d{1,5}(/.*)?")
+_BROKER = re.compile(r"[^\s/@]*")
+_LOGIN = re.compile(r"^(.*?://)?.*@", re.DOTALL)
 
 
 class ServerType(StrEnum):
@@ -277,6 +280,11 @@ def checked(content: Mapping[str, Any], name: str) -> Settings:
     return _validated(merged, origins)
 
 
+def may_be_opened(serial_port: str) -> bool:
+    """Return whether this can be a device or a converter to dial; converters know no login, so a URL has none."""
+    return "://" not in serial_port or _DIALLED.fullmatch(serial_port) is not None
+
+
 def read_file(path: Path) -> dict[str, Any]:
     """Return a settings file as it is, not validated; raise SettingsError if it holds no JSON object."""
     try:
@@ -294,6 +302,9 @@ def _merge(target: dict[str, Any], source: Mapping[str, Any], name: str | None, 
     for section, content in source.items():
         if isinstance(content, dict) and isinstance(target.get(section), dict):
             target[section].update(content)
+        elif section in target and isinstance(content, dict) and section in Settings.__struct_fields__:
+            # An earlier source is wrong here; a later one must not hide that.
+            continue
         else:
             target[section] = dict(content) if isinstance(content, dict) else content
         if name is not None:
@@ -355,7 +366,7 @@ def _json(name: str, text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise SettingsError(f"{name}: {text[:60]!r} is not valid JSON ({error})") from error
+        raise SettingsError(f"{name}: {_shown(text)[:60]!r} is not valid JSON ({error})") from error
 
 
 def _validated(merged: dict[str, Any], origins: Mapping[tuple[str, ...], str]) -> Settings:
@@ -423,7 +434,10 @@ def _explained(
             value = value[int(position)]
     named = tuple(step for step in path if not step.startswith("["))
     where = origins.get(named[:2]) or origins.get(named[:1]) or "settings"
-    shown = "(hidden)" if _SECRETS & set(path) else json.dumps(value, default=str)[:80]
+    # What stands in the place of a whole section can be anything, such as the broker's URL with its password.
+    whole = len(path) == 1 and bool(_SECRETS & set(getattr(get_type_hints(Settings).get(path[0]), _FIELDS, ())))
+    secret = whole or bool(_SECRETS & set(path))
+    shown = "(hidden)" if secret else _shown(json.dumps(value, default=str))[:80]
     allowed = text.replace("`", "")
     return SettingsError(f"{where}: {'.'.join(path)} = {shown} is not allowed. {allowed}{_choices(named)}")
 
@@ -441,6 +455,9 @@ def _choices(path: tuple[str, ...]) -> str:
 def _check_meaning(settings: Settings, origins: Mapping[tuple[str, ...], str]) -> None:
     _check_server(settings.server, origins)
     _check_api(settings.api, origins)
+    if not _BROKER.fullmatch(settings.mqtt.host.strip()):
+        allowed = "Allowed: a name or an address; port, user name, password and TLS are settings of their own"
+        raise _refusal(("mqtt", "host"), settings.mqtt.host, allowed, origins)
     ids = settings.modbus.slave_id
     if not ids or len(set(ids)) != len(ids):
         allowed = "Expected at least one unit id, each once, such as 240, 241"
@@ -463,7 +480,7 @@ def _check_server(server: ServerSettings, origins: Mapping[tuple[str, ...], str]
         except ValueError as error:
             allowed = "Allowed: addresses or networks such as 192.168.1.7 or 192.168.1.0/24"
             raise _refusal(("server", "allowed_peers"), text, allowed, origins) from error
-    if "://" in server.serial_port and not _DIALLED.fullmatch(server.serial_port):
+    if not may_be_opened(server.serial_port):
         allowed = "Allowed: a device path, socket://HOST:PORT or rfc2217://HOST:PORT"
         raise _refusal(("server", "serial_port"), server.serial_port, allowed, origins)
     if server.url and not _DIALLED.fullmatch(server.url):
@@ -497,7 +514,12 @@ def _refusal(
     path: tuple[str, str], value: object, allowed: str, origins: Mapping[tuple[str, ...], str]
 ) -> SettingsError:
     where = origins.get(path, "settings")
-    return SettingsError(f"{where}: {'.'.join(path)} = {value!r} is not allowed. {allowed}")
+    return SettingsError(f"{where}: {'.'.join(path)} = {_shown(repr(value))} is not allowed. {allowed}")
+
+
+def _shown(text: str) -> str:
+    """Return a text without the user name and password that a URL can hold."""
+    return _LOGIN.sub(r"\1(hidden)@", text)
 
 
 def _suggestion(name: str, known: Mapping[str, object] | tuple[str, ...]) -> str:
