@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from neasmart import app
+from neasmart import app, settings_checks
 from neasmart.config import DEFAULT_UNIT_IDS, ModbusSettings, ServerSettings, ServerType, Settings
 from neasmart.doctor import BusWatch, Diagnosis, DoctorState, Patience
 from neasmart.errors import SettingsError
@@ -163,6 +163,8 @@ def _settings(namespace: argparse.Namespace) -> Settings:
     except ValueError as error:
         raise SettingsError(f"--unit-ids {namespace.unit_ids!r} is no list such as 240,241") from error
     if namespace.serial is not None:
+        if not settings_checks.may_be_opened(namespace.serial):
+            raise SettingsError("--serial: allowed are a device path, socket://HOST:PORT and rfc2217://HOST:PORT")
         server = ServerSettings(type=ServerType.SERIAL, serial_port=namespace.serial)
     else:
         rtu = namespace.rtu_tcp_listen is not None

@@ -19,7 +19,7 @@ Word = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 TopicPrefix = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*\Z", max_length=64)]
 
 DEFAULT_UNIT_IDS = (240, 241)
-SECRETS = frozenset({"password", "key", "jwt_secret"})
+SECRETS = frozenset({"username", "password", "key", "jwt_secret"})
 """Keys whose values are never shown."""
 
 

@@ -39,11 +39,12 @@ class Remote:
         """Take an address such as ``http://127.0.0.1:5001``."""
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise RemoteError(f"{url!r} is no address such as http://127.0.0.1:5001")
+            raise RemoteError("--url is no address such as http://127.0.0.1:5001")
         self._https = parts.scheme == "https"
         self._host, self._port, self._prefix = parts.hostname, parts.port, parts.path.rstrip("/")
         self._headers = {"X-API-Key": api_key} if api_key else {}
-        self.url = url
+        # Without the login that a URL can hold: it stands in messages, and those in the diagnostics file.
+        self.url = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{self._prefix}"
 
     def ask(self, method: str, path: str, body: object = None) -> bytes:
         """Return the body of the answer; raise RemoteError unless it is a success."""

@@ -25,7 +25,10 @@ _ORIGIN = re.compile(r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?"
 _SHORT_NUMBER = re.compile(r"[0-9]{1,5}")
 _HOST = re.compile(r"\*|(\*\.)?[A-Za-z0-9._-]+")
 _SYSLOG = re.compile(r"(udp|tcp)://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>\d{1,5}))?|unix:///\S+")
-_DIALLED = re.compile(r"(socket|rfc2217)://[^/\s]+:\d{1,5}(/.*)?")
+_DIALLED = re.compile(r"(socket|rfc2217)://[^/\s@]+:\d{1,5}(/.*)?")
+_BROKER = re.compile(r"[^\s/@]*")
+_LOGIN = re.compile(r"^(.*?://)?.*@", re.DOTALL)
+_FIELDS = "__struct_fields__"
 _NO_DATA_POINTS = {
     "no_data_mode": "global.mode",
     "no_data_state": "global.state",
@@ -57,6 +60,16 @@ def validated(merged: dict[str, Any], origins: Mapping[tuple[str, ...], str]) ->
         return settings
     server = msgspec.structs.replace(settings.server, serial_port=settings.server.url, url="")
     return msgspec.structs.replace(settings, server=server)
+
+
+def may_be_opened(serial_port: str) -> bool:
+    """Return whether this can be a device or a converter to dial; converters know no login, so a URL has none."""
+    return "://" not in serial_port or _DIALLED.fullmatch(serial_port) is not None
+
+
+def without_login(text: str) -> str:
+    """Return a text without the user name and password that a URL can hold."""
+    return _LOGIN.sub(r"\1(hidden)@", text)
 
 
 def _normalise_unit_ids(merged: dict[str, Any]) -> None:
@@ -100,7 +113,10 @@ def _explained(
             value = value[int(position)]
     named = tuple(step for step in path if not step.startswith("["))
     where = origins.get(named[:2]) or origins.get(named[:1]) or "settings"
-    shown = "(hidden)" if SECRETS & set(path) else json.dumps(value, default=str)[:80]
+    # What stands in the place of a whole section can be anything, such as the broker's URL with its password.
+    whole = len(path) == 1 and bool(SECRETS & set(getattr(get_type_hints(Settings).get(path[0]), _FIELDS, ())))
+    secret = whole or bool(SECRETS & set(path))
+    shown = "(hidden)" if secret else without_login(json.dumps(value, default=str))[:80]
     allowed = text.replace("`", "")
     return SettingsError(f"{where}: {'.'.join(path)} = {shown} is not allowed. {allowed}{_choices(named)}")
 
@@ -119,6 +135,9 @@ def _check_meaning(settings: Settings, origins: Mapping[tuple[str, ...], str]) -
     _check_server(settings.server, origins)
     _check_api(settings.api, origins)
     _check_logging(settings.logging, origins)
+    if not _BROKER.fullmatch(settings.mqtt.host.strip()):
+        allowed = "Allowed: a name or an address; port, user name, password and TLS are settings of their own"
+        raise _refusal(("mqtt", "host"), settings.mqtt.host, allowed, origins)
     ids = settings.modbus.slave_id
     if not ids or len(set(ids)) != len(ids):
         allowed = "Expected at least one unit id, each once, such as 240, 241"
@@ -141,7 +160,7 @@ def _check_server(server: ServerSettings, origins: Mapping[tuple[str, ...], str]
         except ValueError as error:
             allowed = "Allowed: addresses or networks such as 192.168.1.7 or 192.168.1.0/24"
             raise _refusal(("server", "allowed_peers"), text, allowed, origins) from error
-    if "://" in server.serial_port and not _DIALLED.fullmatch(server.serial_port):
+    if not may_be_opened(server.serial_port):
         allowed = "Allowed: a device path, socket://HOST:PORT or rfc2217://HOST:PORT"
         raise _refusal(("server", "serial_port"), server.serial_port, allowed, origins)
     if server.url and not _DIALLED.fullmatch(server.url):
@@ -184,7 +203,7 @@ def _refusal(
     path: tuple[str, str], value: object, allowed: str, origins: Mapping[tuple[str, ...], str]
 ) -> SettingsError:
     where = origins.get(path, "settings")
-    return SettingsError(f"{where}: {'.'.join(path)} = {value!r} is not allowed. {allowed}")
+    return SettingsError(f"{where}: {'.'.join(path)} = {without_login(repr(value))} is not allowed. {allowed}")
 
 
 def suggestion(name: str, known: Mapping[str, object] | tuple[str, ...]) -> str:

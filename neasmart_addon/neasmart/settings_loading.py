@@ -17,7 +17,7 @@ import msgspec
 
 from neasmart.config import Section, Settings
 from neasmart.errors import SettingsError
-from neasmart.settings_checks import suggestion, validated
+from neasmart.settings_checks import suggestion, validated, without_login
 
 CONFIG_FILE = "NEASMART_CONFIG_FILE"
 OPTIONS_FILE = "NEASMART_OPTIONS_FILE"
@@ -111,6 +111,9 @@ def _merge(target: dict[str, Any], source: Mapping[str, Any], name: str | None, 
     for section, content in source.items():
         if isinstance(content, dict) and isinstance(target.get(section), dict):
             target[section].update(content)
+        elif section in target and isinstance(content, dict) and section in Settings.__struct_fields__:
+            # An earlier source is wrong here; a later one must not hide that.
+            continue
         else:
             target[section] = dict(content) if isinstance(content, dict) else content
         if name is not None:
@@ -176,4 +179,4 @@ def _json(name: str, text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise SettingsError(f"{name}: {text[:60]!r} is not valid JSON ({error})") from error
+        raise SettingsError(f"{name}: {without_login(text)[:60]!r} is not valid JSON ({error})") from error

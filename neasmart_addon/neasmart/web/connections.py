@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import socket
 from http import HTTPStatus
 
 from aiohttp import web
 
 from neasmart.web import clients
-from neasmart.web.problems import SERVER, Problem, internal_problem, one_line, shaped
+from neasmart.web.problems import API_POLICY, COMMON_HEADERS, Problem, internal_problem, one_line, shaped
 from neasmart.web.request_id import chosen
 from neasmart.web.web_counters import WebCounters
 
@@ -28,6 +29,8 @@ _LINE_BYTES = 8190
 _HEADERS = 96
 _LINGERING_S = 2.0
 _KEEP_ALIVE_S = 75.0
+_BYTES = re.compile(r":?\s*b?['\"].*", re.DOTALL)
+"""What aiohttp quotes of a request that it cannot read; the line may hold a key."""
 _USER_TIMEOUT: int | None = getattr(socket, "TCP_USER_TIMEOUT", None)
 
 
@@ -135,15 +138,16 @@ class Connection(web.RequestHandler):
         """Return the answer to a request that could not be read, and close the connection behind it."""
         if status < HTTPStatus.INTERNAL_SERVER_ERROR:
             # Port scans and TLS on a plain port are no news; at a higher level they would fill the log.
-            _LOG.debug("%s sent what is not HTTP: %s", request.remote, message)
-            problem = Problem(status, "malformed_request", "The request is not valid HTTP", details=one_line(message))
+            why = one_line(_BYTES.sub("", message or ""))
+            _LOG.debug("%s sent what is not HTTP: %s", request.remote, why)
+            problem = Problem(status, "malformed_request", "The request is not valid HTTP", details=why)
         else:
             _LOG.error("A request of %s could not be answered", request.remote, exc_info=exc)
             problem = internal_problem()
         if request.writer.output_size > 0:
             raise ConnectionError("the answer has already begun")
         response = shaped(problem, path=request.path, request_id=chosen(None))
-        response.headers["Server"] = SERVER
+        response.headers.update({**COMMON_HEADERS, "Content-Security-Policy": API_POLICY})
         response.force_close()
         return response
 

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from time import perf_counter
+from types import MappingProxyType
 from typing import Protocol
 
 import msgspec
@@ -32,6 +33,15 @@ class Admission(Protocol):
 
 SERVER = "neasmart"
 """What the header `Server` tells, instead of the versions of the parts."""
+COMMON_HEADERS: Mapping[str, str] = MappingProxyType(
+    {
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+        "Cache-Control": "no-store",
+        "Server": SERVER,
+    }
+)
+API_POLICY = "default-src 'none'; frame-ancestors 'none'"
 
 _LOG = logging.getLogger(__name__)
 _API = "/api/"

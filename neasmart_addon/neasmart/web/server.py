@@ -31,7 +31,7 @@ from neasmart.web.legacy import Legacy, stale_headers
 from neasmart.web.live import Feed
 from neasmart.web.metrics import Metrics
 from neasmart.web.peers import trusted_only
-from neasmart.web.problems import SERVER, Decorate, answering
+from neasmart.web.problems import API_POLICY, COMMON_HEADERS, Decorate, answering
 from neasmart.web.rest import CommandStore, Rest
 from neasmart.web.seeing import Seeing, Sights
 from neasmart.web.web_counters import WebCounters
@@ -41,14 +41,7 @@ _LOG = logging.getLogger(__name__)
 _RETRY_FIRST_S = 0.5
 _RETRY_LAST_S = 30.0
 _SHUTDOWN_S = 0.3
-_COMMON_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-    "Server": SERVER,
-}
 _NOT_LEGACY = ("/api/", "/static/")
-_API_POLICY = "default-src 'none'; frame-ancestors 'none'"
 _PAGE_POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'; object-src 'none'"
 
 
@@ -229,9 +222,9 @@ def _opened(status: WebStatus, role: Role, *, is_open: bool) -> WebStatus:
 
 def _decoration(role: Role, gateway: Gateway, gate: Gate) -> Decorate:
     """Return what adds the headers of a listener; a handler's own value of a header stands."""
-    policy = _PAGE_POLICY if role is Role.INGRESS else _API_POLICY
+    policy = _PAGE_POLICY if role is Role.INGRESS else API_POLICY
     # Names that need no folding to lower case each time.
-    headers = {istr(name): value for name, value in (_COMMON_HEADERS | {"Content-Security-Policy": policy}).items()}
+    headers = {istr(name): value for name, value in {**COMMON_HEADERS, "Content-Security-Policy": policy}.items()}
 
     def decorate(request: web.BaseRequest, response: web.StreamResponse) -> None:
         for name, value in headers.items():
