@@ -98,11 +98,16 @@ class Watch:
     network_trouble_expected: bool = False
     complaints: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
+    attached: bool = True
 
     def attach(self, page: Page) -> None:
         page.on("console", self._on_console)
-        page.on("pageerror", lambda error: self.complaints.append(f"page error: {error}"))
+        page.on("pageerror", self._on_error)
         page.on("request", self._on_request)
+
+    def detach(self) -> None:
+        """Take no notice of what comes from now on."""
+        self.attached = False
 
     def check(self, origin: str) -> None:
         """Fail if there was a complaint, or a request that left the house."""
@@ -116,8 +121,12 @@ class Watch:
         assert not outside, outside
 
     def _on_console(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning"):
+        if self.attached and message.type in ("error", "warning"):
             self.complaints.append(f"console {message.type}: {message.text}")
+
+    def _on_error(self, error: object) -> None:
+        if self.attached:
+            self.complaints.append(f"page error: {error}")
 
     def _on_request(self, request: Request) -> None:
         self.requests.append(request.url)
@@ -162,9 +171,16 @@ class Visitor:
         return page
 
     def leave(self) -> None:
-        """Close everything and fail on complaints."""
+        """Close everything and fail on complaints.
+
+        What the browser says once it has been told to leave is no complaint of the page: it warns of every WebSocket
+        that was about to open at that moment.
+        """
         contexts, self._contexts = self._contexts, []
-        for context, _, _ in contexts:
+        for context, watch, _ in contexts:
+            for page in context.pages:
+                page.evaluate("0")  # all that was said before has arrived when this returns
+            watch.detach()
             context.close()
         for _, watch, origin in contexts:
             watch.check(origin)
