@@ -13,7 +13,7 @@ from collections.abc import Collection
 from functools import lru_cache
 from http import HTTPStatus
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from neasmart.web.problems import Problem
 
@@ -46,7 +46,7 @@ class Origins:
 
     def check_host(self, request: web.BaseRequest) -> None:
         """Refuse a name that may belong to a page on the internet; raises Problem."""
-        host = request.headers.get("Host")
+        host = request.headers.get(hdrs.HOST)
         if not self._check_hosts or host is None or _at_home(host) or self._named(host):
             return
         message = f"The gateway is not known as {host[:80]!r}"
@@ -55,7 +55,7 @@ class Origins:
 
     def check_site(self, request: web.BaseRequest) -> None:
         """Refuse a write or a WebSocket that a page of another site asks for; raises Problem."""
-        if request.method in READS and "Upgrade" not in request.headers:
+        if request.method in READS and hdrs.UPGRADE not in request.headers:
             return
         origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site")
         if (origin is None and site is None) or site in ("same-origin", "none"):

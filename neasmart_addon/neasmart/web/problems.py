@@ -108,7 +108,9 @@ def answering(
         if not response.prepared:
             response.headers[HEADER] = request_id
             decorate(request, response)
-        duration_s = None if isinstance(response, web.WebSocketResponse) else perf_counter() - began
+        # The exact type first: aiohttp's responses are abstract mappings, which makes isinstance dear.
+        live = type(response) is not web.Response and isinstance(response, web.WebSocketResponse)
+        duration_s = None if live else perf_counter() - began
         counters.answered(_method(request), _route(request) if admitted else NO_ROUTE, response.status, duration_s)
         return response
 

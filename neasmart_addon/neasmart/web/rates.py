@@ -63,13 +63,33 @@ class _Counts(Storage):
         self.counts.pop(key, None)
 
 
+class _PerMinute(RateLimitItemPerMinute):
+    """The library's item, which would put the same key together anew for every request."""
+
+    __slots__ = ("_keys",)
+
+    def __init__(self, amount: int, namespace: str) -> None:
+        """Allow so many a minute."""
+        super().__init__(amount, namespace=namespace)
+        self._keys: dict[tuple[bytes | str | float, ...], str] = {}
+
+    def key_for(self, *identifiers: bytes | str | float) -> str:
+        """Return the key of a client, remembered for as many clients as are counted."""
+        key = self._keys.get(identifiers)
+        if key is None:
+            if len(self._keys) >= CLIENTS_LIMIT:
+                self._keys.clear()
+            key = self._keys[identifiers] = super().key_for(*identifiers)
+        return key
+
+
 class Rates:
     """Requests by client in the present minute; all clients beyond a bound share one count."""
 
     def __init__(self, *, per_minute: int, writes_per_minute: int) -> None:
         """Count from now on; 0 is no limit."""
-        self._all = RateLimitItemPerMinute(per_minute, namespace="all") if per_minute else None
-        self._writes = RateLimitItemPerMinute(writes_per_minute, namespace="writes") if writes_per_minute else None
+        self._all = _PerMinute(per_minute, "all") if per_minute else None
+        self._writes = _PerMinute(writes_per_minute, "writes") if writes_per_minute else None
         self._storage = _Counts()
         self._limiter = FixedWindowRateLimiter(self._storage)
 
@@ -80,7 +100,7 @@ class Rates:
         if writes and self._writes is not None:
             self._hit(self._writes, client, "writes")
 
-    def _hit(self, item: RateLimitItemPerMinute, client: str, what: str) -> None:
+    def _hit(self, item: _PerMinute, client: str, what: str) -> None:
         counts = self._storage.counts
         if len(counts) >= CLIENTS_LIMIT and item.key_for(client) not in counts:
             client = _OTHERS

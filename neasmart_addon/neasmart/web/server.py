@@ -16,7 +16,7 @@ from pathlib import Path
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
-from multidict import istr
+from multidict import CIMultiDict
 
 from neasmart.config import ApiSettings, Settings
 from neasmart.gateway import Gateway
@@ -223,13 +223,11 @@ def _opened(status: WebStatus, role: Role, *, is_open: bool) -> WebStatus:
 def _decoration(role: Role, gateway: Gateway, gate: Gate) -> Decorate:
     """Return what adds the headers of a listener; a handler's own value of a header stands."""
     policy = _PAGE_POLICY if role is Role.INGRESS else API_POLICY
-    # Names that need no folding to lower case each time.
-    headers = {istr(name): value for name, value in {**COMMON_HEADERS, "Content-Security-Policy": policy}.items()}
+    headers = CIMultiDict({**COMMON_HEADERS, "Content-Security-Policy": policy})
 
     def decorate(request: web.BaseRequest, response: web.StreamResponse) -> None:
-        for name, value in headers.items():
-            response.headers.setdefault(name, value)
-        if not request.path.startswith(_NOT_LEGACY):
+        response.headers.merge(headers)
+        if not request.rel_url.raw_path.startswith(_NOT_LEGACY):
             response.headers.update(stale_headers(gateway))
         gate.decorate(request, response)
 
