@@ -90,7 +90,8 @@ def _add_options(name: str, parser: argparse.ArgumentParser) -> None:
 
 
 def _run(_namespace: argparse.Namespace) -> int:
-    # Loading what follows takes some tenths of a second; until the loop listens there is nothing to close.
+    # Loading what follows takes some tenths of a second; until the loop listens there is nothing to close or to reload.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     for number in STOPS:
         signal.signal(number, lambda *_: os._exit(0))
     import asyncio  # noqa: PLC0415

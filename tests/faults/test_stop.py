@@ -54,13 +54,28 @@ def test_a_stop_at_any_moment_of_the_start_ends_with_0(tmp_path: Path, part: int
     print(f"{with_the_signal} of {len(START_STEPS_S[part::2])} ended by the signal itself")  # noqa: T201 - a figure to read
 
 
-def test_the_gateway_listens_for_a_stop_before_it_loads_itself(tmp_path: Path) -> None:
-    gateway = GatewayProcess(tmp_path)
-    gateway.environment["PYTHONPATH"] = f"{tmp_path}:{gateway.environment['PYTHONPATH']}"
-    # The settings need this library first; loading this one takes a minute.
-    (tmp_path / "msgspec.py").write_text("import time\ntime.sleep(60)\n")
+def never_loaded(folder: Path) -> GatewayProcess:
+    """Start a gateway that listens for signals and needs a minute to load itself."""
+    gateway = GatewayProcess(folder)
+    gateway.environment["PYTHONPATH"] = f"{folder}:{gateway.environment['PYTHONPATH']}"
+    # The settings need this library first.
+    (folder / "msgspec.py").write_text("import time\ntime.sleep(60)\n")
     gateway.start(healthy=False)
     eventually(lambda: listens_for(gateway, signal.SIGTERM))
+    return gateway
+
+
+def test_the_gateway_listens_for_a_stop_before_it_loads_itself(tmp_path: Path) -> None:
+    gateway = never_loaded(tmp_path)
+
+    assert gateway.stop(signal.SIGTERM, within_s=LONGEST_S) == 0
+    assert gateway.log == ""
+
+
+def test_a_wish_to_load_the_settings_anew_does_not_end_a_start(tmp_path: Path) -> None:
+    gateway = never_loaded(tmp_path)
+    assert gateway.process is not None
+    gateway.process.send_signal(signal.SIGHUP)
 
     assert gateway.stop(signal.SIGTERM, within_s=LONGEST_S) == 0
     assert gateway.log == ""

@@ -98,8 +98,8 @@ class MqttBridge:
                 self._report(self._failed(broker, "MQTT failed by a defect; the log tells more."))
             if self._gateway.clock.monotonic() - started >= self._times.proven_s:
                 pause_s = self._times.retry_s
-            # A little chance, so that several gateways do not come back to a broker at the same moment.
-            await asyncio.sleep(pause_s * random.uniform(0.8, 1.2))  # noqa: S311 - no secret
+            # By chance, so that many gateways do not come back to a broker at the same moment.
+            await asyncio.sleep(pause_s * random.uniform(0.5, 1.5))  # noqa: S311 - no secret
             pause_s = min(2 * pause_s, self._times.retry_max_s)
 
     async def _connect(self, broker: Broker) -> None:
