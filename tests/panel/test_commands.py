@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,10 @@ SETPOINT = "zone.2.1.setpoint"
 
 def value_of(house: House, point: str) -> Any:
     return house.gateway.get(f"/api/v1/points/{point}")["value"]
+
+
+def frames(house: House) -> int:
+    return int(house.gateway.get("/api/v1/bus")["counters"]["frames"])
 
 
 def shows(page: Page, zone: str, value: float) -> None:
@@ -139,6 +144,29 @@ def test_what_the_base_refuses_is_told_and_taken_back(tmp_path: Path, visitor: V
         assert serious_findings(page) == []
         room.get_by_role("button", name="Dismiss").click()
         expect(room.locator("[data-fate]")).to_have_count(0)
+        visitor.leave()
+
+
+def test_what_the_base_does_not_ask_for_expires_and_is_not_sent_later(tmp_path: Path, visitor: Visitor) -> None:
+    times = {"NEASMART_MODBUS_COMMAND_DELIVERY_TIMEOUT_SECONDS": "2"}
+    with simulated_house(tmp_path, house="small", environment=times) as house:
+        page = visitor.open(house.ingress)
+        room = card(page, "1.1")
+        expect(target(room)).to_be_visible()
+        before = value_of(house, "zone.1.1.setpoint")
+        house.base.send_signal(signal.SIGSTOP)
+        try:
+            room.get_by_role("button", name="Warmer").click()
+
+            shows(page, "1.1", before + 0.5)
+            expect(room.locator("[data-fate=failed]")).to_have_text("No answer")
+            expect(room.locator(".reason")).to_contain_text("did not ask for it in time")
+            shows(page, "1.1", before)
+        finally:
+            house.base.send_signal(signal.SIGCONT)
+        seen = frames(house)
+        eventually(lambda: frames(house) > seen + 100)
+        assert value_of(house, "zone.1.1.setpoint") == before
         visitor.leave()
 
 

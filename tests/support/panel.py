@@ -61,9 +61,10 @@ def simulated_base(bus_port: int, *arguments: str, house: str = "demo") -> Itera
 
 @dataclass(kw_only=True)
 class House:
-    """A gateway process, the page behind ingress, and how many rooms will report."""
+    """A gateway process, its base, the page behind ingress, and how many rooms will report."""
 
     gateway: GatewayProcess
+    base: subprocess.Popen[bytes]
     ingress: Ingress
     rooms: int
 
@@ -84,11 +85,11 @@ def simulated_house(
     rooms = len(HOUSES[house].rooms)
     with (
         gateway_process(folder, NEASMART_ZONES=zone_settings(house, names), **(environment or {})) as gateway,
-        simulated_base(gateway.bus_port, *base_arguments, house=house),
+        simulated_base(gateway.bus_port, *base_arguments, house=house) as base,
         ingress(gateway.ingress_port) as proxy,
     ):
         eventually(lambda: len(gateway.get("/api/v1/zones")["zones"]) == rooms, within_s=30)
-        yield House(gateway=gateway, ingress=proxy, rooms=rooms)
+        yield House(gateway=gateway, base=base, ingress=proxy, rooms=rooms)
 
 
 @dataclass(kw_only=True)

@@ -17,20 +17,7 @@ from tests.support.processes import eventually
 
 REQUEST: ContextVar[str] = ContextVar("request", default="")
 LOG = logging.getLogger("neasmart.test")
-
-
-@pytest.fixture(autouse=True)
-def _root() -> Iterator[None]:
-    """Give the root logger its own handlers back."""
-    loggers = [logging.getLogger(), logging.getLogger("neasmart")]
-    handlers, levels = list(loggers[0].handlers), [logger.level for logger in loggers]
-    yield
-    for handler in loggers[0].handlers:
-        if handler not in handlers:
-            handler.close()
-    loggers[0].handlers[:] = handlers
-    for logger, level in zip(loggers, levels, strict=True):
-        logger.setLevel(level)
+pytestmark = pytest.mark.usefixtures("_own_handlers")
 
 
 @pytest.fixture

@@ -18,23 +18,15 @@ from neasmart.syslog import SyslogHandler
 from tests.support.processes import eventually
 
 LOG = logging.getLogger("neasmart.test")
+pytestmark = pytest.mark.usefixtures("_own_handlers")
 HEAD = r"<(\d+)>1 \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z \S+ neasmart \d+ - - "
 
 
 @pytest.fixture(autouse=True)
-def _root(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Give the root logger its own handlers back; try again soon."""
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Try again soon."""
     monkeypatch.setattr(syslog, "RETRY_FIRST_S", 0.01)
     monkeypatch.setattr(syslog, "RETRY_LAST_S", 0.05)
-    loggers = [logging.getLogger(), logging.getLogger("neasmart")]
-    handlers, levels = list(loggers[0].handlers), [logger.level for logger in loggers]
-    yield
-    for handler in loggers[0].handlers:
-        if handler not in handlers:
-            handler.close()
-    loggers[0].handlers[:] = handlers
-    for logger, level in zip(loggers, levels, strict=True):
-        logger.setLevel(level)
 
 
 @pytest.fixture
