@@ -82,7 +82,7 @@ screenshots: setup $(VENV)/.tools $(VENV)/.debian ## take the pictures of README
 bench: setup $(VENV)/.tools $(VENV)/.debian $(VENV)/.bench ## measure against the peers; never part of the tests
 	PYTHONPATH=.:neasmart_addon $(BIN)/python -m bench
 
-fleet: setup $(VENV)/.tools $(VENV)/.debian ## put the MQTT of 25 to 200 houses on one broker; never part of the tests
+fleet: setup $(VENV)/.tools $(VENV)/.debian ## put the MQTT of 25 to 1000 houses on one broker; never part of the tests
 	PYTHONPATH=.:neasmart_addon $(BIN)/python -m bench.fleet
 
 soak: setup $(VENV)/.tools $(VENV)/.debian $(VENV)/.bench ## run everything together for HOURS (2) and give a verdict

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from neasmart.config import ApiSettings, Settings
 from neasmart.gateway import Gateway
@@ -137,3 +139,20 @@ def gateway(clock: FakeClock) -> Gateway:
 @pytest.fixture
 async def served(start: Start, gateway: Gateway, clock: FakeClock) -> Served:
     return await start(gateway, clock)
+
+
+@pytest.fixture
+async def told(served: Served) -> dict[str, list[dict[str, str]]]:
+    """The labels of every series of a gateway that has been used."""
+    served.gateway.counters.polls_by_unit[240] = 1
+    served.gateway.reply_latencies.observe(240, 0.001)
+    await served.post("/api/v1/mode", {"mode": 2})
+    async with served.api.get("/metrics", headers={"Host": "evil.example"}) as refused:
+        assert refused.status == 403
+    async with served.api.get("/metrics") as answer:
+        text = await answer.text()
+    found = defaultdict(list)
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            found[sample.name].append(sample.labels)
+    return found

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
-
-from tests.api.conftest import Served
 
 DASHBOARD: dict[str, Any] = json.loads(
     (Path(__file__).parents[2] / ".github/grafana/neasmart.json").read_text(encoding="utf-8")
@@ -20,23 +16,6 @@ BY_PROMETHEUS = {"job", "instance", "le"}
 """Labels that Prometheus itself adds, and the one of every histogram."""
 PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
 TARGETS = [target for panel in PANELS for target in panel["targets"]]
-
-
-@pytest.fixture
-async def told(served: Served) -> dict[str, list[dict[str, str]]]:
-    """The labels of every series of a gateway that has been used."""
-    served.gateway.counters.polls_by_unit[240] = 1
-    served.gateway.reply_latencies.observe(240, 0.001)
-    await served.post("/api/v1/mode", {"mode": 2})
-    async with served.api.get("/metrics", headers={"Host": "evil.example"}) as refused:
-        assert refused.status == 403
-    async with served.api.get("/metrics") as answer:
-        text = await answer.text()
-    found = defaultdict(list)
-    for family in text_string_to_metric_families(text):
-        for sample in family.samples:
-            found[sample.name].append(sample.labels)
-    return found
 
 
 async def test_every_metric_of_the_dashboard_exists(told: dict[str, list[dict[str, str]]]) -> None:

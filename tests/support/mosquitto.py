@@ -33,14 +33,14 @@ class Mosquitto:
         self.log_path = folder / "mosquitto.log"
         self._process: subprocess.Popen[bytes] | None = None
 
-    def allow_only(self, username: str, password: str) -> None:
-        """Accept this user alone, from the next start on."""
+    def allow_only(self, username: str, password: str, **others: str) -> None:
+        """Accept this user and others by their passwords, and nobody else, from the next start on."""
         self.password_file = self.folder / "passwords"
-        subprocess.run(
-            ["mosquitto_passwd", "-b", "-c", str(self.password_file), username, password],
-            check=True,
-            capture_output=True,
-        )
+        self.password_file.write_bytes(b"")
+        for name, secret in {username: password, **others}.items():
+            subprocess.run(
+                ["mosquitto_passwd", "-b", str(self.password_file), name, secret], check=True, capture_output=True
+            )
         self.password_file.chmod(0o644)
 
     def start(self) -> None:
