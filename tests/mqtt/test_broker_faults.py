@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
-import ssl
+import socket
 import subprocess
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,8 @@ from aiohttp.test_utils import TestServer
 
 from neasmart.config import MqttSettings
 from neasmart.gateway import Gateway
+from neasmart.mqtt.broker import Broker, BrokerError, tls_context
+from neasmart.mqtt.connection import connected
 from tests.mqtt.conftest import bridged
 from tests.support.gateways import base_polls, base_reports
 from tests.support.mosquitto import Mosquitto, eventually, watching
@@ -325,6 +328,26 @@ def certificates(tmp_path: Path) -> Path:
     return folder
 
 
+async def test_a_socket_whose_number_is_anothers_by_now_is_not_watched(mosquitto: Mosquitto) -> None:
+    loop = asyncio.get_running_loop()
+    theirs, peer = socket.socketpair()
+    with theirs, peer, suppress(BrokerError):
+        place = Broker(host="127.0.0.1", port=mosquitto.port)
+        async with connected(place, client_id="quick", will=("neasmart/quick/status", "offline")) as connection:
+            library = connection._client._client
+            mine = library.socket()
+            assert isinstance(mine, socket.socket)
+            number = mine.fileno()
+            assert library.on_socket_register_write is not None
+            library.on_socket_register_write(library, None, mine)
+            library._sock_close()
+            os.dup2(theirs.fileno(), number)
+            await asyncio.sleep(0)
+            watched = loop.remove_writer(number)
+            os.close(number)
+            assert not watched
+
+
 async def test_tls_is_used_when_the_ca_is_right_and_refused_when_it_is_wrong(
     gateway: Gateway, tmp_path: Path, certificates: Path
 ) -> None:
@@ -348,7 +371,8 @@ async def test_tls_is_used_when_the_ca_is_right_and_refused_when_it_is_wrong(
         right = MqttSettings(**place, tls=True, ca_file=str(certificates / "ca.pem"))  # type: ignore[arg-type] # a mix
         async with bridged(gateway, right):
             await eventually(lambda: gateway.mqtt.connected)
-            context = ssl.create_default_context(cafile=certificates / "ca.pem")
+            ca_file = str(certificates / "ca.pem")
+            context = await tls_context(Broker(host="127.0.0.1", port=broker.port, tls=True, ca_file=ca_file))
             async with watching(broker.port, tls_context=context) as watcher:
                 await watcher.sees(STATUS, "online")
     finally:

@@ -1,7 +1,8 @@
 """One connection to a broker: the only module that knows the MQTT library, and the only one that pays for its import.
 
-The library is aiomqtt on paho-mqtt. Two of its habits matter: it connects in a thread, which nothing can interrupt, so
-the time of that thread is kept short; and it leaves the socket open when connecting or parting fails.
+The library is aiomqtt on paho-mqtt. Three of its habits matter: it connects in a thread, which nothing can interrupt,
+so the time of that thread is kept short; it leaves the socket open when connecting or parting fails; and it has the
+loop watch a socket a moment later by its number, which may be closed by then, or another's.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ import asyncio
 import logging
 import socket
 import ssl
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import aiomqtt
+from paho.mqtt import client as mqtt
 from paho.mqtt.reasoncodes import ReasonCode
 
 from neasmart.mqtt.broker import Broker, BrokerError, tls_context
@@ -39,6 +41,35 @@ class Incoming(NamedTuple):
     topic: str
     payload: bytes
     retained: bool
+
+
+class _OnlyOpen:
+    """The running loop, which watches a number only if it still is that of the library's open socket.
+
+    A number that a connection of the bus has been given meanwhile would call the library for ever.
+    """
+
+    def __init__(self, paho: mqtt.Client) -> None:
+        """Ask this client for its socket."""
+        self._loop = asyncio.get_running_loop()
+        self._paho = paho
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loop, name)
+
+    def add_reader(self, number: int, callback: Callable[[], None]) -> None:
+        """Watch for bytes."""
+        if self._open(number):
+            self._loop.add_reader(number, callback)
+
+    def add_writer(self, number: int, callback: Callable[[], None]) -> None:
+        """Watch for room."""
+        if self._open(number):
+            self._loop.add_writer(number, callback)
+
+    def _open(self, number: int) -> bool:
+        mine = self._paho.socket()
+        return isinstance(mine, socket.socket) and number >= 0 and mine.fileno() == number
 
 
 class Connection:
@@ -96,6 +127,7 @@ async def connected(broker: Broker, *, client_id: str, will: tuple[str, str]) ->
     )
     paho = client._client  # noqa: SLF001 - aiomqtt has no other way to set this time or to close the socket
     paho.connect_timeout = CONNECT_TIMEOUT_S
+    client._loop = cast("asyncio.AbstractEventLoop", _OnlyOpen(paho))  # noqa: SLF001 - nor another way to guard this
     opened = False
     try:
         async with client:
