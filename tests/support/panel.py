@@ -6,13 +6,14 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped] # it has no marker
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Playwright, Request
+from playwright.sync_api import Error as PlaywrightError
 
 from neasmart.simulator.house import HOUSES
 from tests.support.ingress import Ingress, ingress
@@ -180,7 +181,8 @@ class Visitor:
         contexts, self._contexts = self._contexts, []
         for context, watch, _ in contexts:
             for page in context.pages:
-                page.evaluate("0")  # all that was said before has arrived when this returns
+                with suppress(PlaywrightError):  # of a page that is on its way elsewhere
+                    page.evaluate("0")  # all that was said before has arrived when this returns
             watch.detach()
             context.close()
         for _, watch, origin in contexts:
