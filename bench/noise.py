@@ -13,7 +13,6 @@ import argparse
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -24,6 +23,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from tests.support.ports import free_port
 
 PACKAGE_ROOT = Path(__file__).parents[1] / "neasmart_addon"
 TRANSPORTS = ("serial", "tcp", "rtu-tcp")
@@ -145,12 +146,6 @@ def answer(url: str) -> Any:
 def environment(settings: dict[str, str]) -> dict[str, str]:
     inherited = {name: text for name, text in os.environ.items() if not name.startswith("NEASMART_")}
     return inherited | {"PYTHONPATH": str(PACKAGE_ROOT)} | settings
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_until(condition: Any, what: str) -> None:

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.processes import eventually, free_port
+from tests.support.ports import free_port
+from tests.support.processes import eventually
 from tests.support.s6 import LAUNCHER, SERVICE, Container
 from tests.support.supervisor import APP, manifest, options_for
 

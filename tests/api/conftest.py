@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -20,16 +19,10 @@ from neasmart.gateway import Gateway
 from neasmart.web import WebServer
 from neasmart.web.history import HistoryStore
 from tests.support.gateways import FakeClock, fill_house, make_gateway
+from tests.support.ports import free_port
 
 NO_PAGE = Path(__file__).with_name("no-page")
 """A folder that does not exist: most tests need no page, and reading it takes time."""
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @dataclass

@@ -20,8 +20,9 @@ from neasmart.web import WebServer
 from neasmart.web.assets import PACKED, Assets
 from neasmart.web.peers import trusted
 from neasmart.web.web_status import WEB, WebStatus
-from tests.api.conftest import Served, Start, eventually, free_port
+from tests.api.conftest import Served, Start, eventually
 from tests.support.gateways import FakeClock
+from tests.support.ports import free_port
 
 
 @pytest.mark.parametrize(

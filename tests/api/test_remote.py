@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from neasmart.sysbus.capture import Capture
-from tests.support.bus import BROADCAST_OUTSIDE, free_port, mbap, until
+from tests.support.bus import BROADCAST_OUTSIDE, mbap, until
+from tests.support.ports import free_port
 
 IGNORED = ("sh", "-c", "trap '' INT; exec \"$@\"", "sh")
 """Starts a command as a shell without job control does in the background."""

@@ -25,7 +25,8 @@ from neasmart.sysbus.capture import Capture
 from neasmart.sysbus.connection import Direction
 from neasmart.sysbus.station import Station
 from neasmart.web import Sights, WebServer
-from tests.support.bus import BROADCAST_OUTSIDE, POLL_240, free_port, new_gateway, until
+from tests.support.bus import BROADCAST_OUTSIDE, POLL_240, new_gateway, until
+from tests.support.ports import free_port
 
 FACTS = LineFacts(framing=Framing.RTU, unit_ids=(240, 241))
 PLANTED = "Xq7-planted"

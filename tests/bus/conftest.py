@@ -13,8 +13,9 @@ from neasmart.config import ModbusSettings, ServerSettings, ServerType
 from neasmart.gateway import Gateway
 from neasmart.sysbus.connection import OnBytes
 from neasmart.sysbus.link import Link, LinkTuning
-from tests.support.bus import free_port, new_gateway
+from tests.support.bus import new_gateway
 from tests.support.bus_links import Dial, PtyPair, Running, StartLink, StartTcp, Streams
+from tests.support.ports import free_port
 
 
 @pytest.fixture

@@ -24,11 +24,11 @@ from tests.support.bus import (
     FOREIGN_POLL,
     POLL_240,
     STATE_AND_SETPOINT_240,
-    free_port,
     new_gateway,
     until,
 )
 from tests.support.bus_links import Dial, PtyPair, StartLink
+from tests.support.ports import free_port
 from tests.support.uart import line, received, walk
 
 FAST = check.Times(listen_s=3.0, try_s=1.5)

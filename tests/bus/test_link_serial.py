@@ -17,8 +17,9 @@ from neasmart.config import ModbusSettings, ServerSettings, ServerType
 from neasmart.registers import TABLE
 from neasmart.sysbus.link import LinkTuning
 from neasmart.sysbus.port import PortTimes
-from tests.support.bus import BROADCAST_STATE_AND_SETPOINT, NO_DATA_240, POLL_240, free_port, until
+from tests.support.bus import BROADCAST_STATE_AND_SETPOINT, NO_DATA_240, POLL_240, until
 from tests.support.bus_links import PtyPair, StartLink, ask
+from tests.support.ports import free_port
 
 STATE = TABLE.ref("zone.1.1.state")
 

@@ -19,12 +19,12 @@ from tests.support.bus import (
     BROADCAST_TEMPERATURE,
     NO_DATA_240,
     POLL_240,
-    free_port,
     mbap,
     new_gateway,
     until,
 )
 from tests.support.bus_links import Dial, StartLink, StartTcp, ask, closed
+from tests.support.ports import free_port
 
 POLL = mbap("F0 03 00 64 00 02")
 NO_DATA = mbap("F0 03 04 00 00 00 00")

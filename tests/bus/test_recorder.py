@@ -16,8 +16,9 @@ from neasmart.sysbus.connection import Direction
 from neasmart.sysbus.recorder import Recorder, RecorderError, RecorderLimits
 from neasmart.sysbus.seen import Framing
 from neasmart.sysbus.tap import KEPT_BYTES, Tap
-from tests.support.bus import BROADCAST_OUTSIDE, POLL_240, STATE_AND_SETPOINT_240, free_port, new_gateway, until
+from tests.support.bus import BROADCAST_OUTSIDE, POLL_240, STATE_AND_SETPOINT_240, new_gateway, until
 from tests.support.bus_links import Dial, StartLink, ask
+from tests.support.ports import free_port
 
 FACTS = LineFacts(framing=Framing.RTU, unit_ids=(240, 241))
 

@@ -21,8 +21,9 @@ from neasmart.sysbus.capture import Capture, Chunk, written
 from neasmart.sysbus.connection import Direction
 from neasmart.sysbus.slaves import RtuSlave
 from neasmart.sysbus.station import Station
-from tests.support.bus import BROADCAST_OUTSIDE, POLL_240, Hands, free_port, new_gateway
+from tests.support.bus import BROADCAST_OUTSIDE, POLL_240, Hands, new_gateway
 from tests.support.bus_links import PtyPair, Running, StartLink
+from tests.support.ports import free_port
 
 HOUSE = Path(__file__).parents[1] / "frames" / "simulated-house.pcapng"
 ZONES = [(1, 1), (1, 2), (1, 3), (1, 4), (1, 5), (2, 1), (2, 2), (2, 3), (2, 5), (5, 1), (5, 12)]

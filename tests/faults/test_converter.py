@@ -15,8 +15,9 @@ import pytest
 from neasmart.clock import Clock
 from neasmart.config import ModbusSettings, ServerSettings
 from neasmart.sysbus.link import Link
-from tests.support.bus import Hands, free_port, mbap, new_gateway, until
+from tests.support.bus import Hands, mbap, new_gateway, until
 from tests.support.bus_links import ask, closed
+from tests.support.ports import free_port
 from tests.support.processes import GatewayProcess, eventually, gateway_process
 from tests.support.steady_base import OFTEN, SteadyBase, TcpLine, bounded, steady_base
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.processes import PACKAGE_ROOT, eventually, free_port
+from tests.support.ports import free_port
+from tests.support.processes import PACKAGE_ROOT, eventually
 
 
 def child(parent: int, argument: str) -> int | None:

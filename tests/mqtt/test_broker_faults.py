@@ -24,7 +24,7 @@ from neasmart.mqtt.connection import connected
 from tests.mqtt.conftest import bridged
 from tests.support.gateways import base_polls, base_reports
 from tests.support.mosquitto import Mosquitto, eventually, watching
-from tests.support.processes import free_port
+from tests.support.ports import free_port
 
 STATUS = "neasmart/neasmart/status"
 TOKEN = "a-token"

@@ -9,7 +9,8 @@ from playwright.sync_api import expect
 
 from tests.support.ingress import ingress
 from tests.support.panel import House, Visitor, card, serious_findings, simulated_house, target
-from tests.support.processes import GatewayProcess, eventually, free_port, gateway_process
+from tests.support.ports import free_port
+from tests.support.processes import GatewayProcess, eventually, gateway_process
 
 pytestmark = pytest.mark.xdist_group("browser")
 

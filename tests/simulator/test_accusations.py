@@ -15,7 +15,8 @@ from neasmart.simulator.run import Simulator
 from neasmart.simulator.transport import Transport
 from neasmart.simulator.walk import Blocks, Shape
 from neasmart.simulator.wire import read_response
-from tests.support.bus import free_port, until
+from tests.support.bus import until
+from tests.support.ports import free_port
 from tests.support.slave import Replies, Request, Slave, slave
 
 SETPOINT = TABLE.at("zone", "setpoint", 1, 1).address

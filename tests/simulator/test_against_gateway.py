@@ -22,7 +22,8 @@ from neasmart.registers import TABLE
 from neasmart.simulator import Simulator, SimulatorOptions
 from neasmart.simulator.transport import Transport
 from neasmart.sysbus.link import Link
-from tests.support.bus import free_port, new_gateway, until
+from tests.support.bus import new_gateway, until
+from tests.support.ports import free_port
 
 PACKAGE_ROOT = Path(__file__).parents[2] / "neasmart_addon"
 POLLS = 1500

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import time
 from collections.abc import Callable, Sequence
 
@@ -76,12 +75,6 @@ def mbap(hexadecimal: str, transaction_id: int = 1) -> bytes:
     """Return a Modbus TCP request from unit id and PDU."""
     content = bytes.fromhex(hexadecimal)
     return transaction_id.to_bytes(2, "big") + b"\0\0" + len(content).to_bytes(2, "big") + content
-
-
-def free_port() -> int:
-    """Return a port that nobody uses now."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 async def until(condition: Callable[[], object], what: str, within_s: float = 10.0) -> None:

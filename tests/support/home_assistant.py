@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import aiomqtt
 
-from tests.support.processes import free_port
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 REQUIREMENTS = ROOT / "tests" / "mqtt" / "homeassistant-requirements.txt"

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 import aiomqtt
 
-from tests.support.processes import free_port
+from tests.support.ports import free_port
 
 T = TypeVar("T")
 
