@@ -44,12 +44,12 @@ _ROWS_AT_ONCE = 64
 _BREATH_S = 0.001
 _INSERT = "INSERT INTO history (start, length, resolution, samples) VALUES (?, ?, 1, ?)"
 _THIN = (
-    "UPDATE history SET samples = thinned(samples, ?1, length), resolution = ?1 WHERE number IN"
-    " (SELECT number FROM history WHERE resolution < ?1 AND start < ?2 LIMIT ?3)"
+    "UPDATE history SET samples = thinned(samples, ?, length), resolution = ? WHERE number IN"
+    " (SELECT number FROM history WHERE resolution < ? AND start < ? LIMIT ?)"
 )
 _EXPIRE = "DELETE FROM history WHERE start < ?"
 _TRIM = (
-    "DELETE FROM history WHERE number IN (SELECT number FROM history ORDER BY start LIMIT ?1) AND ?2 <"
+    "DELETE FROM history WHERE number IN (SELECT number FROM history ORDER BY start LIMIT ?) AND ? <"
     " (SELECT (page_count - freelist_count) * page_size"
     " FROM pragma_page_count, pragma_freelist_count, pragma_page_size)"
 )
@@ -201,8 +201,8 @@ class History:
             return []
         now_min = floor(self._clock.wall() / 60)
         thinning: list[Parameters] = [
-            (15, now_min - TO_QUARTERS_AFTER_MIN, _THINNED_AT_ONCE),
-            (60, now_min - TO_HOURS_AFTER_MIN, _THINNED_AT_ONCE),
+            (resolution, resolution, resolution, now_min - after_min, _THINNED_AT_ONCE)
+            for resolution, after_min in ((15, TO_QUARTERS_AFTER_MIN), (60, TO_HOURS_AFTER_MIN))
         ]
         return [(_THIN, thinning), (_EXPIRE, [(now_min - KEPT_MIN,)])]
 
