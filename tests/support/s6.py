@@ -94,17 +94,22 @@ class Container:
                 ["s6-supervise", str(self.service)], env=environment, stdout=log, stderr=log, cwd=self.root
             )
         try:
-            eventually((self.service / "supervise/control").exists)
+            eventually(lambda: self._shown("up").returncode == 0)
             yield
         finally:
             self.control("dx")
             supervisor.wait(15)
 
     def _state(self, field: str) -> str:
-        shown = subprocess.run(
-            ["s6-svstat", "-o", field, str(self.service)], check=True, capture_output=True, text=True
-        )
+        shown = self._shown(field)
+        shown.check_returncode()
         return shown.stdout.strip()
+
+    def _shown(self, field: str) -> subprocess.CompletedProcess[str]:
+        """Ask the supervisor, which cannot answer in its first moment."""
+        return subprocess.run(
+            ["s6-svstat", "-o", field, str(self.service)], check=False, capture_output=True, text=True
+        )
 
     def _move(self, source: Path, target: Path) -> None:
         text = source.read_text(encoding="utf-8")
