@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import subprocess
 import sys
 import tempfile
@@ -26,6 +27,7 @@ from tests.support.processes import GatewayProcess, gateway_process
 PAUSE_S = 0.002
 """Between two requests, as on a line of 38400 baud."""
 PATIENCE_S = 0.5
+SETTLE_S = 0.3
 ZONES = [TABLE.ref(f"zone.{base}.{zone}.state").address for base in range(1, 6) for zone in range(1, 13)]
 
 
@@ -119,7 +121,7 @@ def our_gateway(folder: Path, **environment: str) -> Iterator[tuple[Line, Gatewa
 
 
 @contextmanager
-def pages(gateway: GatewayProcess, count: int) -> Iterator[None]:
+def pages(gateway: GatewayProcess, count: int) -> Iterator[subprocess.Popen[bytes]]:
     """Let pages listen to every change, in a process of their own."""
     address = f"ws://127.0.0.1:{gateway.ingress_port}/api/v1/live"
     command = [sys.executable, "-m", "bench.listen", address, str(count)]
@@ -127,20 +129,34 @@ def pages(gateway: GatewayProcess, count: int) -> Iterator[None]:
         try:
             assert process.stdout is not None
             process.stdout.readline()
-            yield
+            yield process
         finally:
             process.terminate()
 
 
 @contextmanager
-def rest_load(gateway: GatewayProcess) -> Iterator[None]:
+def rest_load(gateway: GatewayProcess) -> Iterator[subprocess.Popen[bytes]]:
     """Load REST by ten connections."""
     address = f"http://127.0.0.1:{gateway.api_port}/api/v1/zones/1/1"
     with subprocess.Popen(["wrk", "-t1", "-c10", "-d600s", address], stdout=subprocess.DEVNULL) as process:
         try:
-            yield
+            yield process
         finally:
             process.terminate()
+
+
+@contextmanager
+def paused(loads: list[subprocess.Popen[bytes]]) -> Iterator[None]:
+    """Stop what loads the machine for a moment, and let what is on its way come to its end."""
+    for each in loads:
+        each.send_signal(signal.SIGSTOP)
+    time.sleep(SETTLE_S)
+    try:
+        yield
+    finally:
+        for each in loads:
+            each.send_signal(signal.SIGCONT)
+        time.sleep(SETTLE_S)
 
 
 def measure(rounds: int, polls: int) -> Iterator[Figure]:
@@ -169,23 +185,25 @@ def _under(load: str, rounds: int, polls: int) -> Iterator[Figure]:
     ours: list[list[float]] = []
     theirs: list[list[float]] = []
     silent: list[float] = []
+    loads: list[subprocess.Popen[bytes]] = []
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         environment = {}
         if load == "disk stalls 5 s" or everything:
             environment = {"LD_PRELOAD": str(peers.slow_disk()), "SLOW_DISK": folder, "SLOW_DISK_S": "5"}
         line, gateway = stack.enter_context(our_gateway(Path(folder), **environment))
         if load == "10 pages listen" or everything:
-            stack.enter_context(pages(gateway, 10))
+            loads.append(stack.enter_context(pages(gateway, 10)))
         if load == "REST loaded" or everything:
-            stack.enter_context(rest_load(gateway))
-        # The load stays with the gateway; the reference feels what it costs the machine.
+            loads.append(stack.enter_context(rest_load(gateway)))
+        # Polled while the loads pause: a busy machine never sleeps, and a slave that does nothing else is fast then.
         reference = stack.enter_context(libmodbus())
         zones_written = load != "REST loaded"
         for _ in range(rounds):
             found, unanswered = times(line, polls, zones_written=zones_written)
             ours.append(found)
             silent.append(float(unanswered))
-            theirs.append(times(reference, polls, zones_written=zones_written)[0])
+            with paused(loads):
+                theirs.append(times(reference, polls, zones_written=zones_written)[0])
     medians = [[percentile(row, 0.5) for row in rows] for rows in (ours, theirs)]
     yield Figure(what=f"turnaround p50, {load}", unit="ms", samples=tuple(medians[0]))
     yield Figure(
