@@ -26,7 +26,7 @@ from neasmart.mqtt.broker import Broker
 from neasmart.redaction import settings_document
 from tests.support.bus import BROADCAST_TEMPERATURE, mbap
 from tests.support.mosquitto import Mosquitto, watching
-from tests.support.processes import PACKAGE_ROOT, GatewayProcess, eventually
+from tests.support.processes import PACKAGE_ROOT, GatewayProcess, eventually, running
 
 KEY = "PlantedApiKey5b1f9d2e7c"
 JWT_SECRET = "PlantedJwtSecret0a93c1be64d27f58"
@@ -198,14 +198,8 @@ def broker(tmp_path: Path) -> Iterator[Mosquitto]:
 def planted(tmp_path: Path, broker: Mosquitto) -> Iterator[Planted]:
     folder = tmp_path / "gateway"
     folder.mkdir()
-    gateway = Planted(folder, broker.port)
-    try:
-        gateway.start()
+    with running(Planted(folder, broker.port)) as gateway:
         yield gateway
-    finally:
-        if gateway.process is not None and gateway.process.poll() is None:
-            gateway.process.kill()
-            gateway.process.wait()
 
 
 @pytest.mark.timeout(240)

@@ -19,6 +19,7 @@ from tests.support.ports import free_port
 
 PACKAGE_ROOT = Path(__file__).parents[2] / "neasmart_addon"
 T = TypeVar("T")
+G = TypeVar("G", bound="GatewayProcess")
 
 
 def eventually(condition: Callable[[], T], *, within_s: float = 10.0) -> T:
@@ -122,7 +123,13 @@ class GatewayProcess:
 @contextmanager
 def gateway_process(folder: Path, *, through: Sequence[str] = (), **environment: str) -> Iterator[GatewayProcess]:
     """Run a gateway for the time of a test."""
-    gateway = GatewayProcess(folder, through=through, **environment)
+    with running(GatewayProcess(folder, through=through, **environment)) as gateway:
+        yield gateway
+
+
+@contextmanager
+def running(gateway: G) -> Iterator[G]:
+    """Start a gateway, and leave nothing of it behind."""
     try:
         gateway.start()
         yield gateway
