@@ -226,7 +226,7 @@ class Gateway:
         """How many registers the base has still to tell since the last `sync`, and how many it has told at all."""
         reports = [report for ref in self.table.writable if (report := self.image.report(ref.address)) is not None]
         since = self._sync_at
-        return sum(since is not None and report.at < since for report in reports), len(reports)
+        return sum(since is not None and report.at <= since for report in reports), len(reports)
 
     def diagnosis(self, now: float) -> Diagnosis:
         """Return what the doctor says at this moment, with fresh figures."""
