@@ -118,6 +118,10 @@ async def _tick(gateway: Gateway) -> None:
 
 
 def _tell_what_has_no_effect(settings: Settings) -> None:
+    if settings.modbus.idle_reply is IdleReply.LAST_REPORT:
+        _LOG.warning(
+            "modbus.idle_reply is last_report: a message that was lost makes the base take its old value again"
+        )
     for key, reason in WITHOUT_EFFECT.items():
         if getattr(settings.modbus, key) != getattr(ModbusSettings(), key):
             _LOG.info("modbus.%s has no effect: %s", key, reason)
