@@ -78,6 +78,10 @@ class Assets:
         }
         return cls(files)
 
+    def body(self, path: str) -> bytes:
+        """Return a file as it is served, unpacked; KeyError if there is none."""
+        return self._files[path].body
+
     def routes(self, gateway: Gateway) -> list[web.RouteDef]:
         """Return the routes of the page."""
 

@@ -25,7 +25,7 @@ export function guide(page) {
   </section>`;
   const hasBytes = (page.state.status["bus"]?.counters?.bytes_received ?? 0) > 0;
   return html`<div class="guide">
-    ${step(1, "wires", html`<p>${t("guide.wires_why")}</p>${drawings(page)}<p class="caption">${t("guide.line")}</p>`, hasBytes)}
+    ${step(1, "wires", html`<p>${t("guide.wires_why")}</p>${drawings(page)}<p class="caption">${t("guide.baud")}</p>`, hasBytes)}
     ${step(2, "adapter", adapters(page), Boolean(connected))} ${step(3, "line", line(page), rooms.length > 0)}
     ${step(4, "rooms", named(page, rooms), rooms.length > 0 && rooms.every((row) => isNamed(page, row.index)))}
   </div>`;
@@ -54,7 +54,7 @@ function line(page) {
       ${meter("unit_ids", polled.length ? polled.join(", ") : t("value.unknown"))} ${meter("polls", count(seen.polls ?? 0))}
     </dl>
     ${isSwapped
-      ? html`<figure>${wires({ base: t("guide.base"), adapter: t("guide.dongle"), ends: ["B / D−", "A / D+", "GND"], swapped: true, label: t("find.noise.swapped") })}</figure>`
+      ? html`<figure>${wires({ base: t("guide.base"), adapter: t("guide.dongle"), ends: ["A / D+", "B / D−", "GND"], swapped: true, label: t("find.noise.swapped") })}</figure>`
       : nothing}`;
 }
 

@@ -132,7 +132,7 @@ export function createActions({ state, ui, update, page, clock, closeRoom }) {
     /** Asks for what the History tab shows, unless it is there already. @param {string[]} points @param {string} key */
     async loadHistory(points, key) {
       if (ui.history.busy) return;
-      Object.assign(ui.history, { busy: true, key, at: clock() });
+      historyUi({ busy: true, key, at: clock() });
       const now_s = Date.now() / 1000;
       const { zoom, span } = ui.history;
       try {

@@ -11,6 +11,7 @@ const shown = new Set();
 let words = () => "";
 
 class AgeOf extends HTMLElement {
+  #shown = "";
   static observedAttributes = ["since"];
 
   connectedCallback() {
@@ -30,7 +31,9 @@ class AgeOf extends HTMLElement {
   show(now) {
     const since = this.getAttribute("since");
     const text = words(since ? Math.max(0, now - Number(since)) : null);
-    if (this.textContent !== text) this.textContent = text;
+    if (this.#shown === text) return;
+    this.#shown = text;
+    this.replaceChildren(text);
   }
 }
 

@@ -13,7 +13,7 @@
 
 const COMMANDS_KEPT = 200;
 /** What a change leaves out because it is nearly always so. */
-const USUAL = { quality: "good", source: "bus", stale: false, pending: null };
+const USUAL = { quality: "good", source: "bus", stale: false, pending: null, age_s: 0 };
 const LIVE = ["queued", "delivered"];
 
 /** @returns {State} */

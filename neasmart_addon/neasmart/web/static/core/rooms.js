@@ -88,24 +88,28 @@ export function activityOf(page, row) {
   const actual = numberOf(row.readings["temperature"]?.value);
   const target = shownValue(page, `${row.id}.setpoint`);
   const state = optionOf(page.schema, `${row.id}.state`, shownValue(page, `${row.id}.state`));
-  const mode = optionOf(page.schema, "global.mode", shownValue(page, "global.mode"));
   const known = page.trends.get(`${row.id}.temperature`);
   const slope = slopeOf(known?.points, known?.to_s ?? 0, actual);
-  const direction = slope === null ? 0 : slope > STEADY_K ? 1 : slope < -STEADY_K ? -1 : 0;
-  const arrow = slope === null ? "" : (["↘", "→", "↗"][direction + 1] ?? "");
-  const steady = direction === 0;
-  if (state === "standby" || actual === null) {
-    return { tint: "off", arrow, trend: slope === null ? "" : steady ? "steady" : direction > 0 ? "rising" : "falling" };
-  }
-  if (target === null) return { tint: "enough", arrow, trend: steady ? "steady" : direction > 0 ? "rising" : "falling" };
-  if (mode.endsWith("cooling")) {
-    if (actual <= target + ENOUGH_K) return { tint: "enough", arrow, trend: direction > 0 ? "rising" : "cool_enough" };
-    return { tint: "cool", arrow, trend: direction < 0 ? "cooling" : slope === null ? "above" : direction > 0 ? "rising" : "steady_above" };
-  }
-  if (actual >= target - ENOUGH_K) {
-    return { tint: "enough", arrow, trend: direction > 0 ? "warming" : direction < 0 ? "falling" : "warm_enough" };
-  }
-  return { tint: "warm", arrow, trend: direction > 0 ? "warming" : slope === null ? "below" : direction < 0 ? "falling" : "steady_below" };
+  const direction = slope === null ? null : slope > STEADY_K ? 1 : slope < -STEADY_K ? -1 : 0;
+  const arrow = direction === null ? "" : (["↘", "→", "↗"][direction + 1] ?? "");
+  const drift = direction === null ? "" : (["falling", "steady", "rising"][direction + 1] ?? "");
+  if (state === "standby" || actual === null) return { tint: "off", arrow, trend: drift };
+  if (target === null) return { tint: "enough", arrow, trend: drift };
+  const isCooling = optionOf(page.schema, "global.mode", shownValue(page, "global.mode")).endsWith("cooling");
+  return { arrow, ...(isCooling ? cooled(actual - target, direction) : warmed(actual - target, direction)) };
+}
+
+/** @param {number} above the target, in K @param {number | null} direction @returns {{tint: "warm" | "enough", trend: string}} */
+function warmed(above, direction) {
+  const trend = direction === 1 ? "warming" : direction === -1 ? "falling" : null;
+  if (above >= -ENOUGH_K) return { tint: "enough", trend: trend ?? "warm_enough" };
+  return { tint: "warm", trend: trend ?? "below" };
+}
+
+/** @param {number} above the target, in K @param {number | null} direction @returns {{tint: "cool" | "enough", trend: string}} */
+function cooled(above, direction) {
+  if (above <= ENOUGH_K) return { tint: "enough", trend: direction === 1 ? "rising" : "cool_enough" };
+  return { tint: "cool", trend: direction === -1 ? "cooling" : direction === 1 ? "rising" : "above" };
 }
 
 /** Dew point in degC by the Magnus formula. @param {number} celsius @param {number} percent relative humidity above 0 */

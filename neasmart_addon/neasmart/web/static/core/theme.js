@@ -46,7 +46,7 @@ function copyTheme(outer) {
     else ours.style.removeProperty(name);
   }
   const background = theirs.getPropertyValue("--primary-background-color").trim();
-  if (background) ours.dataset.theme = isDark(background) ? "dark" : "light";
+  if (background) ours.dataset["theme"] = isDark(background) ? "dark" : "light";
 }
 
 /** @param {string} colour any CSS colour */

@@ -15,7 +15,7 @@ export function fulfil(page) {
   const { ui, now, actions } = page;
   if (document.hidden) return;
   const { room, tab } = ui.route;
-  if (room && page.schema.history && (ui.day?.room !== room || now - ui.day.at > DAY_REFRESH_S)) {
+  if (room && page.schema.history && page.state.readings.has(`${room}.temperature`) && (ui.day?.room !== room || now - ui.day.at > DAY_REFRESH_S)) {
     actions.loadDay(room, DAY_POINTS.map((point) => `${room}.${point}`));
   }
   if (tab === "history") {

@@ -108,10 +108,9 @@ class HistoryChart extends HTMLElement {
     const plot = this.#plot;
     const words = this.words;
     if (!plot || !words || !this.clientWidth) return;
-    const style = getComputedStyle(this);
-    const ink = style.getPropertyValue("--secondary-text-color");
-    const font = `12px ${style.fontFamily}`;
-    const grid = { stroke: style.getPropertyValue("--divider-color"), width: 1 };
+    const ink = resolved(this, "--secondary-text-color");
+    const font = `12px ${getComputedStyle(this).fontFamily}`;
+    const grid = { stroke: resolved(this, "--divider-color"), width: 1 };
     const units = [...new Set(plot.series.map((each) => each.unit))];
     const long = new Intl.DateTimeFormat(words.locale, { dateStyle: "short", timeStyle: "short" });
     const isLong = plot.to_s - plot.from_s > 2 * DAY_S;
@@ -143,11 +142,11 @@ class HistoryChart extends HTMLElement {
           ...plot.series.map((each, index) => ({
             label: each.name,
             scale: each.unit,
-            stroke: COLOURS[index % COLOURS.length],
-            dash: DASHES[Math.floor(index / 2) % DASHES.length],
+            stroke: COLOURS[index % COLOURS.length] ?? ink,
+            dash: DASHES[Math.floor(index / COLOURS.length) % DASHES.length] ?? [],
             width: 2,
             points: { show: false },
-            paths: uPlot.paths.stepped?.({ align: 1 }),
+            paths: /** @type {uPlot.Series.PathBuilder} */ (uPlot.paths.stepped?.({ align: 1 })),
             value: (/** @type {unknown} */ _, /** @type {number | null} */ value) => (value === null || value === undefined ? each.text(null) : `${words.number(Math.round(value * 10) / 10)} ${each.unit}`),
           })),
         ],
@@ -159,7 +158,7 @@ class HistoryChart extends HTMLElement {
         hooks: { setSelect: [(/** @type {any} */ chart) => this.#onSelect(chart)] },
         legend: { live: true },
       },
-      aligned(plot),
+      /** @type {uPlot.AlignedData} */ (aligned(plot)),
       this,
     );
   }
@@ -192,6 +191,16 @@ class HistoryChart extends HTMLElement {
     chart.setCursor({ left: chart.valToPos(chart.data[0][index], "x"), top: 0 });
     return undefined;
   };
+}
+
+/** A colour as a canvas takes it, whatever the token is made of. @param {HTMLElement} place @param {string} token */
+function resolved(place, token) {
+  const probe = document.createElement("i");
+  probe.style.color = `var(${token})`;
+  place.append(probe);
+  const colour = getComputedStyle(probe).color;
+  probe.remove();
+  return colour;
 }
 
 /** @param {unknown} _ @param {number | null} low @param {number | null} high */

@@ -5,18 +5,21 @@ import { html, nothing, svg } from "../vendor/lit-html/lit-html.js";
 const WIDTH = 300;
 const HEIGHT = 46;
 const EDGE = 4;
-/** The first hour already fills the width. */
-const SHORTEST_S = 1800;
+const SLOPE_S = 900;
+/** The first minutes already fill the width. */
+const SHORTEST_S = 120;
 
 /** @typedef {import("../types.d.ts").Samples} Samples */
 
 /**
- * The outline of held values, a new stroke after each gap.
+ * The outline of values that hold until the next; what follows soon after is joined by a slope, because a temperature
+ * does not jump. A gap begins a new stroke.
  * @param {Samples} samples @param {number} to_s until when the last one holds
  * @param {(at_s: number) => number} x @param {(value: number) => number} y
+ * @param {{isStepped?: boolean}} [options] whether it does jump, as a target does
  * @returns {{line: string, area: string}}
  */
-export function outlineOf(samples, to_s, x, y) {
+export function outlineOf(samples, to_s, x, y, { isStepped = false } = {}) {
   const number = (/** @type {number} */ value) => value.toFixed(1);
   let line = "";
   let area = "";
@@ -32,8 +35,14 @@ export function outlineOf(samples, to_s, x, y) {
     stroke = [];
   };
   for (const [at, value] of samples) {
-    if (value === null) close(at);
-    else stroke.push([at, value]);
+    if (value === null) {
+      close(at);
+      continue;
+    }
+    const last = stroke.at(-1);
+    const held_s = isStepped ? at : at - SLOPE_S;
+    if (last && held_s > last[0]) stroke.push([held_s, last[1]]);
+    stroke.push([at, value]);
   }
   close(to_s);
   return { line, area };

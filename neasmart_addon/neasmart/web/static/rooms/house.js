@@ -16,19 +16,23 @@ const ASKED = { standby: "off", holiday: "holiday" };
 export function houseBar(page, rooms) {
   const { t } = page.i18n;
   const rests = restReason(page) !== null;
-  const fate = fateOf(page, ["global.state", "global.mode"]);
   return html`<section class="house" aria-label=${t("house.title")}>
     ${outside(page)}
     <div class="all">
-      <p class="caption">${t("house.title")} · <span class="state">${stateText(page)}</span></p>
+      <p class="caption">${t("house.title")} · <span class="state">${stateText(page)}</span>${told(page, "global.state")}</p>
       ${segment(page, "global.state", t("house.state"), { rests, onChoose: (value) => setAll(page, value, rooms) })}
     </div>
     <div class="season">
-      <p class="caption">${t("house.mode")} · <span class="state">${modeText(page)}</span></p>
+      <p class="caption">${t("house.mode")} · <span class="state">${modeText(page)}</span>${told(page, "global.mode")}</p>
       ${segment(page, "global.mode", t("house.mode"), { rests, onChoose: (value) => page.edits.set("global.mode", value, { delay_ms: 0 }) })}
     </div>
-    <p class="fate ${fate?.kind ?? ""}" data-fate=${fate?.kind ?? nothing}>${fate ? html`${fate.text}${fate.why ? html` · ${fate.why}` : nothing}` : nothing}</p>
   </section>`;
+}
+
+/** How a change fares, in the same line. @param {Page} page @param {string} point */
+function told(page, point) {
+  const fate = fateOf(page, [point]);
+  return fate ? html` · <span class="fate ${fate.kind}" data-fate=${fate.kind} title=${fate.why}>${fate.why || fate.text}</span>` : nothing;
 }
 
 /** Off and holiday change every room for days, so they are asked for first. @param {Page} page @param {number} value @param {number} rooms */

@@ -9,9 +9,9 @@ import { outlineOf } from "../parts/spark.js";
  * @typedef {import("../types.d.ts").Samples} Samples
  */
 
-const WIDTH = 480;
+const WIDTH = 400;
 const HEIGHT = 170;
-const LEFT = 34;
+const LEFT = 30;
 const RIGHT = 6;
 const TOP = 8;
 const BOTTOM = 22;
@@ -48,7 +48,7 @@ function drawn(page, row, name, day) {
   const y = (/** @type {number} */ value) => TOP + ((high - toShown(value)) / (high - low)) * (HEIGHT - TOP - BOTTOM);
   const lowest = known.reduce((a, b) => (b[1] < a[1] ? b : a));
   const highest = known.reduce((a, b) => (b[1] > a[1] ? b : a));
-  const line = (/** @type {Samples} */ samples) => outlineOf(samples, day.to_s, x, y).line;
+  const line = (/** @type {Samples} */ samples, isStepped = false) => outlineOf(samples, day.to_s, x, y, { isStepped }).line;
   const step = stepOf(high - low);
   const levels = Array.from({ length: Math.floor((high - low) / step) + 1 }, (_, at) => Math.ceil(low / step) * step + at * step).filter((at) => at <= high);
   const times = Array.from({ length: TICKS_X + 1 }, (_, at) => from_s + ((day.to_s - from_s) * at) / TICKS_X);
@@ -56,7 +56,7 @@ function drawn(page, row, name, day) {
   return html`<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label=${t("room.last_day", { name })}>
       ${levels.map((shown) => svg`<path class="grid" d="M${LEFT} ${level(shown).toFixed(1)}H${WIDTH - RIGHT}"></path><text x=${LEFT - 6} y=${(level(shown) + 4).toFixed(1)} text-anchor="end">${page.i18n.count(shown)}°</text>`)}
       ${times.map((at, place) => svg`<text x=${x(at).toFixed(1)} y=${HEIGHT - 4} text-anchor=${place === 0 ? "start" : place === TICKS_X ? "end" : "middle"}>${clock(at)}</text>`)}
-      ${svg`<path class="dew" d=${line(dew)}></path><path class="goal" d=${line(target)}></path><path class="line" d=${line(measured)}></path>`}
+      ${svg`<path class="dew" d=${line(dew)}></path><path class="goal" d=${line(target, true)}></path><path class="line" d=${line(measured)}></path>`}
       ${svg`<circle class="lowest" cx=${x(lowest[0]).toFixed(1)} cy=${y(lowest[1]).toFixed(1)} r="4"></circle><circle class="highest" cx=${x(highest[0]).toFixed(1)} cy=${y(highest[1]).toFixed(1)} r="4"></circle>`}
     </svg>
     <dl class="numbers">
