@@ -31,7 +31,7 @@ CHROMIUM_ARGUMENTS = [
 ]
 WITHIN_MS = 15_000
 # What each tab shows when all of it is there.
-TABS = {"overview": ".zone", "history": "history-chart canvas", "bus": ".registers tbody tr"}
+TABS = {"rooms": ".room", "history": "history-chart canvas", "connection": ".registers tbody tr"}
 UNKNOWN = "\N{EN DASH}"
 _NETWORK_COMPLAINTS = ("Failed to load resource", "WebSocket connection to")
 
@@ -189,12 +189,10 @@ class Visitor:
             watch.check(origin)
 
 
-def serious_findings(page: Page) -> list[tuple[str, list[Any]]]:
-    """Return what the accessibility scan calls serious or critical, with some places of each."""
+def findings(page: Page) -> list[tuple[str, list[Any]]]:
+    """Return all that the accessibility scan finds, best practices included, with some places of each."""
     return [
-        (each["id"], [node["target"] for node in each["nodes"]][:3])
-        for each in Axe().run(page).response["violations"]
-        if each["impact"] in ("serious", "critical")
+        (each["id"], [node["target"] for node in each["nodes"]][:3]) for each in Axe().run(page).response["violations"]
     ]
 
 

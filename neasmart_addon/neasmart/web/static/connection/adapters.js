@@ -30,10 +30,10 @@ function serial(page, device, isFixed) {
   const choice = { device: device.path };
   const isOther = Boolean(device.known_as);
   const isListening = page.ui.listening === device.path;
-  const parts = [device.maker, device.path?.split("/").at(-1), typeof device.appeared_s === "number" ? t("guide.appeared", { age: age(device.appeared_s) }) : ""];
+  const parts = [device.maker, typeof device.appeared_s === "number" ? t("guide.appeared", { age: age(device.appeared_s) }) : ""];
   return html`<li class="device ${device.chosen || isListening ? "on" : ""} ${isOther ? "other" : ""}">
     ${icons.usb}
-    <div><b>${device.name}</b><small>${isOther ? t("guide.left_alone", { what: String(device.known_as) }) : parts.filter(Boolean).join(" · ")}</small>
+    <div><b>${device.name}</b><small>${isOther ? t("guide.left_alone", { what: String(device.known_as) }) : parts.filter(Boolean).join(" · ")}</small><small class="raw">${device.path?.split("/").at(-1)}</small>
       ${device.problem ? html`<small class="failure">${t(`guide.problem.${device.problem}`)}</small>` : nothing}</div>
     ${isOther || isFixed ? nothing : buttons(page, choice, device.path, Boolean(device.chosen))}
   </li>`;

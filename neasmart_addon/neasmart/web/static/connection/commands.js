@@ -14,7 +14,7 @@ export function commandLog(page) {
   return html`<section class="panel wide" aria-labelledby="commands">
     <h2 id="commands">${t("bus.commands")}</h2>
     ${commands.length
-      ? html`<div class="scroll" tabindex="0" role="region" aria-labelledby="commands">
+      ? html`<div class="scroll" tabindex="0" role="group" aria-label=${t("bus.commands")}>
           <table class="commands">
             <thead><tr>${COLUMNS.map((column) => html`<th scope="col">${t(`bus.${column}`)}</th>`)}</tr></thead>
             <tbody>

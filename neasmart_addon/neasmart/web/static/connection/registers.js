@@ -41,7 +41,7 @@ export function registers(page) {
       </span>
     </div>
     <p class="caption">${t("bus.shown", { shown: count(shown.length), all: count(all.length) })}</p>
-    <div class="scroll" tabindex="0" role="region" aria-labelledby="registers">
+    <div class="scroll" tabindex="0" role="group" aria-label=${t("bus.registers")}>
       <table class="registers">
         <thead><tr>${COLUMNS.map((column) => html`<th scope="col">${t(`bus.${column}`)}</th>`)}</tr></thead>
         <tbody>
