@@ -9,13 +9,15 @@ import pytest
 from neasmart.codecs import encode_dpt9
 from neasmart.registers import TABLE
 from neasmart.simulator.accuse import Fault, Report, percentile
-from neasmart.simulator.base import Behaviour
+from neasmart.simulator.airtime import walk_s
+from neasmart.simulator.base import BaseStation, Behaviour
+from neasmart.simulator.house import SMALL, House
 from neasmart.simulator.noise import NoisePlan
 from neasmart.simulator.options import NO_COMMANDS, SimulatorOptions
 from neasmart.simulator.oracle import Limit, Verdict
 from neasmart.simulator.run import Simulator
 from neasmart.simulator.transport import Transport
-from neasmart.simulator.walk import Blocks, Shape
+from neasmart.simulator.walk import Blocks, Shape, Walk
 from neasmart.simulator.wire import read_response
 from tests.support.bus import until
 from tests.support.slave import Replies, Request, Slave, slave
@@ -321,6 +323,15 @@ async def test_on_a_serial_line_answers_after_a_silence_count_as_a_restart() -> 
         await until(lambda: simulator.report.faults[Fault.STALE_COMMAND], "the accusation")
         simulator.stop()
         await running
+
+
+async def test_a_paced_walk_takes_at_least_the_time_of_its_frames() -> None:
+    paced = await accused(None, replace(OPTIONS, polls=16, paced=True, baudrate=9600), rtu=True)
+    steps = Walk(BaseStation(House(SMALL)).addresses, OPTIONS.unit_ids, OPTIONS.blocks).steps()
+
+    assert paced.walks >= 1
+    assert min(paced.walk_lengths_s) >= walk_s(steps, baudrate=9600, asked_by_every_poll=True)
+    assert min(paced.walk_lengths_s) < 5.0
 
 
 async def test_several_polls_in_one_segment_are_each_answered() -> None:

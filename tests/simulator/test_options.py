@@ -43,7 +43,7 @@ def test_every_parameter_of_a_faithful_base_can_be_given() -> None:
     text = (
         "--tcp h:1 --unit-ids 240 --house full --seed 9 --speed 60 --lived-in 17.5 --polls 7 --duration 3.5"
         " --cycle 0 --timeout 0.5"
-        " --late-ms 15 --gap-ms 2 --commands http://h:5000 --buffer 4096 --report r.json"
+        " --late-ms 15 --gap-ms 2 --paced --commands http://h:5000 --buffer 4096 --report r.json"
         " --blocks length --block-length 5 --write-fc 6"
         " --order shuffled --polls-per-segment 3 --precedence edge --reaction-delay 2 --ignore 0.25 --baudrate 9600"
         " --tells after --follow-delay 3 --turns 0.01 --house-turns 0.02 --freeze 4711 --freeze-every 5 --freeze-for 1"
@@ -63,6 +63,7 @@ def test_every_parameter_of_a_faithful_base_can_be_given() -> None:
         timeout_s=0.5,
         late_ms=15.0,
         gap_ms=2.0,
+        paced=True,
         polls_per_segment=3,
         commands="http://h:5000",
         buffer=4096,

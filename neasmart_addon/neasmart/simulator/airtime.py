@@ -19,22 +19,27 @@ _WRITE_ONE_BYTES = 8
 _WRITE_MANY_HEAD_BYTES = 9
 
 
+def frames_s(sizes: Iterable[int], *, baudrate: int) -> float:
+    """Return the seconds that frames of these sizes in bytes take, each with the silence before it."""
+    return sum(SILENCE_BYTES + size for size in sizes) * BITS_PER_BYTE / baudrate
+
+
 def walk_s(steps: Iterable[Step], *, baudrate: int, asked_by_every_poll: bool) -> float:
     """Return the seconds that a round takes if nobody pauses.
 
     With `asked_by_every_poll` each poll finds no-data words, and the base writes the registers it asked for, one block
     for each poll; without it every register holds what the base has reported, which makes it write nothing.
     """
-    silence_and_bytes = 0.0
+    sizes: list[int] = []
     for step in steps:
         match step:
             case Write():
-                silence_and_bytes += SILENCE_BYTES + _write_bytes(step)
+                sizes.append(_write_bytes(step))
             case Poll():
-                silence_and_bytes += 2 * SILENCE_BYTES + _POLL_BYTES + _REPLY_HEAD_BYTES + 2 * step.count
+                sizes += (_POLL_BYTES, _REPLY_HEAD_BYTES + 2 * step.count)
                 if asked_by_every_poll:
-                    silence_and_bytes += sum(SILENCE_BYTES + _write_bytes(each) for each in _asked(step))
-    return silence_and_bytes * BITS_PER_BYTE / baudrate
+                    sizes += map(_write_bytes, _asked(step))
+    return frames_s(sizes, baudrate=baudrate)
 
 
 def _asked(poll: Poll) -> Sequence[Write]:

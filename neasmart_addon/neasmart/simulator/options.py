@@ -28,6 +28,7 @@ class SimulatorOptions:
     `commands` says where the base learns what people commanded: the address of the gateway's API, `NO_COMMANDS` if
     nobody commands anything but what the oracle is told, None if it cannot be known; then words are not judged.
     `lived_in` is the hour of the day, 0 to 24, of a house that was lived in for a day before, None for a new one.
+    `paced` lets every frame take the time that it takes on a real bus of `baudrate`.
     `buffer` is how many bytes a gateway's device holds while nobody reads them.
     """
 
@@ -45,6 +46,7 @@ class SimulatorOptions:
     timeout_s: float = 1.0
     late_ms: float = 20.0
     gap_ms: float = 0.0
+    paced: bool = False
     polls_per_segment: int = 1
     commands: str | None = None
     buffer: int | None = None
@@ -78,6 +80,7 @@ class SimulatorOptions:
             timeout_s=arguments.timeout,
             late_ms=arguments.late_ms,
             gap_ms=arguments.gap_ms,
+            paced=arguments.paced,
             polls_per_segment=arguments.polls_per_segment if transport is Transport.TCP else 1,
             commands=arguments.commands,
             buffer=arguments.buffer,
@@ -122,6 +125,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     run.add_argument("--timeout", type=_not_negative, default=1.0, metavar="S", help="patience with an answer")
     run.add_argument("--late-ms", type=_not_negative, default=20.0, help="an answer after this is late")
     run.add_argument("--gap-ms", type=_not_negative, default=0.0, help="silence before every request")
+    run.add_argument("--paced", action="store_true", help="let frames take the time that they take on a real bus")
     run.add_argument("--commands", metavar="URL", help=f"API that tells what people command, or {NO_COMMANDS}")
     run.add_argument("--report", type=Path, metavar="FILE", help="write figures and accusations as JSON")
     walk = parser.add_argument_group("walk")

@@ -58,6 +58,7 @@ class Replies:
         self._epoch = self._loop.time() - report.duration_s
         self._settled: deque[int] = deque(maxlen=SETTLED_KEPT)
         self._words: list[tuple[int, int, Exchange]] = []
+        self._heard: list[bytes] = []
         self._adopted: list[tuple[int, int, float]] = []
         self._first_walk = base.walk + 1
         self._silent_polls = 0
@@ -65,6 +66,11 @@ class Replies:
         self.stalled_s = 0.0
         base.on_adopted = lambda address, word: self._adopted.append((address, word, self._loop.time()))
         oracle.gap()
+
+    def take_heard(self) -> list[bytes]:
+        """Return the frames that have come since the last time."""
+        heard, self._heard = self._heard, []
+        return heard
 
     def settle(self, transaction: int) -> None:
         """Note that an answer is not waited for any more."""
@@ -78,6 +84,7 @@ class Replies:
 
     def judge(self, reply: Frame, outstanding: dict[int, Poll], sent: bytes, *, sent_at: float, at_s: float) -> None:
         """Judge a frame that has come at `at_s`, and take the poll that it answers off `outstanding`."""
+        self._heard.append(reply.raw)
         poll = outstanding.get(reply.transaction)
         fault = self._misdirected(reply, poll)
         if fault is not None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from neasmart.simulator.accuse import Fault, Report
+from neasmart.simulator.airtime import frames_s
 from neasmart.simulator.base import BaseStation
 from neasmart.simulator.damage import BadWire
 from neasmart.simulator.freeze import Freezer
@@ -147,6 +148,7 @@ class Session:
             self._report.noise["several_frames_in_a_segment"] += 1
             self._report.longest_segment = max(self._report.longest_segment, len(queued))
         self._room = self.noise.segment_length()
+        await self._occupy(frame.raw for frame in queued)
         pieces = list(self.noise.pieces(segment)) if segment else []
         complete = not self._dropping
         for number, piece in enumerate(pieces):
@@ -183,6 +185,7 @@ class Session:
         segment = await self._flush()
         self._people.perhaps()
         await self._listen(outstanding, segment)
+        await self._occupy(self._replies.take_heard())
         self._people.perhaps()
         await self._replies.explain()
         if self._options.polls is not None and self._report.polls >= self._options.polls:
@@ -224,6 +227,11 @@ class Session:
                 self._replies.accuse(fault, item.why, sent, item.raw)
             else:
                 self._replies.judge(item, outstanding, sent, sent_at=sent_at, at_s=self._line.received_at)
+
+    async def _occupy(self, frames: Iterable[bytes]) -> None:
+        """Wait while these frames would occupy a real bus; the last byte arrives when that is over."""
+        if self._options.paced:
+            await asyncio.sleep(frames_s(map(len, frames), baudrate=self._options.baudrate))
 
     async def _pause(self, until: float) -> None:
         if (left_s := until - self._loop.time()) > 0 and self._options.cycle_s:
