@@ -19,8 +19,9 @@ from aiohttp.test_utils import TestServer
 
 from neasmart.config import MqttSettings
 from neasmart.gateway import Gateway
-from neasmart.mqtt.broker import Broker, BrokerError, tls_context
+from neasmart.mqtt.broker import Broker, tls_context
 from neasmart.mqtt.connection import connected
+from neasmart.mqtt.supervisor import BrokerError
 from tests.mqtt.conftest import bridged
 from tests.support.gateways import base_polls, base_reports
 from tests.support.mosquitto import Mosquitto, eventually, watching
