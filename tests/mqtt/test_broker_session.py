@@ -35,13 +35,13 @@ async def test_a_house_is_announced_with_states_and_is_online_last(mosquitto: Mo
             "homeassistant/device/neasmart_zone_1_2/config",
             "homeassistant/device/neasmart_zone_2_3/config",
         ]
-        assert watcher.json(f"{ROOT}/zone/1/1/climate/heat") == {
+        assert watcher.json(f"{ROOT}/zone/1/1/climate") == {
             "mode": "heat",
             "preset": "comfort",
             "setpoint": 21.5,
             "action": "idle",
         }
-        assert watcher.json(f"{ROOT}/zone/2/3/climate/heat") == {
+        assert watcher.json(f"{ROOT}/zone/2/3/climate") == {
             "mode": "off",
             "preset": "none",
             "setpoint": None,
@@ -66,7 +66,7 @@ async def test_a_setpoint_is_rounded_commanded_and_shown_until_the_base_answers(
         await watcher.sees(f"{ROOT}/status", "online")
 
         await watcher.send(f"{ROOT}/zone/1/1/setpoint/set", "22.456789")
-        await watcher.until(lambda w: w.json(f"{ROOT}/zone/1/1/climate/heat")["setpoint"] == 22.5)
+        await watcher.until(lambda w: w.json(f"{ROOT}/zone/1/1/climate")["setpoint"] == 22.5)
         await watcher.until(lambda w: w.json(f"{ROOT}/zone/1/1/last_command")["result"] == "queued")
         assert gateway.plant.value("zone.1.1.setpoint") == 21.5
 
@@ -74,18 +74,18 @@ async def test_a_setpoint_is_rounded_commanded_and_shown_until_the_base_answers(
         base_reports(gateway, "zone.1.1.setpoint", 22.5)
         await watcher.until(lambda w: w.json(f"{ROOT}/zone/1/1/last_command")["result"] == "confirmed")
         assert watcher.json(f"{ROOT}/zone/1/1/last_command")["origin"] == "mqtt"
-        assert watcher.json(f"{ROOT}/zone/1/1/climate/heat")["setpoint"] == 22.5
+        assert watcher.json(f"{ROOT}/zone/1/1/climate")["setpoint"] == 22.5
 
 
 async def test_a_command_that_expires_puts_the_true_value_back(mosquitto: Mosquitto, gateway: Gateway) -> None:
     async with watching(mosquitto.port) as watcher, bridged(gateway, settings_for(mosquitto)):
         await watcher.sees(f"{ROOT}/status", "online")
         await watcher.send(f"{ROOT}/zone/1/1/setpoint/set", "25")
-        await watcher.until(lambda w: w.json(f"{ROOT}/zone/1/1/climate/heat")["setpoint"] == 25.0)
+        await watcher.until(lambda w: w.json(f"{ROOT}/zone/1/1/climate")["setpoint"] == 25.0)
 
         gateway.tick(time.monotonic() + 31)
 
-        await watcher.until(lambda w: w.json(f"{ROOT}/zone/1/1/climate/heat")["setpoint"] == 21.5)
+        await watcher.until(lambda w: w.json(f"{ROOT}/zone/1/1/climate")["setpoint"] == 21.5)
         await watcher.until(lambda w: w.json(f"{ROOT}/zone/1/1/last_command")["result"] == "expired")
         assert "30 s" in watcher.json(f"{ROOT}/zone/1/1/last_command")["reason"]
 
@@ -198,7 +198,7 @@ async def test_the_birth_of_home_assistant_makes_everything_be_said_again(
 
         await watcher.send("homeassistant/status", "online")
 
-        for topic in ("homeassistant/device/neasmart_zone_1_1/config", f"{ROOT}/zone/1/1/climate/heat", f"{ROOT}/status"):
+        for topic in ("homeassistant/device/neasmart_zone_1_1/config", f"{ROOT}/zone/1/1/climate", f"{ROOT}/status"):
             await watcher.until(lambda w, topic=topic: len(w.payloads(topic)) >= 2)  # type: ignore[misc] # bound now
 
 
@@ -249,7 +249,7 @@ async def test_a_room_appears_when_its_temperature_was_told_twice(mosquitto: Mos
         base_reports(gateway, "zone.5.12.temperature", 20.0)
 
         await watcher.until(lambda w: w.json("homeassistant/device/neasmart_zone_5_12/config"))
-        await watcher.until(lambda w: w.json(f"{ROOT}/zone/5/12/climate/heat")["mode"] == "heat")
+        await watcher.until(lambda w: w.json(f"{ROOT}/zone/5/12/climate")["mode"] == "heat")
 
 
 async def test_a_room_that_is_gone_is_removed_once_the_base_has_talked_without_it(
@@ -258,33 +258,39 @@ async def test_a_room_that_is_gone_is_removed_once_the_base_has_talked_without_i
     async with watching(mosquitto.port) as watcher:
         await watcher.send("homeassistant/device/neasmart_zone_3_3/config", '{"device": {}}', retain=True)
         await watcher.send("homeassistant/device/other_zone_3_3/config", '{"device": {}}', retain=True)
-        await watcher.send(f"{ROOT}/zone/3/3/climate/heat", "{}", retain=True)
+        await watcher.send(f"{ROOT}/zone/3/3/climate", "{}", retain=True)
         async with bridged(gateway, settings_for(mosquitto)):
             await watcher.sees("homeassistant/device/neasmart_zone_3_3/config", "")
-            await watcher.sees(f"{ROOT}/zone/3/3/climate/heat", "")
+            await watcher.sees(f"{ROOT}/zone/3/3/climate", "")
 
         assert watcher.retained["homeassistant/device/other_zone_3_3/config"]
         assert watcher.retained["homeassistant/device/neasmart_zone_1_1/config"]
 
 
-async def test_a_change_of_season_is_shown_where_the_discovery_points_to_before_it_does(
+async def test_a_change_of_season_is_announced_with_the_state_right_behind_it(
     mosquitto: Mosquitto, gateway: Gateway
 ) -> None:
     async with watching(mosquitto.port) as watcher, bridged(gateway, settings_for(mosquitto)):
         await watcher.sees(f"{ROOT}/status", "online")
         config = "homeassistant/device/neasmart_zone_1_1/config"
-        before = watcher.json(config)["components"]["climate"]
-        assert before["modes"] == ["off", "auto", "heat"]
+        assert watcher.json(config)["components"]["climate"]["modes"] == ["off", "auto", "heat"]
+        mark = len(watcher.seen)
 
         base_reports(gateway, "global.mode", 3)
         await watcher.until(lambda w: w.json(config)["components"]["climate"]["modes"] == ["off", "auto", "cool"])
+        await watcher.sees(f"{ROOT}/zone/1/1/setpoint", "21.5")
 
         climate = watcher.json(config)["components"]["climate"]
         assert (climate["min_temp"], climate["max_temp"]) == (15.0, 35.0)
-        assert watcher.json(climate["mode_state_topic"])["mode"] == "cool"
-        topics = [topic for _, topic, _ in watcher.seen]
-        assert topics.index(climate["mode_state_topic"]) < len(topics) - 1 - topics[::-1].index(config)
-        assert {json.loads(each)["mode"] for each in watcher.payloads(before["mode_state_topic"])} == {"heat"}
+        await watcher.until(lambda w: f"{ROOT}/zone/1/1/climate" in after(w, config, mark))
+        assert after(watcher, config, mark)[1] == f"{ROOT}/zone/1/1/climate"
+        assert watcher.json(f"{ROOT}/zone/1/1/climate")["mode"] == "cool"
+
+
+def after(watcher: Watcher, topic: str, mark: int) -> list[str]:
+    """Return the topics of what was published after something, itself first, leaving out what came before the mark."""
+    topics = [each for _, each, _ in watcher.seen[mark:]]
+    return topics[topics.index(topic) :]
 
 
 async def told_by_sixty_rooms(gateway: Gateway) -> None:
@@ -295,7 +301,9 @@ async def told_by_sixty_rooms(gateway: Gateway) -> None:
 
 
 def presets(watcher: Watcher) -> list[str]:
-    return [watcher.json(topic)["preset"] for topic in watcher.retained if topic.endswith("/climate/heat")]
+    return [
+        watcher.json(topic)["preset"] for topic in watcher.retained if "/zone/" in topic and topic.endswith("/climate")
+    ]
 
 
 async def test_one_tap_for_the_whole_house_reaches_sixty_rooms_within_a_second_and_a_half(
@@ -330,9 +338,9 @@ async def test_rooms_go_from_what_was_commanded_for_the_house_to_what_they_tell_
 ) -> None:
     async with watching(mosquitto.port) as watcher, bridged(gateway, settings_for(mosquitto)):
         await watcher.sees(f"{ROOT}/status", "online")
-        mark = len(watcher.payloads(f"{ROOT}/zone/1/1/climate/heat"))
+        mark = len(watcher.payloads(f"{ROOT}/zone/1/1/climate"))
         await watcher.send(f"{ROOT}/global/state/set", "reduced")
-        await watcher.until(lambda w: w.json(f"{ROOT}/zone/1/1/climate/heat")["preset"] == "eco")
+        await watcher.until(lambda w: w.json(f"{ROOT}/zone/1/1/climate")["preset"] == "eco")
 
         base_polls(gateway, "global.state")
         # The walk was just past the room, so its old state is told once more.
@@ -342,9 +350,9 @@ async def test_rooms_go_from_what_was_commanded_for_the_house_to_what_they_tell_
         await watcher.until(lambda w: w.json(f"{ROOT}/global/last_command")["result"] == "confirmed")
         # Somebody turns the room's own knob afterwards.
         base_reports(gateway, "zone.1.1.state", 5)
-        await watcher.until(lambda w: w.json(f"{ROOT}/zone/1/1/climate/heat")["preset"] == "boost")
+        await watcher.until(lambda w: w.json(f"{ROOT}/zone/1/1/climate")["preset"] == "boost")
 
-        shown = [json.loads(each)["preset"] for each in watcher.payloads(f"{ROOT}/zone/1/1/climate/heat")[mark:]]
+        shown = [json.loads(each)["preset"] for each in watcher.payloads(f"{ROOT}/zone/1/1/climate")[mark:]]
         assert list(dict.fromkeys(shown)) == ["eco", "boost"]
         assert shown == sorted(shown, key=["eco", "boost"].index)
 
@@ -355,12 +363,12 @@ async def test_a_command_for_the_house_that_ends_without_success_shows_the_rooms
     async with watching(mosquitto.port) as watcher, bridged(gateway, settings_for(mosquitto)):
         await watcher.sees(f"{ROOT}/status", "online")
         await watcher.send(f"{ROOT}/global/state/set", "holiday")
-        await watcher.until(lambda w: w.json(f"{ROOT}/zone/1/1/climate/heat")["preset"] == "away")
+        await watcher.until(lambda w: w.json(f"{ROOT}/zone/1/1/climate")["preset"] == "away")
 
         gateway.tick(time.monotonic() + 31)
 
-        await watcher.until(lambda w: w.json(f"{ROOT}/zone/1/1/climate/heat")["preset"] == "comfort")
-        await watcher.until(lambda w: w.json(f"{ROOT}/zone/1/2/climate/heat")["preset"] == "eco")
+        await watcher.until(lambda w: w.json(f"{ROOT}/zone/1/1/climate")["preset"] == "comfort")
+        await watcher.until(lambda w: w.json(f"{ROOT}/zone/1/2/climate")["preset"] == "eco")
 
 
 async def test_a_broker_that_is_killed_under_load_is_used_again_when_it_is_back(
@@ -385,7 +393,7 @@ async def test_a_broker_that_is_killed_under_load_is_used_again_when_it_is_back(
             mosquitto.start()
             async with watching(mosquitto.port) as watcher:
                 await watcher.sees(f"{ROOT}/status", "online")
-                assert watcher.json(f"{ROOT}/zone/1/1/climate/heat")["mode"] == "heat"
+                assert watcher.json(f"{ROOT}/zone/1/1/climate")["mode"] == "heat"
                 assert "homeassistant/device/neasmart_zone_1_1/config" in watcher.retained
         stop.set()
         await loading

@@ -1,9 +1,9 @@
 """Announces the devices of the house to Home Assistant, and takes them away again.
 
-A change of the inventory waits `gather_s`, because zones trickle in; a change of season does not. A room's climate
-state is said on the topic of the new season before the discovery that points to it. Whatever else a changed discovery
-message touches, Home Assistant forgets a preset with it, so climate states are said once more after `settle_s`.
-Two messages for one device within `apart_s` would lose parts of the second.
+A change of the inventory waits `gather_s`, because zones trickle in; a change of season does not. With a changed
+discovery message Home Assistant keeps the mode of before and forgets the preset, so a room's climate state is said
+right after it, and once more after `settle_s`, because older ones need a moment to take the message in. Two messages
+for one device within `apart_s` would lose parts of the second.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from neasmart.gateway import Gateway
-from neasmart.mqtt.climate import SEASON_WORDS
 from neasmart.mqtt.discovery import Device, Style, described
 from neasmart.mqtt.inventory import Inventory, RoomBook, take_inventory
 from neasmart.mqtt.outbox import Outbox
@@ -149,7 +148,7 @@ class Announcer:
         return take_inventory(self._gateway, self._book.absent())
 
     def _describe(self, current: _Round) -> None:
-        """Put the next few discovery messages into the outbox, each after the climate state that it points to."""
+        """Put the next few discovery messages into the outbox, each with the climate state that belongs to it."""
         if current.devices is None:
             return
         some = list(islice(current.devices, _DESCRIBED_AT_ONCE))
@@ -160,10 +159,10 @@ class Announcer:
             zone = self._zone_by_topic.get(topic)
             if zone is not None:
                 self._published.add(zone)
-                self._rooms.announced(zone, SEASON_WORDS[current.inventory.mode])
             changed = self._outbox.put(topic, json.dumps(message, ensure_ascii=False))
             if changed and zone is not None:
                 current.settling.add(zone)
+                self._rooms.say_climate(zone, repeat=True)
 
     def _settle(self, current: _Round, now: float) -> None:
         if current.devices is not None:

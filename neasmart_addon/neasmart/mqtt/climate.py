@@ -28,7 +28,6 @@ SEASON_WORDS: Mapping[GlobalMode | None, str] = MappingProxyType(
         GlobalMode.MANUAL_COOLING: "cool",
     },
 )
-SEASONS = ("heat_cool", "heat", "cool")
 HOUSE_MODES: Mapping[str, GlobalMode] = MappingProxyType(
     {"heat_cool": GlobalMode.AUTO, "heat": GlobalMode.HEATING, "cool": GlobalMode.COOLING},
 )

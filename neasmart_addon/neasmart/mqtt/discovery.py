@@ -144,11 +144,16 @@ def _device(identifier: str, name: str, model: str, style: Style) -> Device:
 def _climate(room: Room, mode: GlobalMode | None, style: Style) -> Component:
     topics, limits, season = style.topics, setpoint_limits(mode), SEASON_WORDS[mode]
     place = f"zone.{room.zone[0]}.{room.zone[1]}"
-    state_topic = topics.climate(room.zone, season)
+    state_topic = topics.zone(room.zone, "climate")
     component = (
         _identified("climate", f"{place}.climate", style, entity=place)
         | {"name": None}
         | _modes(state_topic, topics.command(f"{place}.mode"), topics.command(f"{place}.preset"), season)
+    )
+    # Home Assistant refuses a mode that it was not told of. Read like this, a season's word never is one: what arrives
+    # before or after its discovery is always the one that this discovery offers.
+    component["mode_state_template"] = (
+        f"{{{{ value_json.mode if value_json.mode in ['{OFF}', '{AUTO}', None] else '{season}' }}}}"
     )
     component |= {
         "action_topic": state_topic,

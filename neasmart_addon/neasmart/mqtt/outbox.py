@@ -58,8 +58,11 @@ class Outbox:
         if urgent or topic in self._urgent:
             self._waiting.pop(topic, None)
             self._urgent[topic] = payload
-        else:
-            self._waiting[topic] = payload
+            return True
+        if repeat:
+            # It belongs behind all that was put before it; everything else keeps its place.
+            self._waiting.pop(topic, None)
+        self._waiting[topic] = payload
         return True
 
     def tell(self, topic: str, payload: str) -> None:

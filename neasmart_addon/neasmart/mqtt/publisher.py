@@ -7,6 +7,7 @@ The order of the first publication: all states, then the discovery messages, the
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -32,7 +33,7 @@ from neasmart.mqtt.states import (
     wiring_payload,
 )
 from neasmart.mqtt.topics import OFFLINE, ONLINE
-from neasmart.plant import Reading
+from neasmart.plant import Reading, ZoneIndex
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +48,10 @@ class PublishTimes:
     grace_s: float = 15.0
     diagnostics_s: float = 60.0
     forget_room_s: float = 600.0
+
+
+_SAID_AT_ONCE = 4
+"""How many rooms are said before the bus gets its turn: sixty at once would delay the reply to a poll."""
 
 
 class Publisher:
@@ -71,6 +76,7 @@ class Publisher:
         self.rooms = Rooms(gateway, style.topics, outbox, margins or Margins())
         self.announcer = Announcer(gateway, style, outbox, self.rooms, book, times=self._times.announce)
         self._changes = Changes()
+        self._unsaid: deque[ZoneIndex] = deque()
         self._heard_since: float | None = None
         self._linked_at: float | None = None
         self._online = False
@@ -89,9 +95,10 @@ class Publisher:
         self._online = False
         self.rooms.begin()
         self.announcer.begin(now)
+        self._unsaid = deque(self._gateway.plant.all_zones)
         for reading in self._gateway.plant.readings:
-            if reading.at is not None or reading.ref.group.key == "global":
-                self.rooms.reading(reading)
+            if reading.ref.group.key == "global" or (reading.at is not None and reading.ref.group.key != "zone"):
+                self.rooms.say_value(reading.ref)
         for command in self._gateway.commands.pending:
             self._say_command(command, now)
         self._say_house()
@@ -130,11 +137,13 @@ class Publisher:
         self._say_bus(now)
         if now >= self._diagnostics_at:
             self._say_diagnostics(now)
+        for _ in range(min(_SAID_AT_ONCE, len(self._unsaid))):
+            self.rooms.say_all(self._unsaid.popleft())
         self.rooms.tick(now)
         self.announcer.tick(now)
         if self._heard_since is not None and now - self._heard_since >= self._times.forget_room_s:
             self.announcer.forget_gone()
-        if self.announcer.complete and not self._online:
+        if self.announcer.complete and not self._unsaid and not self._online:
             self._online = True
             self._outbox.put(self._topics.status, ONLINE, repeat=True)
 
@@ -182,6 +191,8 @@ class Publisher:
 
     def wait_s(self, now: float) -> float:
         """Return how long nothing will be due unless the hub reports a change."""
+        if self._unsaid:
+            return 0.0
         dues = (self.announcer.wait_s(now), self._outbox.wait_s(now))
         return min([1.0, *(due for due in dues if due is not None)])
 

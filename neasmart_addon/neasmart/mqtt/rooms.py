@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from neasmart.codecs import Quality, Value
 from neasmart.commands import Command, CommandState
 from neasmart.gateway import Gateway
-from neasmart.mqtt.climate import Action, RoomFacts, action
+from neasmart.mqtt.climate import SEASON_WORDS, Action, RoomFacts, action
 from neasmart.mqtt.derived import cold, coldest, condensation_risk, dew_point, mean
 from neasmart.mqtt.entities import MIXED, look
 from neasmart.mqtt.inventory import FLOW, global_mode
@@ -41,7 +41,6 @@ class Margins:
 class _Room:
     """What is remembered of a room between two messages."""
 
-    season: str | None = None
     action: Action | None = None
     cold: bool = False
     wet: bool = False
@@ -74,19 +73,24 @@ class Rooms:
         self._flow_refs = [ref for ref in self.gateway.table if ref.point.key == FLOW]
 
     def begin(self) -> None:
-        """Forget which seasons were announced: a new connection, or Home Assistant has started."""
-        for room in self._rooms.values():
-            room.season = None
+        """Look at what concerns all rooms: a new connection, or Home Assistant has started."""
         self._flow = self._coldest_flow()
 
-    def announced(self, zone: ZoneIndex, season: str) -> None:
-        """Put a room's climate state where its discovery of this season will point to."""
-        self._room(zone).season = season
-        self.say_climate(zone)
-
     def forget(self, zone: ZoneIndex) -> None:
-        """Say nothing more of a room's climate until it is announced again."""
+        """Forget what is remembered of a room that is gone."""
         self._rooms.pop(zone, None)
+
+    def say_all(self, zone: ZoneIndex) -> None:
+        """Say everything that is known of a room."""
+        plant, table = self.gateway.plant, self.gateway.table
+        told = [plant.reading(table.at("zone", point.key, *zone)) for point in table.groups["zone"].points]
+        if all(reading.at is None for reading in told):
+            return
+        for reading in told:
+            if reading.at is not None:
+                self.say_value(reading.ref)
+                self._say_availability(reading)
+        self._say_room(zone)
 
     def reading(self, reading: Reading) -> None:
         """Say what follows from a report about a room or the whole house."""
@@ -97,8 +101,7 @@ class Rooms:
                 self._answered(zone, reading)
             self.say_value(ref)
             self._say_room(zone)
-            if ref.point.key == "temperature":
-                self.outbox.put(self.topics.zone(zone, "available"), OFFLINE if reading.stale else ONLINE)
+            self._say_availability(reading)
             return
         self.say_value(ref)
         flow = self._coldest_flow()
@@ -147,21 +150,19 @@ class Rooms:
         return self.gateway.shown(ref)
 
     def say_climate(self, zone: ZoneIndex, *, urgent: bool = False, repeat: bool = False) -> None:
-        """Say a room's climate state, once its season has been announced."""
-        room, table = self._room(zone), self.gateway.table
-        if room.season is None:
-            return
+        """Say a room's climate state."""
+        room, table, mode = self._room(zone), self.gateway.table, global_mode(self.gateway)
         state, setpoint = (self.shown(table.at("zone", key, *zone)) for key in ("state", "setpoint"))
         facts = RoomFacts(
             state=state,
             setpoint=setpoint,
             temperature=self._value(zone, "temperature"),
             flow=self._flow,
-            mode=global_mode(self.gateway),
+            mode=mode,
         )
         room.action = action(facts, room.action)
-        shown = ClimateState(state=state, setpoint=setpoint, season=room.season, action=room.action)
-        self.outbox.put(self.topics.climate(zone, room.season), shown.payload, urgent=urgent, repeat=repeat)
+        shown = ClimateState(state=state, setpoint=setpoint, season=SEASON_WORDS[mode], action=room.action)
+        self.outbox.put(self.topics.zone(zone, "climate"), shown.payload, urgent=urgent, repeat=repeat)
 
     def mean_payload(self) -> str:
         """Return the mean temperature of the rooms whose values are not old."""
@@ -169,6 +170,12 @@ class Rooms:
         readings = [plant.reading(table.at("zone", "temperature", *zone)) for zone in plant.zones]
         value = mean(reading.value for reading in readings if not reading.stale)
         return self.steady.payload(self.topics.house, value, jitter=_MEAN_JITTER_K)
+
+    def _say_availability(self, reading: Reading) -> None:
+        """Say whether a room's values count: whether the base still tells its temperature."""
+        if reading.ref.point.key == "temperature":
+            topic = self.topics.zone(_zone(reading.ref), "available")
+            self.outbox.put(topic, OFFLINE if reading.stale else ONLINE)
 
     def _say_room(self, zone: ZoneIndex) -> None:
         self.say_climate(zone)

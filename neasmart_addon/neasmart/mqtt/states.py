@@ -65,7 +65,7 @@ class Steady:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClimateState:
-    """What a room's climate entity shows; `season` is the word that was last announced for the room."""
+    """What a room's climate entity shows; `season` is the word of the mode that the season makes possible."""
 
     state: Value
     setpoint: Value

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from neasmart.mqtt.climate import SEASONS
 from neasmart.plant import ZoneIndex
 
 ONLINE = "online"
 OFFLINE = "offline"
 _TOPIC_LIMIT = 300
 ZONE_TOPICS = (
-    *(f"climate/{season}" for season in SEASONS),
+    "climate",
     "available",
     "last_command",
     "state",
@@ -108,14 +107,6 @@ class Topics:
     def zone(self, zone: ZoneIndex, part: str) -> str:
         """Return a topic below a zone."""
         return f"{self.root}/zone/{zone[0]}/{zone[1]}/{part}"
-
-    def climate(self, zone: ZoneIndex, season: str) -> str:
-        """Return where a room's climate state is in a season, by the word of its mode.
-
-        Each season has a topic of its own: the state waits there before the discovery that points to it, so Home
-        Assistant never reads a mode that it does not know yet, nor goes on without a state.
-        """
-        return self.zone(zone, f"climate/{season}")
 
     def last_command(self, place: str) -> str:
         """Return the topic that tells how the last command to a place, ``global`` or ``zone.1.3``, has ended."""
