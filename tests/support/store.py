@@ -5,12 +5,10 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
+from neasmart.app import build_gateway
 from neasmart.clock import Clock
-from neasmart.commands import Commands, CommandTimes
-from neasmart.config import DatabaseSettings, ModbusSettings
-from neasmart.gateway import Gateway
-from neasmart.image import RegisterImage
-from neasmart.plant import Plant, Reading
+from neasmart.config import DatabaseSettings, ModbusSettings, Settings
+from neasmart.plant import Reading
 from neasmart.registers import TABLE
 from neasmart.status import StoreStatus
 from neasmart.store import Store
@@ -41,15 +39,7 @@ class Bench:
         self.time = time or MovedClock()
         self.settings = settings
         self.modbus = ModbusSettings()
-        image = RegisterImage(TABLE, fresh_s=180.0, no_data=self.modbus.no_data)
-        self.gateway = Gateway(
-            table=TABLE,
-            image=image,
-            plant=Plant(TABLE),
-            commands=Commands(image, CommandTimes()),
-            unit_ids=(240, 241),
-            clock=self.time.clock,
-        )
+        self.gateway = build_gateway(Settings(modbus=self.modbus, database=settings), self.time.clock)
         self.store = Store(settings, self.modbus, self.gateway, connect=connect)
         self.path = Path(settings.path)
 
@@ -60,7 +50,7 @@ class Bench:
         """Give a command that the base reads and confirms at once; return its id."""
         ref = TABLE.ref(point)
         (command,) = self.gateway.submit([(ref, value)], origin="test", queue=True)
-        self.gateway.poll(ref.address, 1, 240, self.time.monotonic_s)
+        self.gateway.left(self.gateway.poll(ref.address, 1, 240, self.time.monotonic_s), self.time.monotonic_s)
         self.write(ref.address, command.word)
         return command.id
 

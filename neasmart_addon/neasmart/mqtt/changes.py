@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from neasmart.codecs import Value
-from neasmart.commands import Command
+from neasmart.command import Command
 from neasmart.plant import Reading, Source
 from neasmart.registers import SETPOINT_BY_MODE, Ref
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from neasmart import __version__
 from neasmart.codecs import GlobalMode
-from neasmart.commands import CommandState
+from neasmart.command import CommandState
 from neasmart.doctor import DoctorState
 from neasmart.mqtt.climate import AUTO, HOUSE_MODES, OFF, PRESETS, SEASON_WORDS
 from neasmart.mqtt.entities import Look, look, options, platform

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from neasmart.codecs import GlobalMode
-from neasmart.commands import Command
+from neasmart.command import Command
 from neasmart.doctor import Diagnosis
 from neasmart.gateway import DOCTOR, LINK, Gateway
 from neasmart.mqtt.announcer import Announcer, AnnounceTimes

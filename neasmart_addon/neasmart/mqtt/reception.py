@@ -44,7 +44,7 @@ class Reception:
         """Act on a message; return whether it shows that another gateway writes here, too."""
         target = self._topics.target(message.topic)
         if target is not None:
-            self._command(target, message)
+            self._command(target, message, now)
             return False
         if message.retained:
             # What the broker has kept from before; all that still counts is said anew anyway.
@@ -55,7 +55,7 @@ class Reception:
             return False
         return self._foreign(message, now)
 
-    def _command(self, target: str, message: Incoming) -> None:
+    def _command(self, target: str, message: Incoming, now: float) -> None:
         if message.retained:
             _LOG.debug("A retained command on %s is ignored", message.topic)
             return
@@ -63,7 +63,7 @@ class Reception:
             if message.too_long:
                 raise InvalidValueError(target, "more than 64 kB", f"at most {PAYLOAD_LIMIT} bytes")
             if target == READ_ALL:
-                self._gateway.doubt()
+                self._gateway.sync(now)
                 return
             wanted = self._orders.wanted(target, message.payload)
             commands = self._gateway.submit(wanted, origin="mqtt") if wanted else []

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from neasmart.codecs import Quality, Value
-from neasmart.commands import Command, CommandState
+from neasmart.command import Command, CommandState
 from neasmart.gateway import Gateway
 from neasmart.mqtt.climate import SEASON_WORDS, Action, RoomFacts, action
 from neasmart.mqtt.derived import cold, coldest, condensation_risk, dew_point, mean

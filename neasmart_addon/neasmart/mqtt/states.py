@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from neasmart.clock import Clock
 from neasmart.codecs import OperatingState, Value
-from neasmart.commands import Command, CommandState
+from neasmart.command import Command, CommandState
 from neasmart.doctor import Diagnosis
 from neasmart.gateway import Gateway
 from neasmart.mqtt.climate import PRESET_NONE, Action, mode_and_preset
