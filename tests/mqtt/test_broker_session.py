@@ -83,11 +83,11 @@ async def test_a_command_that_expires_puts_the_true_value_back(mosquitto: Mosqui
         await watcher.send(f"{ROOT}/zone/1/1/setpoint/set", "25")
         await watcher.until(lambda w: w.json(f"{ROOT}/zone/1/1/climate")["setpoint"] == 25.0)
 
-        gateway.tick(time.monotonic() + 31)
+        gateway.tick(time.monotonic() + 61)
 
         await watcher.until(lambda w: w.json(f"{ROOT}/zone/1/1/climate")["setpoint"] == 21.5)
         await watcher.until(lambda w: w.json(f"{ROOT}/zone/1/1/last_command")["result"] == "expired")
-        assert "30 s" in watcher.json(f"{ROOT}/zone/1/1/last_command")["reason"]
+        assert "60 s" in watcher.json(f"{ROOT}/zone/1/1/last_command")["reason"]
 
 
 @pytest.mark.parametrize(
@@ -365,7 +365,7 @@ async def test_a_command_for_the_house_that_ends_without_success_shows_the_rooms
         await watcher.send(f"{ROOT}/global/state/set", "holiday")
         await watcher.until(lambda w: w.json(f"{ROOT}/zone/1/1/climate")["preset"] == "away")
 
-        gateway.tick(time.monotonic() + 31)
+        gateway.tick(time.monotonic() + 61)
 
         await watcher.until(lambda w: w.json(f"{ROOT}/zone/1/1/climate")["preset"] == "comfort")
         await watcher.until(lambda w: w.json(f"{ROOT}/zone/1/2/climate")["preset"] == "eco")

@@ -142,7 +142,7 @@ async def test_a_house_with_its_own_broker_is_seen_and_commanded_through_it(
         await manager.sees("neasmart/house42/zone/1/1/temperature", "22")
 
         await command(manager, "command/house42/zone/1/1/setpoint/set", "23.5", gateway)
-        await command(manager, "command/house42/global/mode/set", "cooling", gateway)
+        await command(manager, "command/house42/global/mode/set", "auto", gateway)
         await manager.until(lambda seen: seen.json("neasmart/house42/zone/1/1/last_command")["result"] == "queued")
         # What had gone in a circle would have come back before that answer, and before another command.
         await command(manager, "command/house42/zone/1/2/setpoint/set", "19.5", gateway)

@@ -92,7 +92,7 @@ def _base(inventory: Inventory, style: Style) -> Device:
     components["global_last_command"] = _last_command("global", style)
     components |= _diagnostics(style)
     return {
-        "device": _device(topics.base_device, style.house_name, f"{_MODEL} base station", style),
+        "device": _device(topics.base_device, style.house_name, f"{_MODEL} {style.words('name', 'model_base')}", style),
         "origin": _ORIGIN,
         "availability": _availability(topics.status, topics.bus),
         "availability_mode": "all",
@@ -113,7 +113,7 @@ def _room(room: Room, inventory: Inventory, style: Style) -> Device:
     device = _device(
         topics.zone_device(room.zone),
         style.zone_name(room.zone, room.name),
-        f"{_MODEL} room, base {room.zone[0]} zone {room.zone[1]}",
+        f"{_MODEL} {style.words('name', 'model_room', *room.zone)}",
         style,
     )
     if room.name:
