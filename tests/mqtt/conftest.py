@@ -55,6 +55,15 @@ def gateway() -> Gateway:
     return gateway
 
 
+@pytest.fixture
+def neighbour() -> Gateway:
+    """Return another gateway on the real clock."""
+    gateway = make_gateway(FakeClock())
+    gateway.clock = Clock()
+    fill_house(gateway)
+    return gateway
+
+
 @asynccontextmanager
 async def bridged(
     gateway: Gateway,

@@ -10,13 +10,11 @@ from pathlib import Path
 import aiomqtt
 import pytest
 
-from neasmart.clock import Clock
 from neasmart.command import CommandState
 from neasmart.config import MqttSettings
 from neasmart.gateway import Gateway
 from neasmart.settings_loading import environment_names
 from tests.mqtt.conftest import bridged
-from tests.support.gateways import FakeClock, fill_house, make_gateway
 from tests.support.mosquitto import Mosquitto, Watcher, eventually, watching
 
 PAGE = (Path(__file__).parents[2] / ".github/FLEET.md").read_text(encoding="utf-8")
@@ -52,14 +50,6 @@ def cluster(tmp_path: Path) -> Iterator[Mosquitto]:
     broker.start()
     yield broker
     broker.kill()
-
-
-@pytest.fixture
-def neighbour() -> Gateway:
-    gateway = make_gateway(FakeClock())
-    gateway.clock = Clock()
-    fill_house(gateway)
-    return gateway
 
 
 async def test_houses_report_under_their_names_and_the_manager_commands_one(

@@ -7,7 +7,7 @@ after the whole house.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from neasmart.codecs import Value
@@ -37,6 +37,12 @@ class Changes:
         self._values: dict[str, Value] = {}
         self._ours: dict[str, tuple[float, set[float]]] = {}
         self._moved_at: dict[str, float] = {}
+
+    def start(self, readings: Iterable[Reading]) -> None:
+        """Take what is known now as the state from which changes are told."""
+        for reading in readings:
+            if reading.ref.point.writable and reading.source is Source.BUS:
+                self._values[reading.ref.id] = reading.value
 
     def command(self, command: Command, now: float) -> None:
         """Note a command of ours: its value, and what follows from it, is no change by somebody else."""

@@ -104,6 +104,11 @@ class Connection:
         await self._client.publish(topic, payload.encode(), qos=int(acknowledged), retain=retained)
         _raise_if_cancelled()
 
+    async def part(self, messages: Iterable[tuple[str, str]]) -> None:
+        """Publish the last retained messages, topic and payload, of a task that has been cancelled already."""
+        for topic, payload in messages:
+            await self._client.publish(topic, payload.encode(), qos=1, retain=True)
+
     async def subscribe(self, filters: Iterable[str]) -> None:
         """Subscribe to all filters in one request; raise BrokerError if the broker refuses one."""
         wanted = [(each, 1) for each in filters]

@@ -95,6 +95,7 @@ class Publisher:
         self._online = False
         self.rooms.begin()
         self.announcer.begin(now)
+        self._changes.start(self._gateway.plant.readings)
         self._unsaid = deque(self._gateway.plant.all_zones)
         for reading in self._gateway.plant.readings:
             if reading.ref.group.key == "global" or (reading.at is not None and reading.ref.group.key != "zone"):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from neasmart.mqtt.connection import Incoming
 
 _LOG = logging.getLogger(__name__)
+_LONG_S = 3600.0
 _SAID_AGAIN_S = 600.0
 """A client that goes on writing on our topics is named this often, not for every message."""
 
@@ -38,6 +39,7 @@ class Reception:
         self._restore_s = restore_s
         self._discoveries = frozenset(publisher.announcer.topics)
         self._restored_at: dict[str, float] = {}
+        self._restore_at: dict[str, float] = {}
         self._named_at: float | None = None
 
     def take(self, message: Incoming, now: float) -> bool:
@@ -54,6 +56,14 @@ class Reception:
         if not self._outbox.known(message.topic) or self._ours(message):
             return False
         return self._foreign(message, now)
+
+    def tick(self, now: float) -> None:
+        """Say again what somebody else has overwritten, where it is time for it."""
+        for topic, due in list(self._restore_at.items()):
+            if now >= due:
+                del self._restore_at[topic]
+                self._restored_at[topic] = now
+                self._outbox.restore(topic)
 
     def _command(self, target: str, message: Incoming, now: float) -> None:
         if message.retained:
@@ -88,9 +98,9 @@ class Reception:
             if room is not None:
                 _LOG.info("The room of zone %d.%d was deleted in Home Assistant and stays away from it", *room)
             return False
-        if now - self._restored_at.get(message.topic, -self._restore_s) >= self._restore_s:
-            self._restored_at[message.topic] = now
-            self._outbox.restore(message.topic)
+        self._restore_at.setdefault(
+            message.topic, self._restored_at.get(message.topic, now - _LONG_S) + self._restore_s
+        )
         if message.topic == self._topics.gateway:
             return True
         if self._named_at is None or now - self._named_at >= _SAID_AGAIN_S:

@@ -17,6 +17,8 @@ from neasmart.mqtt.topics import ONLINE, Topics
 if TYPE_CHECKING:
     from neasmart.mqtt.connection import Connection
 
+WATCH_S = 6.0
+"""A gateway that was pushed away is back and has said that it is online within this time."""
 _ANSWER_S = 1.0
 
 
@@ -55,11 +57,18 @@ class Claim:
             raise RivalError(self.sentence)
 
     async def watch(self, connection: Connection) -> None:
-        """Look from aside: raise RivalError, and let the other know, while it is online."""
-        if await _retained(connection, self._topics.status) == ONLINE.encode():
-            await connection.publish(self._topics.gateway, self.word, acknowledged=True, retained=False)
-            raise RivalError(self.sentence)
-        self.lost = self.written = False
+        """Look from aside: raise RivalError, and let the other know, while it is online or comes back."""
+        await connection.subscribe([self._topics.status])
+        messages = connection.messages()
+        try:
+            async with asyncio.timeout(WATCH_S):
+                while (await anext(messages)).payload != ONLINE.encode():
+                    pass
+        except TimeoutError:
+            self.lost = self.written = False
+            return
+        await connection.publish(self._topics.gateway, self.word, acknowledged=True, retained=False)
+        raise RivalError(self.sentence)
 
 
 async def _retained(connection: Connection, topic: str) -> bytes | None:

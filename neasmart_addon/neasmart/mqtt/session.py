@@ -166,8 +166,7 @@ class MqttBridge:
             except asyncio.CancelledError:
                 with suppress(Exception):  # the broker writes our last will if this does not reach it
                     async with asyncio.timeout(_PART_TIMEOUT_S):
-                        for topic, payload in self._publisher.farewell():
-                            await connection.publish(topic, payload, acknowledged=topic == self._topics.status)
+                        await connection.part(self._publisher.farewell())
                 raise
 
     async def _serve(self, connection: Connection) -> None:
@@ -211,6 +210,7 @@ class MqttBridge:
                 self._outbox.put(self._topics.gateway, self._claim.word)
             self._publisher.take(batch, now)
             self._publisher.tick(now)
+            self._reception.tick(now)
             while (message := self._outbox.next(clock.monotonic())) is not None:
                 acknowledged = message.topic.startswith((self._topics.status, self._settings.discovery_prefix))
                 await connection.publish(
