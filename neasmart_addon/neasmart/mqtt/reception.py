@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from neasmart.mqtt.connection import Incoming
 
 _LOG = logging.getLogger(__name__)
-_LONG_S = 3600.0
 _SAID_AGAIN_S = 600.0
 """A client that goes on writing on our topics is named this often, not for every message."""
 
@@ -98,9 +97,8 @@ class Reception:
             if room is not None:
                 _LOG.info("The room of zone %d.%d was deleted in Home Assistant and stays away from it", *room)
             return False
-        self._restore_at.setdefault(
-            message.topic, self._restored_at.get(message.topic, now - _LONG_S) + self._restore_s
-        )
+        before = self._restored_at.get(message.topic)
+        self._restore_at.setdefault(message.topic, now if before is None else before + self._restore_s)
         if message.topic == self._topics.gateway:
             return True
         if self._named_at is None or now - self._named_at >= _SAID_AGAIN_S:
