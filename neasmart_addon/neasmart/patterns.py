@@ -18,6 +18,7 @@ from enum import StrEnum
 from neasmart.registers import ADDRESS_LIMIT
 
 ENOUGH_BYTES = 64
+ENOUGH_TEXT = 16
 WAITING_BYTES = 65536
 
 _HIGHEST = re.escape(bytes((ADDRESS_LIMIT >> 8,)))
@@ -27,6 +28,8 @@ _GLITCHES = 0.4
 _HEADS = 0.001
 _RANDOM_BITS = 6.7
 _RANDOM_BYTES = 256
+_PLAIN_TEXT = frozenset(range(0x20, 0x7F)) | frozenset(b"\t\r\n")
+_TEXT = 0.95
 
 
 class Hint(StrEnum):
@@ -36,6 +39,11 @@ class Hint(StrEnum):
     SPEED = "speed_or_parity"
     GROUND = "no_common_ground"
     RTU_ON_TCP = "rtu_on_tcp"
+    MBAP_ON_RTU = "mbap_on_rtu"
+    MBAP_DIALLED = "mbap_dialled"
+    ASCII = "ascii"
+    PROTOCOL_ID = "bad_protocol_id"
+    LENGTH = "bad_length"
     NOT_MODBUS = "not_modbus"
 
 
@@ -57,6 +65,11 @@ class Pattern:
         return sum(count for byte, count in self.histogram.items() if byte & 1) / max(1, self.total)
 
     @property
+    def text_share(self) -> float:
+        """The share of bytes that are letters, digits and what else stands in plain text."""
+        return sum(count for byte, count in self.histogram.items() if byte in _PLAIN_TEXT) / max(1, self.total)
+
+    @property
     def entropy_bits(self) -> float:
         """The entropy of a byte, 0 to 8 bits; pure noise has nearly 8, valid traffic about 5."""
         total = max(1, self.total)
@@ -65,6 +78,8 @@ class Pattern:
     def hint(self) -> Hint | None:
         """Return the likely reason for which these bytes are no frames; None if they are too few to tell."""
         total = self.total
+        if total >= ENOUGH_TEXT and self.text_share >= _TEXT:
+            return Hint.NOT_MODBUS
         if total < ENOUGH_BYTES:
             return None
         if self.odd_share <= _NEVER_SET:

@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "neasmart_addon" / "neasmart"
 CORE = [
     {"errors", "clock", "codecs", "breaker", "histogram", "registers", "config", "status", "about", "redaction"},
-    {"image", "plant", "traffic", "patterns", "doctor"},
+    {"image", "plant", "traffic", "patterns", "verdicts", "doctor", "bus_watch"},
     {"commands"},
     {"hub"},
     {"gateway"},

@@ -19,10 +19,10 @@ from typing import Any
 
 from neasmart import __version__
 from neasmart.codecs import GlobalMode, OperatingState
-from neasmart.doctor import DoctorState
 from neasmart.mqtt.inventory import Inventory, Room
 from neasmart.mqtt.topics import Topics
 from neasmart.registers import TABLE, Kind, Point, Ref, setpoint_limits
+from neasmart.verdicts import DoctorState
 
 Component = dict[str, Any]
 Device = dict[str, Any]
