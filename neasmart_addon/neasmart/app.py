@@ -12,20 +12,21 @@ import signal
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
-from neasmart import __version__, settings_loading
+from neasmart import __version__, settings_loading, tuning
 from neasmart.clock import Clock
-from neasmart.commands import Commands, CommandTimes
-from neasmart.config import ServerType, Settings
+from neasmart.commands import Commands
+from neasmart.config import WITHOUT_EFFECT, IdleReply, ServerType, Settings
 from neasmart.gateway import LINK, SETTINGS, Gateway
-from neasmart.image import RegisterImage
+from neasmart.image import LastReports, RegisterImage
 from neasmart.mqtt import MqttBridge
-from neasmart.plant import Plant, StaleTimes
+from neasmart.plant import Plant
 from neasmart.registers import TABLE
 from neasmart.reload import Reloader
 from neasmart.status import LinkStatus, SettingsStatus
 from neasmart.store import Store
 from neasmart.sysbus import Framing, LineFacts, Link, Recorder, Tap
 from neasmart.sysbus.recorder import FOLDER
+from neasmart.walks import Walks
 from neasmart.web import Sights, WebServer
 
 _LOG = logging.getLogger(__name__)
@@ -36,25 +37,15 @@ _EDGE_RETRY_S = 5.0
 def build_gateway(settings: Settings, clock: Clock | None = None) -> Gateway:
     """Return the core for these settings, with nothing received yet."""
     modbus = settings.modbus
-    image = RegisterImage(TABLE, fresh_s=modbus.registers_stale_after_seconds, no_data=modbus.no_data)
+    image = RegisterImage(TABLE, late_s=modbus.registers_late_after_seconds, no_data=tuning.no_data(modbus))
+    walks = Walks(TABLE, tuning.walk_times(modbus))
     gateway = Gateway(
-        table=TABLE,
         image=image,
-        plant=Plant(
-            TABLE,
-            names=settings.zone_names,
-            stale=StaleTimes(warn_s=modbus.registers_late_after_seconds, stale_s=modbus.registers_stale_after_seconds),
-        ),
-        commands=Commands(
-            image,
-            CommandTimes(
-                expire_s=modbus.command_delivery_timeout_seconds,
-                confirm_s=modbus.command_sync_timeout_seconds,
-                grace_s=modbus.command_grace_seconds,
-            ),
-        ),
+        plant=Plant(TABLE, names=settings.zone_names, stale=tuning.stale_times(modbus)),
+        commands=Commands(TABLE, image, walks, tuning.command_times(modbus)),
         unit_ids=modbus.slave_id,
         clock=clock,
+        last_reports=LastReports(image) if modbus.idle_reply is IdleReply.LAST_REPORT else None,
     )
     server = settings.server
     own_line = server.type is ServerType.SERIAL and "://" not in server.serial_port
@@ -81,6 +72,7 @@ async def run(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     _LOG.info("Nea Smart gateway %s starts", __version__)
+    _tell_what_has_no_effect(settings)
     gateway = build_gateway(settings)
     store = Store(settings.database, settings.modbus, gateway)
     await store.open()
@@ -93,7 +85,7 @@ async def run(
     reloader = Reloader(settings, gateway, web, load=settings_loading.load, files=settings_loading.files())
     loop.add_signal_handler(signal.SIGHUP, reloader.wake)
     edges: dict[str, Callable[[], Awaitable[None]]] = {
-        "clock": lambda: _tick(gateway, sync_interval_s=settings.modbus.sync_interval * 60),
+        "clock": lambda: _tick(gateway),
         "bus": Link(settings.server, settings.modbus, gateway, on_bytes=tap).run,
         "store": store.run,
         "web": web.run,
@@ -119,15 +111,16 @@ async def run(
     await store.close()
 
 
-async def _tick(gateway: Gateway, *, sync_interval_s: float) -> None:
-    next_sync = gateway.clock.monotonic() + sync_interval_s
+async def _tick(gateway: Gateway) -> None:
     while True:
-        now = gateway.clock.monotonic()
-        gateway.tick(now)
-        if sync_interval_s and now >= next_sync:
-            next_sync = now + sync_interval_s
-            gateway.doubt()
+        gateway.tick(gateway.clock.monotonic())
         await asyncio.sleep(_TICK_S)
+
+
+def _tell_what_has_no_effect(settings: Settings) -> None:
+    for key, reason in WITHOUT_EFFECT.items():
+        if getattr(settings.modbus, key) is not None:
+            _LOG.info("modbus.%s has no effect: %s", key, reason)
 
 
 async def _kept_running(name: str, edge: Callable[[], Awaitable[None]]) -> None:

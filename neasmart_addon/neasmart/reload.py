@@ -14,20 +14,24 @@ from typing import Protocol
 
 import msgspec
 
-from neasmart import logs
-from neasmart.commands import CommandTimes
-from neasmart.config import ApiSettings, Settings
+from neasmart import logs, tuning
+from neasmart.config import WITHOUT_EFFECT, ApiSettings, Settings
 from neasmart.errors import SettingsError
 from neasmart.gateway import SETTINGS, Gateway
-from neasmart.plant import StaleTimes
 from neasmart.status import SettingsStatus
 
 LOOK_S = 5.0
 COMMAND_KEYS = (
     "command_delivery_timeout_seconds",
+    "command_delivery_timeout_walks",
     "command_sync_timeout_seconds",
-    "command_grace_seconds",
+    "command_sync_timeout_walks",
+    "command_hold_walks",
+    "command_probe_walks",
+    "command_grace_walks",
+    "command_wait_walks",
 )
+WALK_KEYS = ("walk_shortest_seconds", "walk_longest_seconds", "walk_assumed_seconds")
 STALE_KEYS = ("registers_late_after_seconds", "registers_stale_after_seconds")
 API_KEYS = (
     "enable_auth",
@@ -40,7 +44,7 @@ API_KEYS = (
 )
 LIVE = frozenset(
     {"zones", "logging.level", "logging.debug_mode"}
-    | {f"modbus.{key}" for key in (*COMMAND_KEYS, *STALE_KEYS)}
+    | {f"modbus.{key}" for key in (*COMMAND_KEYS, *WALK_KEYS, *STALE_KEYS, *WITHOUT_EFFECT)}
     | {f"api.{key}" for key in API_KEYS}
 )
 """The settings that count at once; all others need a restart."""
@@ -131,16 +135,12 @@ class Reloader:
         if "zones" in names:
             gateway.rename(settings.zone_names)
         if any(f"modbus.{key}" in names for key in STALE_KEYS):
-            gateway.plant.stale_times = StaleTimes(
-                warn_s=modbus.registers_late_after_seconds, stale_s=modbus.registers_stale_after_seconds
-            )
-            gateway.image.fresh_s = modbus.registers_stale_after_seconds
+            gateway.plant.stale_times = tuning.stale_times(modbus)
+            gateway.image.late_s = modbus.registers_late_after_seconds
         if any(f"modbus.{key}" in names for key in COMMAND_KEYS):
-            gateway.commands.times = CommandTimes(
-                expire_s=modbus.command_delivery_timeout_seconds,
-                confirm_s=modbus.command_sync_timeout_seconds,
-                grace_s=modbus.command_grace_seconds,
-            )
+            gateway.commands.times = tuning.command_times(modbus)
+        if any(f"modbus.{key}" in names for key in WALK_KEYS):
+            gateway.walks.times = tuning.walk_times(modbus)
         if any(name.startswith("api.") for name in names):
             self._api.apply(
                 msgspec.structs.replace(self._started.api, **{key: getattr(settings.api, key) for key in API_KEYS})

@@ -31,7 +31,9 @@ _LOGIN = re.compile(r"^(.*?://)?.*@", re.DOTALL)
 _FIELDS = "__struct_fields__"
 _NO_DATA_POINTS = {
     "no_data_mode": "global.mode",
+    "no_data_mode_told": "global.mode",
     "no_data_state": "global.state",
+    "no_data_state_told": "global.state",
     "no_data_zone_state": "zone.1.1.state",
     "no_data_setpoint": "zone.1.1.setpoint",
 }

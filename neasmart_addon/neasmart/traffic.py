@@ -118,12 +118,6 @@ class Traffic:
         self.digest()
         return dict(sorted(self._units.items()))
 
-    @property
-    def walk_s(self) -> float:
-        """The longest of the last five walks of the base, within 4 and 40 s; 30 s while there was none."""
-        last = list(self._cycles)[-5:]
-        return min(max(*last, 4.0), 40.0) if last else 30.0
-
     def document(self, now: float) -> dict[str, Any]:
         """Return all figures with plain types, ages against `now`."""
         self.digest()

@@ -9,7 +9,7 @@ from typing import Any
 
 from neasmart.breaker import BreakerState
 from neasmart.codecs import Quality
-from neasmart.commands import CommandState
+from neasmart.command import CommandState
 from neasmart.plant import Source
 from neasmart.registers import ADDRESS_LIMIT, Axis, Kind, Point, RegisterTable
 from neasmart.status import BusCounters
