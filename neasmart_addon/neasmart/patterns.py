@@ -77,11 +77,12 @@ class Pattern:
 
     def hint(self) -> Hint | None:
         """Return the likely reason for which these bytes are no frames; None if they are too few to tell."""
-        total = self.total
-        if total >= ENOUGH_TEXT and self.text_share >= _TEXT:
+        if self.total >= ENOUGH_TEXT and self.text_share >= _TEXT:
             return Hint.NOT_MODBUS
-        if total < ENOUGH_BYTES:
-            return None
+        return None if self.total < ENOUGH_BYTES else self._hint_of_a_line()
+
+    def _hint_of_a_line(self) -> Hint:
+        total = self.total
         if self.odd_share <= _NEVER_SET:
             return Hint.SPEED
         if self.histogram[0xFF] / total >= _GLITCHES or self.heads / total >= _HEADS:

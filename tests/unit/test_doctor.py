@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -79,6 +80,16 @@ def of_framing(counter: str, description: str = "") -> Diagnosis:
 def counted(bus: PlayedBus, counter: str, count: int = 1) -> None:
     counters = bus.gateway.counters
     setattr(counters, counter, getattr(counters, counter) + count)
+
+
+def every(seconds: int, do: Callable[[], object], *, first: int = 0) -> Callable[[int], None]:
+    """Return what does something in the first and in every so many seconds after it."""
+
+    def step(second: int) -> None:
+        if second % seconds == first:
+            do()
+
+    return step
 
 
 def of_a_line(content: bytes, seconds: int = 8) -> Diagnosis:
@@ -267,7 +278,7 @@ def test_many_damaged_frames_among_valid_ones_are_noise() -> None:
 
 def test_a_damaged_frame_now_and_then_is_healthy() -> None:
     bus = connected()
-    bus.seconds(60, GOOD, lambda second: second % 20 or bus.hears(POLL_240[:-1] + b"\x00"))
+    bus.seconds(60, GOOD, every(20, lambda: bus.hears(POLL_240[:-1] + b"\x00")))
 
     assert bus.gateway.counters.crc_errors == 3
     assert bus.diagnosis.code == "healthy"
@@ -292,7 +303,7 @@ def test_the_walk_is_the_measured_one() -> None:
     """A base that walks in 4 s and stops writing is told as soon as its values are late, a slow one after its walk."""
     quick, slow = connected(), connected()
     quick.seconds(60, GOOD)
-    slow.seconds(150, (BROADCAST_TEMPERATURE,), lambda second: second % 25 or slow.hears(POLL_240))
+    slow.seconds(150, (BROADCAST_TEMPERATURE,), every(25, lambda: slow.hears(POLL_240)))
     assert slow.diagnosis.code == "healthy"
 
     assert quick.seconds(12, (POLL_240,)).index("no_writes") in (9, 10)
@@ -342,7 +353,7 @@ def test_two_connections_are_not_taken_for_a_rival() -> None:
 @pytest.mark.parametrize("every_s", [1, 4, 9])
 def test_a_wrong_framing_is_named_within_ten_seconds_at_any_rate(counter: str, every_s: int) -> None:
     bus = connected()
-    codes = bus.seconds(60, (), lambda second: (second + 1) % every_s or counted(bus, counter))
+    codes = bus.seconds(60, (), every(every_s, lambda: counted(bus, counter), first=every_s - 1))
 
     hint, _ = FRAMINGS[counter]
     assert set(codes[9:]) == {f"noise.{hint.value}"}
@@ -397,7 +408,7 @@ def test_a_converter_that_is_set_right_is_healthy_at_once() -> None:
 def test_a_stray_frame_of_another_kind_beside_a_good_base_is_no_finding() -> None:
     bus = connected()
 
-    codes = bus.seconds(60, GOOD, lambda second: second % 7 or counted(bus, "bad_protocol_ids"))
+    codes = bus.seconds(60, GOOD, every(7, lambda: counted(bus, "bad_protocol_ids")))
 
     assert set(codes) == {"healthy"}
 
@@ -511,34 +522,21 @@ ages = st.none() | st.floats(0, 100)
 
 @given(
     st.binary(max_size=2000),
-    st.booleans(),
     st.integers(0, 200),
     st.integers(0, 200),
-    st.tuples(ages, ages, ages),
-    st.none() | st.tuples(st.sampled_from([hint for hint, _ in FRAMINGS.values()]), st.floats(0, 60)),
-    st.sampled_from([CONNECTED, WAITING]),
+    st.fixed_dictionaries(
+        {
+            "link": st.sampled_from([CONNECTED, WAITING]),
+            "mbap": st.booleans(),
+            "frame_age_s": ages,
+            "poll_age_s": ages,
+            "write_age_s": ages,
+            "wrong_framing": st.none() | st.tuples(st.sampled_from(list(Hint)), st.floats(0, 60)),
+        }
+    ),
 )
-def test_any_mixture_gives_a_finding(
-    content: bytes,
-    mbap_only: bool,
-    frames: int,
-    broken: int,
-    since: tuple[float | None, float | None, float | None],
-    framing: tuple[Hint, float] | None,
-    link: LinkStatus,
-) -> None:
-    frame_age_s, poll_age_s, write_age_s = since
-    found = diagnose(
-        replace(
-            observed(content, frames=frames, crc_errors=broken),
-            link=link,
-            mbap=mbap_only,
-            frame_age_s=frame_age_s,
-            poll_age_s=poll_age_s,
-            write_age_s=write_age_s,
-            wrong_framing=framing,
-        )
-    )
+def test_any_mixture_gives_a_finding(content: bytes, frames: int, broken: int, signs: dict[str, Any]) -> None:
+    found = diagnose(replace(observed(content, frames=frames, crc_errors=broken), **signs))
 
     assert found.sentence
     assert BY_CODE[found.code].state is found.state
