@@ -140,8 +140,9 @@ def _wrong_framing(observed: Observed) -> Diagnosis | None:
     if observed.wrong_framing is None:
         return None
     hint, age_s = observed.wrong_framing
-    polled_s = observed.poll_age_s
-    if polled_s is not None and polled_s <= max(age_s, observed.patience.late_s / 2):
+    # Beside a second peer that polls, a wrong one matters only if the polls cease.
+    spared_s = observed.patience.late_s / 2 if observed.link.connected else 0.0
+    if observed.poll_age_s is not None and observed.poll_age_s <= max(age_s, spared_s):
         return None
     counted = [
         f"{count} {what}{_within(observed)}"
