@@ -100,6 +100,7 @@ FRAMINGS: dict[str, tuple[Hint, str]] = {
 _PASSING = frozenset({"waiting_for_peer", "device_lost", "converter_busy"})
 """Codes of a link that a peer has left; what it sent before tells more."""
 _WALK_SLACK = 1.25
+_BEATS_A_SECOND = 2
 _RIVALS = 2
 _LATE_SHARE = 0.2
 _LATE_LEAST = 3
@@ -177,15 +178,27 @@ def _of_frames(observed: Observed) -> Diagnosis:
 def _without_frames(observed: Observed) -> Diagnosis:
     patience = observed.patience
     quiet_s = observed.open_s if observed.frame_age_s is None else min(observed.open_s, observed.frame_age_s)
-    enough = observed.seen.bytes_received >= NOISE_BYTES
+    beat = _heartbeat(observed)
+    enough = observed.seen.bytes_received >= NOISE_BYTES and not beat
     if enough and (patience.final or quiet_s >= patience.late_s / 2):
         return _noise(observed)
     if quiet_s < patience.late_s and not patience.final:
         return _starting(observed)
     if observed.frame_age_s is None:
-        return _told("silent", observed, _bytes(observed))
+        return _told("silent", observed, _bytes(observed), *beat)
     last = f"the last valid frame came {observed.frame_age_s:.0f} s ago"
-    return _told(code_of(DoctorState.SILENT, FELL_SILENT), observed, last, _bytes(observed))
+    return _told(code_of(DoctorState.SILENT, FELL_SILENT), observed, last, _bytes(observed), *beat)
+
+
+def _heartbeat(observed: Observed) -> tuple[str, ...]:
+    """Return in words what a converter sends by itself in a slow rhythm, nothing if other bytes come as well."""
+    beat = observed.pattern.heartbeat
+    if beat is None or beat[1] > _BEATS_A_SECOND * max(1.0, observed.watched_s):
+        return ()
+    piece, count = beat
+    return (
+        f"{count} times the same {len(piece)} bytes, the converter's own: {piece.decode('ascii', 'backslashreplace')!r}",
+    )
 
 
 def _noise(observed: Observed) -> Diagnosis:

@@ -145,7 +145,7 @@ REACHED: dict[str, Callable[[], Diagnosis]] = {
     "nobody_dials": lambda: of_link("waiting_for_peer"),
     "silent": lambda: after(11),
     "silent.fell_silent": fallen_silent,
-    "noise": lambda: after(6, bytes(range(5))),
+    "noise": lambda: of_a_line(bytes(range(40)), seconds=6),
     "noise.swapped": lambda: of_a_line(LINES["swapped, biased"][0]),
     "noise.speed_or_parity": lambda: of_a_line(LINES["19200"][0]),
     "noise.no_common_ground": lambda: of_a_line(LINES["damaged, 5 % of the bits"][0]),
@@ -210,6 +210,19 @@ def test_no_verdict_sends_anybody_to_the_installer() -> None:
 
 def test_no_byte_is_silence_after_ten_seconds_and_not_before() -> None:
     assert connected().seconds(12) == ["starting"] * 9 + ["silent"] * 3
+
+
+@pytest.mark.parametrize("beat", [b"www.usr.cn", b"\xff", b"\x00\x00\x00\x00"])
+def test_the_heartbeat_of_a_converter_does_not_hide_a_silent_base(beat: bytes) -> None:
+    bus = connected()
+    assert bus.seconds(60, (beat,))[-1] == "silent"
+    assert any("the converter's own" in each for each in bus.diagnosis.evidence)
+    bus.seconds(60, (*GOOD, beat))
+
+    codes = bus.seconds(60, (beat,))
+
+    assert codes[:8] == ["healthy"] * 8
+    assert set(codes[9:]) == {"silent.fell_silent"}
 
 
 def test_a_few_stray_bytes_are_still_silence() -> None:
