@@ -196,9 +196,7 @@ def _heartbeat(observed: Observed) -> tuple[str, ...]:
     if beat is None or beat[1] > _BEATS_A_SECOND * max(1.0, observed.watched_s):
         return ()
     piece, count = beat
-    return (
-        f"{count} times the same {len(piece)} bytes, the converter's own: {piece.decode('ascii', 'backslashreplace')!r}",
-    )
+    return (f"{count} times the same bytes, the converter's own: {repr(piece)[1:]}",)
 
 
 def _noise(observed: Observed) -> Diagnosis:
