@@ -235,7 +235,7 @@ def _trouble(observed: Observed) -> Diagnosis | None:
         told = f"{seen.rival_replies} replies that are not ours{_within(observed)}"
         return _told("rival", observed, told, _polls(observed))
     late = seen.replies_late + seen.replies_moved_on + seen.requests_stale
-    asked = seen.polls + seen.requests_stale
+    asked = max(seen.polls, late)
     if late >= max(_LATE_LEAST, _LATE_SHARE * asked):
         told = f"{late} of {asked} replies held back{_within(observed)}"
         return _told("too_late", observed, told, _polls(observed))
