@@ -15,7 +15,7 @@ from pathlib import Path
 from neasmart import __version__, settings_loading, tuning
 from neasmart.clock import Clock
 from neasmart.commands import Commands
-from neasmart.config import WITHOUT_EFFECT, IdleReply, ServerType, Settings
+from neasmart.config import WITHOUT_EFFECT, IdleReply, ModbusSettings, ServerType, Settings
 from neasmart.gateway import LINK, SETTINGS, Gateway
 from neasmart.image import LastReports, RegisterImage
 from neasmart.mqtt import MqttBridge
@@ -118,8 +118,12 @@ async def _tick(gateway: Gateway) -> None:
 
 
 def _tell_what_has_no_effect(settings: Settings) -> None:
+    if settings.modbus.idle_reply is IdleReply.LAST_REPORT:
+        _LOG.warning(
+            "modbus.idle_reply is last_report: a message that was lost makes the base take its old value again"
+        )
     for key, reason in WITHOUT_EFFECT.items():
-        if getattr(settings.modbus, key) is not None:
+        if getattr(settings.modbus, key) != getattr(ModbusSettings(), key):
             _LOG.info("modbus.%s has no effect: %s", key, reason)
 
 

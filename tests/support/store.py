@@ -9,6 +9,7 @@ from neasmart.app import build_gateway
 from neasmart.clock import Clock
 from neasmart.config import DatabaseSettings, ModbusSettings, Settings
 from neasmart.plant import Reading
+from neasmart.registers import TABLE
 from neasmart.status import StoreStatus
 from neasmart.store import Store
 from neasmart.store.database import Connect
@@ -49,7 +50,7 @@ class Bench:
         """Give a command that the base reads and confirms at once; return its id."""
         ref = TABLE.ref(point)
         (command,) = self.gateway.submit([(ref, value)], origin="test", queue=True)
-        self.gateway.poll(ref.address, 1, 240, self.time.monotonic_s)
+        self.gateway.left(self.gateway.poll(ref.address, 1, 240, self.time.monotonic_s), self.time.monotonic_s)
         self.write(ref.address, command.word)
         return command.id
 

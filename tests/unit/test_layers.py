@@ -10,8 +10,10 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "neasmart_addon" / "neasmart"
 CORE = [
     {"errors", "clock", "codecs", "breaker", "histogram", "registers", "config", "status", "about", "redaction"},
-    {"image", "plant", "traffic", "patterns", "verdicts", "doctor", "bus_watch"},
+    {"carrier", "walks", "image", "plant", "traffic", "patterns", "command", "leavings", "idle_polls"},
+    {"command_life", "verdicts", "doctor", "bus_watch"},
     {"commands"},
+    {"undo"},
     {"hub"},
     {"gateway"},
 ]
@@ -30,6 +32,7 @@ TOP = {
     "settings_checks",
     "settings_loading",
     "syslog",
+    "tuning",
     "__main__",
 }
 ONLY_IN = {

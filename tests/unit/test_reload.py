@@ -89,13 +89,13 @@ async def test_names_of_zones_are_told_to_all_who_show_them(house: House) -> Non
 
 
 async def test_times_and_level_count_at_once(house: House) -> None:
-    modbus = {"registers_stale_after_seconds": 60, "registers_late_after_seconds": 5, "command_grace_seconds": 7}
+    modbus = {"registers_stale_after_seconds": 60, "registers_late_after_seconds": 5, "command_grace_walks": 7}
 
     status = await house.change({"modbus": modbus, "logging": {"level": "error"}})
 
     gateway = house.gateway
-    assert (gateway.plant.stale_times.stale_s, gateway.plant.stale_times.warn_s, gateway.image.fresh_s) == (60, 5, 60)
-    assert gateway.commands.times.grace_s == 7
+    assert (gateway.plant.stale_times.stale_s, gateway.plant.stale_times.warn_s, gateway.image.late_s) == (60, 5, 5)
+    assert gateway.commands.times.grace_walks == 7
     assert logging.getLogger("neasmart").level == logging.ERROR
     assert status.restart_needed == ()
 

@@ -56,6 +56,7 @@ def health(gateway: Gateway, now: float) -> Document:
             "code": wiring.code,
             "last_write_age_s": bus["last_write_age_s"],
             "last_poll_age_s": bus["last_poll_age_s"],
+            "idle_reply": "last_report" if gateway.serves_last_reports else "no_data",
         },
         "mqtt": status_document(gateway.mqtt, gateway.clock),
         "settings": {
