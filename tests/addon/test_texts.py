@@ -22,5 +22,5 @@ MENU_OF_THE_INSTALLER = re.compile(r"\binstaller\b|installateur|installatore|fac
 
 @pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.name)
 def test_no_text_sends_anybody_to_a_menu_of_the_base(path: Path) -> None:
-    """The maker's manual of the KNX gateway names no step at the base station, so nothing is known to be needed there."""
+    """The maker's manual of its KNX gateway names no step at the base station."""
     assert not MENU_OF_THE_INSTALLER.findall(path.read_text(encoding="utf-8"))
