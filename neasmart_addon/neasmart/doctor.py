@@ -50,9 +50,15 @@ class Patience:
     final: bool = False
 
     @property
+    def signs_s(self) -> float:
+        """How long noise, or another framing beside good polls, is listened to before it is believed."""
+        return min(_SIGNS_S, self.late_s / 2)
+
+    @property
     def side_s(self) -> float:
         """For how long polls or writes alone may be missing: a walk, and what the next one may take longer."""
-        return max(self.late_s, _WALK_SLACK * self.walk_s)
+        return max(self.late_s, _SIGNS_S = 5.0
+_WALK_SLACK * self.walk_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +148,7 @@ def _wrong_framing(observed: Observed) -> Diagnosis | None:
         return None
     hint, age_s = observed.wrong_framing
     # Beside a second peer that polls, a wrong one matters only if the polls cease.
-    spared_s = observed.patience.late_s / 2 if observed.link.connected else 0.0
+    spared_s = observed.patience.signs_s if observed.link.connected else 0.0
     if observed.poll_age_s is not None and observed.poll_age_s <= max(age_s, spared_s):
         return None
     counted = [
@@ -180,7 +186,7 @@ def _without_frames(observed: Observed) -> Diagnosis:
     quiet_s = observed.open_s if observed.frame_age_s is None else min(observed.open_s, observed.frame_age_s)
     beat = _heartbeat(observed)
     enough = observed.seen.bytes_received >= NOISE_BYTES and not beat
-    if enough and (patience.final or quiet_s >= patience.late_s / 2):
+    if enough and (patience.final or quiet_s >= patience.signs_s):
         return _noise(observed)
     if quiet_s < patience.late_s and not patience.final:
         return _starting(observed)

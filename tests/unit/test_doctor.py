@@ -249,6 +249,16 @@ def test_the_setting_decides_when_silence_is_told() -> None:
     assert bus.seconds(5) == ["healthy"] * 2 + ["silent.fell_silent"] * 3
 
 
+def test_a_patient_owner_is_told_of_noise_and_framings_as_soon_as_others() -> None:
+    bus = connected()
+    bus.gateway.plant.stale_times = replace(bus.gateway.plant.stale_times, warn_s=3600.0)
+    bus.seconds(20, GOOD)
+
+    codes = bus.seconds(10, (b"?" * 30,), lambda _second: counted(bus, "bad_lengths"))
+
+    assert codes[5:] == ["noise.bad_length"] * 5
+
+
 def test_noise_after_good_traffic_is_noise_and_not_silence() -> None:
     content = LINES["swapped, biased"][0]
     bus = connected()
