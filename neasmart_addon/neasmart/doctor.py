@@ -57,8 +57,7 @@ class Patience:
     @property
     def side_s(self) -> float:
         """For how long polls or writes alone may be missing: a walk, and what the next one may take longer."""
-        return max(self.late_s, _SIGNS_S = 5.0
-_WALK_SLACK * self.walk_s)
+        return max(self.late_s, _WALK_SLACK * self.walk_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +104,7 @@ FRAMINGS: dict[str, tuple[Hint, str]] = {
 
 _PASSING = frozenset({"waiting_for_peer", "device_lost", "converter_busy"})
 """Codes of a link that a peer has left; what it sent before tells more."""
+_SIGNS_S = 5.0
 _WALK_SLACK = 1.25
 _BEATS_A_SECOND = 2
 _RIVALS = 2
