@@ -16,6 +16,7 @@ from neasmart.status import BusCounters, LinkStatus
 
 WINDOW_S = 60.0
 SNAPSHOT_EVERY_S = 5.0
+_TOGETHER_S = 10.0
 _SIGNS = (*FRAMINGS, "same_bus_connections")
 
 
@@ -117,7 +118,8 @@ class BusWatch:
         found = [name for name in FRAMINGS if self._risen(name, now)]
         if not found:
             return None
-        name = max(found, key=self._rose_at.__getitem__)
+        newest = max(self._rose_at[name] for name in found)
+        name = next(name for name in found if newest - self._rose_at[name] <= _TOGETHER_S)
         hint, _ = FRAMINGS[name]
         if hint is Hint.MBAP_ON_RTU and "://" in link.description:
             hint = Hint.MBAP_DIALLED

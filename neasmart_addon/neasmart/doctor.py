@@ -94,13 +94,16 @@ class Observed:
 NOISE_BYTES = 16
 """Fewer bytes without a frame are a glitch of a line that is silent otherwise."""
 FRAMINGS: dict[str, tuple[Hint, str]] = {
+    "bad_lengths": (Hint.LENGTH, "requests whose length counts a checksum"),
     "rtu_on_tcp": (Hint.RTU_ON_TCP, "frames of Modbus RTU"),
     "mbap_on_rtu": (Hint.MBAP_ON_RTU, "requests of Modbus TCP"),
     "ascii_frames": (Hint.ASCII, "frames of Modbus ASCII"),
     "bad_protocol_ids": (Hint.PROTOCOL_ID, "requests with a wrong protocol id"),
-    "bad_lengths": (Hint.LENGTH, "requests whose length counts a checksum"),
 }
-"""The counters that betray a wrong framing, what each means, and what it counts."""
+"""The counters that betray a wrong framing, what each means, and what it counts.
+
+Where several rise, the first explains the others: behind a header whose length counts a checksum stands a frame of RTU.
+"""
 
 _PASSING = frozenset({"waiting_for_peer", "device_lost", "converter_busy"})
 """Codes of a link that a peer has left; what it sent before tells more."""

@@ -414,6 +414,25 @@ def test_a_length_that_counts_a_checksum_is_named_though_its_writes_are_understo
     assert any("40 requests whose length counts a checksum" in each for each in bus.diagnosis.evidence)
 
 
+def test_a_length_that_counts_a_checksum_explains_the_frame_of_rtu_behind_its_header() -> None:
+    bus = connected(tcp=True)
+
+    def comes(_second: int) -> None:
+        counted(bus, "rtu_on_tcp", 3)
+        counted(bus, "bad_lengths")
+
+    assert set(bus.seconds(20, (), comes)) == {"noise.bad_length"}
+
+
+def test_a_converter_that_is_set_from_one_wrong_framing_to_another_is_told_of_the_new_one() -> None:
+    bus = connected(tcp=True)
+    bus.seconds(20, (), lambda _second: counted(bus, "bad_lengths"))
+
+    codes = bus.seconds(20, (), lambda _second: counted(bus, "rtu_on_tcp"))
+
+    assert codes[10:] == ["noise.rtu_on_tcp"] * 10
+
+
 def test_a_framing_that_goes_wrong_after_good_traffic_is_named_within_ten_seconds() -> None:
     bus = connected()
     bus.seconds(100, GOOD)
