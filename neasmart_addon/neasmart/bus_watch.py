@@ -17,6 +17,8 @@ from neasmart.status import BusCounters, LinkStatus
 WINDOW_S = 60.0
 SNAPSHOT_EVERY_S = 5.0
 _TOGETHER_S = 10.0
+_SAME_BUS_S = 10.0
+"""The link counts it anew every five seconds while it lasts."""
 _SIGNS = (*FRAMINGS, "same_bus_connections")
 
 
@@ -93,6 +95,10 @@ class BusWatch:
         quiet = frame_age_s is None or frame_age_s >= scene.patience.late_s
         if frame_age_s is not None and quiet:
             began = max(began, now - frame_age_s)
+        same_bus = self._risen("same_bus_connections", now, _SAME_BUS_S)
+        if not same_bus and "same_bus_connections" in self._rose_at:
+            # What came over two connections passed for the replies of a rival.
+            began = max(began, self._rose_at["same_bus_connections"] + _SAME_BUS_S / 2)
         at, first = next((each for each in self._snapshots if each[0] >= began), (now, counters))
         return Observed(
             link=scene.link,
@@ -106,7 +112,7 @@ class BusWatch:
             poll_age_s=_age_s(max(counters.last_poll_at.values(), default=None), now),
             write_age_s=_age_s(scene.last_write_at, now),
             wrong_framing=self._wrong_framing(now, scene.link),
-            same_bus=self._risen("same_bus_connections", now),
+            same_bus=same_bus,
             units_seen=tuple(sorted(unit for unit, heard in counters.last_heard_at.items() if now - heard <= WINDOW_S)),
             mbap=self.mbap,
             line=self.line,
@@ -125,8 +131,8 @@ class BusWatch:
             hint = Hint.MBAP_DIALLED
         return hint, now - self._rose_at[name]
 
-    def _risen(self, name: str, now: float) -> bool:
-        return name in self._rose_at and now - self._rose_at[name] <= WINDOW_S
+    def _risen(self, name: str, now: float, within_s: float = WINDOW_S) -> bool:
+        return name in self._rose_at and now - self._rose_at[name] <= within_s
 
 
 class _Visits:

@@ -373,6 +373,7 @@ def test_two_connections_are_not_taken_for_a_rival() -> None:
 
     assert bus.diagnosis.code == "same_bus"
     assert bus.diagnosis.receiving
+    assert set(bus.seconds(60, GOOD)[11:]) == {"healthy"}
 
 
 @pytest.mark.parametrize("counter", FRAMINGS)
