@@ -9,7 +9,7 @@ import pytest
 
 from neasmart.doctor import Diagnosis
 from neasmart.gateway import DOCTOR
-from neasmart.mqtt.states import diagnostics_payload
+from neasmart.mqtt.states import wiring_payload
 from neasmart.verdicts import BY_CODE, Level
 from neasmart.web import documents
 from neasmart.web.health import DEGRADED, HEALTHY, health
@@ -104,8 +104,7 @@ def agreed(bus: PlayedBus, asked_first: int) -> Diagnosis:
     assert published is not None
     assert {*codes, published.code, gateway.watch.diagnosis.code} == {published.code}
     assert {*late, not published.receiving} == {not published.receiving}
-    payload = diagnostics_payload(age_s=None, polls_per_minute=0, pending=0, wiring=gateway.watch.diagnosis)
-    assert f'"wiring": "{published.state.value}"' in payload
+    assert f'"state": "{published.state.value}"' in wiring_payload(gateway.watch.diagnosis)
     return published
 
 
