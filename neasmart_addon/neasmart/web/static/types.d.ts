@@ -51,9 +51,15 @@ export interface Room {
   zone_id: number;
   name: string;
   floor: string;
-  position: number;
+  /** Null where the owner has given no order. */
+  position: number | null;
   hidden: boolean;
+  /** False for one whose device was deleted in Home Assistant. */
+  in_home_assistant?: boolean;
 }
+
+/** What is to be said of a room; what is not given stays. */
+export type RoomChange = Pick<Room, "base_id" | "zone_id"> & Partial<Room>;
 
 export interface State {
   received: boolean;

@@ -2,7 +2,7 @@
 
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { ageOf } from "../core/model.js";
-import { isNamed, numberOf, recordOf, roomExists, roomName, roomsOf } from "../core/rooms.js";
+import { isNamed, numberOf, roomExists, roomName, roomsOf } from "../core/rooms.js";
 import { addressOfRoom } from "../core/route.js";
 import { icons } from "../parts/icons.js";
 import { adapters } from "./adapters.js";
@@ -68,10 +68,9 @@ function named(page, rooms) {
         const place = { base: row.index[0], zone: row.index[1] };
         const age_s = ageOf(row.readings["setpoint"], page.now);
         const isTurned = page.ui.turned.has(row.id) && age_s !== null && age_s < TURNED_S;
-        const record = recordOf(page, row.index);
         const save = (/** @type {Event} */ event) => {
           const name = /** @type {HTMLInputElement} */ (event.target).value.trim();
-          page.actions.saveRooms([{ base_id: row.index[0] ?? 0, zone_id: row.index[1] ?? 0, floor: "", position: 0, hidden: false, ...record, name }]);
+          page.actions.saveRooms([{ base_id: row.index[0] ?? 0, zone_id: row.index[1] ?? 0, name }]);
         };
         return html`<li class=${isTurned ? "turned" : ""}>
           <span class="place">${t("room.place", place)} · ${temperature(numberOf(row.readings["temperature"]?.value))}${isTurned ? html` · <b>${t("guide.turned")}</b>` : nothing}</span>

@@ -15,7 +15,7 @@ const DAY_SAMPLES = 480;
 
 /**
  * @typedef {import("../types.d.ts").Ui} Ui
- * @typedef {import("../types.d.ts").Room} Room
+ * @typedef {import("../types.d.ts").RoomChange} RoomChange
  * @typedef {import("../types.d.ts").State} State
  */
 
@@ -82,7 +82,7 @@ export function createActions({ state, ui, update, page, clock, closeRoom }) {
       update({});
     },
 
-    /** @param {Room[]} rooms those that have changed @returns {Promise<boolean>} */
+    /** @param {RoomChange[]} rooms those that have changed @returns {Promise<boolean>} */
     async saveRooms(rooms) {
       try {
         const answer = await send("PUT", "api/v1/rooms", { rooms });

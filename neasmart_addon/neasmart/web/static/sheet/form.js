@@ -19,7 +19,7 @@ export function roomForm(page, row) {
   if (!page.state.rooms) return html`<p class="note">${t("room.place", { base, zone })}</p>`;
   const record = recordOf(page, row.index) ?? freshRecord(page, row);
   const floors = [...new Set([...page.state.rooms.values()].map((each) => each.floor).filter(Boolean))];
-  const save = (/** @type {Partial<Room>} */ change) => page.actions.saveRooms([{ ...record, ...change }]);
+  const save = (/** @type {Partial<Room>} */ change) => page.actions.saveRooms([{ base_id: base, zone_id: zone, ...change }]);
   const onSubmit = (/** @type {SubmitEvent} */ event) => {
     event.preventDefault();
     const fields = new FormData(/** @type {HTMLFormElement} */ (event.target));
@@ -48,6 +48,9 @@ export function roomForm(page, row) {
       <button type="button" class="plain" @click=${() => move(page, row, -1)}>${icons.up}${t("room.earlier")}</button>
       <button type="button" class="plain" @click=${() => move(page, row, 1)}>${icons.down}${t("room.later")}</button>
       <button type="button" class="plain" aria-pressed=${record.hidden ? "true" : "false"} @click=${() => save({ hidden: !record.hidden })}>${t(record.hidden ? "room.show" : "room.hide")}</button>
+      ${record.in_home_assistant === false
+        ? html`<button type="button" class="plain" @click=${() => save({ in_home_assistant: true })}>${t("room.in_home_assistant")}</button>`
+        : nothing}
       <button type="button" class="plain danger" @click=${onForget}>${t("room.forget")}</button>
     </p>
     <p class="note">${t("room.place", { base, zone })}</p>
@@ -57,7 +60,7 @@ export function roomForm(page, row) {
 /** @param {Page} page @param {Row} row @returns {Room} */
 function freshRecord(page, row) {
   const [base_id = 0, zone_id = 0] = row.index;
-  return { base_id, zone_id, name: page.state.names.get(row.index.join(".")) ?? "", floor: "", position: 0, hidden: false };
+  return { base_id, zone_id, name: page.state.names.get(row.index.join(".")) ?? "", floor: "", position: null, hidden: false };
 }
 
 /** Exchanges a room with its neighbour of the same floor; positions are counted anew. @param {Page} page @param {Row} row @param {-1 | 1} by */
@@ -71,5 +74,5 @@ function move(page, row, by) {
   if (!rooms[to] || !mine) return;
   rooms.splice(at, 1);
   rooms.splice(to, 0, mine);
-  page.actions.saveRooms(rooms.map((each, place) => ({ ...each, position: place + 1 })));
+  page.actions.saveRooms(rooms.map(({ base_id, zone_id }, place) => ({ base_id, zone_id, position: place + 1 })));
 }
