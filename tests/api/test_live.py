@@ -280,7 +280,9 @@ async def test_a_frame_of_sixty_rooms_that_change_at_once_stays_small(served: Se
     for point in zones:
         base_reports(served.gateway, point, 21.5)
 
-    changes = documents.changes(served.gateway, [*(f"reading/{point}" for point in zones), documents.BUS], 0.0, now, 4.0)
+    changes = documents.changes(
+        served.gateway, [*(f"reading/{point}" for point in zones), documents.BUS], 0.0, now, 4.0
+    )
 
     assert len(changes["readings"]) == len(zones)
     assert len(encoded(changes)) < FRAME_LIMIT_BYTES

@@ -58,7 +58,12 @@ def test_a_walk_through_the_page(engine: Driven, house: House) -> None:
 @pytest.mark.parametrize("width", [390, 768, 1280])
 @pytest.mark.parametrize(
     ("place", "shows"),
-    [("#rooms", ".room"), ("#room/1/1", "dialog[open] .dial"), ("#history", "canvas"), ("#connection", ".registers tr")],
+    [
+        ("#rooms", ".room"),
+        ("#room/1/1", "dialog[open] .dial"),
+        ("#history", "canvas"),
+        ("#connection", ".registers tr"),
+    ],
 )
 def test_everything_has_its_place(engine: Driven, house: House, place: str, shows: str, width: int) -> None:
     visited(engine, house, place, shows, width=width)

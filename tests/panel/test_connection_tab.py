@@ -114,7 +114,10 @@ def test_an_adapter_is_listened_to_and_kept_only_when_chosen(theatre: Theatre) -
 
     expect(page.locator(".toast")).to_contain_text("from now on")
     choice = {"device": SETUP["devices"][1]["path"]}
-    assert [(path, body) for method, path, body in stage.asked if method == "POST"] == [("setup/listen", choice), ("setup/apply", choice)]
+    assert [(path, body) for method, path, body in stage.asked if method == "POST"] == [
+        ("setup/listen", choice),
+        ("setup/apply", choice),
+    ]
 
 
 def test_what_the_gateway_refuses_in_the_guide_is_told(theatre: Theatre) -> None:

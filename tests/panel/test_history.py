@@ -112,6 +112,7 @@ def test_buttons_zoom_and_move_by_keyboard(theatre: Theatre) -> None:
 
     expect(page.get_by_role("button", name="24 hours")).to_have_attribute("aria-pressed", "true")
 
+
 def test_all_begins_at_the_first_sample(theatre: Theatre) -> None:
     stage = Stage()
     page = opened(theatre, stage)
@@ -143,7 +144,9 @@ def test_states_are_bands_with_words_and_gaps_stay_empty(theatre: Theatre) -> No
     band = page.locator(".bands figure")
     expect(band.locator("figcaption")).to_have_text("Hall: state")
     expect(band.locator(".words li")).to_have_text(["Time program", "Reduced", "Time program"])
-    ends = band.locator("rect").evaluate_all("all => all.map(each => Number(each.getAttribute('x')) + Number(each.getAttribute('width')))")
+    ends = band.locator("rect").evaluate_all(
+        "all => all.map(each => Number(each.getAttribute('x')) + Number(each.getAttribute('width')))"
+    )
     starts = band.locator("rect").evaluate_all("all => all.map(each => Number(each.getAttribute('x')))")
     assert starts[2] - ends[1] == pytest.approx(1000 / 24, abs=2)  # the hour of which nothing is known
 

@@ -101,7 +101,14 @@ def test_every_page_has_everything_in_its_place(theatre: Theatre, place: str, ro
 @pytest.mark.parametrize("language", LANGUAGES[1:])
 @pytest.mark.parametrize("place", PLACES)
 def test_the_longest_words_fit_on_the_smallest_phone(theatre: Theatre, place: str, language: str) -> None:
-    page = opened(theatre, Stage(doctor=doctor("no_polls", "warning", receiving=True)), place, width=320, height=700, language=language)
+    page = opened(
+        theatre,
+        Stage(doctor=doctor("no_polls", "warning", receiving=True)),
+        place,
+        width=320,
+        height=700,
+        language=language,
+    )
 
     assert page.evaluate("document.documentElement.lang") == language
     assert page.evaluate(GEOMETRY) == []
@@ -154,7 +161,12 @@ def test_the_accessibility_scan_finds_nothing_in_menus_and_questions(theatre: Th
 
 def test_a_table_whose_address_column_is_narrowed_is_noticed(theatre: Theatre) -> None:
     """What a stray rule of another component once did, unseen by every test."""
-    page = opened(theatre, Stage(), "#connection", style=".registers .address { max-inline-size: 12px; white-space: normal; overflow-wrap: anywhere; } table { table-layout: fixed; } .registers td:first-child { inline-size: 12px; padding: 0 !important }")
+    page = opened(
+        theatre,
+        Stage(),
+        "#connection",
+        style=".registers .address { max-inline-size: 12px; white-space: normal; overflow-wrap: anywhere; } table { table-layout: fixed; } .registers td:first-child { inline-size: 12px; padding: 0 !important }",
+    )
 
     assert any(fault.startswith(("torn", "cut")) for fault in page.evaluate(GEOMETRY))
 
@@ -163,7 +175,9 @@ def test_at_twice_the_size_nothing_is_lost(theatre: Theatre) -> None:
     """A desk of 1280 pixels at 200 % zoom has 640."""
     page = opened(theatre, Stage(), width=640, height=450)
     assert page.evaluate(GEOMETRY) == []
-    assert page.evaluate("document.querySelector('meta[name=viewport]').content") == "width=device-width, initial-scale=1"
+    assert (
+        page.evaluate("document.querySelector('meta[name=viewport]').content") == "width=device-width, initial-scale=1"
+    )
 
 
 def test_forced_colours_keep_every_control_visible(theatre: Theatre) -> None:

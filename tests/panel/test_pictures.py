@@ -194,5 +194,3 @@ def keep(taken: Image.Image, path: Path) -> None:
     """Keep a picture, with sixteen steps of each colour: far less than the tolerance, and half the size."""
     path.parent.mkdir(exist_ok=True)
     taken.point(lambda value: round(value / STEP) * STEP).save(path, optimize=True)
-
-

@@ -24,7 +24,11 @@ FAHRENHEIT = """Object.defineProperty(window, "parent", { get: () => ({
 
 def sent(stage: Stage) -> list[tuple[str, Any]]:
     """Return what was commanded, in order."""
-    return [(path.removeprefix("points/"), body["value"]) for method, path, body in stage.asked if method == "PUT" and path.startswith("points/")]
+    return [
+        (path.removeprefix("points/"), body["value"])
+        for method, path, body in stage.asked
+        if method == "PUT" and path.startswith("points/")
+    ]
 
 
 def house_button(page: Page, name: str) -> Any:
@@ -72,7 +76,9 @@ def test_a_house_that_cools_is_told_apart_from_one_that_heats(theatre: Theatre) 
 
 
 def test_names_are_text_whatever_they_contain(theatre: Theatre) -> None:
-    rooms = [StagedRoom(base=1, zone=zone, name=name, temperature=20.0) for zone, name in ((1, JAPANESE), (2, WITH_HTML))]
+    rooms = [
+        StagedRoom(base=1, zone=zone, name=name, temperature=20.0) for zone, name in ((1, JAPANESE), (2, WITH_HTML))
+    ]
     page = theatre.open(Stage(rooms=rooms))
 
     expect(card(page, "1.1").get_by_role("heading")).to_have_text(JAPANESE)
@@ -174,7 +180,9 @@ def test_an_undo_is_offered_for_eight_seconds(theatre: Theatre) -> None:
 
 
 @pytest.mark.parametrize(("name", "value", "words"), [("holiday", 6, "holiday"), ("standby", 3, "off")])
-def test_off_and_holiday_of_the_whole_house_are_asked_for_first(theatre: Theatre, name: str, value: int, words: str) -> None:
+def test_off_and_holiday_of_the_whole_house_are_asked_for_first(
+    theatre: Theatre, name: str, value: int, words: str
+) -> None:
     stage = Stage()
     page = theatre.open(stage)
 

@@ -31,7 +31,7 @@ NOW = datetime(2026, 1, 15, 20, 30, tzinfo=UTC)
 FONT = Path(__file__).parents[1] / "panel" / "fonts" / "roboto-latin-wght-normal.woff2"
 STANDBY_SETPOINT = 0x8116
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".json": "application/json", ".svg": "image/svg+xml"}
-_FONT_STYLE = """
+FONT_STYLE = """
 @font-face { font-family: "Test"; src: url("/test-font.woff2"); font-weight: 100 900; }
 html:root, html:root body { font-family: "Test", sans-serif; }
 html:root code, html:root .raw { font-family: "Test", monospace; }
@@ -173,7 +173,10 @@ class Stage:
 
     def _filled(self) -> Gateway:
         gateway = make_gateway(self.clock)
-        gateway.hub.publish("status/link", LinkStatus(connected=True, code="connected", detail="The link is open.", description="/dev/ttyUSB0"))
+        gateway.hub.publish(
+            "status/link",
+            LinkStatus(connected=True, code="connected", detail="The link is open.", description="/dev/ttyUSB0"),
+        )
         if not self.rooms:
             return gateway
         common = {
@@ -201,7 +204,10 @@ class Stage:
         now_s = NOW.timestamp()
         to_s = _time(query, "to", now_s)
         from_s = _time(query, "from", to_s - DAY_S)
-        series = [{"id": point, "unit": None, "points": self._course(point, max(from_s, now_s - 3 * DAY_S), to_s)} for point in query["points"][0].split(",")]
+        series = [
+            {"id": point, "unit": None, "points": self._course(point, max(from_s, now_s - 3 * DAY_S), to_s)}
+            for point in query["points"][0].split(",")
+        ]
         return {"from": _iso(from_s), "to": _iso(to_s), "series": series}
 
     def _course(self, point: str, from_s: float, to_s: float) -> list[tuple[float, float | None]]:
@@ -255,7 +261,10 @@ class Theatre:
         context.set_default_timeout(10_000)
         self._contexts.append(context)
         page = context.new_page()
-        page.on("console", lambda message: self.complaints.append(message.text) if message.type in ("error", "warning") else None)
+        page.on(
+            "console",
+            lambda message: self.complaints.append(message.text) if message.type in ("error", "warning") else None,
+        )
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.clock.install(time=NOW)
         page.route("**/*", lambda route: self._answer(stage, route))
@@ -265,7 +274,10 @@ class Theatre:
         page.goto(f"{ORIGIN}/{hash_}")
         page.add_style_tag(url="/test-style.css")
         if style:
-            page.evaluate("text => { const sheet = new CSSStyleSheet(); sheet.replaceSync(text); document.adoptedStyleSheets.push(sheet); }", style)
+            page.evaluate(
+                "text => { const sheet = new CSSStyleSheet(); sheet.replaceSync(text); document.adoptedStyleSheets.push(sheet); }",
+                style,
+            )
         page.wait_for_function("!document.getElementById('page').hasAttribute('aria-busy')")
         page.evaluate("document.fonts.load('400 14px Test').then(() => document.fonts.ready)")
         return page
@@ -288,11 +300,15 @@ class Theatre:
         path = parts.path.removeprefix("/")
         if path == "":
             assert self._assets.index is not None
-            route.fulfill(body=self._assets.index.body, content_type="text/html; charset=utf-8", headers={"Content-Security-Policy": "default-src 'self'"})
+            route.fulfill(
+                body=self._assets.index.body,
+                content_type="text/html; charset=utf-8",
+                headers={"Content-Security-Policy": "default-src 'self'"},
+            )
         elif path == "test-font.woff2":
             route.fulfill(body=FONT.read_bytes(), content_type="font/woff2")
         elif path == "test-style.css":
-            route.fulfill(body=_FONT_STYLE, content_type="text/css")
+            route.fulfill(body=FONT_STYLE, content_type="text/css")
         elif path.startswith("static/"):
             body = self._assets.body(path.split("/", 2)[2])
             route.fulfill(body=body, content_type=_TYPES[Path(path).suffix])

@@ -70,7 +70,8 @@ class Driven:
     def pointer(self, places: list[tuple[float, float]]) -> None:
         """Press the button at the first place, move over the others and let go."""
         moves = [
-            {"type": "pointerMove", "duration": 40, "x": round(x), "y": round(y), "origin": "viewport"} for x, y in places
+            {"type": "pointerMove", "duration": 40, "x": round(x), "y": round(y), "origin": "viewport"}
+            for x, y in places
         ]
         actions = [moves[0], {"type": "pointerDown", "button": 0}, *moves[1:], {"type": "pointerUp", "button": 0}]
         mouse = {"type": "pointer", "id": "mouse", "parameters": {"pointerType": "mouse"}, "actions": actions}
@@ -111,7 +112,9 @@ def firefox(folder: Path) -> Iterator[Driven]:
     """Run Firefox ESR without a window."""
     port = free_port()
     lines = (_PREFERENCES | {"marionette.port": port}).items()
-    (folder / "user.js").write_text("\n".join(f"user_pref({json.dumps(key)}, {json.dumps(value)});" for key, value in lines))
+    (folder / "user.js").write_text(
+        "\n".join(f"user_pref({json.dumps(key)}, {json.dumps(value)});" for key, value in lines)
+    )
     environment = {**os.environ, "HOME": str(folder), "MOZ_HEADLESS": "1"}
     command = [FIREFOX, "--headless", "--marionette", "--no-remote", "--profile", str(folder)]
     with _running(command, environment), _connected(port) as wire:
@@ -143,7 +146,10 @@ def webkit(folder: Path) -> Iterator[Driven]:
         "LANG": "en_US.UTF-8", "LANGUAGE": "en_US", "LC_ALL": "en_US.UTF-8", "LIBGL_ALWAYS_SOFTWARE": "1", "WEBKIT_DISABLE_COMPOSITING_MODE": "1",
         "GDK_BACKEND": "x11", "NO_AT_BRIDGE": "1",
     }  # fmt: skip
-    options = {"browserName": "MiniBrowser", "webkitgtk:browserOptions": {"binary": str(browser), "args": ["--automation"]}}
+    options = {
+        "browserName": "MiniBrowser",
+        "webkitgtk:browserOptions": {"binary": str(browser), "args": ["--automation"]},
+    }
     screen = ["Xvfb", display, "-screen", "0", "1400x1000x24", "-nolisten", "tcp", "-noreset"]
     with _running(screen, environment), _running([WEBKIT_DRIVER, f"--port={port}"], environment):
         with _connected(port):
