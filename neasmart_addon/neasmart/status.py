@@ -11,12 +11,26 @@ from neasmart.breaker import BreakerState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PastConnection:
+    """A connection of the bus that has ended; times are monotonic seconds, `frames` counts valid ones."""
+
+    host: str
+    opened_at: float
+    ended_at: float
+    why: str
+    bytes: int
+    frames: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LinkStatus:
     """The connection to the bus.
 
     `detail` is one sentence for people; `code` is stable for programs: ``starting``, ``connected``, ``no_device``,
-    ``no_permission``, ``device_busy``, ``device_lost``, ``cannot_dial``, ``cannot_listen``, ``waiting_for_peer``,
-    ``not_configured``, ``stopped``.
+    ``no_permission``, ``device_busy``, ``device_lost``, ``device_shared``, ``cannot_dial``, ``converter_busy``,
+    ``cannot_listen``, ``foreign_address``, ``waiting_for_peer``, ``not_configured``, ``stopped``. `framings` has how
+    each of the peers is read, empty while that is not known; `dials` counts the trials since a valid frame came last;
+    `said` is what a converter wrote before it hung up; `past` has the connections that ended last, oldest first.
     """
 
     connected: bool = False
@@ -25,6 +39,10 @@ class LinkStatus:
     description: str = ""
     breaker: BreakerState = BreakerState.CLOSED
     peers: tuple[str, ...] = ()
+    framings: tuple[str, ...] = ()
+    dials: int = 0
+    said: str = ""
+    past: tuple[PastConnection, ...] = ()
     since: float | None = None
 
 
@@ -106,6 +124,12 @@ class BusCounters:
     peers_refused: int = 0
     peers_dropped: int = 0
     rtu_on_tcp: int = 0
+    mbap_on_rtu: int = 0
+    ascii_frames: int = 0
+    bad_protocol_ids: int = 0
+    bad_lengths: int = 0
+    same_bus_connections: int = 0
+    requests_stale: int = 0
     polls_by_unit: dict[int, int] = field(default_factory=dict)
     last_poll_at: dict[int, float] = field(default_factory=dict)
     last_heard_at: dict[int, float] = field(default_factory=dict)
