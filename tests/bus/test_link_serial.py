@@ -307,8 +307,10 @@ async def test_another_program_that_reads_the_same_device_is_named(start_link: S
 
 
 async def test_modbus_tcp_from_a_dialled_converter_is_counted(start_link: StartLink) -> None:
-    def translate(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def translate(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(mbap("F0 03 00 64 00 02") * 4)
+        await reader.read()
+        writer.close()
 
     async with await asyncio.start_server(translate, "127.0.0.1", 0) as server:
         running = start_link(serial(f"socket://127.0.0.1:{server.sockets[0].getsockname()[1]}"))
@@ -351,7 +353,7 @@ async def test_ser2net_is_dialled(start_link: StartLink, pty_pair: PtyPair, ser2
 async def test_ser2net_that_another_program_holds_is_named_by_its_own_words(
     start_link: StartLink, ser2net_port: int
 ) -> None:
-    reader, holder = await asyncio.open_connection("127.0.0.1", ser2net_port)
+    _, holder = await asyncio.open_connection("127.0.0.1", ser2net_port)
     running = start_link(serial(f"socket://127.0.0.1:{ser2net_port}"))
 
     await running.reaches("converter_busy")
@@ -359,7 +361,6 @@ async def test_ser2net_that_another_program_holds_is_named_by_its_own_words(
 
     holder.close()
     await running.reaches("connected")
-    assert reader is not None
 
 
 @pytest.mark.parametrize("ser2net_port", ["tcp"], indirect=True)
