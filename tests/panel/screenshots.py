@@ -28,7 +28,10 @@ from tests.support.staged import FONT, FONT_STYLE
 
 IMAGES = Path(__file__).parents[2] / "neasmart_addon" / "images"
 COLOURS = 256
-WITH_FONT = """text => { const sheet = new CSSStyleSheet(); sheet.replaceSync(text); document.adoptedStyleSheets.push(sheet);
+WITH_FONT = """text => {
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(text);
+  document.adoptedStyleSheets.push(sheet);
   return document.fonts.load("400 14px Test"); }"""
 WEIGHT_LIMIT = 150_000
 FLOORS = {1: "Ground floor", 2: "First floor", 5: "Cellar"}
@@ -36,7 +39,7 @@ FLOORS = {1: "Ground floor", 2: "First floor", 5: "Cellar"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """One picture: its size in CSS pixels, the scale it is taken at, its address, and what is there when it is ready."""
+    """One picture: its size in CSS pixels, its scale, its address, and what is there when it is ready."""
 
     name: str
     width: int
@@ -94,7 +97,7 @@ def demo(folder: Path) -> Iterator[str]:
 
 def _zones(url: str) -> list[Any]:
     try:
-        with urllib.request.urlopen(f"{url}api/v1/zones", timeout=5) as answer:  # noqa: S310 - our own address
+        with urllib.request.urlopen(f"{url}api/v1/zones", timeout=5) as answer:
             return list(json.load(answer)["zones"])
     except OSError:
         return []

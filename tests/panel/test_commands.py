@@ -1,4 +1,4 @@
-"""A change is seen through to its end by a real gateway: confirmed, refused with its reason, taken back, or not taken."""
+"""A change is seen through to its end by a real gateway: confirmed, refused, taken back, or not taken."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +15,11 @@ from tests.support.staged import ROOMS, Stage, Theatre, doctor, many_rooms
 
 pytestmark = pytest.mark.xdist_group("browser")
 
+GEOMETRY_FILE = Path(__file__).parents[1] / "support" / "geometry.js"
 THEME = "--primary-background-color: #102030; --card-background-color: #203040; --primary-text-color: #f0f0f0;"
+NARROWED = """.registers { table-layout: fixed; }
+  .registers td:first-child { inline-size: 12px; padding: 0 !important; white-space: normal;
+    overflow-wrap: anywhere; }"""
 WIDTHS = (320, 390, 768, 1280)
 LANGUAGES = ("en", "de", "it", "fr")
 LONG = "Schlafzimmer der Zwillinge im Dachgeschoss links"
@@ -31,47 +36,7 @@ STAGES: dict[str, Callable[[], Stage]] = {
     "mqtt_away": lambda: Stage(status={"mqtt": MQTT_AWAY}),
 }
 PLACES = {"": ".room, .guide", "#room/1/1": ".day svg", "#history": "history-chart canvas", "#connection": ".registers"}
-# Runs in the page: what sticks out, what is too small for a finger, words torn inside, controls that lie on each other.
-GEOMETRY = """() => {
-  const seen = (element) => { if (element.closest("details:not([open]) > :not(summary)")) return false; const box = element.getBoundingClientRect(); return box.width > 1 && box.height > 1 && getComputedStyle(element).visibility !== "hidden"; };
-  const top = document.querySelector("dialog[open]") ?? document.body;
-  const named = (element) => `${element.tagName}.${element.className?.baseVal ?? element.className} ${element.textContent.trim().slice(0, 30)}`;
-  const faults = [];
-  const page = document.documentElement;
-  if (page.scrollWidth > page.clientWidth) faults.push(`the page is ${page.scrollWidth} wide of ${page.clientWidth}`);
-  for (const element of top.querySelectorAll("button, a, select, input, summary, [role=spinbutton]")) {
-    if (!seen(element) || element.closest(".aside") || element.matches(".whole, input[type=checkbox]")) continue;
-    const box = element.getBoundingClientRect();
-    const least = element.matches("details.detail summary, .banner summary, [role=spinbutton]") ? 24 : 44;
-    if (box.height < least - 0.5 || box.width < Math.min(least, 44) - 0.5) faults.push(`small ${Math.round(box.width)}x${Math.round(box.height)} ${named(element)}`);
-  }
-  const controls = [...top.querySelectorAll("button, select, input, nav a, [role=spinbutton]")].filter((element) => seen(element) && !element.closest(".aside, .toasts, .scroll"));
-  const fixed = (element) => element.closest(".bar, .sheet > header");
-  const boxes = controls.filter((element) => !fixed(element)).map((element) => [element, element.getBoundingClientRect()]);
-  for (let a = 0; a < boxes.length; a += 1) for (let b = a + 1; b < boxes.length; b += 1) {
-    const [one, first] = boxes[a], [other, second] = boxes[b];
-    const width = Math.min(first.right, second.right) - Math.max(first.left, second.left);
-    const height = Math.min(first.bottom, second.bottom) - Math.max(first.top, second.top);
-    if (width > 1 && height > 1) faults.push(`${named(one)} lies on ${named(other)}`);
-  }
-  // A word is torn where a line ends without a space or hyphen.
-  const walker = document.createTreeWalker(top, NodeFilter.SHOW_TEXT);
-  for (let node = walker.nextNode(); node; node = walker.nextNode()) {
-    const parent = node.parentElement;
-    if (!seen(parent) || parent.closest(".aside, .raw, code, svg, script, style")) continue;
-    for (const word of node.data.matchAll(/[\\p{L}\\p{N}]{2,24}/gu)) {
-      const range = document.createRange();
-      range.setStart(node, word.index); range.setEnd(node, word.index + word[0].length);
-      const tops = new Set([...range.getClientRects()].map((box) => Math.round(box.top)));
-      if (tops.size > 1) faults.push(`torn: ${word[0]} in ${named(parent)}`);
-    }
-  }
-  // Cells must be as wide as what they say.
-  for (const cell of top.querySelectorAll("td, th, dd, .target, .big, .segment button, .trend")) {
-    if (seen(cell) && !cell.closest(".aside") && cell.scrollWidth > cell.clientWidth + 1) faults.push(`cut: ${named(cell)}`);
-  }
-  return [...new Set(faults)].slice(0, 12);
-}"""
+GEOMETRY = GEOMETRY_FILE.read_text(encoding="utf-8").partition("\n")[2].strip()
 
 
 def opened(theatre: Theatre, stage: Stage, place: str = "", **how: Any) -> Page:
@@ -165,7 +130,7 @@ def test_a_table_whose_address_column_is_narrowed_is_noticed(theatre: Theatre) -
         theatre,
         Stage(),
         "#connection",
-        style=".registers .address { max-inline-size: 12px; white-space: normal; overflow-wrap: anywhere; } table { table-layout: fixed; } .registers td:first-child { inline-size: 12px; padding: 0 !important }",
+        style=NARROWED,
     )
 
     assert any(fault.startswith(("torn", "cut")) for fault in page.evaluate(GEOMETRY))
@@ -224,7 +189,8 @@ def test_a_tick_of_the_clock_redraws_ages_only(theatre: Theatre) -> None:
     page = opened(theatre, Stage())
     page.clock.run_for(2000)
     page.evaluate("""() => { window.changed = [];
-      new MutationObserver((all) => all.forEach((each) => window.changed.push((each.target.parentElement ?? each.target).outerHTML.slice(0, 60))))
+      const note = ({ target }) => window.changed.push((target.parentElement ?? target).outerHTML.slice(0, 60));
+      new MutationObserver((all) => all.forEach(note))
         .observe(document.body, { subtree: true, childList: true, characterData: true, attributes: true }); }""")
 
     page.clock.run_for(30_000)  # the socket is given up after 45 s of silence

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from neasmart.registers import TABLE
 from tests.panel.conftest import JAPANESE, WITH_HTML
-from tests.support.panel import card
+from tests.support.panel import UNKNOWN, card
 from tests.support.staged import Stage, StagedRoom, Theatre, doctor, many_rooms
 
 pytestmark = pytest.mark.xdist_group("browser")
@@ -18,7 +18,10 @@ pytestmark = pytest.mark.xdist_group("browser")
 COALESCED_MS = 1100
 HOUSE = "PUT points/global.state"
 FAHRENHEIT = """Object.defineProperty(window, "parent", { get: () => ({
-  document: { querySelector: () => ({ hass: { config: { unit_system: { temperature: "°F" } } } }), documentElement: document.documentElement },
+  document: {
+    documentElement: document.documentElement,
+    querySelector: () => ({ hass: { config: { unit_system: { temperature: "°F" } } } }),
+  },
   getComputedStyle: () => ({ getPropertyValue: () => "" }) }) });"""
 
 
@@ -44,7 +47,7 @@ def test_every_room_that_reports_has_a_card_with_its_values(theatre: Theatre) ->
         shown = card(page, f"{room.base}.{room.zone}")
         expect(shown.get_by_role("heading")).to_have_text(room.name)
         expect(shown.locator(".big")).to_have_text(f"{room.temperature:.1f}")
-        expect(shown.locator(".target")).to_have_text("–" if room.setpoint is None else f"{room.setpoint:.1f}°")
+        expect(shown.locator(".target")).to_have_text(UNKNOWN if room.setpoint is None else f"{room.setpoint:.1f}°")
         expect(shown.locator(".humidity")).to_have_count(0 if room.humidity is None else 1)
     expect(page.get_by_role("status").first).to_have_text("Heating talks to us")
     expect(page.locator(".banner")).to_have_count(0)

@@ -161,11 +161,13 @@ def test_the_last_changes_tell_who_gave_them_and_why_they_ended(theatre: Theatre
     page = theatre.open(stage, "#room/1/1")
     stage.tell(
         commands=[
-            stage.command("zone.1.1.setpoint", 20.0, "overridden", origin="mqtt/home_assistant", queued_at="2026-01-15T20:10:00Z"),
+            stage.command(
+                "zone.1.1.setpoint", 20.0, "overridden", origin="mqtt/home_assistant", queued_at="2026-01-15T20:10:00Z"
+            ),
             stage.command("zone.1.1.state", 2, "withdrawn", origin="rest", queued_at="2026-01-15T20:20:00Z"),
             stage.command("zone.1.1.setpoint", 22.0, "confirmed", origin="panel", queued_at="2026-01-15T20:25:00Z"),
         ]
-    )  # fmt: skip
+    )
 
     lines = page.locator(".log li")
     expect(lines).to_have_count(3)

@@ -10,7 +10,7 @@ import pytest
 
 from neasmart import verdicts
 from neasmart.codecs import GlobalMode, OperatingState, Quality
-from neasmart.commands import CommandState
+from neasmart.command import CommandState
 from neasmart.plant import Source
 from neasmart.registers import TABLE
 from neasmart.web.assets import FOLDER, Assets

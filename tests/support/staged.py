@@ -1,4 +1,4 @@
-"""A page before a stage: the real page and the gateway's real documents, but a clock that stands and a house that is told.
+"""A page before a stage: the real page and the gateway's real documents, but a clock and a house that are told.
 
 Every request is answered from here, so a picture is the same on every machine and needs no process.
 """
@@ -27,6 +27,11 @@ from neasmart.web.history import limits
 from tests.support.gateways import FakeClock, base_reports, base_writes, make_gateway
 
 ORIGIN = "http://page.test"
+WITH_STYLE = """text => {
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(text);
+  document.adoptedStyleSheets.push(sheet);
+}"""
 NOW = datetime(2026, 1, 15, 20, 30, tzinfo=UTC)
 FONT = Path(__file__).parents[1] / "panel" / "fonts" / "roboto-latin-wght-normal.woff2"
 STANDBY_SETPOINT = 0x8116
@@ -58,18 +63,57 @@ class StagedRoom:
 
 
 ROOMS = (
-    StagedRoom(base=1, zone=1, name="Living room", temperature=20.7, setpoint=21.5, humidity=45, drift=0.4, floor="Ground floor"),
+    StagedRoom(
+        base=1,
+        zone=1,
+        name="Living room",
+        temperature=20.7,
+        setpoint=21.5,
+        humidity=45,
+        drift=0.4,
+        floor="Ground floor",
+    ),
     StagedRoom(base=1, zone=2, name="Kitchen", temperature=21.2, setpoint=20.0, humidity=48, floor="Ground floor"),
-    StagedRoom(base=1, zone=3, name="Dining room", temperature=19.8, setpoint=21.0, humidity=47, drift=0.3, floor="Ground floor"),
+    StagedRoom(
+        base=1,
+        zone=3,
+        name="Dining room",
+        temperature=19.8,
+        setpoint=21.0,
+        humidity=47,
+        drift=0.3,
+        floor="Ground floor",
+    ),
     StagedRoom(base=1, zone=4, name="Hall", temperature=18.9, setpoint=19.0, state=4, floor="Ground floor"),
-    StagedRoom(base=2, zone=1, name="Bathroom", temperature=22.9, setpoint=23.0, state=5, humidity=71, floor="First floor"),
-    StagedRoom(base=2, zone=2, name="Bedroom", temperature=17.6, setpoint=18.5, state=2, humidity=42, drift=-0.3, floor="First floor"),
-    StagedRoom(base=2, zone=3, name="Children's room", temperature=20.6, setpoint=21.0, humidity=48, drift=0.2, floor="First floor"),
+    StagedRoom(
+        base=2, zone=1, name="Bathroom", temperature=22.9, setpoint=23.0, state=5, humidity=71, floor="First floor"
+    ),
+    StagedRoom(
+        base=2,
+        zone=2,
+        name="Bedroom",
+        temperature=17.6,
+        setpoint=18.5,
+        state=2,
+        humidity=42,
+        drift=-0.3,
+        floor="First floor",
+    ),
+    StagedRoom(
+        base=2,
+        zone=3,
+        name="Children's room",
+        temperature=20.6,
+        setpoint=21.0,
+        humidity=48,
+        drift=0.2,
+        floor="First floor",
+    ),
     StagedRoom(base=2, zone=4, name="Study", temperature=19.2, setpoint=None, state=3, drift=-0.4, floor="First floor"),
     StagedRoom(base=5, zone=1, name="Workshop", temperature=16.1, setpoint=17.0, humidity=45, floor="Cellar"),
     StagedRoom(base=5, zone=2, name="Guest room", temperature=19.1, setpoint=20.0, floor="Cellar"),
     StagedRoom(base=5, zone=12, name="Wine", temperature=13.5, setpoint=14.0, humidity=66, floor="Cellar"),
-)  # fmt: skip
+)
 
 
 def many_rooms() -> tuple[StagedRoom, ...]:
@@ -95,17 +139,38 @@ def many_rooms() -> tuple[StagedRoom, ...]:
 SETUP: _RESULT = {
     "link": {"kind": "serial", "device": "/dev/serial/by-id/usb-FTDI_FT232R_USB_UART_A50285BI", "url": None},
     "devices": [
-        {"path": "/dev/serial/by-id/usb-FTDI_FT232R_USB_UART_A50285BI", "name": "FT232R USB UART", "maker": "FTDI",
-         "known_as": None, "chosen": True, "appeared_s": None, "problem": None},
-        {"path": "/dev/serial/by-id/usb-1a86_USB_Serial", "name": "USB Serial", "maker": "QinHeng", "known_as": None,
-         "chosen": False, "appeared_s": 3.0, "problem": None},
-        {"path": "/dev/serial/by-id/usb-ITEAD_SONOFF_Zigbee", "name": "Sonoff Zigbee 3.0 USB Dongle Plus", "maker": "ITEAD",
-         "known_as": "Zigbee", "chosen": False, "appeared_s": None, "problem": None},
+        {
+            "path": "/dev/serial/by-id/usb-FTDI_FT232R_USB_UART_A50285BI",
+            "name": "FT232R USB UART",
+            "maker": "FTDI",
+            "known_as": None,
+            "chosen": True,
+            "appeared_s": None,
+            "problem": None,
+        },
+        {
+            "path": "/dev/serial/by-id/usb-1a86_USB_Serial",
+            "name": "USB Serial",
+            "maker": "QinHeng",
+            "known_as": None,
+            "chosen": False,
+            "appeared_s": 3.0,
+            "problem": None,
+        },
+        {
+            "path": "/dev/serial/by-id/usb-ITEAD_SONOFF_Zigbee",
+            "name": "Sonoff Zigbee 3.0 USB Dongle Plus",
+            "maker": "ITEAD",
+            "known_as": "Zigbee",
+            "chosen": False,
+            "appeared_s": None,
+            "problem": None,
+        },
     ],
     "converter": {"host": "homeassistant.local", "port": 502, "port_open": False, "can_open_port": True},
     "decided_by": "supervisor",
     "restart_needed": False,
-}  # fmt: skip
+}
 
 
 @dataclass(kw_only=True)
@@ -161,15 +226,33 @@ class Stage:
         self.serial += 1
         at = NOW.isoformat()
         return {
-            "id": f"c{self.serial}", "point": point, "value": value, "raw": 0, "origin": "panel", "state": state,
-            "queued_at": at, "delivered_at": None, "ended_at": None, "read_by": [], "reason": None, "warning": None, **more,
-        }  # fmt: skip
+            "id": f"c{self.serial}",
+            "point": point,
+            "value": value,
+            "raw": 0,
+            "origin": "panel",
+            "state": state,
+            "queued_at": at,
+            "delivered_at": None,
+            "ended_at": None,
+            "read_by": [],
+            "reason": None,
+            "warning": None,
+            **more,
+        }
 
     def room_records(self) -> list[dict[str, Any]]:
         return [
-            {"base_id": room.base, "zone_id": room.zone, "name": room.name, "floor": room.floor, "position": at, "hidden": False}
+            {
+                "base_id": room.base,
+                "zone_id": room.zone,
+                "name": room.name,
+                "floor": room.floor,
+                "position": at,
+                "hidden": False,
+            }
             for at, room in enumerate(self.rooms, 1)
-        ]  # fmt: skip
+        ]
 
     def _filled(self) -> Gateway:
         gateway = make_gateway(self.clock)
@@ -180,11 +263,20 @@ class Stage:
         if not self.rooms:
             return gateway
         common = {
-            "global.mode": 2, "global.state": 1, "global.error": 0, "global.warning": 0, "global.hint": 0,
-            "global.outside_temperature": 2.4, "global.filtered_outside_temperature": 5.0,
-            "mixed_circuit.1.valve_opening": 50, "mixed_circuit.1.pump": 1, "mixed_circuit.1.flow_temperature": 35.0,
-            "mixed_circuit.1.return_temperature": 30.0, "dehumidifier.1.running": 0, "pump.1.running": 1,
-        }  # fmt: skip
+            "global.mode": 2,
+            "global.state": 1,
+            "global.error": 0,
+            "global.warning": 0,
+            "global.hint": 0,
+            "global.outside_temperature": 2.4,
+            "global.filtered_outside_temperature": 5.0,
+            "mixed_circuit.1.valve_opening": 50,
+            "mixed_circuit.1.pump": 1,
+            "mixed_circuit.1.flow_temperature": 35.0,
+            "mixed_circuit.1.return_temperature": 30.0,
+            "dehumidifier.1.running": 0,
+            "pump.1.running": 1,
+        }
         for ref, value in {**common, **self.values}.items():
             base_reports(gateway, ref, value)
         for room in self.rooms:
@@ -225,18 +317,35 @@ class Stage:
         drift = room.drift if room else 0.2
         phase = sum(map(ord, point)) % 7
         return [
-            (at, round(end - drift * min(1.0, (now_s - at) / 3600) + 0.9 * math.sin((at - now_s) / 14_000 + phase) - 0.9 * math.sin(phase), 2))
+            (
+                at,
+                round(
+                    end
+                    - drift * min(1.0, (now_s - at) / 3600)
+                    + 0.9 * math.sin((at - now_s) / 14_000 + phase)
+                    - 0.9 * math.sin(phase),
+                    2,
+                ),
+            )
             for at in times
-        ]  # fmt: skip
+        ]
 
 
 def doctor(code: str, level: str, *, receiving: bool, **more: Any) -> dict[str, Any]:
     """Return a verdict as the doctor publishes it."""
     return {
-        "state": code.partition(".")[0], "hint": code.partition(".")[2] or None, "code": code, "level": level,
-        "receiving": receiving, "sentence": "What the doctor says.", "advice": "What to do.", "evidence": ["5 bytes"],
-        "parameters": {"ids": "240, 241", "others": "16"}, "since": "2026-01-15T20:00:00Z", **more,
-    }  # fmt: skip
+        "state": code.partition(".")[0],
+        "hint": code.partition(".")[2] or None,
+        "code": code,
+        "level": level,
+        "receiving": receiving,
+        "sentence": "What the doctor says.",
+        "advice": "What to do.",
+        "evidence": ["5 bytes"],
+        "parameters": {"ids": "240, 241", "others": "16"},
+        "since": "2026-01-15T20:00:00Z",
+        **more,
+    }
 
 
 class Theatre:
@@ -249,15 +358,30 @@ class Theatre:
         self.complaints: list[str] = []
 
     def open(  # noqa: PLR0913 - each is a way in which visitors differ
-        self, stage: Stage, hash_: str = "", *, width: int = 1280, height: int = 900, scheme: str = "light",
-        language: str = "en", touch: bool = False, forced_colors: str = "none", script: str | None = None,
-        style: str = "", time_zone: str = "UTC",
-    ) -> Page:  # fmt: skip
+        self,
+        stage: Stage,
+        hash_: str = "",
+        *,
+        width: int = 1280,
+        height: int = 900,
+        scheme: str = "light",
+        language: str = "en",
+        touch: bool = False,
+        forced_colors: str = "none",
+        script: str | None = None,
+        style: str = "",
+        time_zone: str = "UTC",
+    ) -> Page:
         """Open the page, its clock standing, when its first drawing is there."""
         context = self._browser.new_context(
-            viewport={"width": width, "height": height}, color_scheme="dark" if scheme == "dark" else "light", locale=language,
-            has_touch=touch, reduced_motion="reduce", forced_colors="active" if forced_colors == "active" else "none", timezone_id=time_zone,
-        )  # fmt: skip
+            viewport={"width": width, "height": height},
+            color_scheme="dark" if scheme == "dark" else "light",
+            locale=language,
+            has_touch=touch,
+            reduced_motion="reduce",
+            forced_colors="active" if forced_colors == "active" else "none",
+            timezone_id=time_zone,
+        )
         context.set_default_timeout(10_000)
         self._contexts.append(context)
         page = context.new_page()
@@ -275,7 +399,7 @@ class Theatre:
         page.add_style_tag(url="/test-style.css")
         if style:
             page.evaluate(
-                "text => { const sheet = new CSSStyleSheet(); sheet.replaceSync(text); document.adoptedStyleSheets.push(sheet); }",
+                WITH_STYLE,
                 style,
             )
         page.wait_for_function("!document.getElementById('page').hasAttribute('aria-busy')")
@@ -335,7 +459,8 @@ class Theatre:
         elif path.startswith("setup") and stage.setup is not None:
             route.fulfill(json=stage.setup)
         elif request.method == "PUT" and path.startswith("points/"):
-            route.fulfill(status=202, json=stage.command(path.removeprefix("points/"), sent["value"]))
+            value = (sent or {})["value"]
+            route.fulfill(status=202, json=stage.command(path.removeprefix("points/"), value))
         elif path.endswith("/undo"):
             route.fulfill(json={"withdrawn": [path.split("/")[1]], "commands": []})
         else:

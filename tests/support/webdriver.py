@@ -142,10 +142,19 @@ def webkit(folder: Path) -> Iterator[Driven]:
     display = f":{port}"
     browser = next(Path("/usr/lib").glob("*/webkit2gtk-4.*/MiniBrowser"))
     environment = {
-        **os.environ, "HOME": str(folder), "XDG_CACHE_HOME": str(folder), "XDG_DATA_HOME": str(folder), "DISPLAY": display,
-        "LANG": "en_US.UTF-8", "LANGUAGE": "en_US", "LC_ALL": "en_US.UTF-8", "LIBGL_ALWAYS_SOFTWARE": "1", "WEBKIT_DISABLE_COMPOSITING_MODE": "1",
-        "GDK_BACKEND": "x11", "NO_AT_BRIDGE": "1",
-    }  # fmt: skip
+        **os.environ,
+        "HOME": str(folder),
+        "XDG_CACHE_HOME": str(folder),
+        "XDG_DATA_HOME": str(folder),
+        "DISPLAY": display,
+        "LANG": "en_US.UTF-8",
+        "LANGUAGE": "en_US",
+        "LC_ALL": "en_US.UTF-8",
+        "LIBGL_ALWAYS_SOFTWARE": "1",
+        "WEBKIT_DISABLE_COMPOSITING_MODE": "1",
+        "GDK_BACKEND": "x11",
+        "NO_AT_BRIDGE": "1",
+    }
     options = {
         "browserName": "MiniBrowser",
         "webkitgtk:browserOptions": {"binary": str(browser), "args": ["--automation"]},
