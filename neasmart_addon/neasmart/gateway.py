@@ -16,7 +16,7 @@ from neasmart.hub import Hub
 from neasmart.image import RegisterImage
 from neasmart.plant import Plant, Reading, ZoneIndex
 from neasmart.registers import Kind, Ref, RegisterTable
-from neasmart.status import BusCounters, LinkStatus, MqttStatus, SettingsStatus, StoreStatus
+from neasmart.status import BusCounters, LinkStatus, MqttStatus, Part, SettingsStatus, StoreStatus
 from neasmart.traffic import Traffic
 
 LINK = "status/link"
@@ -142,9 +142,11 @@ class Gateway:
 
     @property
     def settings_problem(self) -> str | None:
-        """Why the settings cannot be used, None if they can."""
-        settings = self.hub.state(SETTINGS, SettingsStatus)
-        return None if settings is None else settings.problem
+        """Why the bus is left alone, None if the settings allow it to be served."""
+        settings = self.hub.state(SETTINGS, SettingsStatus) or SettingsStatus()
+        if Part.BUS not in settings.closed:
+            return None
+        return "; ".join(fault.text for fault in settings.faults if Part.BUS in fault.closes)
 
     @property
     def link(self) -> LinkStatus:

@@ -41,13 +41,17 @@ class RegisterImage:
         self._no_data: dict[int, int] = {
             ref.address: ref.point.no_data for ref in table.writable if ref.point.no_data is not None
         }
-        self._no_data.update(no_data or {})
+        self.serve_without_data(no_data or {})
         self._known = frozenset(table.by_address)
         self.fresh_s = fresh_s
         self._reports: dict[int, Report] = {}
         self._desired: dict[int, int] = {}
         self._doubted: set[int] = set()
         self.unknown_writes = 0
+
+    def serve_without_data(self, no_data: Mapping[int, int]) -> None:
+        """Use other no-data words for single addresses."""
+        self._no_data.update(no_data)
 
     def record(self, address: int, word: int, *, at: float, function_code: int, unit_id: int) -> bool:
         """Keep a word that the base wrote; return whether the register has a meaning."""

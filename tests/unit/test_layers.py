@@ -15,7 +15,7 @@ CORE = [
     {"hub"},
     {"gateway"},
 ]
-EDGES = {"sysbus", "store", "web", "mqtt", "simulator"}
+EDGES = {"sysbus", "store", "web", "mqtt", "supervisor", "simulator"}
 TOP = {
     "logs",
     "docs",
@@ -29,6 +29,10 @@ TOP = {
     "reload",
     "settings_checks",
     "settings_loading",
+    "settings_words",
+    "archive",
+    "edges",
+    "house",
     "syslog",
     "__main__",
 }
@@ -39,7 +43,7 @@ ONLY_IN = {
     "sqlite3": {"store"},
     "aiomqtt": {"mqtt"},
     "paho": {"mqtt"},
-    "aiohttp": {"web", "mqtt"},
+    "aiohttp": {"web", "mqtt", "supervisor"},
 }
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

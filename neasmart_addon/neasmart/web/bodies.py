@@ -18,7 +18,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from neasmart.web.problems import Problem
 
-BODY_LIMIT = 1024 * 1024
+BODY_LIMIT = 64 * 1024
 BODY_TIMEOUT_S = 10.0
 
 Document = dict[str, Any]

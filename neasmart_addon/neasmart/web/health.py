@@ -1,6 +1,7 @@
 """Judges whether the gateway can do its job, and says why not.
 
-`unhealthy` means that the owner's hand or a restart is needed: the settings cannot be used, a listener has no port, the
+`unhealthy` means that the owner's hand or a restart is needed: a part of the settings cannot be used and keeps
+something closed, a listener has no port, the
 link has stopped, storage fails without its fallback. A silent bus, a missing device or an open breaker is `degraded`:
 the gateway goes on trying by itself, and restarting it would help nobody.
 """
@@ -12,7 +13,7 @@ import math
 from neasmart import __version__
 from neasmart.breaker import BreakerState
 from neasmart.gateway import SETTINGS, Gateway
-from neasmart.status import SettingsStatus
+from neasmart.status import Part, SettingsStatus
 from neasmart.web.documents import Document
 from neasmart.web.documents import bus as bus_document
 from neasmart.web.documents import status as status_document
@@ -21,6 +22,12 @@ from neasmart.web.web_status import WEB, WebStatus
 HEALTHY = "healthy"
 DEGRADED = "degraded"
 UNHEALTHY = "unhealthy"
+_CLOSED = {
+    Part.API: "the API stays closed",
+    Part.BUS: "the bus is left alone",
+    Part.MQTT: "MQTT stays off",
+    Part.STORE: "nothing is stored",
+}
 
 
 def health(gateway: Gateway, now: float) -> Document:
@@ -55,7 +62,12 @@ def health(gateway: Gateway, now: float) -> Document:
         "settings": {
             "problem": settings.problem,
             "refused": settings.refused,
+            "faults": [
+                {"key": fault.key, "text": fault.text, "closes": sorted(fault.closes)} for fault in settings.faults
+            ],
+            "closed": list(settings.closed),
             "restart_needed": list(settings.restart_needed),
+            "notes": list(settings.notes),
         },
         "uptime": math.floor(now - gateway.started_at),
         "version": __version__,
@@ -71,9 +83,10 @@ def health(gateway: Gateway, now: float) -> Document:
 def failed(gateway: Gateway) -> list[str]:
     """Return the reasons for which the gateway cannot do its job."""
     reasons = []
-    settings = gateway.hub.state(SETTINGS, SettingsStatus)
-    if settings is not None and settings.problem is not None:
-        reasons.append(f"The settings cannot be used: {settings.problem}")
+    settings = gateway.hub.state(SETTINGS, SettingsStatus) or SettingsStatus()
+    if settings.problem is not None and settings.closed:
+        closed = ", ".join(_CLOSED[part] for part in settings.closed)
+        reasons.append(f"The settings cannot be used, so {closed}: {settings.problem}")
     if gateway.link.code == "stopped":
         reasons.append(gateway.link.detail)
     if not gateway.store.healthy and not gateway.store.using_fallback:
@@ -87,9 +100,11 @@ def failed(gateway: Gateway) -> list[str]:
 def troubled(gateway: Gateway, now: float) -> list[str]:
     """Return the reasons for which it does its job only in part."""
     link, store = gateway.link, gateway.store
-    settings = gateway.hub.state(SETTINGS, SettingsStatus)
+    settings = gateway.hub.state(SETTINGS, SettingsStatus) or SettingsStatus()
     reasons = []
-    if settings is not None and settings.refused is not None:
+    if settings.problem is not None and not settings.closed:
+        reasons.append(f"Some settings are left out: {settings.problem}")
+    if settings.refused is not None:
         reasons.append(f"The changed settings are refused, and those of before are in use: {settings.refused}")
     if not link.connected and link.code not in ("stopped", "settings_error"):
         reasons.append(link.detail)

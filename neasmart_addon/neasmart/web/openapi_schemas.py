@@ -13,7 +13,7 @@ from neasmart.commands import CommandState
 from neasmart.doctor import DoctorState
 from neasmart.plant import Source
 from neasmart.registers import ADDRESS_LIMIT, Axis, Kind, Point, RegisterTable
-from neasmart.status import BusCounters
+from neasmart.status import BusCounters, Part
 from neasmart.web.health import DEGRADED, HEALTHY, UNHEALTHY
 
 Schema = dict[str, Any]
@@ -25,6 +25,7 @@ COUNT: Schema = {"type": "integer", "minimum": 0}
 AGE: Schema = {"type": ["number", "null"], "minimum": 0, "description": "Seconds; null: never"}
 TIME: Schema = {"type": ["string", "null"], "format": "date-time", "description": "ISO 8601 in UTC; null: never"}
 OBJECT: Schema = {"type": "object"}
+_PART: Schema = {"type": "string", "enum": list(Part)}
 _WORD: Schema = {"type": ["integer", "null"], "minimum": 0, "maximum": 0xFFFF}
 _UNIT_AGES: Schema = {"type": "object", "additionalProperties": AGE, "description": "By unit id"}
 
@@ -241,7 +242,16 @@ def _health() -> Schema:
             "database": fields(database),
             "modbus": fields(modbus),
             "mqtt": OBJECT,
-            "settings": fields({"problem": nullable(TEXT), "refused": nullable(TEXT), "restart_needed": listed(TEXT)}),
+            "settings": fields(
+                {
+                    "problem": nullable(TEXT),
+                    "refused": nullable(TEXT),
+                    "faults": listed(fields({"key": TEXT, "text": TEXT, "closes": listed(_PART)})),
+                    "closed": listed(_PART),
+                    "restart_needed": listed(TEXT),
+                    "notes": listed(TEXT),
+                }
+            ),
             "uptime": COUNT | {"description": "Seconds"},
             "version": TEXT,
             "registers_receiving_updates": FLAG,

@@ -1,0 +1,175 @@
+"""Keeps every part running by the settings that are in use, and changes it when they change.
+
+A part whose settings cannot be used does not run. What changes ends the edge concerned and begins it anew; the process,
+the page and all other edges go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from neasmart import logs
+from neasmart.archive import Archive
+from neasmart.commands import CommandTimes
+from neasmart.config import ModbusSettings, ServerType, Settings
+from neasmart.doctor import BusWatch
+from neasmart.edges import Edges
+from neasmart.gateway import LINK, MQTT, Gateway
+from neasmart.mqtt import MqttBridge
+from neasmart.plant import StaleTimes
+from neasmart.reload import different
+from neasmart.status import LinkStatus, MqttStatus, Part
+from neasmart.sysbus import Framing, LineFacts, Link, Recorder, Tap
+from neasmart.sysbus.recorder import FOLDER
+from neasmart.web import WebServer
+
+_TICK_S = 1.0
+_STALE_KEYS = frozenset({"modbus.registers_late_after_seconds", "modbus.registers_stale_after_seconds"})
+_COMMAND_KEYS = frozenset(
+    {
+        "modbus.command_delivery_timeout_seconds",
+        "modbus.command_sync_timeout_seconds",
+        "modbus.command_grace_seconds",
+    }
+)
+_NO_BUS_KEYS = _STALE_KEYS | _COMMAND_KEYS | {"modbus.sync_on_startup", "modbus.sync_interval"}
+"""Settings of the section `modbus` that the link does not ask for."""
+
+
+def line_facts(settings: Settings) -> LineFacts:
+    """Return how the bytes of the link are to be read."""
+    framing = Framing.MBAP if settings.server.type is ServerType.TCP else Framing.RTU
+    return LineFacts(framing=framing, unit_ids=tuple(settings.modbus.slave_id))
+
+
+def line_of(settings: Settings) -> str | None:
+    """Return speed and format of a serial line of our own, None where a converter has it."""
+    server = settings.server
+    own_line = server.type is ServerType.SERIAL and "://" not in server.serial_port
+    return f"{server.baudrate} 8{server.parity}{server.stopbits}" if own_line else None
+
+
+def stale_times(modbus: ModbusSettings) -> StaleTimes:
+    """Return after how long values are late and stale."""
+    return StaleTimes(warn_s=modbus.registers_late_after_seconds, stale_s=modbus.registers_stale_after_seconds)
+
+
+def command_times(modbus: ModbusSettings) -> CommandTimes:
+    """Return how long commands wait for each step."""
+    return CommandTimes(
+        expire_s=modbus.command_delivery_timeout_seconds,
+        confirm_s=modbus.command_sync_timeout_seconds,
+        grace_s=modbus.command_grace_seconds,
+    )
+
+
+class House:
+    """All that runs by the settings; made once the edges have a group to run in."""
+
+    def __init__(self, settings: Settings, gateway: Gateway, archive: Archive, recorder: Recorder) -> None:
+        """Take the core and what outlives a change."""
+        self._settings = settings
+        self._closed: frozenset[Part] = frozenset()
+        self._gateway = gateway
+        self._archive = archive
+        self._recorder = recorder
+        self._tap = Tap(gateway, line_facts(settings), recorder)
+        self._edges: Edges | None = None
+        self._web: WebServer | None = None
+
+    def last_frames(self) -> list[dict[str, Any]]:
+        """Return the frames that were last seen on the wire."""
+        return self._tap.last_frames()
+
+    async def begin(self, edges: Edges, web: WebServer, closed: frozenset[Part]) -> None:
+        """Start everything that may run."""
+        self._edges, self._web, self._closed = edges, web, closed
+        edges.begin("clock", self._tick)
+        edges.begin("web", web.run)
+        await self._begin_store()
+        self._begin_bus()
+        self._begin_mqtt()
+
+    async def use(self, settings: Settings, closed: frozenset[Part]) -> None:
+        """Make what has changed true."""
+        edges, web = self._edges, self._web
+        if edges is None or web is None:
+            raise RuntimeError("the house has not begun")
+        names = set(different(self._settings, settings))
+        turned = closed ^ self._closed
+        self._settings, self._closed = settings, closed
+        self._use_live(names)
+        web.use(settings)
+        if Part.STORE in turned or any(name.startswith("database.") for name in names):
+            await edges.end("store")
+            await self._archive.close()
+            await self._begin_store()
+        if Part.BUS in turned or any(name.startswith(("server.", "modbus.")) for name in names - _NO_BUS_KEYS):
+            await edges.end("bus")
+            self._begin_bus()
+        if Part.MQTT in turned or any(name.startswith("mqtt.") for name in names):
+            await edges.end("mqtt")
+            self._begin_mqtt()
+
+    def _use_live(self, names: set[str]) -> None:
+        gateway, settings = self._gateway, self._settings
+        if names & {"logging.level", "logging.debug_mode"}:
+            logs.set_level(settings.logging)
+        if "zones" in names:
+            gateway.rename(settings.zone_names)
+        if names & _STALE_KEYS:
+            gateway.plant.stale_times = stale_times(settings.modbus)
+            gateway.image.fresh_s = settings.modbus.registers_stale_after_seconds
+        if names & _COMMAND_KEYS:
+            gateway.commands.times = command_times(settings.modbus)
+
+    async def _begin_store(self) -> None:
+        if Part.STORE in self._closed:
+            self._archive.keep_closed()
+            return
+        store = await self._archive.open(self._settings)
+        self._recorder.folder = Path(self._settings.database.path).parent / FOLDER
+        self._running.begin("store", store.run)
+
+    def _begin_bus(self) -> None:
+        settings, gateway = self._settings, self._gateway
+        if Part.BUS in self._closed:
+            detail = "The bus is left alone, because its settings cannot be used."
+            gateway.hub.publish(LINK, LinkStatus(code="settings_error", detail=detail))
+            return
+        facts = line_facts(settings)
+        gateway.unit_ids = facts.unit_ids
+        gateway.image.serve_without_data(settings.modbus.no_data)
+        # What the base does while nobody listens is not known.
+        gateway.doubt()
+        gateway.watch = BusWatch(facts.unit_ids)
+        gateway.watch.line = line_of(settings)
+        self._recorder.facts = facts
+        self._tap = Tap(gateway, facts, self._recorder)
+        self._running.begin("bus", Link(settings.server, settings.modbus, gateway, on_bytes=self._tap).run)
+
+    def _begin_mqtt(self) -> None:
+        if Part.MQTT in self._closed:
+            self._gateway.hub.publish(MQTT, MqttStatus(detail="MQTT stays off: its settings cannot be used."))
+            return
+        self._running.begin("mqtt", MqttBridge(self._settings.mqtt, self._gateway).run)
+
+    async def _tick(self) -> None:
+        gateway = self._gateway
+        synced_at = gateway.clock.monotonic()
+        while True:
+            now = gateway.clock.monotonic()
+            gateway.tick(now)
+            interval_s = self._settings.modbus.sync_interval * 60
+            if interval_s and now >= synced_at + interval_s:
+                synced_at = now
+                gateway.doubt()
+            await asyncio.sleep(_TICK_S)
+
+    @property
+    def _running(self) -> Edges:
+        if self._edges is None:
+            raise RuntimeError("the house has not begun")
+        return self._edges
