@@ -86,10 +86,10 @@ class House:
     async def begin(self, edges: Edges, web: WebServer, closed: frozenset[Part]) -> None:
         """Start everything that may run."""
         self._edges, self._web, self._closed = edges, web, closed
-        edges.begin("clock", self._tick)
-        edges.begin("web", web.run)
         await self._begin_store()
+        edges.begin("clock", self._tick)
         self._begin_bus()
+        edges.begin("web", web.run)
         self._begin_mqtt()
 
     async def use(self, settings: Settings, closed: frozenset[Part]) -> None:
