@@ -13,15 +13,15 @@ import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from neasmart import __version__, settings_loading
+from neasmart import __version__, settings_loading, tuning
 from neasmart.archive import Archive
 from neasmart.clock import Clock
 from neasmart.commands import Commands
-from neasmart.config import Settings
+from neasmart.config import WITHOUT_EFFECT, IdleReply, Settings
 from neasmart.edges import Edges
 from neasmart.gateway import Gateway
-from neasmart.house import House, command_times, line_facts, line_of, stale_times
-from neasmart.image import RegisterImage
+from neasmart.house import House, line_facts, line_of
+from neasmart.image import LastReports, RegisterImage
 from neasmart.plant import Plant
 from neasmart.registers import TABLE
 from neasmart.reload import Reloader, Watched
@@ -29,6 +29,7 @@ from neasmart.settings_checks import Judged
 from neasmart.supervisor import Supervisor
 from neasmart.sysbus import Recorder
 from neasmart.sysbus.recorder import FOLDER
+from neasmart.walks import Walks
 from neasmart.web import Sights, WebServer
 
 __all__ = ["build_gateway", "line_facts", "run"]
@@ -39,18 +40,15 @@ _LOG = logging.getLogger(__name__)
 def build_gateway(settings: Settings, clock: Clock | None = None) -> Gateway:
     """Return the core for these settings, with nothing received yet."""
     modbus = settings.modbus
-    image = RegisterImage(TABLE, fresh_s=modbus.registers_stale_after_seconds, no_data=modbus.no_data)
+    image = RegisterImage(TABLE, late_s=modbus.registers_late_after_seconds, no_data=tuning.no_data(modbus))
+    walks = Walks(TABLE, tuning.walk_times(modbus))
     gateway = Gateway(
-        table=TABLE,
         image=image,
-        plant=Plant(
-            TABLE,
-            names=settings.zone_names,
-            stale=stale_times(modbus),
-        ),
-        commands=Commands(image, command_times(modbus)),
+        plant=Plant(TABLE, names=settings.zone_names, stale=tuning.stale_times(modbus)),
+        commands=Commands(TABLE, image, walks, tuning.command_times(modbus)),
         unit_ids=modbus.slave_id,
         clock=clock,
+        last_reports=LastReports(image) if modbus.idle_reply is IdleReply.LAST_REPORT else None,
     )
     gateway.watch.line = line_of(settings)
     return gateway
@@ -68,6 +66,7 @@ async def run(found: Judged, *, log_lines: Callable[[], Sequence[str]] = tuple) 
     _LOG.info("Nea Smart gateway %s starts", __version__)
     for note in found.notes:
         _LOG.info("%s", note)
+    _tell_what_has_no_effect(found.settings)
     settings = found.settings
     gateway = build_gateway(settings)
     archive = Archive(gateway)
@@ -104,3 +103,9 @@ async def run(found: Judged, *, log_lines: Callable[[], Sequence[str]] = tuple) 
         edges.end_all()
     await recorder.stop()
     await archive.close()
+
+
+def _tell_what_has_no_effect(settings: Settings) -> None:
+    for key, reason in WITHOUT_EFFECT.items():
+        if getattr(settings.modbus, key) is not None:
+            _LOG.info("modbus.%s has no effect: %s", key, reason)

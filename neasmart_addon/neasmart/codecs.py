@@ -39,6 +39,20 @@ class GlobalMode(IntEnum):
     MANUAL_COOLING = 5
 
 
+class Season(StrEnum):
+    """For which half of the year a setpoint is meant."""
+
+    HEATING = "heating"
+    COOLING = "cooling"
+
+
+def season_of(mode: float | None) -> Season | None:
+    """Return the season of a global mode; automatic is neither."""
+    if mode in (GlobalMode.HEATING, GlobalMode.MANUAL_HEATING):
+        return Season.HEATING
+    return Season.COOLING if mode in (GlobalMode.COOLING, GlobalMode.MANUAL_COOLING) else None
+
+
 class OperatingState(IntEnum):
     """Wire values of the global state and of every zone state."""
 

@@ -1,93 +1,65 @@
-"""The life of a command: queued, delivered, and then confirmed, superseded, rejected or expired.
+"""The life of a command: queued, delivered, and one end; the last hand wins.
 
-A command ends at the latest `expire_s` + `confirm_s` after it was given, and with its end the base reads its own
-value again, so a command can never fire late.
+What can be known decides: that a reply has left for the base, and what the base wrote afterwards. A command ends when
+the base says the commanded value, when it says a third one (somebody turned the thermostat), when it keeps its own, or
+when time runs out. At every end the register holds the no-data word again, so a command never fires late.
 """
 
 from __future__ import annotations
 
 import secrets
 from collections import deque
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import count
+from typing import NamedTuple
 
+from neasmart.carrier import Carrier
+from neasmart.codecs import OperatingState, Season, season_of
+from neasmart.command import OUTCOMES, Command, CommandState, CommandTimes
+from neasmart.command_life import Life, Phase
 from neasmart.image import RegisterImage
-from neasmart.registers import Ref
+from neasmart.leavings import Leavings
+from neasmart.registers import Limits, Part, Ref, RegisterTable, setpoint_limits
+from neasmart.walks import Walks
 
 HISTORY_LENGTH = 200
 
 
-class CommandState(StrEnum):
-    """Where a command is in its life."""
+class Carried(NamedTuple):
+    """The command whose word a reply carries at an address."""
 
-    QUEUED = "queued"
-    DELIVERED = "delivered"
-    CONFIRMED = "confirmed"
-    SUPERSEDED = "superseded"
-    REJECTED = "rejected"
-    EXPIRED = "expired"
-
-    @property
-    def live(self) -> bool:
-        """Whether the command is still served to the base."""
-        return self in (CommandState.QUEUED, CommandState.DELIVERED)
-
-
-OUTCOMES = tuple(state for state in CommandState if not state.live)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CommandTimes:
-    """The patience with a command, in seconds.
-
-    `expire_s` from queued to read, `confirm_s` from read to confirmed, `grace_s` from read until another value
-    written by the base counts as a refusal: two walks of the base over all rooms.
-    """
-
-    expire_s: float = 30.0
-    confirm_s: float = 120.0
-    grace_s: float = 60.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Command:
-    """One command as it stands now; times are monotonic seconds, `read_by` the unit ids under which it was read."""
-
-    id: str
-    ref: Ref
+    address: int
+    command_id: str
     value: int | float
-    word: int
-    origin: str
-    state: CommandState
-    queued_at: float
-    delivered_at: float | None = None
-    ended_at: float | None = None
-    read_by: tuple[int, ...] = ()
-    reason: str | None = None
-    warning: str | None = None
 
 
 class Commands:
     """All live commands, at most one for each register, and the last ones that ended."""
 
-    def __init__(self, image: RegisterImage, times: CommandTimes) -> None:
-        """Serve commands through `image`."""
+    def __init__(self, table: RegisterTable, image: RegisterImage, walks: Walks, times: CommandTimes) -> None:
+        """Serve commands through `image`; patience is counted in `walks`."""
+        self._table = table
         self._image = image
+        self.walks = walks
         self.times = times
-        self._live: dict[int, Command] = {}
+        self._live: dict[int, Life] = {}
         self._ended: deque[Command] = deque(maxlen=HISTORY_LENGTH)
+        self._leavings = Leavings()
+        self._reacting: dict[int, float] = {}
+        self._pollers: set[Carrier] = set()
+        self._mode: int | None = None
+        self._season: Season | None = None
+        self._room_states: dict[int, int] = {}
         self.outcomes: dict[tuple[CommandState, str], int] = {}
         """How many commands have ended, by how and by origin; kept here because consumers may miss changes."""
         self._ids = (f"{secrets.token_hex(4)}-{number}" for number in count(1))
 
     def submit(self, ref: Ref, value: float, *, origin: str, now: float, warning: str | None = None) -> list[Command]:
-        """Queue a checked value; return the command that it supersedes, if any, and last the new one."""
+        """Queue a checked value; return the commands that it ends, and last the new one."""
         for outcome in OUTCOMES:
             # From zero on, so that the first one is seen as an increase.
             self.outcomes.setdefault((outcome, origin), 0)
-        changes = self._ending(ref.address, CommandState.SUPERSEDED, now, "a newer command took its place")
         command = Command(
             id=next(self._ids),
             ref=ref,
@@ -98,101 +70,320 @@ class Commands:
             queued_at=now,
             warning=warning,
         )
-        self._live[ref.address] = command
-        self._image.desire(ref.address, command.word)
+        changes = self._supersede(command, now)
+        related = self._table.related[ref.address]
+        life = Life(
+            command=command,
+            season=self.season if ref.point.part is Part.TARGET else None,
+            baseline=self._baseline(ref, now),
+            waits_for={self._live[address].command.id for address in related if address in self._live},
+            free_at=max((self._reacting.get(address, now) for address in related), default=now),
+        )
+        self._live[ref.address] = life
+        if not life.waits_for and life.free_at <= now:
+            self._serve(life, now)
         return [*changes, command]
 
-    def on_poll(self, addresses: range, unit_id: int, now: float) -> list[Command]:
-        """Note that the base has read these registers; return the commands that changed."""
+    def carried(self, address: int, number: int) -> tuple[Carried, ...]:
+        """Return the commands whose words a reply of `number` registers from `address` on carries."""
+        if not self._live:
+            return ()
+        return tuple(
+            Carried(at, life.command.id, life.command.value)
+            for at, life in self._live.items()
+            if address <= at < address + number and life.phase.served
+        )
+
+    def polled_by(self, carrier: Carrier) -> None:
+        """Note that a connection has carried a poll of ours."""
+        self._pollers = {each for each in self._pollers if each.open} | {carrier}
+
+    def left(
+        self, carried: Sequence[Carried], unit_id: int, now: float, carrier: Carrier | None = None
+    ) -> list[Command]:
+        """Note that a reply that carries these commands has left; return the commands that changed."""
         changes = []
-        for address in self._covered(addresses):
-            command = self._live[address]
+        for address, command_id, value in carried:
+            self._leavings.note(address, command_id, value, now)
+            life = self._live.get(address)
+            if life is None or life.command.id != command_id:
+                continue
+            life.sent_by(carrier)
+            command = life.command
             if unit_id in command.read_by:
                 continue
-            command = replace(
+            life.command = replace(
                 command,
                 state=CommandState.DELIVERED,
                 delivered_at=command.delivered_at if command.delivered_at is not None else now,
                 read_by=(*command.read_by, unit_id),
             )
-            self._live[address] = command
-            changes.append(command)
+            changes.append(life.command)
         return changes
 
-    def on_write(self, address: int, word: int, now: float) -> list[Command]:
-        """Compare what the base wrote with the command it has read; return the command if it ended."""
-        command = self._live.get(address)
-        if command is None or command.delivered_at is None:
+    def on_write(self, ref: Ref, word: int, now: float, carrier: Carrier | None = None) -> list[Command]:
+        """Judge by what the base wrote in a register; return the commands that ended."""
+        part = ref.point.part
+        # No data, mixed, not applicable: what could not be commanded decides nothing.
+        if part is None or (value := ref.decode(word).value) is None:
             return []
-        if _confirms(command, word):
-            return self._ending(address, CommandState.CONFIRMED, now, None)
-        if now - command.delivered_at >= self.times.grace_s:
-            return self._ending(address, CommandState.REJECTED, now, _refusal(command.ref, word))
-        return []
+        changes: list[Command] = []
+        if part is Part.SEASON and self._asks_us(carrier):
+            changes += self._season_told(int(value), now)
+        elif part is Part.ROOM and self._asks_us(carrier):
+            changes += self._room_told(ref, int(value), now)
+        life = self._live.get(ref.address)
+        if life is not None and self._counts(life, carrier):
+            changes += self._judge(life, value, now)
+        return changes
 
     def tick(self, now: float) -> list[Command]:
-        """End what has waited too long; return the commands that ended."""
+        """Do what only time brings about; return the commands that ended."""
+        walk_s = self.walks.walk_s
         changes: list[Command] = []
-        for address, command in list(self._live.items()):
-            if command.delivered_at is None:
-                if now - command.queued_at >= self.times.expire_s:
-                    reason = f"the base did not read it within {self.times.expire_s:g} s"
-                    changes += self._ending(address, CommandState.EXPIRED, now, reason)
-            elif now - command.delivered_at >= self.times.confirm_s:
-                reason = f"the base read it but did not confirm it within {self.times.confirm_s:g} s"
-                changes += self._ending(address, CommandState.EXPIRED, now, reason)
+        for address, life in list(self._live.items()):
+            if self._live.get(address) is not life:
+                continue
+            if life.phase is Phase.WAITING:
+                waited_s = now - life.command.queued_at
+                if waited_s >= self.times.wait_walks * walk_s or (not life.waits_for and now >= life.free_at):
+                    self._serve(life, now)
+                continue
+            changes += self._aged(life, now, walk_s)
+        self._leavings.forget(now - self.times.grace_walks * self.walks.times.longest_s)
+        self._reacting = {address: at for address, at in self._reacting.items() if at > now}
         return changes
+
+    def withdraw(self, command_id: str, now: float) -> list[Command]:
+        """Take a live command back; return the commands that ended, none if it is not live.
+
+        One that the base has not read is `withdrawn`. One that it has read is `superseded`, because it may act on it.
+        """
+        life = next((life for life in self._live.values() if life.command.id == command_id), None)
+        if life is None:
+            return []
+        if life.delivered_at is None:
+            return self._end(life, CommandState.WITHDRAWN, now, "taken back before the base read it")
+        return self._end(life, CommandState.SUPERSEDED, now, "it was undone")
 
     def live(self, ref: Ref) -> Command | None:
         """Return the live command of a register."""
-        return self._live.get(ref.address)
+        life = self._live.get(ref.address)
+        return None if life is None else life.command
 
     @property
     def pending(self) -> list[Command]:
         """All live commands, oldest first."""
-        return sorted(self._live.values(), key=lambda command: command.queued_at)
+        return sorted(self, key=lambda command: command.queued_at)
 
     @property
     def recent(self) -> list[Command]:
         """Live commands and the last ended ones, newest first."""
-        return sorted((*self._live.values(), *self._ended), key=lambda command: command.queued_at, reverse=True)
+        return sorted((*self, *self._ended), key=lambda command: command.queued_at, reverse=True)
 
     def get(self, command_id: str) -> Command | None:
         """Return a live or recently ended command by its id."""
-        return next((command for command in self.recent if command.id == command_id), None)
+        return next((command for command in (*self, *self._ended) if command.id == command_id), None)
 
-    def _covered(self, addresses: range) -> Iterable[int]:
-        if not self._live:
-            return ()
-        return [address for address in self._live if address in addresses]
+    @property
+    def mode(self) -> int | None:
+        """The global mode that the base has or is being told, None while it is not known."""
+        (ref,) = self._table.of_part(Part.SEASON)
+        command = self.live(ref)
+        return self._mode if command is None else int(command.value)
 
-    def _ending(self, address: int, state: CommandState, now: float, reason: str | None) -> list[Command]:
-        command = self._live.pop(address, None)
-        if command is None:
+    @property
+    def season(self) -> Season | None:
+        """The season that the base has or is being told, None in automatic mode or while it is not known."""
+        return season_of(self.mode)
+
+    def __iter__(self) -> Iterator[Command]:
+        """Iterate over the live commands."""
+        return iter([life.command for life in self._live.values()])
+
+    def _supersede(self, command: Command, now: float) -> list[Command]:
+        """End what a new command takes the place of."""
+        changes: list[Command] = []
+        part = command.ref.point.part
+        older = self._live.get(command.ref.address)
+        if older is not None:
+            changes += self._end(older, CommandState.SUPERSEDED, now, "a newer command took its place", command.id)
+        if part is Part.HOUSE:
+            changes += self._end_all(self._parts(Part.ROOM, Part.TARGET), now, "the whole house was set")
+        elif part is Part.SEASON:
+            changes += self._turn(season_of(command.value), now)
+        elif part is Part.ROOM and command.value == OperatingState.STANDBY:
+            changes += self._end_all(self._parts(Part.TARGET, index=command.ref.index), now, "the room is switched off")
+        return changes
+
+    def _parts(self, *parts: Part, index: tuple[int, ...] | None = None) -> list[Life]:
+        """Return the live commands of these parts, all or those of one room."""
+        return [
+            life
+            for life in self._live.values()
+            if life.command.ref.point.part in parts and index in (None, life.command.ref.index)
+        ]
+
+    def _turn(self, season: Season | None, now: float) -> list[Command]:
+        """End the setpoints that were given for the other season."""
+        if season is None:
             return []
+        others = [life for life in self._parts(Part.TARGET) if life.season not in (None, season)]
+        return self._end_all(others, now, f"the season is {season.value} now")
+
+    def _end_all(self, lives: Iterable[Life], now: float, reason: str) -> list[Command]:
+        changes: list[Command] = []
+        for life in lives:
+            changes += self._end(life, CommandState.SUPERSEDED, now, reason)
+        return changes
+
+    def _baseline(self, ref: Ref, now: float) -> float | None:
+        """Return the base's own value before the command, if it has told one within two walks."""
+        report = self._image.report(ref.address)
+        if report is None or now - report.at > self.times.grace_walks * self.walks.walk_s:
+            return None
+        return ref.decode(report.word).value
+
+    def _serve(self, life: Life, now: float) -> None:
+        """Let the base read a command from now on; on whom it waited is of no matter any more."""
+        life.waits_for.clear()
+        life.phase = Phase.OFFERED
+        life.served_at = now
+        self._image.desire(life.command.ref.address, life.command.word)
+
+    def _counts(self, life: Life, carrier: Carrier | None) -> bool:
+        """Return whether a write came by the connection that was sent the command, or would be."""
+        return _came_by(carrier, life.carriers) if life.carriers else self._asks_us(carrier)
+
+    def _asks_us(self, carrier: Carrier | None) -> bool:
+        """Return whether a connection is one that polls us; while none has polled, any may be."""
+        return not self._pollers or _came_by(carrier, self._pollers)
+
+    def _judge(self, life: Life, value: float, now: float) -> list[Command]:
+        """Decide by a value of the base that could be a command."""
+        command, point = life.command, life.command.ref.point
+        since = now - self.times.grace_walks * self.walks.walk_s
+        others = self._leavings.others(command.ref.address, command.id, since)
+        graced = any(self._leavings.lately(each, since) for each in self._table.related[command.ref.address])
+        if point.agrees(value, command.value):
+            if life.proven(value, others=bool(others), graced=graced):
+                reason = "the base has it already" if life.delivered_at is None else None
+                return self._end(life, CommandState.CONFIRMED, now, reason)
+            return []
+        if life.delivered_at is not None:
+            life.told += 1
+            limit = _limit(command.value, setpoint_limits(self._mode)) if point.part is Part.TARGET else None
+            if limit is not None and point.agrees(value, limit):
+                return self._end(life, CommandState.OVERRIDDEN, now, f"limited to {point.words(limit)}")
+        if life.baseline is None:
+            life.baseline = value
+        elif not point.agrees(value, life.baseline):
+            if not graced and not any(point.agrees(value, other) for other in others):
+                reason = f"the base now says {point.words(value)} (thermostat, app or its program)"
+                return self._end(life, CommandState.OVERRIDDEN, now, reason)
+            life.baseline = value
+            life.moved = life.moved or life.delivered_at is not None
+        return []
+
+    def _season_told(self, mode: int, now: float) -> list[Command]:
+        """Take the base's mode; setpoints of the other season end when it has turned."""
+        season, before = season_of(mode), self._season
+        self._mode = mode
+        if season is None or season is before:
+            return []
+        self._season = season
+        if before is None:
+            return []
+        return self._turn(season, now)
+
+    def _room_told(self, ref: Ref, state: int, now: float) -> list[Command]:
+        """Take a room's state: one that was switched off takes no setpoint, and all together tell the house."""
+        before = self._room_states.get(ref.address)
+        self._room_states[ref.address] = state
+        changes: list[Command] = []
+        if state == OperatingState.STANDBY and before not in (None, state) and not self._switched_on(ref):
+            for life in self._parts(Part.TARGET, index=ref.index):
+                changes += self._end(life, CommandState.OVERRIDDEN, now, "the room was switched off")
+        for life in self._parts(Part.HOUSE):
+            if life.delivered_at is not None:
+                life.rooms[ref.address] = state
+                walked = now - life.delivered_at >= self.walks.walk_s or len(life.rooms) >= len(self._room_states)
+                if walked and all(each == life.command.value for each in life.rooms.values()):
+                    changes += self._end(life, CommandState.CONFIRMED, now, None)
+        return changes
+
+    def _switched_on(self, room: Ref) -> bool:
+        """Return whether a live command has a room switched on."""
+        lives = (self._live.get(address) for address in (room.address, *self._table.related[room.address]))
+        return any(life is not None and life.command.value != OperatingState.STANDBY for life in lives)
+
+    def _aged(self, life: Life, now: float, walk_s: float) -> list[Command]:
+        """Offer, ask, offer again, give up: what a served command comes to with time."""
+        times, address = self.times, life.command.ref.address
+        if life.delivered_at is None:
+            patience_s = max(times.delivery_s, times.delivery_walks * walk_s)
+            if now - life.served_at >= patience_s:
+                reason = f"the base did not read it within {patience_s:.0f} s"
+                return self._end(life, CommandState.EXPIRED, now, reason)
+            return []
+        patience_s = max(times.sync_s, times.sync_walks * walk_s)
+        if now - life.delivered_at >= patience_s:
+            reason = f"the base read it but did not confirm it within {patience_s:.0f} s"
+            return self._end(life, CommandState.EXPIRED, now, reason)
+        if life.phase is Phase.OFFERED and now - life.delivered_at >= times.hold_walks * walk_s:
+            life.enter(Phase.PROBED, until=now + times.probe_walks * walk_s)
+            self._image.drop(address)
+            self._image.ask(life.until, [address])
+        elif life.phase is Phase.PROBED and now >= life.until:
+            if life.offered_again_may_help:
+                life.enter(Phase.OFFERED_AGAIN, until=now + times.hold_walks * walk_s)
+                self._image.desire(address, life.command.word)
+            else:
+                life.enter(Phase.GIVEN_UP, until=now)
+        elif life.phase is Phase.OFFERED_AGAIN and now >= life.until:
+            life.enter(Phase.GIVEN_UP, until=now)
+        if life.phase is Phase.GIVEN_UP:
+            self._image.drop(address)
+            if life.told and life.baseline is not None:
+                reason = f"the base keeps {life.command.ref.point.words(life.baseline)}"
+                return self._end(life, CommandState.REJECTED, now, reason)
+        return []
+
+    def _end(
+        self, life: Life, state: CommandState, now: float, reason: str | None, successor: str | None = None
+    ) -> list[Command]:
+        """End a live command, and with it those that waited for it; a `successor` is waited for instead."""
+        command = life.command
+        address = command.ref.address
+        if self._live.get(address) is not life:
+            return []
+        del self._live[address]
         self._image.drop(address)
         ended = replace(command, state=state, ended_at=now, reason=reason)
         self._ended.append(ended)
         self.outcomes[state, command.origin] += 1
-        return [ended]
+        changes = [ended]
+        if life.delivered_at is not None:
+            # The base may still react to it.
+            self._reacting[address] = now + self.walks.walk_s
+        for other in list(self._live.values()):
+            if command.id not in other.waits_for:
+                continue
+            other.waits_for.discard(command.id)
+            if successor is not None:
+                other.waits_for.add(successor)
+            elif state is CommandState.CONFIRMED:
+                other.free_at = max(other.free_at, self._reacting.get(address, now))
+            else:
+                waited = f"it waited for {command.ref.label}, which ended as {state.value}"
+                changes += self._end(other, state, now, f"{waited}: {reason}" if reason else waited)
+        return changes
 
-    def __iter__(self) -> Iterator[Command]:
-        """Iterate over the live commands."""
-        return iter(self._live.values())
+
+def _came_by(carrier: Carrier | None, others: Iterable[Carrier]) -> bool:
+    return carrier is None or any(carrier.follows(each) for each in others)
 
 
-def _confirms(command: Command, word: int) -> bool:
-    if word == command.word:
-        return True
-    value = command.ref.decode(word).value
-    # A little more than the tolerance, because 21.1 - 21.0 is not 0.1 in binary.
-    return value is not None and abs(value - command.value) <= command.ref.point.confirm_within + 1e-6
-
-
-def _refusal(ref: Ref, word: int) -> str:
-    decoded = ref.decode(word)
-    if decoded.value is None:
-        return f"the base reports {decoded.quality.value.replace('_', ' ')} instead"
-    if ref.point.options is not None:
-        return f"the base keeps {ref.point.options[int(decoded.value)].replace('_', ' ')}"
-    return f"the base keeps {decoded.value:g}"
+def _limit(value: float, limits: Limits) -> float | None:
+    """Return the limit beyond which a value lies, None if it lies within both."""
+    return limits.high if value > limits.high else limits.low if value < limits.low else None

@@ -11,14 +11,19 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from neasmart.registers import TABLE
-
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 UnitId = Annotated[int, msgspec.Meta(ge=1, le=247)]
+Walked = Annotated[float, msgspec.Meta(ge=0, le=100)]
 Word = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 TopicPrefix = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*\Z", max_length=64)]
 
 DEFAULT_UNIT_IDS = (240, 241)
+WITHOUT_EFFECT = {
+    "sync_on_startup": "every poll without a command makes the base write its own value anyway",
+    "sync_interval": "every poll without a command makes the base write its own value anyway",
+    "command_grace_seconds": "the last hand wins; command_grace_walks is the patience with what a command brings about",
+}
+"""Names of section `modbus` that are accepted because older files have them, and why they do nothing."""
 SECRETS = frozenset({"username", "password", "key", "jwt_secret"})
 """Keys whose values are never shown."""
 
@@ -45,6 +50,13 @@ class LogLevel(StrEnum):
     INFO = "info"
     WARNING = "warning"
     ERROR = "error"
+
+
+class IdleReply(StrEnum):
+    """What a poll without a live command is answered with."""
+
+    NO_DATA = "no_data"
+    LAST_REPORT = "last_report"
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -76,33 +88,38 @@ class ServerSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class ModbusSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The slave role: unit ids, ages, patience, and what is served while nothing is known."""
+    """The slave role: unit ids, ages, patience, and what is served while there is no command.
+
+    What ends in `_walks` counts walks of the base. `sync_on_startup`, `sync_interval` and `command_grace_seconds` are
+    of earlier versions, and have no effect any more; see `WITHOUT_EFFECT`.
+    """
 
     slave_id: list[UnitId] = msgspec.field(default_factory=lambda: list(DEFAULT_UNIT_IDS))
-    sync_on_startup: bool = True
-    sync_interval: Annotated[int, msgspec.Meta(ge=0, le=10080)] = 0
+    idle_reply: IdleReply = IdleReply.NO_DATA
+    sync_on_startup: bool | None = None
+    sync_interval: Annotated[int, msgspec.Meta(ge=0, le=10080)] | None = None
     circuit_breaker_failure_threshold: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 5
     circuit_breaker_recovery_timeout: Annotated[float, msgspec.Meta(ge=0.1, le=3600)] = 60.0
     registers_late_after_seconds: Annotated[float, msgspec.Meta(ge=1, le=3600)] = 10.0
     registers_stale_after_seconds: Annotated[float, msgspec.Meta(ge=1, le=86400)] = 180.0
+    walk_shortest_seconds: Annotated[float, msgspec.Meta(ge=0.1, le=600)] = 4.0
+    walk_longest_seconds: Annotated[float, msgspec.Meta(ge=0.1, le=600)] = 40.0
+    walk_assumed_seconds: Annotated[float, msgspec.Meta(ge=0.1, le=600)] = 30.0
     command_delivery_timeout_seconds: Annotated[float, msgspec.Meta(ge=1, le=600)] = 30.0
+    command_delivery_timeout_walks: Walked = 2.0
     command_sync_timeout_seconds: Annotated[float, msgspec.Meta(ge=1, le=3600)] = 120.0
-    command_grace_seconds: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 60.0
+    command_sync_timeout_walks: Walked = 7.0
+    command_hold_walks: Walked = 2.0
+    command_probe_walks: Walked = 1.0
+    command_grace_walks: Walked = 2.0
+    command_wait_walks: Walked = 3.0
+    command_grace_seconds: Annotated[float, msgspec.Meta(ge=0, le=3600)] | None = None
     no_data_mode: Word = 10
+    no_data_mode_told: Word = 0
     no_data_state: Word = 10
+    no_data_state_told: Word = 0
     no_data_zone_state: Word = 0
     no_data_setpoint: Word = 0
-
-    @property
-    def no_data(self) -> dict[int, int]:
-        """The word by address that makes the base write its own value when it reads it."""
-        by_point = {
-            ("global", "mode"): self.no_data_mode,
-            ("global", "state"): self.no_data_state,
-            ("zone", "state"): self.no_data_zone_state,
-            ("zone", "setpoint"): self.no_data_setpoint,
-        }
-        return {ref.address: by_point[ref.group.key, ref.point.key] for ref in TABLE.writable}
 
 
 class ApiSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):

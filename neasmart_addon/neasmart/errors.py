@@ -52,6 +52,24 @@ class NoLinkError(NeasmartError):
     code = "no_link"
 
 
+class RoomOffError(NeasmartError):
+    """A setpoint was given for a room that is off; it must be switched on first or in the same request."""
+
+    code = "room_is_off"
+
+
+class UnknownCommandError(NeasmartError):
+    """No command of this process has this id."""
+
+    code = "unknown_command"
+
+
+class UndoError(NeasmartError):
+    """A command cannot be taken back any more; the message says why."""
+
+    code = "cannot_undo"
+
+
 def _shortened(value: object, limit: int = 60) -> str:
     """Return a value's text, cut so that a hostile value cannot fill a log line."""
     text = repr(value) if isinstance(value, str) else str(value)

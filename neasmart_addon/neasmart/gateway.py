@@ -1,23 +1,29 @@
-"""Joins image, plant, commands and hub: the bus calls `poll` and `write`, everybody else `submit` and the hub.
+"""Joins image, plant, commands and hub: the bus calls `poll`, `left` and `write`, everybody else `submit` and the hub.
 
-`poll` and `write` touch nothing but memory, because the base waits for the reply.
+What the bus calls touches nothing but memory, because the base waits for the reply.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
+from neasmart.carrier import Carrier
 from neasmart.clock import Clock
-from neasmart.commands import Command, Commands
+from neasmart.codecs import OperatingState
+from neasmart.command import Command
+from neasmart.commands import Carried, Commands
 from neasmart.doctor import BusWatch, Diagnosis
-from neasmart.errors import NoLinkError
+from neasmart.errors import NoLinkError, RoomOffError
 from neasmart.histogram import Histograms
 from neasmart.hub import Hub
-from neasmart.image import RegisterImage
+from neasmart.idle_polls import IdlePollStatistics
+from neasmart.image import LastReports, RegisterImage
 from neasmart.plant import Plant, Reading, ZoneIndex
-from neasmart.registers import Kind, Ref, RegisterTable
-from neasmart.status import BusCounters, LinkStatus, MqttStatus, Part, SettingsStatus, StoreStatus
+from neasmart.registers import Part, Ref, RegisterTable, setpoint_limits
+from neasmart.status import BusCounters, Closable, LinkStatus, MqttStatus, SettingsStatus, StoreStatus
 from neasmart.traffic import Traffic
+from neasmart.undo import UndoBook
 
 LINK = "status/link"
 STORE = "status/store"
@@ -27,24 +33,53 @@ DOCTOR = "status/doctor"
 RECORDER = "status/recorder"
 
 
+_ORDER = (Part.SEASON, Part.HOUSE, Part.ROOM, Part.TARGET)
+"""What is commanded together is given in this order, because each of these changes what comes after it."""
+
+
+class Poll(NamedTuple):
+    """What the base reads by one poll, and the commands whose words are among it."""
+
+    words: list[int]
+    address: int
+    unit_id: int
+    carried: tuple[Carried, ...] = ()
+
+
+class Undone(NamedTuple):
+    """The commands that were taken back, and those that bring back what was there before."""
+
+    withdrawn: list[Command]
+    commands: list[Command]
+
+
 class Gateway:
     """The one object graph that every edge shares."""
 
     def __init__(
         self,
         *,
-        table: RegisterTable,
         image: RegisterImage,
         plant: Plant,
         commands: Commands,
         unit_ids: Sequence[int],
         clock: Clock | None = None,
+        last_reports: LastReports | None = None,
     ) -> None:
-        """Take the collaborators; the hub starts with every reading unknown."""
-        self.table = table
+        """Take the collaborators; the hub starts with every reading unknown.
+
+        With `last_reports` polls without a command are answered with those, at the expert's own risk.
+        """
+        self.table: RegisterTable = plant.table
         self.image = image
         self.plant = plant
         self.commands = commands
+        self.walks = commands.walks
+        self.idle_polls = IdlePollStatistics(plant.table)
+        self._undo = UndoBook(plant, commands)
+        self._last_reports = last_reports
+        self._served = image.served if last_reports is None else last_reports.served
+        self._sync_at: float | None = None
         self.unit_ids = tuple(unit_ids)
         self.clock = clock or Clock()
         self.hub = Hub()
@@ -61,40 +96,89 @@ class Gateway:
         for reading in plant.readings:
             self._publish_reading(reading)
 
-    def poll(self, address: int, count: int, unit_id: int, now: float) -> list[int]:
-        """Return the words that the base shall read and note what it has read."""
-        addresses = range(address, address + count)
-        words = [self.image.served(each, now) for each in addresses]
-        for command in self.commands.on_poll(addresses, unit_id, now):
-            self.image.doubt(self._affected_by(command.ref))
-            self._publish_commands([command])
-        return words
+    def poll(self, address: int, count: int, unit_id: int, now: float, carrier: Carrier | None = None) -> Poll:
+        """Return what the base shall read; whoever sends the reply tells `left` once it has left."""
+        self.walks.polled(unit_id, address, count, now)
+        if carrier is not None and not carrier.polls:
+            carrier.polls = True
+            self.commands.polled_by(carrier)
+        words = [self._served(each, now) for each in range(address, address + count)]
+        return Poll(words, address, unit_id, self.commands.carried(address, count))
 
-    def write(self, address: int, words: Sequence[int], *, function_code: int, unit_id: int, now: float) -> None:
+    def left(self, poll: Poll, now: float, carrier: Carrier | None = None) -> None:
+        """Note that the reply to a poll has left for the base."""
+        addresses: Iterable[int] = range(poll.address, poll.address + len(poll.words))
+        if poll.carried:
+            self._publish_commands(self.commands.left(poll.carried, poll.unit_id, now, carrier))
+            carried = {each.address for each in poll.carried}
+            addresses = (each for each in addresses if each not in carried)
+        self.idle_polls.read(addresses, now)
+
+    def write(
+        self,
+        address: int,
+        words: Sequence[int],
+        *,
+        function_code: int,
+        unit_id: int,
+        now: float,
+        carrier: Carrier | None = None,
+    ) -> None:
         """Take words that the base wrote, by broadcast or to one of our unit ids."""
         for each, word in enumerate(words, address):
             if self.image.record(each, word, at=now, function_code=function_code, unit_id=unit_id):
-                self._publish_reading(self.plant.observe(each, word, now))
-                self._publish_commands(self.commands.on_write(each, word, now))
+                reading = self.plant.observe(each, word, now)
+                self._publish_reading(reading)
+                self._publish_commands(self.commands.on_write(reading.ref, word, now, carrier))
+                self.idle_polls.written(each, now)
             else:
                 self.counters.unknown_registers += 1
+
+    def damaged(self, now: float) -> None:
+        """Ask the base for its global values, because a frame of it was damaged and may have told them."""
+        self.image.ask(now + 2 * self.walks.walk_s)
+
+    def interrupted(self, now: float) -> None:
+        """Note that the bus was not heard for a while, or begins to be heard."""
+        self.walks.interrupted()
+        self.damaged(now)
 
     def submit(self, wanted: Iterable[tuple[Ref, object]], *, origin: str, queue: bool = False) -> list[Command]:
         """Queue commands, all or none of them; return the new ones in the order given.
 
-        Raises ReadOnlyPointError and InvalidValueError for what may not be commanded, and NoLinkError while nothing
-        is connected unless `queue` is set.
+        Raises ReadOnlyPointError and InvalidValueError for what may not be commanded, NoLinkError while nothing is
+        connected unless `queue` is set, and RoomOffError for a setpoint of a room that is off and stays so.
         """
         checked = [(ref, ref.point.checked(value)) for ref, value in wanted]
         if not queue and not self.link.connected:
             raise NoLinkError(f"Not connected to the base station, so the command was not taken. {self.link.detail}")
+        switched = {ref.index: value for ref, value in checked if ref.point.part in (Part.ROOM, Part.HOUSE)}
+        for ref, _ in checked:
+            if ref.point.part is Part.TARGET and self._stays_off(ref, switched):
+                raise RoomOffError("room is off")
         now = self.clock.monotonic()
-        new: list[Command] = []
-        for ref, value in checked:
+        new: dict[int, Command] = {}
+        for ref, value in sorted(checked, key=lambda each: _ORDER.index(each[0].point.part or Part.TARGET)):
+            before, season = self._undo.before(ref), self.commands.season
             changes = self.commands.submit(ref, value, origin=origin, now=now, warning=self._warning(ref, value))
             self._publish_commands(changes)
-            new.append(changes[-1])
-        return new
+            new[ref.address] = changes[-1]
+            self._undo.accepted(changes[-1], before, season)
+        return [new[ref.address] for ref, _ in checked]
+
+    def undo(self, command_id: str, *, origin: str) -> Undone:
+        """Take a command back: withdraw it if the base has not read it, else command what was there before.
+
+        Raises UnknownCommandError, UndoError with the reason, and NoLinkError as `submit`.
+        """
+        now = self.clock.monotonic()
+        values = self._undo.values(command_id, now)
+        if values and not self.link.connected:
+            raise NoLinkError(f"Not connected to the base station, so nothing can be undone. {self.link.detail}")
+        withdrawn = self.commands.withdraw(command_id, now)
+        self._publish_commands(withdrawn)
+        self._undo.done(command_id)
+        return Undone(withdrawn, self.submit(values, origin=origin) if values else [])
 
     def restore(self, stored: Iterable[tuple[int, int, float]]) -> None:
         """Show stored words (address, word, monotonic time), marked stale; the base never reads them."""
@@ -113,6 +197,9 @@ class Gateway:
 
     def tick(self, now: float) -> None:
         """Do what only time brings about; called about once a second."""
+        self.walks.tick(now)
+        if self._last_reports is not None:
+            self._last_reports.fresh_s = 2 * self.walks.walk_s
         self._publish_commands(self.commands.tick(now))
         for reading in self.plant.sweep(now):
             self._publish_reading(reading)
@@ -129,12 +216,17 @@ class Gateway:
         """Return whether the base waits to be read; whoever has more than 0.1 ms to do lets the loop go on first."""
         return self._bus_waits()
 
-    def doubt(self) -> int:
-        """Make the base write everything anew, because something may have been missed; return how many registers.
+    def sync(self, now: float) -> None:
+        """Begin to watch one walk in which the base tells everything anew; every poll asks it for that anyway."""
+        self._sync_at = now
+        self.image.ask(now + 2 * self.walks.walk_s)
 
-        Called when the bus was not heard for a while, when a frame from the base was damaged, and on request.
-        """
-        return self.image.doubt_all()
+    @property
+    def sync_progress(self) -> tuple[int, int]:
+        """How many registers the base has still to tell since the last `sync`, and how many it has told at all."""
+        reports = [report for ref in self.table.writable if (report := self.image.report(ref.address)) is not None]
+        since = self._sync_at
+        return sum(since is not None and report.at < since for report in reports), len(reports)
 
     def diagnosis(self, now: float) -> Diagnosis:
         """Return what the doctor says at this moment, with fresh figures."""
@@ -144,9 +236,9 @@ class Gateway:
     def settings_problem(self) -> str | None:
         """Why the bus is left alone, None if the settings allow it to be served."""
         settings = self.hub.state(SETTINGS, SettingsStatus) or SettingsStatus()
-        if Part.BUS not in settings.closed:
+        if Closable.BUS not in settings.closed:
             return None
-        return "; ".join(fault.text for fault in settings.faults if Part.BUS in fault.closes)
+        return "; ".join(fault.text for fault in settings.faults if Closable.BUS in fault.closes)
 
     @property
     def link(self) -> LinkStatus:
@@ -178,24 +270,23 @@ class Gateway:
         age = self.last_write_age_s(now)
         return age is None or age > self.plant.stale_times.stale_s
 
-    def _affected_by(self, ref: Ref) -> Iterable[int]:
-        """Return the registers that the base may change on its own when it takes a command for `ref`.
-
-        A global state rewrites all rooms, and one room's state can turn the global state into "mixed". Served back in
-        their old value they would undo the command.
-        """
-        if ref.group.key == "global":
-            return (each.address for each in self.table.writable if each is not ref)
-        return (
-            each.address
-            for each in self.table.writable
-            if each is not ref and (each.group.key == "global" or each.index == ref.index)
-        )
+    def _stays_off(self, target: Ref, switched: Mapping[tuple[int, ...], float]) -> bool:
+        """Return whether a room is off, and neither a live command nor the same request switches it on."""
+        (room,) = self.table.of_part(Part.ROOM, target.index)
+        (house,) = self.table.of_part(Part.HOUSE)
+        for index in (room.index, house.index):
+            if switched.get(index, OperatingState.STANDBY) != OperatingState.STANDBY:
+                return False
+        commands = [found for ref in (room, house) if (found := self.commands.live(ref)) is not None]
+        if commands:
+            return max(commands, key=lambda found: found.queued_at).value == OperatingState.STANDBY
+        report = self.image.report(room.address)
+        return report is not None and room.decode(report.word).value == OperatingState.STANDBY
 
     def _warning(self, ref: Ref, value: float) -> str | None:
-        if ref.point.kind is not Kind.TEMPERATURE:
+        if ref.point.part is not Part.TARGET:
             return None
-        limits = self.plant.setpoint_limits
+        limits = setpoint_limits(self.commands.mode)
         if limits.low <= value <= limits.high:
             return None
         return f"the base will limit {value:g} to its range of {limits.low:g} to {limits.high:g} degC"

@@ -10,32 +10,29 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from neasmart import logs
+from neasmart import logs, tuning
 from neasmart.archive import Archive
-from neasmart.commands import CommandTimes
-from neasmart.config import ModbusSettings, ServerType, Settings
+from neasmart.config import ServerType, Settings
 from neasmart.doctor import BusWatch
 from neasmart.edges import Edges
 from neasmart.gateway import LINK, MQTT, Gateway
 from neasmart.mqtt import MqttBridge
-from neasmart.plant import StaleTimes
 from neasmart.reload import different
-from neasmart.status import LinkStatus, MqttStatus, Part
+from neasmart.status import Closable, LinkStatus, MqttStatus
 from neasmart.sysbus import Framing, LineFacts, Link, Recorder, Tap
 from neasmart.sysbus.recorder import FOLDER
 from neasmart.web import WebServer
 
 _TICK_S = 1.0
 _STALE_KEYS = frozenset({"modbus.registers_late_after_seconds", "modbus.registers_stale_after_seconds"})
-_COMMAND_KEYS = frozenset(
+_LINK_KEYS = frozenset(
     {
-        "modbus.command_delivery_timeout_seconds",
-        "modbus.command_sync_timeout_seconds",
-        "modbus.command_grace_seconds",
+        "modbus.slave_id",
+        "modbus.circuit_breaker_failure_threshold",
+        "modbus.circuit_breaker_recovery_timeout",
     }
 )
-_NO_BUS_KEYS = _STALE_KEYS | _COMMAND_KEYS | {"modbus.sync_on_startup", "modbus.sync_interval"}
-"""Settings of the section `modbus` that the link does not ask for."""
+"""Settings beside those of the section `server` that a link takes when it begins."""
 
 
 def line_facts(settings: Settings) -> LineFacts:
@@ -51,27 +48,13 @@ def line_of(settings: Settings) -> str | None:
     return f"{server.baudrate} 8{server.parity}{server.stopbits}" if own_line else None
 
 
-def stale_times(modbus: ModbusSettings) -> StaleTimes:
-    """Return after how long values are late and stale."""
-    return StaleTimes(warn_s=modbus.registers_late_after_seconds, stale_s=modbus.registers_stale_after_seconds)
-
-
-def command_times(modbus: ModbusSettings) -> CommandTimes:
-    """Return how long commands wait for each step."""
-    return CommandTimes(
-        expire_s=modbus.command_delivery_timeout_seconds,
-        confirm_s=modbus.command_sync_timeout_seconds,
-        grace_s=modbus.command_grace_seconds,
-    )
-
-
 class House:
     """All that runs by the settings; made once the edges have a group to run in."""
 
     def __init__(self, settings: Settings, gateway: Gateway, archive: Archive, recorder: Recorder) -> None:
         """Take the core and what outlives a change."""
         self._settings = settings
-        self._closed: frozenset[Part] = frozenset()
+        self._closed: frozenset[Closable] = frozenset()
         self._gateway = gateway
         self._archive = archive
         self._recorder = recorder
@@ -83,7 +66,7 @@ class House:
         """Return the frames that were last seen on the wire."""
         return self._tap.last_frames()
 
-    async def begin(self, edges: Edges, web: WebServer, closed: frozenset[Part]) -> None:
+    async def begin(self, edges: Edges, web: WebServer, closed: frozenset[Closable]) -> None:
         """Start everything that may run."""
         self._edges, self._web, self._closed = edges, web, closed
         await self._begin_store()
@@ -92,7 +75,7 @@ class House:
         edges.begin("web", web.run)
         self._begin_mqtt()
 
-    async def use(self, settings: Settings, closed: frozenset[Part]) -> None:
+    async def use(self, settings: Settings, closed: frozenset[Closable]) -> None:
         """Make what has changed true."""
         edges, web = self._edges, self._web
         if edges is None or web is None:
@@ -102,14 +85,14 @@ class House:
         self._settings, self._closed = settings, closed
         self._use_live(names)
         web.use(settings)
-        if Part.STORE in turned or any(name.startswith("database.") for name in names):
+        if Closable.STORE in turned or any(name.startswith("database.") for name in names):
             await edges.end("store")
             await self._archive.close()
             await self._begin_store()
-        if Part.BUS in turned or any(name.startswith(("server.", "modbus.")) for name in names - _NO_BUS_KEYS):
+        if Closable.BUS in turned or names & _LINK_KEYS or any(name.startswith("server.") for name in names):
             await edges.end("bus")
             self._begin_bus()
-        if Part.MQTT in turned or any(name.startswith("mqtt.") for name in names):
+        if Closable.MQTT in turned or any(name.startswith("mqtt.") for name in names):
             await edges.end("mqtt")
             self._begin_mqtt()
 
@@ -119,14 +102,16 @@ class House:
             logs.set_level(settings.logging)
         if "zones" in names:
             gateway.rename(settings.zone_names)
+        if any(name.startswith("modbus.command_") for name in names):
+            gateway.commands.times = tuning.command_times(settings.modbus)
+        if any(name.startswith("modbus.walk_") for name in names):
+            gateway.walks.times = tuning.walk_times(settings.modbus)
         if names & _STALE_KEYS:
-            gateway.plant.stale_times = stale_times(settings.modbus)
-            gateway.image.fresh_s = settings.modbus.registers_stale_after_seconds
-        if names & _COMMAND_KEYS:
-            gateway.commands.times = command_times(settings.modbus)
+            gateway.plant.stale_times = tuning.stale_times(settings.modbus)
+            gateway.image.late_s = settings.modbus.registers_late_after_seconds
 
     async def _begin_store(self) -> None:
-        if Part.STORE in self._closed:
+        if Closable.STORE in self._closed:
             self._archive.keep_closed()
             return
         store = await self._archive.open(self._settings)
@@ -135,15 +120,12 @@ class House:
 
     def _begin_bus(self) -> None:
         settings, gateway = self._settings, self._gateway
-        if Part.BUS in self._closed:
+        if Closable.BUS in self._closed:
             detail = "The bus is left alone, because its settings cannot be used."
             gateway.hub.publish(LINK, LinkStatus(code="settings_error", detail=detail))
             return
         facts = line_facts(settings)
         gateway.unit_ids = facts.unit_ids
-        gateway.image.serve_without_data(settings.modbus.no_data)
-        # What the base does while nobody listens is not known.
-        gateway.doubt()
         gateway.watch = BusWatch(facts.unit_ids)
         gateway.watch.line = line_of(settings)
         self._recorder.facts = facts
@@ -151,21 +133,14 @@ class House:
         self._running.begin("bus", Link(settings.server, settings.modbus, gateway, on_bytes=self._tap).run)
 
     def _begin_mqtt(self) -> None:
-        if Part.MQTT in self._closed:
+        if Closable.MQTT in self._closed:
             self._gateway.hub.publish(MQTT, MqttStatus(detail="MQTT stays off: its settings cannot be used."))
             return
         self._running.begin("mqtt", MqttBridge(self._settings.mqtt, self._gateway).run)
 
     async def _tick(self) -> None:
-        gateway = self._gateway
-        synced_at = gateway.clock.monotonic()
         while True:
-            now = gateway.clock.monotonic()
-            gateway.tick(now)
-            interval_s = self._settings.modbus.sync_interval * 60
-            if interval_s and now >= synced_at + interval_s:
-                synced_at = now
-                gateway.doubt()
+            self._gateway.tick(self._gateway.clock.monotonic())
             await asyncio.sleep(_TICK_S)
 
     @property

@@ -1,14 +1,16 @@
-"""The two register banks: what the base has reported, and what it shall read.
+"""The two banks at one address: what the base has reported, for display, and what it shall read, which is commands.
 
-The maker's own product models the two directions of one address as two channels; so do we. `reported` is filled by
-bus writes alone, `desired` by live commands alone. Nothing that was stored on disk ever enters either bank, because a
-stale value served to the base is a command: rooms would fall back to what was set days ago.
+The maker's own product models the two directions as two channels; so do we. `reported` is filled by writes of the base
+alone and never read back to it: writes are broadcasts that nobody acknowledges, so whether a report is still the base's
+own value cannot be known, and an outdated one is a command that nobody gave. The base reads live commands, and the
+no-data word everywhere else, which makes it write its own value.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from neasmart.registers import ADDRESS_LIMIT, RegisterTable
 
@@ -23,35 +25,36 @@ class Report:
     unit_id: int
 
 
+class NoData(NamedTuple):
+    """The words that are no command: `ask` makes the base write its value, `told` is ignored; often the same."""
+
+    ask: int
+    told: int
+
+
 class RegisterImage:
-    """Words by address, and the rule that decides which of them the base may read."""
+    """Words by address; the base reads those of live commands, and of nothing else."""
 
     def __init__(
-        self,
-        table: RegisterTable,
-        *,
-        fresh_s: float,
-        no_data: Mapping[int, int] | None = None,
+        self, table: RegisterTable, *, late_s: float = 10.0, no_data: Mapping[int, NoData] | None = None
     ) -> None:
-        """Start empty; `no_data` overrides the table's no-data word of single addresses.
+        """Start empty; `no_data` overrides the table's no-data words of single addresses.
 
-        A report is served only while nothing can have been missed since: one that is older than `fresh_s`, or that
-        is doubted, is not. The base may have moved on, and reading the no-data word makes it write its own value.
+        Where two no-data words differ, the asking one is served while the last report is older than `late_s`.
         """
-        self._no_data: dict[int, int] = {
-            ref.address: ref.point.no_data for ref in table.writable if ref.point.no_data is not None
-        }
-        self.serve_without_data(no_data or {})
+        self.late_s = late_s
         self._known = frozenset(table.by_address)
-        self.fresh_s = fresh_s
+        self._no_data = {
+            ref.address: NoData(point.no_data, point.no_data if point.told is None else point.told)
+            for ref in table.writable
+            if (point := ref.point).no_data is not None
+        } | dict(no_data or {})
+        self._resting = {address: words.ask for address, words in self._no_data.items() if words.ask == words.told}
+        self._asking = tuple(self._no_data.keys() - self._resting.keys())
         self._reports: dict[int, Report] = {}
         self._desired: dict[int, int] = {}
-        self._doubted: set[int] = set()
+        self._ask_until: dict[int, float] = {}
         self.unknown_writes = 0
-
-    def serve_without_data(self, no_data: Mapping[int, int]) -> None:
-        """Use other no-data words for single addresses."""
-        self._no_data.update(no_data)
 
     def record(self, address: int, word: int, *, at: float, function_code: int, unit_id: int) -> bool:
         """Keep a word that the base wrote; return whether the register has a meaning."""
@@ -61,7 +64,6 @@ class RegisterImage:
             if address >= ADDRESS_LIMIT:
                 return False
         self._reports[address] = Report(word=word, at=at, function_code=function_code, unit_id=unit_id)
-        self._doubted.discard(address)
         return known
 
     def desire(self, address: int, word: int) -> None:
@@ -69,40 +71,31 @@ class RegisterImage:
         self._desired[address] = word
 
     def drop(self, address: int) -> None:
-        """Serve the base's own value again."""
+        """Serve the no-data word again."""
         self._desired.pop(address, None)
 
-    def doubt(self, addresses: Iterable[int]) -> None:
-        """Serve the no-data word for these registers until the base has written them anew."""
-        self._doubted.update(address for address in addresses if address in self._reports and address in self._no_data)
-
-    def doubt_all(self) -> int:
-        """Serve no-data words for all that has been reported, until it is written anew; return for how many."""
-        self.doubt(self._no_data)
-        return len(self._doubted)
-
-    @property
-    def reported_commands(self) -> int:
-        """How many of the registers that the base asks us for it has reported."""
-        return sum(address in self._reports for address in self._no_data)
-
-    @property
-    def doubted(self) -> int:
-        """How many reported registers wait to be written anew."""
-        return len(self._doubted)
+    def ask(self, until: float, addresses: Iterable[int] | None = None) -> None:
+        """Serve the asking no-data word at these registers, or at all, until a monotonic time."""
+        for address in self._asking if addresses is None else addresses:
+            self._ask_until[address] = max(until, self._ask_until.get(address, until))
 
     def served(self, address: int, now: float) -> int:
-        """Return the word for a poll: the live command, else a fresh report of this process, else the no-data word."""
+        """Return the word for a poll: that of the live command, else the no-data word, 0 for registers unknown."""
         word = self._desired.get(address)
+        if word is None:
+            word = self._resting.get(address)
         if word is not None:
             return word
+        words = self._no_data.get(address)
+        if words is None:
+            return 0
         report = self._reports.get(address)
-        no_data = self._no_data.get(address)
-        if report is None:
-            return no_data or 0
-        if no_data is not None and (address in self._doubted or now - report.at > self.fresh_s):
-            return no_data
-        return report.word
+        fresh = report is not None and now - report.at <= self.late_s
+        return words.told if fresh and now >= self._ask_until.get(address, now) else words.ask
+
+    def desired(self, address: int) -> bool:
+        """Return whether the word of a command is served at an address."""
+        return address in self._desired
 
     def report(self, address: int) -> Report | None:
         """Return what the base last wrote at an address since this process started."""
@@ -111,3 +104,23 @@ class RegisterImage:
     def unknown(self) -> Iterable[tuple[int, Report]]:
         """Return the registers that were written and have no meaning in the table, by address."""
         return sorted((address, report) for address, report in self._reports.items() if address not in self._known)
+
+
+class LastReports:
+    """For experts: serves what the base reported last, where no command is live, as other gateways do.
+
+    Outside of what this gateway promises, because a report that is outdated without our knowing is a command. `image`
+    is asked for all else; reports older than `fresh_s` are never served.
+    """
+
+    def __init__(self, image: RegisterImage) -> None:
+        """Serve reports of `image`; none until `fresh_s` is set."""
+        self._image = image
+        self.fresh_s = 0.0
+
+    def served(self, address: int, now: float) -> int:
+        """Return the word for a poll."""
+        report = self._image.report(address)
+        if report is None or now - report.at > self.fresh_s or self._image.desired(address):
+            return self._image.served(address, now)
+        return report.word

@@ -42,6 +42,26 @@ class Kind(StrEnum):
     TEMPERATURE = "temperature"
 
 
+class Part(StrEnum):
+    """What a command register is in the life of commands."""
+
+    SEASON = "season"
+    HOUSE = "house"
+    ROOM = "room"
+    TARGET = "target"
+
+
+_RELATED: Mapping[Part, tuple[Part, ...]] = MappingProxyType(
+    {
+        Part.SEASON: (),
+        Part.HOUSE: (),
+        Part.ROOM: (Part.HOUSE,),
+        Part.TARGET: (Part.ROOM, Part.HOUSE, Part.SEASON),
+    },
+)
+"""The parts whose change makes the base rewrite a part by itself: a state turns its setpoint, and so on."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """A closed range and the step in which people set it."""
@@ -72,8 +92,9 @@ class Point:
     """One row of the table.
 
     `offset` counts from the group's address; `no_data` is the word that makes the base write its own value when it
-    reads it from us (command registers only); `confirm_within` is the difference at which a value the base writes
-    back still confirms a command.
+    reads it from us (command registers only), and `told` the one that it reads and ignores once it has written its
+    value, where that is another; `part` is what a command register is in the life of commands; `confirm_within` is the
+    difference up to which two values count as the same.
     """
 
     key: str
@@ -84,6 +105,8 @@ class Point:
     unit: str | None = None
     limits: Limits | None = None
     no_data: int | None = None
+    told: int | None = None
+    part: Part | None = None
     confirm_within: float = 0.0
     device_class: str | None = None
     diagnostic: bool = False
@@ -108,6 +131,17 @@ class Point:
         if self.options is not None:
             return f"a whole number from {min(self.options)} to {max(self.options)}"
         return "true or false" if self.kind is Kind.BIT else "0 to 100"
+
+    def agrees(self, one: float, other: float) -> bool:
+        """Return whether two values are the same for the base."""
+        # A little more than the tolerance, because 21.1 - 21.0 is not 0.1 in binary.
+        return abs(one - other) <= self.confirm_within + 1e-6
+
+    def words(self, value: float) -> str:
+        """Return a value as people read it in a sentence: 21.0, time program."""
+        if self.options is not None:
+            return self.options[int(value)].replace("_", " ")
+        return f"{value:.1f}" if self.kind is Kind.TEMPERATURE else f"{value:g}"
 
     def checked(self, value: object) -> int | float:
         """Return a commanded value if it may be sent; raise ReadOnlyPointError or InvalidValueError."""
@@ -223,6 +257,30 @@ class RegisterTable:
         return tuple(ref for ref in self if ref.point.writable)
 
     @cached_property
+    def related(self) -> Mapping[int, tuple[int, ...]]:
+        """For each command register those, by address, whose change makes the base rewrite it by itself."""
+        return {
+            ref.address: tuple(
+                other.address
+                for part in (_RELATED[ref.point.part] if ref.point.part else ())
+                for other in self.of_part(part, ref.index) or self.of_part(part, ())
+            )
+            for ref in self.writable
+        }
+
+    def of_part(self, part: Part, index: tuple[int, ...] | None = None) -> tuple[Ref, ...]:
+        """Return the command registers of a part, all or those of one place."""
+        return self._of_part.get((part, index), ())
+
+    @cached_property
+    def _of_part(self) -> dict[tuple[Part | None, tuple[int, ...] | None], tuple[Ref, ...]]:
+        found: dict[tuple[Part | None, tuple[int, ...] | None], tuple[Ref, ...]] = {}
+        for ref in self.writable:
+            for index in (None, ref.index):
+                found[ref.point.part, index] = (*found.get((ref.point.part, index), ()), ref)
+        return found
+
+    @cached_property
     def highest_address(self) -> int:
         """The last register with a meaning."""
         return max(self.by_address)
@@ -263,8 +321,19 @@ GLOBAL = Group(
             kind=Kind.ENUM,
             codec=EnumCodec(members=GlobalMode),
             no_data=10,
+            told=0,
+            part=Part.SEASON,
         ),
-        Point(key="state", label="Global state", offset=2, kind=Kind.ENUM, codec=_MIXED_STATE, no_data=10),
+        Point(
+            key="state",
+            label="Global state",
+            offset=2,
+            kind=Kind.ENUM,
+            codec=_MIXED_STATE,
+            no_data=10,
+            told=0,
+            part=Part.HOUSE,
+        ),
         Point(key="error", label="Error present", offset=3, kind=Kind.BIT, codec=BitCodec(), device_class="problem"),
         Point(
             key="warning",
@@ -343,7 +412,7 @@ ZONE = Group(
     origin=-1200,
     axes=(Axis(name="base_id", low=1, high=5, stride=1200), Axis(name="zone_id", low=1, high=12, stride=100)),
     points=(
-        Point(key="state", label="State", offset=0, kind=Kind.ENUM, codec=_STATE, no_data=0),
+        Point(key="state", label="State", offset=0, kind=Kind.ENUM, codec=_STATE, no_data=0, part=Part.ROOM),
         Point(
             key="setpoint",
             label="Setpoint",
@@ -353,6 +422,7 @@ ZONE = Group(
             unit="°C",
             limits=SETPOINT_CONTRACT,
             no_data=0,
+            part=Part.TARGET,
             confirm_within=0.1,
             device_class="temperature",
         ),

@@ -19,16 +19,22 @@ from neasmart.config import Settings
 from neasmart.errors import NeasmartError
 from neasmart.gateway import SETTINGS, Gateway
 from neasmart.settings_checks import Judged, joined
-from neasmart.status import Part, SettingsFault, SettingsStatus
+from neasmart.status import Closable, SettingsFault, SettingsStatus
 
 LOOK_S = 5.0
 ASK_S = 30.0
 AT_START = frozenset(
     {"api.ingress_host", "api.ingress_port", "logging.format", "logging.file", "logging.syslog"}
-    | {"database.history_enabled"}
+    | {"database.history_enabled", "modbus.idle_reply"}
+    | {f"modbus.no_data_{key}" for key in ("mode", "mode_told", "state", "state_told", "zone_state", "setpoint")}
 )
 """The settings that count from the next start on; all others count at once."""
-_SECTIONS = {Part.API: ("api",), Part.BUS: ("server", "modbus"), Part.MQTT: ("mqtt",), Part.STORE: ("database",)}
+_SECTIONS = {
+    Closable.API: ("api",),
+    Closable.BUS: ("server", "modbus"),
+    Closable.MQTT: ("mqtt",),
+    Closable.STORE: ("database",),
+}
 _LOG = logging.getLogger(__name__)
 _Stamp = tuple[int, int, int] | None
 Load = Callable[[Mapping[str, Any] | None], Judged]
@@ -37,7 +43,7 @@ Load = Callable[[Mapping[str, Any] | None], Judged]
 class House(Protocol):
     """What runs by the settings."""
 
-    async def use(self, settings: Settings, closed: frozenset[Part]) -> None:
+    async def use(self, settings: Settings, closed: frozenset[Closable]) -> None:
         """Make what has changed true; parts that are closed do not run."""
 
 
@@ -162,14 +168,14 @@ class Reloader:
         if before.faults and not found.faults:
             _LOG.info("The settings are in order now")
 
-    def _goes_on(self, part: Part) -> bool:
+    def _goes_on(self, part: Closable) -> bool:
         """Return whether a part that runs may go on with what it has, while the change of its settings is wrong.
 
         Only an API that is open to all may not: perhaps the change was meant to close it.
         """
         if part in self._closed:
             return False
-        return part is not Part.API or self._used.api.enable_auth or not self._used.api.enabled
+        return part is not Closable.API or self._used.api.enable_auth or not self._used.api.enabled
 
     def _tell(
         self, faults: tuple[SettingsFault, ...], *, refused: tuple[SettingsFault, ...], notes: tuple[str, ...]

@@ -32,7 +32,7 @@ from neasmart.config import (
 )
 from neasmart.errors import SettingsError
 from neasmart.registers import TABLE
-from neasmart.status import Part, SettingsFault
+from neasmart.status import Closable, SettingsFault
 
 _LAST_PORT = 65535
 _KEY = re.compile(r"[!-~]*")
@@ -45,14 +45,16 @@ _BROKER = re.compile(r"[^\s/@]*")
 _LOGIN = re.compile(r"^(.*?://)?.*@", re.DOTALL)
 _NO_DATA_POINTS = {
     "no_data_mode": "global.mode",
+    "no_data_mode_told": "global.mode",
     "no_data_state": "global.state",
+    "no_data_state_told": "global.state",
     "no_data_zone_state": "zone.1.1.state",
     "no_data_setpoint": "zone.1.1.setpoint",
 }
 
 
-_CLOSES = {"server": Part.BUS, "modbus": Part.BUS, "api": Part.API, "mqtt": Part.MQTT}
-EVERYTHING = frozenset(Part)
+_CLOSES = {"server": Closable.BUS, "modbus": Closable.BUS, "api": Closable.API, "mqtt": Closable.MQTT}
+EVERYTHING = frozenset(Closable)
 _SHOWN = 80
 _NEAR = 0.75
 """How alike two names must be to suggest one for the other; less leads astray more often than it helps."""
@@ -67,7 +69,7 @@ class Judged:
     notes: tuple[str, ...] = ()
 
     @property
-    def closed(self) -> frozenset[Part]:
+    def closed(self) -> frozenset[Closable]:
         """The parts that stay closed."""
         return frozenset(part for fault in self.faults for part in fault.closes)
 
@@ -126,9 +128,9 @@ def judged(sources: Sources) -> Judged:
     if settings.server.url:
         server = msgspec.structs.replace(settings.server, serial_port=settings.server.url, url="")
         settings = msgspec.structs.replace(settings, server=server)
-    if Part.API in found.closed:
+    if Closable.API in found.closed:
         settings = msgspec.structs.replace(settings, api=msgspec.structs.replace(settings.api, enabled=False))
-    if Part.MQTT in found.closed:
+    if Closable.MQTT in found.closed:
         settings = msgspec.structs.replace(settings, mqtt=msgspec.structs.replace(settings.mqtt, enabled=False))
     return Judged(settings=settings, faults=found.faults, notes=found.notes)
 
@@ -278,10 +280,10 @@ def _shown(value: object) -> str:
     return without_login(json.dumps(value, default=str))[:_SHOWN]
 
 
-def _closed_by(path: tuple[str, ...]) -> frozenset[Part]:
+def _closed_by(path: tuple[str, ...]) -> frozenset[Closable]:
     if path[0] == "database":
         # Only where the values go must not be guessed.
-        return frozenset({Part.STORE}) if path[1:] in ((), ("path",)) else frozenset()
+        return frozenset({Closable.STORE}) if path[1:] in ((), ("path",)) else frozenset()
     part = _CLOSES.get(path[0])
     return frozenset() if part is None else frozenset({part})
 

@@ -13,7 +13,7 @@ import stat
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import msgspec
 
@@ -151,7 +151,7 @@ def from_text(name: str, path: tuple[str, ...], text: str) -> Any:
         parts = _json(name, text)
     else:
         lowered = text.strip().lower()
-        if kind is bool:
+        if bool in (kind, *get_args(kind)):
             text = {"yes": "true", "on": "true", "no": "false", "off": "false"}.get(lowered, lowered)
         elif isinstance(kind, type) and issubclass(kind, StrEnum):
             text = level(text) if path == ("logging", "level") else lowered

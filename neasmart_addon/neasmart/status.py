@@ -43,7 +43,7 @@ class StoreStatus:
     last_flush_at: float | None = None
 
 
-class Part(StrEnum):
+class Closable(StrEnum):
     """What stays closed while its settings cannot be used."""
 
     API = "api"
@@ -62,7 +62,7 @@ class SettingsFault:
 
     key: str
     text: str
-    closes: frozenset[Part] = frozenset()
+    closes: frozenset[Closable] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +78,7 @@ class SettingsStatus:
     problem: str | None = None
     refused: str | None = None
     faults: tuple[SettingsFault, ...] = ()
-    closed: tuple[Part, ...] = ()
+    closed: tuple[Closable, ...] = ()
     restart_needed: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 

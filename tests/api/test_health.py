@@ -7,7 +7,7 @@ import pytest
 from neasmart import __version__
 from neasmart.breaker import BreakerState
 from neasmart.gateway import LINK, SETTINGS, STORE, Gateway
-from neasmart.status import LinkStatus, Part, SettingsFault, SettingsStatus, StoreStatus
+from neasmart.status import Closable, LinkStatus, SettingsFault, SettingsStatus, StoreStatus
 from neasmart.web.health import health
 from neasmart.web.web_status import WEB, WebStatus
 from tests.api.conftest import Served
@@ -89,7 +89,7 @@ def test_what_mends_itself_is_degraded(gateway: Gateway, clock: FakeClock, key: 
     ("key", "item"),
     [
         (LINK, LinkStatus(code="stopped", detail="The link has stopped.")),
-        (SETTINGS, SettingsStatus(problem="server.port = 0 is not allowed", closed=(Part.BUS,))),
+        (SETTINGS, SettingsStatus(problem="server.port = 0 is not allowed", closed=(Closable.BUS,))),
         (STORE, StoreStatus(healthy=False, using_fallback=False)),
         (WEB, WebStatus(api=False, ingress=True, failed=True, detail="The api listener cannot use port 5001.")),
     ],

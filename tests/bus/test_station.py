@@ -84,7 +84,7 @@ def test_a_read_is_answered_as_pymodbus_would(address: int, count: int, words: l
     read = ReadHoldingRegistersRequest(address=address, count=count)
     station.answer(0, b"\x10" + write.encode(), 1.0)
 
-    reply = station.answer(240, b"\x03" + read.encode(), 1.0)
+    reply = station.answer(240, b"\x03" + read.encode(), 1.0).pdu
 
     expected = station.gateway.poll(address, count, 240, 1.0)
     assert reply == b"\x03" + ReadHoldingRegistersResponse(registers=expected).encode()
@@ -186,7 +186,7 @@ def test_truncated_and_unknown_requests_stay_unanswered(gateway: Gateway, unit: 
 @pytest.mark.parametrize("unit", [0, 1, 16, 239, 242, 247, 255])
 @pytest.mark.parametrize("pdu", ["03 00 64 00 02", "03 00 64 00 00", "06 00 64 00 01", "10 00 64 00 01 02 00 01"])
 def test_nobody_but_our_units_is_answered_for(gateway: Gateway, unit: int, pdu: str) -> None:
-    assert Station(gateway).answer(unit, bytes.fromhex(pdu), 1.0) is None
+    assert Station(gateway).answer(unit, bytes.fromhex(pdu), 1.0).pdu is None
 
 
 def test_a_write_to_a_foreign_unit_changes_nothing(gateway: Gateway, slave: RtuSlave) -> None:
@@ -205,7 +205,7 @@ def test_unit_ids_are_configurable() -> None:
 
 @given(st.integers(min_value=0, max_value=255), st.binary(max_size=260))
 def test_any_request_whatever_is_answered_rightly_or_not_at_all(unit: int, pdu: bytes) -> None:
-    reply = Station(new_gateway()).answer(unit, pdu, 1.0)
+    reply = Station(new_gateway()).answer(unit, pdu, 1.0).pdu
 
     if reply is not None:
         assert unit in (240, 241)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from neasmart.codecs import encode_dpt9
-from neasmart.commands import Command
+from neasmart.command import Command
 from neasmart.config import DatabaseSettings
 from neasmart.gateway import LINK
 from neasmart.registers import TABLE
@@ -37,7 +37,7 @@ def told(bench: Bench) -> tuple[str, list[str]]:
 
 
 def polled(bench: Bench, unit_id: int = 240) -> list[int]:
-    return list(bench.gateway.poll(STATE.address, 2, unit_id, bench.time.monotonic_s))
+    return list(bench.gateway.poll(STATE.address, 2, unit_id, bench.time.monotonic_s).words)
 
 
 def state_of(bench: Bench, command: Command) -> str:

@@ -17,7 +17,7 @@ import msgspec
 from neasmart import older, settings_loading
 from neasmart.errors import NeasmartError, SettingsError
 from neasmart.mqtt import broker
-from neasmart.status import Part
+from neasmart.status import Closable
 from neasmart.store import older as older_store
 from neasmart.store.database import DatabaseFile
 from neasmart.sysbus import pcapng
@@ -55,7 +55,7 @@ def settings_file(content: bytes) -> None:
     found = settings_loading.load_judged({settings_loading.OPTIONS_FILE: path})
     assert found.faults or found.settings
     # What was refused never opens what it may have been meant to close.
-    assert Part.API not in found.closed or not found.settings.api.enabled
+    assert Closable.API not in found.closed or not found.settings.api.enabled
 
 
 def older_pickle(content: bytes) -> None:

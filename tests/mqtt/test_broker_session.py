@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from neasmart.commands import CommandState
+from neasmart.command import CommandState
 from neasmart.config import MqttSettings
 from neasmart.gateway import Gateway
 from neasmart.registers import TABLE

@@ -11,7 +11,7 @@ import aiomqtt
 import pytest
 
 from neasmart.clock import Clock
-from neasmart.commands import CommandState
+from neasmart.command import CommandState
 from neasmart.config import MqttSettings
 from neasmart.gateway import Gateway
 from neasmart.settings_loading import environment_names

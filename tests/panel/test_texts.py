@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from neasmart.codecs import GlobalMode, OperatingState, Quality
-from neasmart.commands import CommandState
+from neasmart.command import CommandState
 from neasmart.plant import Source
 from neasmart.registers import TABLE
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from neasmart.codecs import encode_dpt9
-from neasmart.commands import CommandState
+from neasmart.command import CommandState
 from neasmart.config import ModbusSettings, ServerSettings, ServerType
 from neasmart.gateway import Gateway
 from neasmart.registers import TABLE

@@ -9,12 +9,13 @@ from collections.abc import Callable, Sequence
 from pymodbus.framer import FramerRTU
 
 from neasmart.clock import Clock
-from neasmart.commands import Commands, CommandTimes
-from neasmart.config import ModbusSettings
+from neasmart.command import CommandTimes
+from neasmart.commands import Commands
 from neasmart.gateway import Gateway
 from neasmart.image import RegisterImage
 from neasmart.plant import Plant
 from neasmart.registers import TABLE
+from neasmart.walks import Walks
 
 POLL_240 = bytes.fromhex("F0 03 00 64 00 02 90 F5")
 NO_DATA_240 = bytes.fromhex("F0 03 04 00 00 00 00 1A FC")
@@ -54,12 +55,11 @@ class Hands:
 
 def new_gateway(clock: Clock | None = None, unit_ids: Sequence[int] = (240, 241)) -> Gateway:
     """Return a gateway with the default settings and no edges."""
-    image = RegisterImage(TABLE, fresh_s=180.0, no_data=ModbusSettings().no_data)
+    image = RegisterImage(TABLE)
     return Gateway(
-        table=TABLE,
         image=image,
         plant=Plant(TABLE),
-        commands=Commands(image, CommandTimes()),
+        commands=Commands(TABLE, image, Walks(TABLE), CommandTimes()),
         unit_ids=unit_ids,
         clock=clock,
     )

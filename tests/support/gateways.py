@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from neasmart.clock import Clock
-from neasmart.commands import Commands, CommandTimes
+from neasmart.command import CommandTimes
+from neasmart.commands import Commands
 from neasmart.gateway import LINK, Gateway
 from neasmart.image import RegisterImage
 from neasmart.plant import Plant, StaleTimes

@@ -5,13 +5,10 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
+from neasmart.app import build_gateway
 from neasmart.clock import Clock
-from neasmart.commands import Commands, CommandTimes
-from neasmart.config import DatabaseSettings, ModbusSettings
-from neasmart.gateway import Gateway
-from neasmart.image import RegisterImage
-from neasmart.plant import Plant, Reading
-from neasmart.registers import TABLE
+from neasmart.config import DatabaseSettings, ModbusSettings, Settings
+from neasmart.plant import Reading
 from neasmart.status import StoreStatus
 from neasmart.store import Store
 from neasmart.store.database import Connect
@@ -41,15 +38,7 @@ class Bench:
         self.time = time or MovedClock()
         self.settings = settings
         self.modbus = ModbusSettings()
-        image = RegisterImage(TABLE, fresh_s=180.0, no_data=self.modbus.no_data)
-        self.gateway = Gateway(
-            table=TABLE,
-            image=image,
-            plant=Plant(TABLE),
-            commands=Commands(image, CommandTimes()),
-            unit_ids=(240, 241),
-            clock=self.time.clock,
-        )
+        self.gateway = build_gateway(Settings(modbus=self.modbus, database=settings), self.time.clock)
         self.store = Store(settings, self.modbus, self.gateway, connect=connect)
         self.path = Path(settings.path)
 

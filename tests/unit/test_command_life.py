@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neasmart.codecs import encode_dpt9
-from neasmart.commands import Command, Commands, CommandState, CommandTimes
+from neasmart.command import Command, CommandState, CommandTimes
+from neasmart.commands import Commands
 from neasmart.image import RegisterImage
 from neasmart.registers import TABLE
 

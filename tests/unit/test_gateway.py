@@ -9,7 +9,7 @@ import pytest
 from neasmart.app import build_gateway
 from neasmart.clock import Clock
 from neasmart.codecs import Quality, encode_dpt9
-from neasmart.commands import Command, CommandState
+from neasmart.command import Command, CommandState
 from neasmart.config import ModbusSettings, Settings, ZoneSettings
 from neasmart.errors import InvalidValueError, NoLinkError, ReadOnlyPointError
 from neasmart.gateway import LINK, Gateway
@@ -77,7 +77,7 @@ def test_a_block_over_known_and_unknown_registers_is_taken_whole(gateway: Gatewa
         45,
     ]
     assert gateway.counters.unknown_registers == 7
-    assert gateway.poll(300, 11, 240, 1000.0) == words
+    assert gateway.poll(300, 11, 240, 1000.0).words == words
 
 
 def test_a_reading_becomes_stale_by_time_alone_and_says_so_once(gateway: Gateway, hands: Hands) -> None:
@@ -102,7 +102,7 @@ def test_stored_words_are_shown_stale_and_never_served(gateway: Gateway, hands: 
     reading = gateway.plant.reading(SETPOINT)
     assert (reading.value, reading.stale, reading.source) == (7.0, True, Source.STORED)
     assert gateway.plant.zones == [(1, 3)]
-    assert gateway.poll(SETPOINT.address, 1, 240, hands.now) == [0]
+    assert gateway.poll(SETPOINT.address, 1, 240, hands.now).words == [0]
 
 
 def test_a_stored_word_never_replaces_what_the_bus_has_said(gateway: Gateway, hands: Hands) -> None:
@@ -172,8 +172,8 @@ def test_the_commanded_value_is_shown_until_the_command_ends(gateway: Gateway, h
 def test_the_no_data_words_are_settings() -> None:
     gateway = build_gateway(Settings(modbus=ModbusSettings(no_data_mode=0xFFFF, no_data_setpoint=0x7FFF)))
 
-    assert gateway.poll(1, 2, 240, 0.0) == [0xFFFF, 10]
-    assert gateway.poll(100, 2, 240, 0.0) == [0, 0x7FFF]
+    assert gateway.poll(1, 2, 240, 0.0).words == [0xFFFF, 10]
+    assert gateway.poll(100, 2, 240, 0.0).words == [0, 0x7FFF]
 
 
 def test_in_doubt_the_base_reads_no_data_until_it_has_written_anew(gateway: Gateway, hands: Hands) -> None:
@@ -182,22 +182,22 @@ def test_in_doubt_the_base_reads_no_data_until_it_has_written_anew(gateway: Gate
 
     assert gateway.doubt() == 1
 
-    assert gateway.poll(SETPOINT.address, 2, 240, hands.now) == [0, encode_dpt9(20.0)]
+    assert gateway.poll(SETPOINT.address, 2, 240, hands.now).words == [0, encode_dpt9(20.0)]
     write(gateway, SETPOINT.id, encode_dpt9(23.0))
-    assert gateway.poll(SETPOINT.address, 1, 240, hands.now) == [encode_dpt9(23.0)]
+    assert gateway.poll(SETPOINT.address, 1, 240, hands.now).words == [encode_dpt9(23.0)]
 
 
 def test_old_room_values_never_undo_a_global_command(gateway: Gateway, hands: Hands) -> None:
     for ref_id, word in (("global.state", 1), ("zone.1.3.state", 1), ("zone.1.3.setpoint", encode_dpt9(21.0))):
         write(gateway, ref_id, word)
     gateway.submit([(TABLE.ref("global.state"), 2)], origin="test")
-    assert gateway.poll(300, 2, 240, hands.now) == [1, encode_dpt9(21.0)]
+    assert gateway.poll(300, 2, 240, hands.now).words == [1, encode_dpt9(21.0)]
 
-    gateway.poll(1, 2, 240, hands.now)
+    gateway.poll(1, 2, 240, hands.now).words
 
-    assert gateway.poll(300, 2, 240, hands.now) == [0, 0]
+    assert gateway.poll(300, 2, 240, hands.now).words == [0, 0]
     write(gateway, "zone.1.3.state", 2)
-    assert gateway.poll(300, 2, 240, hands.now) == [2, 0]
+    assert gateway.poll(300, 2, 240, hands.now).words == [2, 0]
 
 
 def test_the_old_global_state_never_undoes_a_room_command(gateway: Gateway, hands: Hands) -> None:
@@ -205,10 +205,10 @@ def test_the_old_global_state_never_undoes_a_room_command(gateway: Gateway, hand
         write(gateway, ref_id, word)
     gateway.submit([(TABLE.ref("zone.1.3.state"), 3)], origin="test")
 
-    gateway.poll(300, 1, 240, hands.now)
+    gateway.poll(300, 1, 240, hands.now).words
 
-    assert gateway.poll(2, 1, 240, hands.now) == [10]
-    assert gateway.poll(400, 1, 240, hands.now) == [1]
+    assert gateway.poll(2, 1, 240, hands.now).words == [10]
+    assert gateway.poll(400, 1, 240, hands.now).words == [1]
 
 
 async def test_a_subscriber_gets_a_snapshot_and_then_only_changes(gateway: Gateway) -> None:
@@ -242,7 +242,7 @@ async def test_every_step_of_a_command_is_published(gateway: Gateway, hands: Han
     with gateway.hub.subscribed() as (_, subscription):
         for step in (
             lambda: gateway.submit([(SETPOINT, 21.0)], origin="test"),
-            lambda: gateway.poll(SETPOINT.address, 1, 240, hands.now),
+            lambda: gateway.poll(SETPOINT.address, 1, 240, hands.now).words,
             lambda: write(gateway, SETPOINT.id, encode_dpt9(21.0)),
         ):
             step()

@@ -20,7 +20,7 @@ from neasmart.config import Settings
 from neasmart.errors import NeasmartError
 from neasmart.gateway import SETTINGS, Gateway
 from neasmart.reload import Reloader, Watched, different
-from neasmart.status import Part, SettingsStatus
+from neasmart.status import Closable, SettingsStatus
 from tests.support.ports import free_port
 from tests.support.processes import GatewayProcess, eventually, gateway_process
 
@@ -62,7 +62,7 @@ class Changing:
         watched = Watched(load=self.load, files=settings_loading.files(self.environment), saved=form)
         self.reloader = Reloader(found, self.gateway, self, watched, look_s=0.02, ask_s=ask_s)
 
-    async def use(self, settings: Settings, closed: frozenset[Part]) -> None:
+    async def use(self, settings: Settings, closed: frozenset[Closable]) -> None:
         self.used, self.closed = settings, closed
         self.changes += 1
 
@@ -158,7 +158,7 @@ async def test_an_api_that_is_open_to_all_closes_when_its_settings_slip(tmp_path
 
     status = await house.change({"api": {"enable_auth": True}})
 
-    assert (house.closed, house.used.api.enabled) == ({Part.API}, False)
+    assert (house.closed, house.used.api.enabled) == ({Closable.API}, False)
     assert status.problem is not None
     assert "api.enable_auth" in status.problem
     assert (await house.change({"api": {"enable_auth": True, "key": KEY}})).faults == ()
@@ -171,7 +171,7 @@ async def test_an_unreadable_file_closes_an_api_that_is_open_to_all_and_nothing_
 
     await house.reloader.reload()
 
-    assert house.closed == {Part.API}
+    assert house.closed == {Closable.API}
     assert house.used.mqtt.enabled
 
 
@@ -179,7 +179,7 @@ async def test_a_correction_opens_what_was_closed_at_the_start(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     house = Changing(tmp_path, {"server": {"port": 0}, "sever": {}})
-    assert set(house.status.closed) == set(Part)
+    assert set(house.status.closed) == set(Closable)
     assert "server.port = 0" in caplog.text
     assert "sever" in caplog.text
 

@@ -11,7 +11,7 @@ import pytest
 from neasmart.config import LogFormat, LogLevel, ServerType, Settings
 from neasmart.errors import SettingsError
 from neasmart.settings_loading import environment_names, load, load_judged
-from neasmart.status import Part
+from neasmart.status import Closable
 
 DOCUMENTED_NAMES = [
     "NEASMART_SERVER_TYPE",
@@ -194,7 +194,7 @@ def test_a_file_that_is_not_utf_8_is_named(folder: Path) -> None:
         load({})
 
 
-ALL = frozenset(Part)
+ALL = frozenset(Closable)
 
 
 @pytest.mark.parametrize(
@@ -207,20 +207,20 @@ ALL = frozenset(Part)
         ({"logging": {"syslog": "logs.lan"}}, set(), "logging.syslog"),
         ({"logging": {"colour": "red"}}, set(), "logging.colour"),
         ({"database": {"history_max_mb": 0}}, set(), "database.history_max_mb"),
-        ({"database": {"path": 5}}, {Part.STORE}, "database.path"),
-        ({"database": []}, {Part.STORE}, "database"),
-        ({"mqtt": {"host": "mqtt://broker"}}, {Part.MQTT}, "mqtt.host"),
-        ({"mqtt": {"node_id": "a b"}}, {Part.MQTT}, "mqtt.node_id"),
-        ({"api": {"enable_auth": True}}, {Part.API}, "api.enable_auth"),
-        ({"api": {"enable_auht": True}}, {Part.API}, "api.enable_auht"),
-        ({"api": {"port": 0}}, {Part.API}, "api.port"),
-        ({"api": 5}, {Part.API}, "api"),
-        ({"server": {"allowed_peers": ["999.1.1.1"]}}, {Part.BUS}, "server.allowed_peers"),
-        ({"modbus": {"slave_id": [300]}}, {Part.BUS}, "modbus.slave_id[0]"),
+        ({"database": {"path": 5}}, {Closable.STORE}, "database.path"),
+        ({"database": []}, {Closable.STORE}, "database"),
+        ({"mqtt": {"host": "mqtt://broker"}}, {Closable.MQTT}, "mqtt.host"),
+        ({"mqtt": {"node_id": "a b"}}, {Closable.MQTT}, "mqtt.node_id"),
+        ({"api": {"enable_auth": True}}, {Closable.API}, "api.enable_auth"),
+        ({"api": {"enable_auht": True}}, {Closable.API}, "api.enable_auht"),
+        ({"api": {"port": 0}}, {Closable.API}, "api.port"),
+        ({"api": 5}, {Closable.API}, "api"),
+        ({"server": {"allowed_peers": ["999.1.1.1"]}}, {Closable.BUS}, "server.allowed_peers"),
+        ({"modbus": {"slave_id": [300]}}, {Closable.BUS}, "modbus.slave_id[0]"),
         ({"sever": {}}, ALL, ""),
     ],
 )
-def test_a_slip_costs_its_own_part_only(folder: Path, options: object, closed: set[Part], key: str) -> None:
+def test_a_slip_costs_its_own_part_only(folder: Path, options: object, closed: set[Closable], key: str) -> None:
     write(folder / "config.json", {"api": {"port": 6001, "rate_limit": 5}, "server": {"baudrate": 9600}})
     file = write(folder / "options.json", options)
 
@@ -230,8 +230,8 @@ def test_a_slip_costs_its_own_part_only(folder: Path, options: object, closed: s
     assert "options.json" in found.faults[0].text
     assert found.closed == closed
     assert found.settings.server.baudrate == 9600
-    assert found.settings.api.enabled is (Part.API not in closed)
-    assert found.settings.mqtt.enabled is (Part.MQTT not in closed)
+    assert found.settings.api.enabled is (Closable.API not in closed)
+    assert found.settings.mqtt.enabled is (Closable.MQTT not in closed)
     if key.startswith("zones"):
         assert found.settings.zone_names == {(1, 1): "A"}
 

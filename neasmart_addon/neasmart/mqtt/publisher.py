@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from neasmart.codecs import GlobalMode
-from neasmart.commands import Command
+from neasmart.command import Command
 from neasmart.gateway import LINK, Gateway
 from neasmart.mqtt.discovery import Device, described
 from neasmart.mqtt.inventory import Inventory, take_inventory

@@ -9,7 +9,7 @@ import json
 
 from neasmart.clock import Clock
 from neasmart.codecs import GlobalMode, OperatingState, Value
-from neasmart.commands import Command
+from neasmart.command import Command
 from neasmart.doctor import Diagnosis
 from neasmart.mqtt.discovery import MODE_WORDS, OFF, PRESET_NONE
 from neasmart.registers import Kind, Point

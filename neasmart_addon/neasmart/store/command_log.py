@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import aiosqlite
 
 from neasmart.clock import Clock
-from neasmart.commands import Command, CommandState
+from neasmart.command import Command, CommandState
 from neasmart.store.source import Changes, Parameters
 
 HISTORY_LENGTH = 1000

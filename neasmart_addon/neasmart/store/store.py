@@ -19,7 +19,7 @@ from pathlib import Path
 import aiosqlite
 
 from neasmart.breaker import BreakerState, CircuitBreaker
-from neasmart.commands import Command
+from neasmart.command import Command
 from neasmart.config import DatabaseSettings, ModbusSettings
 from neasmart.errors import NeasmartError
 from neasmart.gateway import STORE, Gateway

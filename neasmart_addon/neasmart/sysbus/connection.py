@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from neasmart.carrier import Carrier
 from neasmart.gateway import Gateway
 from neasmart.sysbus.doorbell import Doorbell
 from neasmart.sysbus.lag import LagWatch
@@ -48,8 +49,8 @@ class Slave(Protocol):
     def rtu_frames(self) -> int:
         """How many RTU frames came where Modbus TCP was expected."""
 
-    def receive(self, chunk: bytes, now: float, *, late: bool) -> Received:
-        """Take bytes, give a reply."""
+    def receive(self, chunk: bytes, now: float, *, late: bool, carrier: Carrier | None = None) -> Received:
+        """Take bytes that a connection carried, give a reply."""
 
     def sent(self, reply: bytes, now: float, *, asked_at: float | None = None) -> None:
         """Take note that a reply has left, and when its request had arrived."""
@@ -92,6 +93,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, slave: Slave, owner: Owner, wiring: Wiring, *, reply_delay_s: float = 0.0) -> None:
         """Serve `slave`; replies wait for `reply_delay_s`."""
         self.slave = slave
+        self.carrier = Carrier()
         self.opened_at = self.last_byte_at = wiring.gateway.clock.monotonic()
         self.bytes_received = 0
         self.bytes_since_frame = 0
@@ -107,6 +109,8 @@ class Connection(asyncio.Protocol):
         if not isinstance(transport, asyncio.Transport):
             raise TypeError(f"{transport!r} cannot carry the bus")
         self._transport = transport
+        peer = transport.get_extra_info("peername")
+        self.carrier = Carrier(str(peer[0]) if peer else "")
         self._wiring.doorbell.watch(transport)
         self._owner.joined(self)
 
@@ -134,6 +138,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End; called by asyncio."""
+        self.carrier.open = False
         if self._waiting is not None:
             self._waiting.cancel()
         if self._transport is not None:
@@ -151,7 +156,7 @@ class Connection(asyncio.Protocol):
         return self._transport
 
     def _serve(self, chunk: bytes, now: float, *, late: bool) -> None:
-        received = self.slave.receive(chunk, now, late=late)
+        received = self.slave.receive(chunk, now, late=late, carrier=self.carrier)
         if received.frames:
             self.bytes_since_frame = 0
             if self._waiting is not None and self.slave.overtaken_by_frames:
@@ -187,6 +192,10 @@ class Connection(asyncio.Protocol):
         transport.write(reply)
         self._wiring.gateway.counters.replies += received.replies
         now = self._wiring.gateway.clock.monotonic()
+        # Bytes that wait for a peer that does not read have not left.
+        if not transport.get_write_buffer_size():
+            for poll in received.polls:
+                self._wiring.station.left(poll, now, self.carrier)
         self.slave.sent(reply, now, asked_at=asked_at)
         self._unseen.append((Direction.SENT, reply, now))
 

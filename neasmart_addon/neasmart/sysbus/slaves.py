@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections import deque
 from typing import NamedTuple
 
+from neasmart.carrier import Carrier
+from neasmart.gateway import Poll
 from neasmart.sysbus.crc import with_crc
 from neasmart.sysbus.mbap import MbapFramer
 from neasmart.sysbus.rtu import READ, WRITE_MULTIPLE, WRITE_SINGLE, Frame, FrameKind, RtuFramer
-from neasmart.sysbus.station import Station
+from neasmart.sysbus.station import Answer, Station
 
 ECHO_WITHIN_S = 1.0
 """An echo that comes later than this after our reply is none."""
@@ -22,15 +24,20 @@ LOOP_WITHIN_S = 0.03
 UNLEARN_AFTER = 3
 """So many replies without an echo, and the line does not echo any more."""
 
+_SILENCE = Answer(None)
 _SUPPORTED = frozenset({READ, WRITE_SINGLE, WRITE_MULTIPLE})
 
 
 class Received(NamedTuple):
-    """What came of one read: how many valid frames it completed, and the bytes to send back with how many replies."""
+    """What came of one read: how many valid frames it completed, and the bytes to send back.
+
+    `replies` counts the replies in these bytes, `polls` are those that they answer.
+    """
 
     frames: int
     reply: bytes = b""
     replies: int = 0
+    polls: tuple[Poll, ...] = ()
 
 
 class RtuSlave:
@@ -50,23 +57,23 @@ class RtuSlave:
         self._asked = (0, 0)
         self.echoes = False
 
-    def receive(self, chunk: bytes, now: float, *, late: bool) -> Received:
+    def receive(self, chunk: bytes, now: float, *, late: bool, carrier: Carrier | None = None) -> Received:
         """Carry out what the bytes ask for; a reply that would be late is not given."""
         frames = self._framer.feed(chunk, now)
-        reply = None
+        answer = _SILENCE
         for frame in frames:
             if frame.after_damage:
-                # What was lost may have been a new value; the old one would be a command.
-                self._station.gateway.doubt()
-            if reply is not None:
+                self._station.gateway.damaged(now)
+            if answer.pdu is not None:
                 self._counters.replies_moved_on += 1
-            reply = self._carry_out(frame, now)
-        if reply is None:
+            answer = self._carry_out(frame, now, carrier)
+        if answer.pdu is None:
             return Received(len(frames))
         if late:
             self._counters.replies_late += 1
             return Received(len(frames))
-        return Received(len(frames), reply, 1)
+        reply = with_crc(bytes((frames[-1].unit_id,)) + answer.pdu)
+        return Received(len(frames), reply, 1, () if answer.poll is None else (answer.poll,))
 
     def sent(self, reply: bytes, now: float, *, asked_at: float | None = None) -> None:
         """Remember what was sent, to know its echo, and count how long a poll has waited for it."""
@@ -87,22 +94,22 @@ class RtuSlave:
         """None that should not be here."""
         return 0
 
-    def _carry_out(self, frame: Frame, now: float) -> bytes | None:
+    def _carry_out(self, frame: Frame, now: float, carrier: Carrier | None) -> Answer:
         ours = frame.unit_id in self._station.unit_ids
         if frame.kind is FrameKind.RESPONSE:
             self._station.step_over(frame.unit_id, now)
             if ours:
                 self._judge_response(frame, now)
-            return None
+            return _SILENCE
         if ours and self.echoes and frame.kind is FrameKind.WRITE_REQUEST and self._is_echo(frame.raw, now):
             self._station.step_over(frame.unit_id, now)
             self._counters.echoes += 1
-            return None
+            return _SILENCE
         self._asked = (frame.unit_id, frame.pdu[0])
-        pdu = self._station.answer(frame.unit_id, frame.pdu, now)
-        if pdu is None or (frame.kind is FrameKind.WRITE_REQUEST and self._may_be_echo(frame.raw, now)):
-            return None
-        return with_crc(bytes((frame.unit_id,)) + pdu)
+        answer = self._station.answer(frame.unit_id, frame.pdu, now, carrier)
+        if frame.kind is FrameKind.WRITE_REQUEST and self._may_be_echo(frame.raw, now):
+            return _SILENCE
+        return answer
 
     def _may_be_echo(self, raw: bytes, now: float) -> bool:
         return any(sent == raw and now - at <= LOOP_WITHIN_S for sent, at in self._sent)
@@ -137,21 +144,30 @@ class MbapSlave:
         self._latencies = station.gateway.reply_latencies
         self._framer = MbapFramer(station.unit_ids, self._counters)
 
-    def receive(self, chunk: bytes, now: float, *, late: bool) -> Received:  # noqa: ARG002 - of no use here
+    def receive(
+        self,
+        chunk: bytes,
+        now: float,
+        *,
+        late: bool,  # noqa: ARG002 - of no use here
+        carrier: Carrier | None = None,
+    ) -> Received:
         """Carry out what the bytes ask for; the transaction id tells the converter a late reply from a fresh one."""
         frames = 0
         replies: list[bytes] = []
+        polls: list[Poll] = []
         bad_headers = self._counters.bad_headers
         adus = self._framer.feed(chunk, now)
         if self._counters.bad_headers != bad_headers:
-            # What was lost may have been a new value; the old one would be a command.
-            self._station.gateway.doubt()
+            self._station.gateway.damaged(now)
         for adu in adus:
             frames += adu.pdu[0] in _SUPPORTED
-            pdu = self._station.answer(adu.unit_id, adu.pdu, now)
-            if pdu is not None:
-                replies.append(adu.reply(pdu))
-        return Received(frames, b"".join(replies), len(replies))
+            answer = self._station.answer(adu.unit_id, adu.pdu, now, carrier)
+            if answer.pdu is not None:
+                replies.append(adu.reply(answer.pdu))
+            if answer.poll is not None:
+                polls.append(answer.poll)
+        return Received(frames, b"".join(replies), len(replies), tuple(polls))
 
     def sent(self, reply: bytes, now: float, *, asked_at: float | None = None) -> None:
         """Count how long polls have waited; a TCP connection has no echo to remember."""

@@ -7,6 +7,7 @@ refusal is a collision as well. Vendor frames share the line, so any function co
 from __future__ import annotations
 
 import struct
+from typing import NamedTuple
 
 from pymodbus.constants import ExcCodes
 from pymodbus.pdu import ExceptionResponse
@@ -17,7 +18,8 @@ from pymodbus.pdu.register_message import (
     WriteSingleRegisterResponse,
 )
 
-from neasmart.gateway import Gateway
+from neasmart.carrier import Carrier
+from neasmart.gateway import Gateway, Poll
 from neasmart.registers import ADDRESS_LIMIT
 from neasmart.sysbus.rtu import MAX_READ, MAX_WRITE, READ, WRITE_MULTIPLE, WRITE_SINGLE
 
@@ -26,6 +28,16 @@ BROADCAST = 0
 _READ_REQUEST = struct.Struct(">HH")
 _FIXED_PDU = 5
 _MULTIPLE_HEAD = 6
+
+
+class Answer(NamedTuple):
+    """The PDU to reply with, None for silence, and the poll that it answers, if it does."""
+
+    pdu: bytes | None
+    poll: Poll | None = None
+
+
+_SILENCE = Answer(None)
 
 
 class Station:
@@ -40,24 +52,28 @@ class Station:
         self._counters = gateway.counters
         self._gap_s = gateway.plant.stale_times.warn_s
 
-    def answer(self, unit_id: int, pdu: bytes, now: float) -> bytes | None:
-        """Carry out one request; return the reply's PDU, or None if silence is the right answer."""
+    def answer(self, unit_id: int, pdu: bytes, now: float, carrier: Carrier | None = None) -> Answer:
+        """Carry out one request that a connection carried; whoever sends the reply says so by `left`."""
         counters = self._counters
         self._heard(unit_id, pdu, now)
         if unit_id != BROADCAST and unit_id not in self.unit_ids:
             counters.foreign_frames += 1
-            return None
+            return _SILENCE
         function = pdu[0] if pdu else 0
         if function == READ and unit_id != BROADCAST and len(pdu) == _FIXED_PDU:
-            reply: bytes | None = self._read(unit_id, pdu, now)
+            answer = self._read(unit_id, pdu, now, carrier)
         elif function == WRITE_SINGLE and len(pdu) == _FIXED_PDU:
-            reply = self._write_single(unit_id, pdu, now)
+            answer = Answer(self._write_single(unit_id, pdu, now, carrier))
         elif function == WRITE_MULTIPLE and len(pdu) >= _MULTIPLE_HEAD and len(pdu) >= _MULTIPLE_HEAD + pdu[5]:
-            reply = self._write_multiple(unit_id, pdu, now)
+            answer = Answer(self._write_multiple(unit_id, pdu, now, carrier))
         else:
             counters.unsupported += 1
-            return None
-        return None if self._mute or unit_id == BROADCAST else reply
+            return _SILENCE
+        return _SILENCE if self._mute or unit_id == BROADCAST else answer
+
+    def left(self, poll: Poll, now: float, carrier: Carrier | None = None) -> None:
+        """Take note that the reply to a poll has left; one that was withheld or overtaken has not."""
+        self.gateway.left(poll, now, carrier)
 
     def step_over(self, unit_id: int, now: float) -> None:
         """Count a frame that asks nobody anything: the reply of another unit."""
@@ -72,32 +88,32 @@ class Station:
         self._traffic.heard(now, unit_id, pdu)
         if counters.last_frame_at is not None and now - counters.last_frame_at > self._gap_s:
             # The base never pauses for so long, so something was missed.
-            self.gateway.doubt()
+            self.gateway.interrupted(now)
         counters.last_frame_at = now
 
-    def _read(self, unit_id: int, pdu: bytes, now: float) -> bytes:
+    def _read(self, unit_id: int, pdu: bytes, now: float, carrier: Carrier | None) -> Answer:
         address, count = _READ_REQUEST.unpack_from(pdu, 1)
         if not 1 <= count <= MAX_READ:
-            return self._refusal(READ, ExcCodes.ILLEGAL_VALUE)
+            return Answer(self._refusal(READ, ExcCodes.ILLEGAL_VALUE))
         if address >= ADDRESS_LIMIT:
-            return self._refusal(READ, ExcCodes.ILLEGAL_ADDRESS)
+            return Answer(self._refusal(READ, ExcCodes.ILLEGAL_ADDRESS))
         counters = self._counters
         counters.polls += 1
         counters.polls_by_unit[unit_id] = counters.polls_by_unit.get(unit_id, 0) + 1
         counters.last_poll_at[unit_id] = now
-        words = self.gateway.poll(address, count, unit_id, now)
-        return struct.pack(f">BB{count}H", READ, 2 * count, *words)
+        poll = self.gateway.poll(address, count, unit_id, now, carrier)
+        return Answer(struct.pack(f">BB{count}H", READ, 2 * count, *poll.words), poll)
 
-    def _write_single(self, unit_id: int, pdu: bytes, now: float) -> bytes | None:
+    def _write_single(self, unit_id: int, pdu: bytes, now: float, carrier: Carrier | None) -> bytes | None:
         request = WriteSingleRegisterRequest()
         request.decode(pdu[1:])
         if request.address >= ADDRESS_LIMIT:
             return self._refused_write(unit_id, WRITE_SINGLE, ExcCodes.ILLEGAL_ADDRESS)
-        self._write(unit_id, WRITE_SINGLE, request.address, list(request.registers), now)
+        self._write(unit_id, WRITE_SINGLE, request.address, list(request.registers), now, carrier)
         reply = WriteSingleRegisterResponse(address=request.address, registers=request.registers)
         return bytes((WRITE_SINGLE,)) + reply.encode()
 
-    def _write_multiple(self, unit_id: int, pdu: bytes, now: float) -> bytes | None:
+    def _write_multiple(self, unit_id: int, pdu: bytes, now: float, carrier: Carrier | None) -> bytes | None:
         request = WriteMultipleRegistersRequest()
         request.decode(pdu[1:])
         consistent = request.byte_count == 2 * request.count and len(pdu) == _MULTIPLE_HEAD + 2 * request.count
@@ -105,17 +121,19 @@ class Station:
             return self._refused_write(unit_id, WRITE_MULTIPLE, ExcCodes.ILLEGAL_VALUE)
         if request.address >= ADDRESS_LIMIT:
             return self._refused_write(unit_id, WRITE_MULTIPLE, ExcCodes.ILLEGAL_ADDRESS)
-        self._write(unit_id, WRITE_MULTIPLE, request.address, list(request.registers), now)
+        self._write(unit_id, WRITE_MULTIPLE, request.address, list(request.registers), now, carrier)
         reply = WriteMultipleRegistersResponse(address=request.address, count=request.count)
         return bytes((WRITE_MULTIPLE,)) + reply.encode()
 
-    def _write(self, unit_id: int, function: int, address: int, words: list[int], now: float) -> None:
+    def _write(
+        self, unit_id: int, function: int, address: int, words: list[int], now: float, carrier: Carrier | None
+    ) -> None:
         if unit_id == BROADCAST:
             self._counters.broadcasts += 1
         else:
             self._counters.writes += 1
         self._counters.registers_written += len(words)
-        self.gateway.write(address, words, function_code=function, unit_id=unit_id, now=now)
+        self.gateway.write(address, words, function_code=function, unit_id=unit_id, now=now, carrier=carrier)
 
     def _refused_write(self, unit_id: int, function: int, code: ExcCodes) -> bytes | None:
         if unit_id == BROADCAST:

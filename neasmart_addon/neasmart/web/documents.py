@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from neasmart import __version__
 from neasmart.clock import Clock, iso
 from neasmart.codecs import Value
-from neasmart.commands import Command
+from neasmart.command import Command
 from neasmart.gateway import Gateway
 from neasmart.plant import Reading
 from neasmart.registers import SETPOINT_BY_MODE, Group, Limits, Point, Ref, RegisterTable

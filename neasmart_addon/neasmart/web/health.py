@@ -13,7 +13,7 @@ import math
 from neasmart import __version__
 from neasmart.breaker import BreakerState
 from neasmart.gateway import SETTINGS, Gateway
-from neasmart.status import Part, SettingsStatus
+from neasmart.status import Closable, SettingsStatus
 from neasmart.web.documents import Document
 from neasmart.web.documents import bus as bus_document
 from neasmart.web.documents import status as status_document
@@ -23,10 +23,10 @@ HEALTHY = "healthy"
 DEGRADED = "degraded"
 UNHEALTHY = "unhealthy"
 _CLOSED = {
-    Part.API: "the API stays closed",
-    Part.BUS: "the bus is left alone",
-    Part.MQTT: "MQTT stays off",
-    Part.STORE: "nothing is stored",
+    Closable.API: "the API stays closed",
+    Closable.BUS: "the bus is left alone",
+    Closable.MQTT: "MQTT stays off",
+    Closable.STORE: "nothing is stored",
 }
 
 

@@ -9,11 +9,11 @@ from typing import Any
 
 from neasmart.breaker import BreakerState
 from neasmart.codecs import Quality
-from neasmart.commands import CommandState
+from neasmart.command import CommandState
 from neasmart.doctor import DoctorState
 from neasmart.plant import Source
 from neasmart.registers import ADDRESS_LIMIT, Axis, Kind, Point, RegisterTable
-from neasmart.status import BusCounters, Part
+from neasmart.status import BusCounters, Closable
 from neasmart.web.health import DEGRADED, HEALTHY, UNHEALTHY
 
 Schema = dict[str, Any]
@@ -25,7 +25,7 @@ COUNT: Schema = {"type": "integer", "minimum": 0}
 AGE: Schema = {"type": ["number", "null"], "minimum": 0, "description": "Seconds; null: never"}
 TIME: Schema = {"type": ["string", "null"], "format": "date-time", "description": "ISO 8601 in UTC; null: never"}
 OBJECT: Schema = {"type": "object"}
-_PART: Schema = {"type": "string", "enum": list(Part)}
+_PART: Schema = {"type": "string", "enum": list(Closable)}
 _WORD: Schema = {"type": ["integer", "null"], "minimum": 0, "maximum": 0xFFFF}
 _UNIT_AGES: Schema = {"type": "object", "additionalProperties": AGE, "description": "By unit id"}
 

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from aiohttp import web
 
-from neasmart.commands import Command
+from neasmart.command import Command
 from neasmart.errors import NoLinkError
 from neasmart.gateway import Gateway
 from neasmart.web import documents, places
@@ -79,6 +79,7 @@ class Rest:
             web.put(f"{PREFIX}/points/{{point_id}}", self.set_point),
             _get("/commands", self.commands),
             _get("/commands/{command_id}", _plain(self.command)),
+            _post("/commands/{command_id}/undo", _plain(self.undo)),
             _get("/bus", _plain(self.bus)),
             _get("/sync", _plain(self.sync_progress)),
             _post("/sync", _plain(self.sync)),
@@ -216,6 +217,12 @@ class Rest:
         message = f"Unknown command: {command_id[:60]!r}. GET {PREFIX}/commands lists the last ones"
         raise Problem(HTTPStatus.NOT_FOUND, "unknown_command", message)
 
+    async def undo(self, request: web.Request) -> web.Response:
+        """Take a command back, or bring back what was there before it."""
+        withdrawn, commands = self._gateway.undo(request.match_info["command_id"], origin=self._origin)
+        ids = {"withdrawn": [each.id for each in withdrawn], "commands": [each.id for each in commands]}
+        return reply(ids, status=HTTPStatus.ACCEPTED)
+
     async def bus(self, _: web.Request) -> web.Response:
         """Answer what has been seen on the wire."""
         now = self._now()
@@ -224,25 +231,30 @@ class Rest:
                 "link": documents.status(self._gateway.link, self._gateway.clock),
                 **documents.bus(self._gateway, now, self._feed.frames_per_s),
                 "statistics": self._gateway.traffic.document(now),
+                "idle_polls": self._gateway.idle_polls.document(),
             }
         )
 
     async def sync(self, _: web.Request) -> web.Response:
-        """Make the base write everything anew."""
+        """Watch one walk in which the base tells everything anew, as every poll without a command asks it to."""
         if not self._gateway.link.connected:
             raise NoLinkError(
                 f"Not connected to the base station, so nothing can be asked. {self._gateway.link.detail}"
             )
-        return reply({"refreshing": self._gateway.doubt()}, status=HTTPStatus.ACCEPTED)
+        self._gateway.sync(self._now())
+        return reply(self._progress(), status=HTTPStatus.ACCEPTED)
 
     async def sync_progress(self, _: web.Request) -> web.Response:
         """Answer how many registers the base has still to write, and of how many."""
-        image = self._gateway.image
-        return reply({"refreshing": image.doubted, "total": image.reported_commands})
+        return reply(self._progress())
 
     async def snapshot(self, _: web.Request) -> web.Response:
         """Answer what `/live` sends first, for clients that can only poll."""
         return reply(documents.snapshot(self._gateway, self._now(), self._feed.frames_per_s))
+
+    def _progress(self) -> Document:
+        refreshing, total = self._gateway.sync_progress
+        return {"refreshing": refreshing, "total": total}
 
     async def _set_global(self, request: web.Request, key: str) -> web.Response:
         queue = _queue(request)

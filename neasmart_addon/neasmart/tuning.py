@@ -1,0 +1,49 @@
+"""What the settings mean for the core: times, patience and words, in one place for start and reload."""
+
+from __future__ import annotations
+
+from neasmart.command import CommandTimes
+from neasmart.config import ModbusSettings
+from neasmart.image import NoData
+from neasmart.plant import StaleTimes
+from neasmart.registers import TABLE, Part
+from neasmart.walks import WalkTimes
+
+
+def command_times(modbus: ModbusSettings) -> CommandTimes:
+    """Return the patience with commands."""
+    return CommandTimes(
+        delivery_s=modbus.command_delivery_timeout_seconds,
+        delivery_walks=modbus.command_delivery_timeout_walks,
+        sync_s=modbus.command_sync_timeout_seconds,
+        sync_walks=modbus.command_sync_timeout_walks,
+        hold_walks=modbus.command_hold_walks,
+        probe_walks=modbus.command_probe_walks,
+        grace_walks=modbus.command_grace_walks,
+        wait_walks=modbus.command_wait_walks,
+    )
+
+
+def walk_times(modbus: ModbusSettings) -> WalkTimes:
+    """Return the bounds of a walk."""
+    return WalkTimes(
+        shortest_s=modbus.walk_shortest_seconds,
+        longest_s=modbus.walk_longest_seconds,
+        assumed_s=modbus.walk_assumed_seconds,
+    )
+
+
+def stale_times(modbus: ModbusSettings) -> StaleTimes:
+    """Return the ages at which the bus is late and a reading stale."""
+    return StaleTimes(warn_s=modbus.registers_late_after_seconds, stale_s=modbus.registers_stale_after_seconds)
+
+
+def no_data(modbus: ModbusSettings) -> dict[int, NoData]:
+    """Return the words by address that are no command."""
+    words = {
+        Part.SEASON: NoData(modbus.no_data_mode, modbus.no_data_mode_told),
+        Part.HOUSE: NoData(modbus.no_data_state, modbus.no_data_state_told),
+        Part.ROOM: NoData(modbus.no_data_zone_state, modbus.no_data_zone_state),
+        Part.TARGET: NoData(modbus.no_data_setpoint, modbus.no_data_setpoint),
+    }
+    return {ref.address: words[ref.point.part] for ref in TABLE.writable if ref.point.part is not None}

@@ -1,0 +1,120 @@
+"""Remembers what was there before each command, so that a person can take it back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from neasmart.codecs import OperatingState, Season
+from neasmart.command import Command, CommandState
+from neasmart.commands import Commands
+from neasmart.errors import UndoError, UnknownCommandError
+from neasmart.plant import Plant, Source
+from neasmart.registers import Part, Ref
+
+UNDO_WITHIN_S = 600.0
+"""After that the values of before are old values, and bringing old values back is what must never happen."""
+REMEMBERED = 200
+
+_REFUSED = {
+    CommandState.SUPERSEDED: "a newer command took its place",
+    CommandState.OVERRIDDEN: "the base has been set otherwise since",
+    CommandState.REJECTED: "the base did not take it",
+    CommandState.WITHDRAWN: "it was taken back before",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """The values before a command, in the order in which they would be commanded; `number` counts commands."""
+
+    number: int
+    season: Season | None
+    values: tuple[tuple[Ref, int | float], ...]
+
+
+class UndoBook:
+    """The values before each of the last commands."""
+
+    def __init__(self, plant: Plant, commands: Commands) -> None:
+        """Look at the readings and commands of these."""
+        self._plant = plant
+        self._commands = commands
+        self._kept: dict[str, Kept] = {}
+        self._newest: dict[int, int] = {}
+        self._count = 0
+
+    def before(self, ref: Ref) -> tuple[tuple[Ref, int | float], ...]:
+        """Return what a command for a register is about to change, as it is now.
+
+        A state turns setpoints, so they are kept with it where the room is on; a state of the house, all rooms.
+        """
+        table = self._plant.table
+        if ref.point.part is Part.HOUSE:
+            rooms: Iterable[Ref] = table.of_part(Part.ROOM)
+        elif ref.point.part is Part.ROOM:
+            rooms = (ref,)
+        else:
+            return self._valued((ref,))
+        rooms = [room for room, _ in self._valued(rooms)]
+        on = [room for room in rooms if self._value(room) != OperatingState.STANDBY]
+        return self._valued((*rooms, *(target for room in on for target in table.of_part(Part.TARGET, room.index))))
+
+    def accepted(self, command: Command, before: tuple[tuple[Ref, int | float], ...], season: Season | None) -> None:
+        """Keep what was there before a command that was accepted."""
+        self._count += 1
+        self._newest[command.ref.address] = self._count
+        self._kept[command.id] = Kept(number=self._count, season=season, values=before)
+        if len(self._kept) > REMEMBERED:
+            del self._kept[next(iter(self._kept))]
+
+    def values(self, command_id: str, now: float) -> list[tuple[Ref, int | float]]:
+        """Return what takes a command back, in order; nothing if the base has not read it.
+
+        What somebody has set since stays as it is. Raises UnknownCommandError, and UndoError where nothing can be
+        taken back.
+        """
+        command, kept = self._commands.get(command_id), self._kept.get(command_id)
+        if command is None or kept is None:
+            raise UnknownCommandError(f"Unknown command: {command_id[:60]!r}. GET /api/v1/commands lists the last ones")
+        if now - command.queued_at > UNDO_WITHIN_S:
+            raise UndoError(f"It is too late to undo this; that is possible for {UNDO_WITHIN_S / 60:.0f} minutes")
+        if command.state in _REFUSED:
+            raise UndoError(f"This cannot be undone: {_REFUSED[command.state]}")
+        if self._newest[command.ref.address] != kept.number:
+            raise UndoError(f"This cannot be undone: {_REFUSED[CommandState.SUPERSEDED]}")
+        if command.delivered_at is None:
+            if not command.state.live:
+                raise UndoError("There is nothing to undo: the base never read it")
+            return []
+        values = [(ref, value) for ref, value in kept.values if self._still(ref, value, command, kept)]
+        if not values:
+            raise UndoError(
+                "This cannot be undone: what was there before is not known, or somebody has changed it since"
+            )
+        return values
+
+    def done(self, command_id: str) -> None:
+        """Forget a command that was taken back."""
+        self._kept.pop(command_id, None)
+
+    def _still(self, ref: Ref, value: float, command: Command, kept: Kept) -> bool:
+        """Return whether nobody has touched a register since the command."""
+        if self._newest.get(ref.address, 0) > kept.number:
+            return False
+        part = ref.point.part
+        if part is Part.TARGET:
+            return kept.season in (None, self._commands.season)
+        now_there = self._plant.reading(ref).value
+        return part is not Part.ROOM or now_there in (None, value, command.value)
+
+    def _valued(self, refs: Iterable[Ref]) -> tuple[tuple[Ref, int | float], ...]:
+        return tuple((ref, value) for ref in refs if (value := self._value(ref)) is not None)
+
+    def _value(self, ref: Ref) -> int | float | None:
+        """Return what is commanded, else what the base has said in this process and lately."""
+        command = self._commands.live(ref)
+        if command is not None:
+            return command.value
+        reading = self._plant.reading(ref)
+        return reading.value if reading.source is Source.BUS and not reading.stale else None

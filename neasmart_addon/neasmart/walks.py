@@ -1,0 +1,83 @@
+"""Measures how long the base takes to walk over all registers that it asks us for.
+
+Nobody has published the cadence of the bus, so every patience with the base is counted in walks of its own.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from neasmart.registers import RegisterTable
+
+INTERVALS = 5
+"""A walk is the longest of so many intervals in a row, because single polls are lost."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WalkTimes:
+    """The bounds of a walk in seconds, and what is assumed while it is unmeasured."""
+
+    shortest_s: float = 4.0
+    longest_s: float = 40.0
+    assumed_s: float = 30.0
+
+
+class Walks:
+    """The time between two polls of one register under one unit id, for all command registers."""
+
+    def __init__(self, table: RegisterTable, times: WalkTimes | None = None) -> None:
+        """Start unmeasured."""
+        self.times = times or WalkTimes()
+        self._commands = tuple(sorted(ref.address for ref in table.writable))
+        self._blocks: dict[tuple[int, int], tuple[int, ...]] = {}
+        self._polled: dict[tuple[int, int], float] = {}
+        self._intervals: dict[tuple[int, int], deque[float]] = {}
+        self._longest: float | None = None
+
+    def polled(self, unit_id: int, address: int, count: int, now: float) -> None:
+        """Note a poll of a block of registers."""
+        for each in self._covered(address, count):
+            key = (unit_id, each)
+            before = self._polled.get(key)
+            self._polled[key] = now
+            if before is not None:
+                intervals = self._intervals.get(key)
+                if intervals is None:
+                    intervals = self._intervals[key] = deque(maxlen=INTERVALS)
+                intervals.append(now - before)
+
+    def interrupted(self) -> None:
+        """Measure no interval over this moment, because the bus was not heard."""
+        self._polled.clear()
+
+    def tick(self, now: float) -> None:
+        """Judge anew; a register that is not polled any more does not count."""
+        since = now - 2 * self.times.longest_s
+        recent = [
+            max(self._intervals[key]) for key, at in self._polled.items() if at > since and key in self._intervals
+        ]
+        if recent:
+            self._longest = max(recent)
+
+    @property
+    def walk_s(self) -> float:
+        """The seconds of a walk, within the bounds."""
+        if self._longest is None:
+            return self.times.assumed_s
+        return min(max(self._longest, self.times.shortest_s), self.times.longest_s)
+
+    @property
+    def measured_s(self) -> float | None:
+        """The longest measured interval in seconds, None before there is one."""
+        return self._longest
+
+    def _covered(self, address: int, count: int) -> tuple[int, ...]:
+        """Return the command registers of a block; a base asks for few different blocks, so they are remembered."""
+        block = (address, count)
+        found = self._blocks.get(block)
+        if found is None:
+            if len(self._blocks) >= 4 * len(self._commands):
+                self._blocks.clear()
+            found = self._blocks[block] = tuple(each for each in self._commands if address <= each < address + count)
+        return found
