@@ -32,6 +32,7 @@ from neasmart.config import (
 )
 from neasmart.errors import SettingsError
 from neasmart.registers import TABLE
+from neasmart.settings_words import SAMPLES
 from neasmart.status import Closable, SettingsFault
 
 _LAST_PORT = 65535
@@ -319,6 +320,12 @@ def _of_api(api: ApiSettings) -> Iterator[_Objection]:
     if api.enable_auth and not (api.key or api.jwt_secret):
         allowed = "Set api.key or api.jwt_secret, too; `python -m neasmart token` makes a key"
         yield _Objection("enable_auth", value=True, allowed=allowed, depends_on=frozenset({"key", "jwt_secret"}))
+    for name in ("key", "jwt_secret") if api.enable_auth else ():
+        if getattr(api, name) in SAMPLES:
+            allowed = (
+                "It stands in a published description, so everybody knows it; `python -m neasmart token` makes one"
+            )
+            yield _Objection(name, getattr(api, name), allowed)
     if not _KEY.fullmatch(api.key):
         allowed = "Allowed: letters, digits and signs of ASCII without blanks, because it stands in a header"
         yield _Objection("key", api.key, allowed)

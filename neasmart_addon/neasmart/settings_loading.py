@@ -20,7 +20,8 @@ import msgspec
 from neasmart.config import Section, Settings
 from neasmart.errors import SettingsError
 from neasmart.settings_checks import Judged, Sources, judged, strict, suggestion, without_login
-from neasmart.settings_words import ENVIRONMENT, WITHOUT_EFFECT, level, modernised
+from neasmart.settings_rooms import rooms
+from neasmart.settings_words import level, modern_variables, modernised
 
 CONFIG_FILE = "NEASMART_CONFIG_FILE"
 OPTIONS_FILE = "NEASMART_OPTIONS_FILE"
@@ -28,6 +29,8 @@ CONFIG_NAME = "config.json"
 DEFAULT_CONFIG_FILE = Path(CONFIG_NAME)
 DEFAULT_OPTIONS_FILE = Path("/data/options.json")
 SIZE_LIMIT = 1_000_000
+_OLDER_FOLDER = Path("/app/data")
+"""Where compose files of an older gateway mount its data."""
 _DATABASE_PATH = "NEASMART_DATABASE_PATH"
 _ENVIRONMENT_EXCEPTIONS = {
     ("api", "ingress_port"): "NEASMART_INGRESS_PORT",
@@ -74,6 +77,8 @@ def load_judged(environment: Mapping[str, str] | None = None, *, options: Mappin
     elif environment.get(OPTIONS_FILE) or path.exists():
         _add_file(sources, path)
     _add_environment(sources, environment)
+    if _OLDER_FOLDER.is_dir():
+        sources.notes.append(f"{_OLDER_FOLDER} is not read here: mount the folder of the older gateway at /data")
     return judged(sources)
 
 
@@ -133,9 +138,10 @@ def read_regular(path: Path, limit: int = SIZE_LIMIT) -> bytes:
     """Return a file's content, cut one byte after the limit; raise OSError for what would never end or begin."""
     # Without O_NONBLOCK a pipe is waited for until somebody writes to it.
     number = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(number).st_mode):
+        os.close(number)
+        raise OSError(errno.EINVAL, "it is no regular file", str(path))
     with os.fdopen(number, "rb") as file:
-        if not stat.S_ISREG(os.fstat(number).st_mode):
-            raise OSError(errno.EINVAL, "it is no regular file", str(path))
         return file.read(limit + 1)
 
 
@@ -192,20 +198,20 @@ def _add(sources: Sources, content: Mapping[str, Any], name: str) -> None:
 
 def _add_environment(sources: Sources, environment: Mapping[str, str]) -> None:
     names = environment_names()
-    for name, text in environment.items():
-        path = names.get(ENVIRONMENT.get(name, name))
-        if name in WITHOUT_EFFECT:
-            sources.notes.append(f"{name} has no effect: {WITHOUT_EFFECT[name]}")
-        elif path is None:
+    variables, notes = modern_variables(environment)
+    sources.notes += notes
+    for ours, (text, name) in variables.items():
+        path = names.get(ours)
+        if path is None:
             if name.startswith("NEASMART_") and name not in _OTHER_NAMES:
                 sources.blame_whole(f"{name}: unknown environment variable. {suggestion(name, _alike(name, names))}")
+            continue
+        try:
+            value = rooms(_json(name, text)) if len(path) == 1 else from_text(name, path, text)
+        except SettingsError as error:
+            sources.blame(path, str(error))
         else:
-            try:
-                value = _json(name, text) if len(path) == 1 else from_text(name, path, text)
-            except SettingsError as error:
-                sources.blame(path, str(error))
-            else:
-                sources.set(path, value, name)
+            sources.set(path, value, name)
 
 
 def _alike(name: str, names: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
