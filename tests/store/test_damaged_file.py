@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from neasmart.plant import Source
+from neasmart.store import folder_lock
 from tests.support.store import Bench
 
 STATE, SETPOINT, TEMPERATURE = 100, 101, 102
@@ -154,7 +155,7 @@ async def test_a_file_of_a_newer_version_is_not_touched(stores: Callable[..., Be
     await bench.close()
 
     assert bench.path.read_bytes() == content
-    assert [each.name for each in bench.path.parent.iterdir()] == ["neasmart.db"]
+    assert {each.name for each in bench.path.parent.iterdir()} == {"neasmart.db", folder_lock.NAME}
     assert bench.status.using_fallback
     assert "newer version of the gateway" in (bench.status.detail or "")
 

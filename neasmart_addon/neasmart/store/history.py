@@ -53,6 +53,13 @@ _TRIM = (
     " (SELECT (page_count - freelist_count) * page_size"
     " FROM pragma_page_count, pragma_freelist_count, pragma_page_size)"
 )
+_DROP_OLDEST = (
+    "DELETE FROM history WHERE number IN (SELECT number FROM history ORDER BY start"
+    " LIMIT min(1 + CAST((SELECT count(*) FROM history) * ? AS INTEGER), ?))"
+)
+_DROPPED_AT_ONCE = 200
+"""Blocks; a second's work even for a slow card, and a whole history is gone within minutes."""
+_FREED_PAGES = 2000
 _SELECT = "SELECT start, length, samples FROM history WHERE start <= ? AND start + length >= ? ORDER BY start, number"
 _LOGGER = logging.getLogger(__name__)
 
@@ -177,6 +184,29 @@ class History:
         """Give the connection the function that thins."""
         await connection.create_function("thinned", 3, self._thinned, deterministic=True)
 
+    async def too_large(self, connection: aiosqlite.Connection) -> bool:
+        """Return whether the file is larger than it may be, for instance because that was changed."""
+        return (await _sizes(connection)).file > self._limit_bytes
+
+    async def shrink(self, connection: aiosqlite.Connection) -> bool:
+        """Do a part of what makes a file that is too large smaller; return whether more is to be done."""
+        sizes = await _sizes(connection)
+        if sizes.file <= self._limit_bytes:
+            return False
+        if sizes.used > self._limit_bytes:
+            before = connection.total_changes
+            share = 1 - self._limit_bytes / sizes.used
+            await connection.execute_fetchall(_DROP_OLDEST, (share, _DROPPED_AT_ONCE))
+            # What else is in the file is small, and stays.
+            return connection.total_changes > before
+        if sizes.can_shrink:
+            # A step of this statement frees one page and returns no row, so only a script is stepped to its end.
+            await connection.executescript(f"PRAGMA incremental_vacuum({_FREED_PAGES})")
+        else:
+            await connection.execute_fetchall("VACUUM")
+        await connection.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
+        return sizes.can_shrink
+
     def forget(self) -> None:
         """Drop the blocks that wait."""
         self._finished.clear()
@@ -238,6 +268,23 @@ class History:
         except DamagedBlockError as error:
             _LOGGER.warning("An hour of history cannot be read and is dropped: %s", error)
             return packed({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sizes:
+    """Bytes of the file, and of them those in use; and whether the file can give pages back one by one."""
+
+    file: int
+    used: int
+    can_shrink: bool
+
+
+async def _sizes(connection: aiosqlite.Connection) -> _Sizes:
+    ((pages, free, page_bytes, mode),) = await connection.execute_fetchall(
+        "SELECT page_count, freelist_count, page_size, auto_vacuum"
+        " FROM pragma_page_count, pragma_freelist_count, pragma_page_size, pragma_auto_vacuum"
+    )
+    return _Sizes(file=pages * page_bytes, used=(pages - free) * page_bytes, can_shrink=mode != 0)
 
 
 def _minute_of(unix_s: float) -> int:
