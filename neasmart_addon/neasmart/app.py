@@ -17,7 +17,7 @@ from neasmart import __version__, settings_loading, tuning
 from neasmart.archive import Archive
 from neasmart.clock import Clock
 from neasmart.commands import Commands
-from neasmart.config import WITHOUT_EFFECT, IdleReply, Settings
+from neasmart.config import WITHOUT_EFFECT, IdleReply, ModbusSettings, Settings
 from neasmart.edges import Edges
 from neasmart.gateway import Gateway
 from neasmart.house import House, line_facts, line_of
@@ -106,6 +106,10 @@ async def run(found: Judged, *, log_lines: Callable[[], Sequence[str]] = tuple) 
 
 
 def _tell_what_has_no_effect(settings: Settings) -> None:
+    if settings.modbus.idle_reply is IdleReply.LAST_REPORT:
+        _LOG.warning(
+            "modbus.idle_reply is last_report: a message that was lost makes the base take its old value again"
+        )
     for key, reason in WITHOUT_EFFECT.items():
-        if getattr(settings.modbus, key) is not None:
+        if getattr(settings.modbus, key) != getattr(ModbusSettings(), key):
             _LOG.info("modbus.%s has no effect: %s", key, reason)

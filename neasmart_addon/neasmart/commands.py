@@ -145,8 +145,10 @@ class Commands:
             if self._live.get(address) is not life:
                 continue
             if life.phase is Phase.WAITING:
-                waited_s = now - life.command.queued_at
-                if waited_s >= self.times.wait_walks * walk_s or (not life.waits_for and now >= life.free_at):
+                # A setpoint of a season that the base has not turned to waits until that is decided.
+                patient = now - life.command.queued_at < self.times.wait_walks * walk_s
+                patient = patient or life.season not in (None, self._season)
+                if not patient or (not life.waits_for and now >= life.free_at):
                     self._serve(life, now)
                 continue
             changes += self._aged(life, now, walk_s)

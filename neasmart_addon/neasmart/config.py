@@ -96,8 +96,8 @@ class ModbusSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     slave_id: list[UnitId] = msgspec.field(default_factory=lambda: list(DEFAULT_UNIT_IDS))
     idle_reply: IdleReply = IdleReply.NO_DATA
-    sync_on_startup: bool | None = None
-    sync_interval: Annotated[int, msgspec.Meta(ge=0, le=10080)] | None = None
+    sync_on_startup: bool = True
+    sync_interval: Annotated[int, msgspec.Meta(ge=0, le=10080)] = 0
     circuit_breaker_failure_threshold: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 5
     circuit_breaker_recovery_timeout: Annotated[float, msgspec.Meta(ge=0.1, le=3600)] = 60.0
     registers_late_after_seconds: Annotated[float, msgspec.Meta(ge=1, le=3600)] = 10.0

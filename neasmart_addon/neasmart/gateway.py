@@ -222,11 +222,16 @@ class Gateway:
         self.image.ask(now + 2 * self.walks.walk_s)
 
     @property
+    def serves_last_reports(self) -> bool:
+        """Whether an expert has chosen to serve what the base reported last, outside of what is promised."""
+        return self._last_reports is not None
+
+    @property
     def sync_progress(self) -> tuple[int, int]:
         """How many registers the base has still to tell since the last `sync`, and how many it has told at all."""
         reports = [report for ref in self.table.writable if (report := self.image.report(ref.address)) is not None]
         since = self._sync_at
-        return sum(since is not None and report.at < since for report in reports), len(reports)
+        return sum(since is not None and report.at <= since for report in reports), len(reports)
 
     def diagnosis(self, now: float) -> Diagnosis:
         """Return what the doctor says at this moment, with fresh figures."""

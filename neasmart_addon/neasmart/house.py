@@ -82,8 +82,8 @@ class House:
             raise RuntimeError("the house has not begun")
         names = set(different(self._settings, settings))
         turned = closed ^ self._closed
+        self.use_live(self._settings, settings)
         self._settings, self._closed = settings, closed
-        self._use_live(names)
         web.use(settings)
         if Closable.STORE in turned or any(name.startswith("database.") for name in names):
             await edges.end("store")
@@ -96,8 +96,9 @@ class House:
             await edges.end("mqtt")
             self._begin_mqtt()
 
-    def _use_live(self, names: set[str]) -> None:
-        gateway, settings = self._gateway, self._settings
+    def use_live(self, before: Settings, settings: Settings) -> None:
+        """Use what can change in place."""
+        gateway, names = self._gateway, set(different(before, settings))
         if names & {"logging.level", "logging.debug_mode"}:
             logs.set_level(settings.logging)
         if "zones" in names:

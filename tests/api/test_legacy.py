@@ -67,11 +67,31 @@ async def test_each_answer_has_exactly_its_shape(served: Served, path: str, answ
     assert await served.get(path) == (200, answer)
 
 
-async def test_mixed_rooms_and_an_unknown_mode_are_null_and_never_zero(start: Start, clock: FakeClock) -> None:
+async def test_while_rooms_differ_the_state_is_the_last_one_they_shared(start: Start, clock: FakeClock) -> None:
     served = await start(make_gateway(clock), clock)
+    assert (await served.get("/state"))[1] == {"state": None}
+    base_writes(served.gateway, "global.state", 0)
+    assert (await served.get("/state"))[1] == {"state": 1}
+
+    base_writes(served.gateway, "global.state", 2)
     base_writes(served.gateway, "global.state", 0)
 
-    assert await served.get("/state") == (200, {"state": None})
+    assert (await served.get("/state"))[1] == {"state": 2}
+    assert (await served.get("/api/v1/state"))[1] == {"state": None, "mixed": True}
+
+
+@pytest.mark.parametrize(("path", "status"), [("/zones/2/3", 400), ("/api/v1/zones/2/3", 409)])
+async def test_a_setpoint_for_a_room_that_is_off_is_refused(served: Served, path: str, status: int) -> None:
+    refused, answer = await served.post(path, {"setpoint": 21})
+
+    assert (refused, answer["error"], answer["code"]) == (status, "room is off", "room_is_off")
+    assert answer.get("err") == ("room is off" if status == 400 else None)
+    assert (await served.post(path, {"setpoint": 21, "state": 1}))[0] in (200, 202)
+
+
+async def test_an_unknown_mode_is_null_and_never_zero(start: Start, clock: FakeClock) -> None:
+    served = await start(make_gateway(clock), clock)
+
     assert await served.get("/mode") == (200, {"mode": None})
     assert (await served.get("/notifications"))[1] == {
         "hints_present": False,
@@ -111,7 +131,7 @@ async def test_a_command_is_shown_until_the_base_has_decided(served: Served) -> 
     base_reports(served.gateway, "zone.1.1.setpoint", 21.5)
     _, while_live = await served.get("/zones/1/1")
 
-    served.clock.advance(121)
+    served.clock.advance(211)
     served.gateway.tick(served.clock.now)
     _, afterwards = await served.get("/zones/1/1")
 

@@ -358,6 +358,7 @@ async def test_sync_makes_the_base_write_anew_and_tells_how_far_it_is(served: Se
     _, before = await served.get("/api/v1/sync")
 
     status, begun = await served.post("/api/v1/sync", None)
+    served.clock.advance(0.1)
     base_reports(served.gateway, "zone.1.1.setpoint", 21.5)
     _, after = await served.get("/api/v1/sync")
 
@@ -444,3 +445,48 @@ async def test_a_store_without_history_costs_only_the_history(start: Start, gate
     served = await start(gateway, clock, _ForgetfulStore())
 
     assert await served.get("/api/v1/commands") == (200, {"commands": []})
+
+
+async def test_an_unread_command_is_withdrawn(served: Served) -> None:
+    _, answer = await served.post("/api/v1/zones/1/1", {"setpoint": 23})
+    (command,) = answer["commands"]
+
+    undone = await served.post(f"/api/v1/commands/{command}/undo", None)
+
+    assert undone == (202, {"withdrawn": [command], "commands": []})
+    assert (await served.get(f"/api/v1/commands/{command}"))[1]["state"] == "withdrawn"
+
+
+async def test_what_the_base_has_read_is_undone_by_the_value_of_before(served: Served) -> None:
+    _, answer = await served.post("/api/v1/zones/1/1", {"setpoint": 23})
+    base_polls(served.gateway, "zone.1.1.setpoint")
+
+    status, undone = await served.post(f"/api/v1/commands/{answer['commands'][0]}/undo", None)
+
+    (back,) = undone["commands"]
+    assert (status, (await served.get(f"/api/v1/commands/{back}"))[1]["value"]) == (202, 21.5)
+
+
+async def test_what_cannot_be_undone_says_why(served: Served) -> None:
+    _, answer = await served.post("/api/v1/zones/1/1", {"setpoint": 23})
+    await served.post("/api/v1/zones/1/1", {"setpoint": 24})
+
+    for command, status, code in ((answer["commands"][0], 409, "cannot_undo"), ("nonsense", 404, "unknown_command")):
+        refused, problem = await served.post(f"/api/v1/commands/{command}/undo", None)
+        assert (refused, problem["code"]) == (status, code)
+
+
+async def test_it_is_told_how_the_base_answers_polls_without_a_command(served: Served) -> None:
+    base_polls(served.gateway, "zone.1.1.setpoint")
+    served.clock.advance(0.25)
+    base_reports(served.gateway, "zone.1.1.setpoint", 21.5)
+
+    _, bus = await served.get("/api/v1/bus")
+
+    assert bus["idle_polls"]["zone.setpoint"] == {
+        "polls": 1,
+        "asked": 1,
+        "answered": 1,
+        "mean_s": 0.25,
+        "longest_s": 0.25,
+    }

@@ -49,7 +49,7 @@ async def test_the_client_of_pymodbus_reads_and_writes(
 
     assert not written.isError()
     assert not single.isError()
-    assert read.registers == [2, 0x0C33]
+    assert read.registers == [0, 0]
     assert refused.exception_code == 2
     assert running.gateway.plant.reading(SETPOINT).value == pytest.approx(21.5)
 

@@ -23,6 +23,7 @@ from tests.support.bus import (
     rtu,
 )
 
+BROADCAST_MODE = rtu("00 06 00 01 00 02")
 WRITE_FC6 = rtu("F0 06 00 64 00 03")
 
 
@@ -81,7 +82,7 @@ def test_each_request_of_a_segment_is_answered_over_modbus_tcp(gateway: Gateway)
 
     received = slave.receive(segment, 1.0, late=False)
 
-    assert received.reply == mbap("F0 03 04 00 00 00 00", 1) + mbap("F1 03 02 0C 33", 3)
+    assert received.reply == mbap("F0 03 04 00 00 00 00", 1) + mbap("F1 03 02 00 00", 3)
     assert (received.frames, received.replies) == (3, 2)
 
 
@@ -155,31 +156,38 @@ def test_a_reply_that_nobody_asked_for_is_no_rival(gateway: Gateway, slave: RtuS
     assert gateway.counters.rival_replies == 0
 
 
-def test_a_damaged_broadcast_puts_the_old_value_in_doubt(gateway: Gateway, slave: RtuSlave) -> None:
-    exchange(slave, BROADCAST_STATE_AND_SETPOINT, 1.0)
-    damaged = BROADCAST_STATE_AND_SETPOINT[:-1] + b"\x00"
+def asks(slave: RtuSlave | MbapSlave, poll: bytes, at: float) -> bool:
+    """Return whether the base reads the word that makes it write its mode, which it has told."""
+    return slave.receive(poll, at, late=False).reply[-6 if isinstance(slave, RtuSlave) else -4 :][:2] == b"\0\x0a"
 
-    reply = exchange(slave, damaged + POLL_240, 1.1)
 
-    assert reply == NO_DATA_240
+def test_a_report_is_never_read_back(slave: RtuSlave) -> None:
+    assert exchange(slave, BROADCAST_STATE_AND_SETPOINT + POLL_240, 1.0) == NO_DATA_240
+
+
+def test_after_a_damaged_frame_the_base_is_asked_for_its_globals(gateway: Gateway, slave: RtuSlave) -> None:
+    exchange(slave, BROADCAST_MODE, 1.0)
+    assert not asks(slave, POLL_241, 1.1)
+
+    exchange(slave, BROADCAST_HUMIDITY[:-1] + b"\x00" + BROADCAST_HUMIDITY, 1.2)
+
+    assert asks(slave, POLL_241, 1.3)
     assert gateway.counters.crc_errors == 1
 
 
-def test_what_is_written_after_the_damage_is_served(slave: RtuSlave) -> None:
-    damaged = BROADCAST_HUMIDITY[:-1] + b"\x00"
+def test_after_a_long_silence_the_base_is_asked_for_its_globals(slave: RtuSlave) -> None:
+    exchange(slave, BROADCAST_MODE, 1.0)
+    exchange(slave, BROADCAST_MODE, 12.0)
 
-    assert exchange(slave, damaged + BROADCAST_STATE_AND_SETPOINT + POLL_240, 1.1) == STATE_AND_SETPOINT_240
-
-
-def test_a_long_silence_puts_old_values_in_doubt(slave: RtuSlave) -> None:
-    exchange(slave, BROADCAST_STATE_AND_SETPOINT, 1.0)
-
-    assert exchange(slave, POLL_240, 12.0) == NO_DATA_240
+    assert asks(slave, POLL_241, 12.1)
 
 
-def test_a_lost_request_over_modbus_tcp_puts_old_values_in_doubt(gateway: Gateway) -> None:
+def test_after_a_lost_request_over_modbus_tcp_the_base_is_asked_for_its_globals(gateway: Gateway) -> None:
     slave = MbapSlave(Station(gateway))
-    slave.receive(mbap("00 10 00 64 00 02 04 00 01 0C 33"), 1.0, late=False)
-    lost = b"\0\2\0\5\0\6" + bytes.fromhex("F0 06 00 64 00 02")
+    poll = mbap("F1 03 00 01 00 02")
+    slave.receive(mbap("00 06 00 01 00 02"), 1.0, late=False)
+    assert not asks(slave, poll, 1.05)
 
-    assert slave.receive(lost + mbap("F0 03 00 64 00 02"), 1.1, late=False).reply == mbap("F0 03 04 00 00 00 00")
+    slave.receive(b"\0\2\0\5\0\6" + bytes.fromhex("F0 06 00 64 00 02"), 1.1, late=False)
+
+    assert asks(slave, poll, 1.2)

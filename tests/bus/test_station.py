@@ -29,7 +29,6 @@ from tests.support.bus import (
     POLL_240,
     POLL_241,
     SAMPLES,
-    STATE_AND_SETPOINT_240,
     WRITE_240,
     WRITE_240_REPLY,
     mbap,
@@ -87,13 +86,18 @@ def test_a_read_is_answered_as_pymodbus_would(address: int, count: int, words: l
     reply = station.answer(240, b"\x03" + read.encode(), 1.0).pdu
 
     expected = station.gateway.poll(address, count, 240, 1.0)
-    assert reply == b"\x03" + ReadHoldingRegistersResponse(registers=expected).encode()
+    assert reply == b"\x03" + ReadHoldingRegistersResponse(registers=expected.words).encode()
 
 
-def test_what_a_broadcast_wrote_is_what_a_poll_reads(slave: RtuSlave) -> None:
+def test_a_command_is_what_a_poll_reads(gateway: Gateway, slave: RtuSlave) -> None:
     said(slave, BROADCAST_STATE_AND_SETPOINT)
+    assert said(slave, POLL_240, 2.0) == NO_DATA_240
 
-    assert said(slave, POLL_240, 2.0) == STATE_AND_SETPOINT_240
+    gateway.submit(
+        [(TABLE.at("zone", "state", 1, 1), 1), (TABLE.at("zone", "setpoint", 1, 2), 22)], origin="test", queue=True
+    )
+
+    assert said(slave, POLL_240, 2.0) == rtu("F0 03 04 00 01 00 00")
 
 
 def test_sample_broadcasts_mean_what_they_say(gateway: Gateway, slave: RtuSlave) -> None:
@@ -128,7 +132,7 @@ def test_polls_are_counted_by_unit_with_their_time(gateway: Gateway, slave: RtuS
 def test_a_poll_that_covers_unknown_registers_is_answered(slave: RtuSlave) -> None:
     said(slave, rtu("00 10 00 67 00 02 04 12 34 00 07"))
 
-    assert said(slave, rtu("F0 03 00 66 00 05")) == rtu("F0 03 0A 00 00 12 34 00 07 00 00 00 00")
+    assert said(slave, rtu("F0 03 00 66 00 05")) == rtu("F0 03 0A 00 00 00 00 00 00 00 00 00 00")
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def gateway(tmp_path: Path) -> Iterator[GatewayProcess]:
 
 def test_nothing_from_before_a_kill_is_served_to_a_base_that_has_moved_on(gateway: GatewayProcess) -> None:
     base = Base(gateway.bus_port)
-    base.broadcast(STATE.address, [3, encode_dpt9(7.0), encode_dpt9(18.0)])
+    base.broadcast(STATE.address, [1, encode_dpt9(7.0), encode_dpt9(18.0)])
     eventually(lambda: gateway.get("/api/v1/health")["database"]["transactions"])
     status, answer = gateway.call("POST", "/api/v1/zones/1/1", {"setpoint": 8.5})
     assert (status, answer["updated"]["setpoint_encoded"]) == (200, encode_dpt9(8.5))
@@ -58,12 +58,13 @@ def test_nothing_from_before_a_kill_is_served_to_a_base_that_has_moved_on(gatewa
         assert base.poll(TABLE.ref("global.mode").address, 2, unit_id) == [10, 10]
         assert base.poll(STATE.address, 2, unit_id) == [0, 0]
     base.broadcast(STATE.address, [1, encode_dpt9(21.5)])
-    assert base.poll(STATE.address, 2) == [1, encode_dpt9(21.5)]
+    assert base.poll(STATE.address, 2) == [0, 0]
     base.client.close()
 
 
 def test_an_unread_command_expires_and_the_base_never_sees_it(tmp_path: Path) -> None:
-    with gateway_process(tmp_path, NEASMART_MODBUS_COMMAND_DELIVERY_TIMEOUT_SECONDS="1") as gateway:
+    patience = {f"NEASMART_MODBUS_COMMAND_DELIVERY_TIMEOUT_{unit}": "1" for unit in ("SECONDS", "WALKS")}
+    with gateway_process(tmp_path, NEASMART_MODBUS_WALK_ASSUMED_SECONDS="1", **patience) as gateway:
         status, answer = gateway.call("PUT", f"/api/v1/points/{SETPOINT.id}?queue=true", {"value": 22.5})
         assert status == 202
         path = f"/api/v1/commands/{answer['id']}"
@@ -93,7 +94,7 @@ def test_a_stop_takes_less_than_three_seconds_and_ends_with_0(gateway: GatewayPr
 def test_what_was_known_at_a_stop_is_shown_as_stale_after_it(gateway: GatewayProcess) -> None:
     base = Base(gateway.bus_port)
     base.broadcast(STATE.address, [1, encode_dpt9(21.0), encode_dpt9(20.0)])
-    assert base.poll(STATE.address, 1) == [1]
+    assert base.poll(STATE.address, 1) == [0]
     base.client.close()
     gateway.stop()
 

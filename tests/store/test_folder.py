@@ -128,6 +128,7 @@ async def test_a_history_over_its_cap_shrinks_within_minutes_and_the_file_with_i
 
     assert first.path.stat().st_size <= MB
     ((left, newest),) = small.rows("SELECT count(*), max(start) FROM history")
+    assert isinstance(left, int)
     assert left > 100
     assert newest == 27_000_000 + 60 * 1499
     transactions = small.status.transactions

@@ -28,7 +28,7 @@ async def test_stored_values_are_never_served_to_the_base(stores: Callable[..., 
     first = stores()
     await first.store.open()
     first.write(MODE, 2, 3)
-    first.write(STATE, 3, 0x0C33, 0x0C1A)
+    first.write(STATE, 1, 0x0C33, 0x0C1A)
     first.command("zone.1.1.setpoint", 22.5)
     await first.close()
 

@@ -13,6 +13,7 @@ from neasmart.image import RegisterImage
 from neasmart.plant import Plant, StaleTimes
 from neasmart.registers import TABLE
 from neasmart.status import LinkStatus
+from neasmart.walks import Walks
 
 BROADCAST = 0
 WRITE_MULTIPLE = 16
@@ -40,12 +41,11 @@ def make_gateway(
     clock: FakeClock, *, connected: bool = True, names: Mapping[tuple[int, int], str] | None = None
 ) -> Gateway:
     """Return a gateway that has received nothing; its link is connected unless told otherwise."""
-    image = RegisterImage(TABLE, fresh_s=180.0)
+    image = RegisterImage(TABLE)
     gateway = Gateway(
-        table=TABLE,
         image=image,
         plant=Plant(TABLE, names=names, stale=StaleTimes()),
-        commands=Commands(image, CommandTimes()),
+        commands=Commands(TABLE, image, Walks(TABLE), CommandTimes()),
         unit_ids=(240, 241),
         clock=clock.clock,
     )
@@ -81,8 +81,9 @@ def base_reports(gateway: Gateway, ref_id: str, value: float) -> None:
 
 def base_polls(gateway: Gateway, ref_id: str, *, unit_id: int = 240) -> int:
     """Read the register of a point, as the base does; return the word it gets."""
-    (word,) = gateway.poll(gateway.table.ref(ref_id).address, 1, unit_id, gateway.clock.monotonic())
-    return word
+    poll = gateway.poll(gateway.table.ref(ref_id).address, 1, unit_id, gateway.clock.monotonic())
+    gateway.left(poll, gateway.clock.monotonic())
+    return poll.words[0]
 
 
 def fill_house(gateway: Gateway) -> None:

@@ -49,7 +49,7 @@ class Bench:
         """Give a command that the base reads and confirms at once; return its id."""
         ref = self.gateway.table.ref(point)
         (command,) = self.gateway.submit([(ref, value)], origin="test", queue=True)
-        self.gateway.poll(ref.address, 1, 240, self.time.monotonic_s)
+        self.gateway.left(self.gateway.poll(ref.address, 1, 240, self.time.monotonic_s), self.time.monotonic_s)
         self.write(ref.address, command.word)
         return command.id
 

@@ -1,290 +1,450 @@
-"""The two banks and the life of a command, seen from both sides: what the base reads and what people are told."""
+"""The life of one command, sentence by sentence: queued, delivered, and one end."""
 
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from neasmart.codecs import encode_dpt9
-from neasmart.command import Command, CommandState, CommandTimes
-from neasmart.commands import Commands
-from neasmart.image import RegisterImage
-from neasmart.registers import TABLE
+from neasmart.carrier import Carrier
+from neasmart.command import CommandState
+from neasmart.registers import Ref
+from tests.support.by_hand import COOLING, HEATING, HOUSE, MODE, OFF, SETPOINT, STATE, WALK_S, ByHand
 
-SETPOINT = TABLE.ref("zone.1.1.setpoint")
-STATE = TABLE.ref("zone.1.1.state")
-MODE = TABLE.ref("global.mode")
-FRESH_S = 180.0
-
-
-class Bench:
-    """An image with its commands, driven by hand."""
-
-    def __init__(self) -> None:
-        self.image = RegisterImage(TABLE, fresh_s=FRESH_S)
-        self.commands = Commands(self.image, CommandTimes())
-
-    def write(self, address: int, word: int, now: float = 0.0) -> list[Command]:
-        self.image.record(address, word, at=now, function_code=16, unit_id=0)
-        return self.commands.on_write(address, word, now)
-
-    def poll(self, address: int, now: float = 0.0, unit_id: int = 240) -> int:
-        word = self.image.served(address, now)
-        self.commands.on_poll(range(address, address + 1), unit_id, now)
-        return word
-
-    def submit(self, value: float, now: float = 0.0) -> Command:
-        return self.commands.submit(SETPOINT, value, origin="test", now=now)[-1]
-
-    def state_of(self, command: Command) -> CommandState:
-        found = self.commands.get(command.id)
-        assert found is not None
-        return found.state
+QUEUED, DELIVERED, CONFIRMED = CommandState.QUEUED, CommandState.DELIVERED, CommandState.CONFIRMED
+OVERRIDDEN, REJECTED, EXPIRED = CommandState.OVERRIDDEN, CommandState.REJECTED, CommandState.EXPIRED
 
 
 @pytest.fixture
-def bench() -> Bench:
-    return Bench()
+def hand() -> ByHand:
+    """Return a house in the heating season whose room has 21 degrees."""
+    hand = ByHand()
+    hand.tell(MODE, HEATING)
+    hand.tell(STATE, 1)
+    hand.tell(SETPOINT, 21.0)
+    return hand
 
 
-def test_before_anything_is_known_the_base_reads_the_no_data_words(bench: Bench) -> None:
-    assert bench.poll(MODE.address) == 10
-    assert bench.poll(TABLE.ref("global.state").address) == 10
-    assert bench.poll(STATE.address) == 0
-    assert bench.poll(SETPOINT.address) == 0
+def test_a_command_goes_from_queued_over_delivered_to_confirmed(hand: ByHand) -> None:
+    command = hand.set((SETPOINT, 22.5))
+    assert hand.state(command) is QUEUED
+
+    assert hand.reads(SETPOINT, 22.5)
+    assert hand.state(command) is DELIVERED
+    hand.now += 1.0
+    hand.tell(SETPOINT, 22.5)
+
+    ended = hand.found(command)
+    assert (ended.state, ended.queued_at, ended.delivered_at, ended.ended_at) == (CONFIRMED, 1000.0, 1000.0, 1001.0)
+    assert hand.read(SETPOINT) == 0
 
 
-def test_a_reported_word_is_served_back_unchanged(bench: Bench) -> None:
-    bench.write(SETPOINT.address, 0x8116)
+def test_a_reply_that_did_not_leave_delivers_nothing(hand: ByHand) -> None:
+    command = hand.set((SETPOINT, 22.5))
 
-    assert bench.poll(SETPOINT.address) == 0x8116
+    hand.read(SETPOINT, left=False)
 
-
-def test_a_report_that_has_become_old_is_not_served(bench: Bench) -> None:
-    bench.write(SETPOINT.address, 0x0C33, now=0.0)
-
-    assert bench.poll(SETPOINT.address, now=FRESH_S) == 0x0C33
-    assert bench.poll(SETPOINT.address, now=FRESH_S + 0.1) == 0
+    assert (hand.state(command), hand.found(command).read_by) == (QUEUED, ())
 
 
-def test_an_unknown_register_is_kept_and_served_raw(bench: Bench) -> None:
-    bench.write(103, 0xBEEF)
-
-    assert bench.poll(103, now=1e6) == 0xBEEF
-    assert bench.poll(104) == 0
-    assert [(address, report.word) for address, report in bench.image.unknown()] == [(103, 0xBEEF)]
-    assert bench.image.unknown_writes == 1
-
-
-def test_unknown_registers_beyond_the_bus_are_counted_and_not_kept(bench: Bench) -> None:
-    for address in range(7000, 7200):
-        bench.write(address, 1)
-
-    assert bench.image.unknown_writes == 200
-    assert list(bench.image.unknown()) == []
-
-
-def test_a_command_goes_from_queued_over_delivered_to_confirmed(bench: Bench) -> None:
-    command = bench.submit(22.5)
-
-    assert bench.state_of(command) is CommandState.QUEUED
-    assert bench.poll(SETPOINT.address, now=1.0) == encode_dpt9(22.5)
-    assert bench.state_of(command) is CommandState.DELIVERED
-    (ended,) = bench.write(SETPOINT.address, encode_dpt9(22.5), now=2.0)
-    assert ended.state is CommandState.CONFIRMED
-    assert (ended.queued_at, ended.delivered_at, ended.ended_at) == (0.0, 1.0, 2.0)
-    assert bench.commands.live(SETPOINT) is None
-
-
-def test_it_is_remembered_which_unit_ids_read_a_command(bench: Bench) -> None:
-    command = bench.submit(22.5)
+def test_it_is_remembered_which_unit_ids_read_a_command(hand: ByHand) -> None:
+    command = hand.set((SETPOINT, 22.5))
 
     for unit_id in (240, 241, 240):
-        bench.poll(SETPOINT.address, unit_id=unit_id)
+        hand.read(SETPOINT, unit_id)
 
-    found = bench.commands.get(command.id)
-    assert found is not None
-    assert found.read_by == (240, 241)
+    assert hand.found(command).read_by == (240, 241)
+
+
+def test_a_block_delivers_every_command_within_it_and_serves_no_data_beside(hand: ByHand) -> None:
+    command = hand.set((SETPOINT, 22.5))
+
+    poll = hand.gateway.poll(0, 125, 240, hand.now)
+    hand.gateway.left(poll, hand.now)
+
+    assert [(address, word) for address, word in enumerate(poll.words) if word] == [(2, 10), (101, command.word)]
+    assert hand.state(command) is DELIVERED
 
 
 @pytest.mark.parametrize(("written", "confirmed"), [(22.4, True), (22.6, True), (22.3, False), (22.7, False)])
-def test_a_setpoint_is_confirmed_within_a_tenth_of_a_degree(
-    bench: Bench,
-    written: float,
-    confirmed: bool,
-) -> None:
-    bench.submit(22.5)
-    bench.poll(SETPOINT.address)
+def test_a_setpoint_is_confirmed_within_a_tenth_of_a_degree(hand: ByHand, written: float, *, confirmed: bool) -> None:
+    command = hand.set((SETPOINT, 22.5))
+    hand.read(SETPOINT)
 
-    ended = bench.write(SETPOINT.address, encode_dpt9(written), now=1.0)
+    hand.tell(SETPOINT, written)
 
-    assert bool(ended) is confirmed
+    assert (hand.state(command) is CONFIRMED) is confirmed
 
 
-def test_an_equal_value_written_before_the_base_has_read_does_not_confirm(bench: Bench) -> None:
-    command = bench.submit(22.5)
+def test_a_value_that_the_base_has_already_confirms_before_it_is_read(hand: ByHand) -> None:
+    command = hand.set((SETPOINT, 21.0))
 
-    bench.write(SETPOINT.address, encode_dpt9(22.5))
+    hand.tell(SETPOINT, 21.0)
 
-    assert bench.state_of(command) is CommandState.QUEUED
-
-
-def test_a_write_never_clobbers_a_pending_command(bench: Bench) -> None:
-    bench.submit(22.5)
-
-    bench.write(SETPOINT.address, encode_dpt9(19.0))
-
-    assert bench.poll(SETPOINT.address) == encode_dpt9(22.5)
-    report = bench.image.report(SETPOINT.address)
-    assert report is not None
-    assert report.word == encode_dpt9(19.0)
+    assert (hand.state(command), hand.reason(command)) == (CONFIRMED, "the base has it already")
 
 
-def test_the_last_of_several_quick_changes_wins(bench: Bench) -> None:
-    first, second, third = bench.submit(20.0), bench.submit(20.5), bench.submit(21.0)
+def test_the_old_value_is_no_proof_while_another_command_may_still_act(hand: ByHand) -> None:
+    first = hand.set((SETPOINT, 22.0))
+    hand.read(SETPOINT)
+    back = hand.set((SETPOINT, 21.0))
 
-    assert bench.state_of(first) is CommandState.SUPERSEDED
-    assert bench.state_of(second) is CommandState.SUPERSEDED
-    assert bench.state_of(third) is CommandState.QUEUED
-    assert bench.poll(SETPOINT.address) == encode_dpt9(21.0)
+    hand.tell(SETPOINT, 21.0)
+    assert hand.state(back) is QUEUED
+    hand.read(SETPOINT)
+    hand.tell(SETPOINT, 21.0)
+    assert hand.state(back) is DELIVERED
+    hand.tell(SETPOINT, 22.0)
+    assert hand.reads(SETPOINT, 21.0)
+    hand.tell(SETPOINT, 21.0)
 
-
-def test_another_value_within_the_grace_time_is_no_refusal(bench: Bench) -> None:
-    command = bench.submit(22.5)
-    bench.poll(SETPOINT.address, now=1.0)
-
-    bench.write(SETPOINT.address, encode_dpt9(19.0), now=60.9)
-
-    assert bench.state_of(command) is CommandState.DELIVERED
-
-
-def test_another_value_after_the_grace_time_is_a_refusal_with_the_value_kept(bench: Bench) -> None:
-    bench.submit(38.0)
-    bench.poll(SETPOINT.address, now=1.0)
-
-    (ended,) = bench.write(SETPOINT.address, encode_dpt9(35.0), now=61.0)
-
-    assert ended.state is CommandState.REJECTED
-    assert ended.reason == "the base keeps 35"
-    assert bench.poll(SETPOINT.address, now=61.0) == encode_dpt9(35.0)
+    assert (hand.state(first), hand.state(back)) == (CommandState.SUPERSEDED, CONFIRMED)
 
 
-def test_an_unread_command_expires_and_is_never_served_later(bench: Bench) -> None:
-    command = bench.submit(22.5)
+def test_the_old_value_is_proof_again_after_two_walks(hand: ByHand) -> None:
+    hand.set((SETPOINT, 22.0))
+    hand.read(SETPOINT)
+    hand.wait(1.0)
+    back = hand.set((SETPOINT, 21.0))
+    hand.read(SETPOINT)
 
-    assert bench.commands.tick(29.9) == []
-    (ended,) = bench.commands.tick(30.0)
+    hand.wait(19.0)
+    hand.tell(SETPOINT, 21.0)
+    assert hand.state(back) is DELIVERED
+    hand.wait(0.1)
+    hand.tell(SETPOINT, 21.0)
 
-    assert ended.id == command.id
-    assert ended.state is CommandState.EXPIRED
-    assert bench.poll(SETPOINT.address, now=30.1) == 0
-
-
-def test_an_unconfirmed_command_expires_and_is_never_served_later(bench: Bench) -> None:
-    bench.write(SETPOINT.address, encode_dpt9(19.0), now=100.0)
-    command = bench.submit(22.5, now=100.0)
-    bench.poll(SETPOINT.address, now=110.0)
-
-    assert bench.commands.tick(229.9) == []
-    (ended,) = bench.commands.tick(230.0)
-
-    assert ended.id == command.id
-    assert ended.state is CommandState.EXPIRED
-    assert bench.poll(SETPOINT.address, now=230.0) == encode_dpt9(19.0)
+    assert hand.state(back) is CONFIRMED
 
 
-def test_a_refusal_in_standby_says_why(bench: Bench) -> None:
-    bench.submit(22.5)
-    bench.poll(SETPOINT.address)
+@pytest.mark.parametrize("read", [False, True])
+def test_a_third_value_is_somebody_s_hand_and_ends_the_command(hand: ByHand, *, read: bool) -> None:
+    command = hand.set((SETPOINT, 22.0))
+    if read:
+        hand.read(SETPOINT, 240)
 
-    (ended,) = bench.write(SETPOINT.address, 0x8116, now=61.0)
+    hand.tell(SETPOINT, 18.0)
 
-    assert ended.state is CommandState.REJECTED
-    assert ended.reason == "the base reports not applicable instead"
-
-
-def test_a_doubted_report_is_not_served_until_the_base_has_written_anew(bench: Bench) -> None:
-    bench.write(SETPOINT.address, encode_dpt9(21.0))
-    bench.write(STATE.address, 1)
-
-    assert bench.image.doubt_all() == 2
-    assert bench.poll(SETPOINT.address) == 0
-    bench.write(SETPOINT.address, encode_dpt9(21.0))
-    assert bench.poll(SETPOINT.address) == encode_dpt9(21.0)
-    assert bench.image.doubted == 1
+    assert hand.read(SETPOINT, 241) == 0
+    assert hand.state(command) is OVERRIDDEN
+    assert hand.reason(command) == "the base now says 18.0 (thermostat, app or its program)"
 
 
-def test_a_live_command_is_served_whatever_is_doubted(bench: Bench) -> None:
-    bench.write(SETPOINT.address, encode_dpt9(21.0))
-    bench.submit(22.5)
+def test_repeating_the_old_value_ends_nothing(hand: ByHand) -> None:
+    command = hand.set((SETPOINT, 22.0))
+    hand.read(SETPOINT)
 
-    bench.image.doubt_all()
+    hand.tell(SETPOINT, 21.0)
 
-    assert bench.poll(SETPOINT.address) == encode_dpt9(22.5)
+    assert hand.state(command) is DELIVERED
+    assert hand.reads(SETPOINT, 22.0)
 
 
-def test_the_history_is_bounded() -> None:
-    bench = Bench()
+@pytest.mark.parametrize("word", [0, OFF, 0x7FFF, 0x810C])
+def test_what_could_not_be_commanded_never_decides(hand: ByHand, word: int) -> None:
+    command = hand.set((SETPOINT, 22.0))
+    hand.read(SETPOINT)
 
+    hand.tell_word(SETPOINT, word)
+
+    assert hand.state(command) is DELIVERED
+
+
+def test_mixed_never_decides_about_the_whole_house(hand: ByHand) -> None:
+    hand.tell_word(HOUSE, 0)
+    command = hand.set((HOUSE, 2))
+    hand.read(HOUSE)
+
+    hand.tell_word(HOUSE, 0)
+    assert hand.state(command) is DELIVERED
+    hand.tell(HOUSE, 2)
+
+    assert hand.state(command) is CONFIRMED
+
+
+def test_without_a_recent_report_the_first_one_afterwards_is_the_baseline(hand: ByHand) -> None:
+    hand.wait(2 * WALK_S + 1)
+    command = hand.set((SETPOINT, 22.0))
+
+    hand.tell(SETPOINT, 19.0)
+    assert hand.state(command) is QUEUED
+    hand.tell(SETPOINT, 18.0)
+
+    assert hand.state(command) is OVERRIDDEN
+
+
+def test_a_command_before_the_first_report_of_this_process_is_taken() -> None:
+    hand = ByHand()
+    command = hand.set((SETPOINT, 22.0))
+
+    hand.tell(SETPOINT, 19.0)
+    assert hand.reads(SETPOINT, 22.0)
+    hand.tell(SETPOINT, 22.0)
+
+    assert hand.state(command) is CONFIRMED
+
+
+@pytest.mark.parametrize("before", [21.0, 31.0])
+def test_a_value_beyond_the_season_s_limit_is_told_as_limited(hand: ByHand, before: float) -> None:
+    hand.tell(SETPOINT, before)
+    command = hand.set((SETPOINT, 38.0))
+    hand.read(SETPOINT)
+
+    hand.tell(SETPOINT, 31.0)
+
+    assert (hand.state(command), hand.reason(command)) == (OVERRIDDEN, "limited to 31.0")
+    assert command.warning == "the base will limit 38 to its range of 5 to 31 degC"
+
+
+def test_the_limit_is_that_of_the_season(hand: ByHand) -> None:
+    hand.tell(MODE, COOLING)
+    command = hand.set((SETPOINT, 10.0))
+    hand.read(SETPOINT)
+
+    hand.tell(SETPOINT, 15.0)
+
+    assert hand.reason(command) == "limited to 15.0"
+
+
+def test_a_limit_is_not_taken_for_one_before_the_base_has_read(hand: ByHand) -> None:
+    hand.tell(SETPOINT, 31.0)
+    command = hand.set((SETPOINT, 38.0))
+
+    hand.tell(SETPOINT, 31.0)
+
+    assert hand.state(command) is QUEUED
+
+
+def test_the_echo_of_the_command_before_is_nobody_s_hand(hand: ByHand) -> None:
+    first = hand.set((SETPOINT, 22.0))
+    hand.read(SETPOINT)
+    second = hand.set((SETPOINT, 23.0))
+
+    hand.tell(SETPOINT, 22.0)
+    assert hand.reads(SETPOINT, 23.0)
+    hand.tell(SETPOINT, 23.0)
+
+    assert (hand.state(first), hand.state(second)) == (CommandState.SUPERSEDED, CONFIRMED)
+
+
+def test_an_echo_becomes_the_baseline_so_a_turn_back_is_a_hand_again(hand: ByHand) -> None:
+    hand.set((SETPOINT, 22.0))
+    hand.read(SETPOINT)
+    second = hand.set((SETPOINT, 23.0))
+    hand.tell(SETPOINT, 22.0)
+
+    hand.tell(SETPOINT, 21.0)
+
+    assert hand.state(second) is OVERRIDDEN
+
+
+def test_a_command_that_was_never_read_excuses_no_report(hand: ByHand) -> None:
+    hand.set((SETPOINT, 22.0))
+    second = hand.set((SETPOINT, 23.0))
+
+    hand.tell(SETPOINT, 22.0)
+
+    assert hand.state(second) is OVERRIDDEN
+
+
+def test_a_change_that_a_related_command_brings_about_is_nobody_s_hand(hand: ByHand) -> None:
+    state = hand.set((STATE, 2))
+    hand.read(STATE)
+    hand.tell(STATE, 2)
+    hand.wait(WALK_S)
+    command = hand.set((SETPOINT, 22.0))
+
+    hand.tell(SETPOINT, 18.0)
+    assert hand.state(command) is QUEUED
+    hand.wait(WALK_S + 1)
+    hand.tell(SETPOINT, 18.0)
+    assert hand.state(command) is QUEUED
+    hand.tell(SETPOINT, 19.0)
+
+    assert (hand.state(state), hand.state(command)) == (CONFIRMED, OVERRIDDEN)
+
+
+def test_the_mode_excuses_setpoints_and_no_states(hand: ByHand) -> None:
+    hand.set((MODE, 4))
+    hand.read(MODE)
+    state = hand.set((STATE, 2))
+
+    hand.tell(STATE, 5)
+
+    assert hand.state(state) is OVERRIDDEN
+
+
+def test_a_refused_value_is_offered_asked_for_and_offered_once_more(hand: ByHand) -> None:
+    command = hand.set((SETPOINT, 22.0))
+    served: list[bool] = []
+
+    def base() -> None:
+        served.append(hand.reads(SETPOINT, 22.0))
+        hand.tell(SETPOINT, 21.0)
+
+    base()
+    hand.wait(5 * WALK_S + 1, base)
+
+    # Held for two walks after the first read, then one walk of no data, then two walks more.
+    assert [second for second, yes in enumerate(served) if not yes] == [*range(20, 30), 50, 51]
+    assert (hand.state(command), hand.reason(command)) == (REJECTED, "the base keeps 21.0")
+
+
+@pytest.mark.parametrize(("ref", "value"), [(MODE, 3), (HOUSE, 2)])
+def test_global_words_are_offered_once_only(hand: ByHand, ref: Ref, value: int) -> None:
+    hand.tell(HOUSE, 1)
+    before = hand.gateway.plant.reading(ref).value or 0
+    command = hand.set((ref, value))
+    served: list[bool] = []
+
+    def base() -> None:
+        served.append(hand.reads(ref, value))
+        hand.tell(ref, before)
+
+    base()
+    hand.wait(3 * WALK_S + 1, base)
+
+    assert served == [True] * 20 + [False] * 12
+    assert hand.state(command) is REJECTED
+
+
+def test_in_the_probe_the_base_reads_the_word_that_makes_it_write(hand: ByHand) -> None:
+    hand.set((MODE, 3))
+    hand.read(MODE)
+
+    hand.wait(2 * WALK_S, lambda: hand.tell(MODE, HEATING))
+
+    assert hand.read(MODE) == 10
+
+
+def test_a_value_that_moved_meanwhile_is_not_offered_again(hand: ByHand) -> None:
+    hand.set((SETPOINT, 22.0))
+    hand.read(SETPOINT)
+    second = hand.set((SETPOINT, 23.0))
+    hand.read(SETPOINT)
+    hand.tell(SETPOINT, 22.0)
+
+    hand.wait(3 * WALK_S + 1, lambda: hand.tell(SETPOINT, 22.0))
+
+    assert hand.read(SETPOINT) == 0
+    assert (hand.state(second), hand.reason(second)) == (REJECTED, "the base keeps 22.0")
+
+
+def test_a_base_that_says_nothing_is_not_pressed(hand: ByHand) -> None:
+    command = hand.set((SETPOINT, 22.0))
+    hand.read(SETPOINT)
+
+    hand.wait(3 * WALK_S + 1)
+    assert (hand.read(SETPOINT), hand.state(command)) == (0, DELIVERED)
+    hand.wait(4 * WALK_S + 50)
+
+    assert (hand.state(command), hand.reason(command)) == (
+        EXPIRED,
+        "the base read it but did not confirm it within 120 s",
+    )
+
+
+def test_the_answer_to_the_probe_confirms(hand: ByHand) -> None:
+    command = hand.set((SETPOINT, 22.0))
+    hand.read(SETPOINT)
+    hand.wait(2 * WALK_S + 1)
+    assert hand.read(SETPOINT) == 0
+
+    hand.tell(SETPOINT, 22.0)
+
+    assert hand.state(command) is CONFIRMED
+
+
+def test_a_command_that_is_not_read_expires_and_is_never_served_later(hand: ByHand) -> None:
+    command = hand.set((SETPOINT, 22.5))
+
+    hand.wait(29.0)
+    assert hand.state(command) is QUEUED
+    hand.wait(1.0)
+
+    assert (hand.state(command), hand.reason(command)) == (EXPIRED, "the base did not read it within 30 s")
+    assert hand.read(SETPOINT) == 0
+
+
+def test_a_slow_base_has_two_walks_to_read() -> None:
+    hand = ByHand(walk_s=40.0)
+    command = hand.set((SETPOINT, 22.5))
+
+    hand.wait(79.0)
+    assert hand.state(command) is QUEUED
+    hand.wait(1.0)
+
+    assert hand.state(command) is EXPIRED
+
+
+def test_a_base_that_polls_one_unit_id_only_is_enough(hand: ByHand) -> None:
+    command = hand.set((SETPOINT, 22.0))
+
+    hand.read(SETPOINT, 241)
+    hand.tell(SETPOINT, 22.0)
+
+    assert (hand.state(command), hand.found(command).read_by) == (CONFIRMED, (241,))
+
+
+def test_only_the_connection_that_was_sent_the_command_ends_it(hand: ByHand) -> None:
+    bus, other = Carrier("10.0.0.1"), Carrier("10.0.0.2")
+    command = hand.set((SETPOINT, 22.0))
+    hand.read(SETPOINT, carrier=bus)
+
+    hand.tell(SETPOINT, 22.0, other)
+    hand.tell(SETPOINT, 18.0, other)
+    assert hand.state(command) is DELIVERED
+    hand.tell(SETPOINT, 22.0, bus)
+
+    assert hand.state(command) is CONFIRMED
+
+
+def test_a_successor_from_the_same_host_counts_as_the_connection(hand: ByHand) -> None:
+    bus, stranger = Carrier("10.0.0.1"), Carrier("10.0.0.1")
+    command = hand.set((SETPOINT, 22.0))
+    hand.read(SETPOINT, carrier=bus)
+    hand.tell(SETPOINT, 22.0, stranger)
+    assert hand.state(command) is DELIVERED
+
+    bus.open = False
+    hand.tell(SETPOINT, 22.0, Carrier("10.0.0.1"))
+
+    assert hand.state(command) is CONFIRMED
+
+
+def test_while_it_is_queued_only_a_connection_that_polls_us_ends_it(hand: ByHand) -> None:
+    bus, other = Carrier("10.0.0.1"), Carrier("10.0.0.2")
+    hand.read(STATE, carrier=bus)
+    command = hand.set((SETPOINT, 22.0))
+
+    hand.tell(SETPOINT, 18.0, other)
+    assert hand.state(command) is QUEUED
+    hand.tell(SETPOINT, 18.0, bus)
+
+    assert hand.state(command) is OVERRIDDEN
+
+
+def test_the_history_is_bounded(hand: ByHand) -> None:
     for _ in range(500):
-        bench.submit(21.0)
+        hand.set((SETPOINT, 22.0))
 
-    assert len(bench.commands.recent) == 201
-
-
-events = st.lists(
-    st.one_of(
-        st.tuples(st.just("submit"), st.integers(10, 80)),
-        st.tuples(st.just("write"), st.integers(10, 80)),
-        st.tuples(st.just("poll"), st.sampled_from([240, 241])),
-        st.tuples(st.just("wait"), st.integers(1, 150)),
-    ),
-    max_size=40,
-)
+    assert len(hand.gateway.commands.recent) == 201
 
 
-@given(events)
-def test_what_is_served_is_always_live_or_fresh_or_no_data(steps: list[tuple[str, int]]) -> None:
-    bench, now = Bench(), 0.0
-    written: tuple[int, float] | None = None
-    for what, number in steps:
-        if what == "submit":
-            bench.submit(number / 2, now)
-        elif what == "write":
-            written = (encode_dpt9(number / 2), now)
-            bench.write(SETPOINT.address, written[0], now)
-        elif what == "poll":
-            live = bench.commands.live(SETPOINT)
-            fresh = written[0] if written is not None and now - written[1] <= FRESH_S else 0
-            assert bench.poll(SETPOINT.address, now, number) == (fresh if live is None else live.word)
-        else:
-            now += number
-            bench.commands.tick(now)
-            live = bench.commands.live(SETPOINT)
-            assert live is None or now - live.queued_at < 150
-
-
-def test_every_outcome_is_counted_by_its_origin(bench: Bench) -> None:
+def test_every_outcome_is_counted_by_its_origin(hand: ByHand) -> None:
     for _ in range(300):
-        bench.submit(21.0)
-    bench.poll(SETPOINT.address)
-    bench.write(SETPOINT.address, encode_dpt9(21.0))
-    bench.submit(22.0)
-    bench.poll(SETPOINT.address)
-    bench.write(SETPOINT.address, encode_dpt9(19.0), now=70.0)
-    bench.submit(23.0, now=80.0)
-    bench.commands.tick(200.0)
+        hand.set((SETPOINT, 22.0))
+    hand.read(SETPOINT)
+    hand.tell(SETPOINT, 22.0)
+    hand.set((SETPOINT, 23.0))
+    hand.tell(SETPOINT, 19.0)
+    hand.set((SETPOINT, 23.0))
+    hand.wait(31.0)
 
-    assert bench.commands.outcomes == {
-        (CommandState.CONFIRMED, "test"): 1,
-        (CommandState.SUPERSEDED, "test"): 299,
-        (CommandState.REJECTED, "test"): 1,
-        (CommandState.EXPIRED, "test"): 1,
-    }
+    counted = {outcome: number for (outcome, origin), number in hand.gateway.commands.outcomes.items() if number}
+    assert counted == {CONFIRMED: 1, CommandState.SUPERSEDED: 299, OVERRIDDEN: 1, EXPIRED: 1}
+    assert {origin for _, origin in hand.gateway.commands.outcomes} == {"test"}
 
 
-def test_an_origin_is_counted_from_zero_on(bench: Bench) -> None:
-    bench.submit(21.0)
+def test_an_origin_is_counted_from_zero_on(hand: ByHand) -> None:
+    hand.set((SETPOINT, 22.0))
 
-    assert set(bench.commands.outcomes.values()) == {0}
+    assert set(hand.gateway.commands.outcomes.values()) == {0}

@@ -10,8 +10,10 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "neasmart_addon" / "neasmart"
 CORE = [
     {"errors", "clock", "codecs", "breaker", "histogram", "registers", "config", "status", "about", "redaction"},
-    {"image", "plant", "traffic", "patterns", "doctor"},
+    {"carrier", "walks", "image", "plant", "traffic", "patterns", "doctor", "command", "leavings", "idle_polls"},
+    {"command_life"},
     {"commands"},
+    {"undo"},
     {"hub"},
     {"gateway"},
 ]
@@ -29,11 +31,13 @@ TOP = {
     "reload",
     "settings_checks",
     "settings_loading",
+    "settings_rooms",
     "settings_words",
     "archive",
     "edges",
     "house",
     "syslog",
+    "tuning",
     "__main__",
 }
 ONLY_IN = {

@@ -57,6 +57,7 @@ def health(gateway: Gateway, now: float) -> Document:
             "detail": link.detail,
             "last_write_age_s": bus["last_write_age_s"],
             "last_poll_age_s": bus["last_poll_age_s"],
+            "idle_reply": "last_report" if gateway.serves_last_reports else "no_data",
         },
         "mqtt": status_document(gateway.mqtt, gateway.clock),
         "settings": {

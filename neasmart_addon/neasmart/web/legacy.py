@@ -11,7 +11,7 @@ from http import HTTPStatus
 
 from aiohttp import web
 
-from neasmart.codecs import Value
+from neasmart.codecs import OperatingState, Value
 from neasmart.gateway import Gateway
 from neasmart.web import documents, places
 from neasmart.web.bodies import Document, flag, read_object, reply
@@ -73,7 +73,7 @@ class Legacy:
 
     async def state(self, _: web.Request) -> web.Response:
         """Answer the global state; null when the rooms differ or nothing is known."""
-        return reply({"state": self._shown("global.state")})
+        return reply({"state": house_state(self._gateway)})
 
     async def set_state(self, request: web.Request) -> web.Response:
         """Command the global state."""
@@ -116,6 +116,18 @@ class Legacy:
 
     def _shown(self, ref_id: str) -> Value:
         return self._gateway.shown(self._gateway.table.ref(ref_id))
+
+
+def house_state(gateway: Gateway) -> Value:
+    """Return the state of the house, never null once it is known: while rooms differ, the last one they shared, or 1.
+
+    The published component logs two errors at each poll that answers null, and rooms differ every day.
+    """
+    ref = gateway.table.at("global", "state")
+    shown = gateway.shown(ref)
+    if shown is None and gateway.plant.mixed:
+        return gateway.plant.reading(ref).held or OperatingState.NORMAL
+    return shown
 
 
 def zone(gateway: Gateway, base_id: int, zone_id: int) -> Document:

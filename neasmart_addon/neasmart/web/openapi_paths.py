@@ -162,6 +162,13 @@ def _points() -> dict[str, Operation]:
             query={"limit": limit},
         ),
         f"GET {v1}/commands/{{command_id}}": _read("One command", "points", ref("Command")),
+        f"POST {v1}/commands/{{command_id}}/undo": Operation(
+            summary="Take a command back, or bring back what was there before it",
+            tag="points",
+            answers={JSON: fields({"withdrawn": listed(TEXT), "commands": listed(TEXT)})},
+            status=HTTPStatus.ACCEPTED,
+            problems=(409, 503),
+        ),
         f"GET {v1}/history": Operation(
             summary="What points were between two times",
             tag="points",
@@ -188,7 +195,7 @@ def _bus() -> dict[str, Operation]:
         f"POST {v1}/sync": Operation(
             summary="Have the base write everything anew",
             tag="bus",
-            answers={JSON: fields({"refreshing": COUNT})},
+            answers={JSON: fields({"refreshing": COUNT, "total": COUNT})},
             status=HTTPStatus.ACCEPTED,
             problems=(503,),
         ),

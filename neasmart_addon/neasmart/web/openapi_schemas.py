@@ -234,7 +234,7 @@ def _health() -> Schema:
     database = {"healthy": FLAG, "using_fallback": FLAG, "fallback_entries": COUNT, "circuit_breaker_state": breaker}
     database |= {"detail": nullable(TEXT), "transactions": COUNT, "errors": COUNT, "last_flush_at": TIME}
     modbus = {"circuit_breaker_state": breaker, "context_initialized": FLAG, "link": TEXT, "connected": FLAG}
-    modbus |= {"detail": TEXT, "last_write_age_s": AGE, "last_poll_age_s": _UNIT_AGES}
+    modbus |= {"detail": TEXT, "last_write_age_s": AGE, "last_poll_age_s": _UNIT_AGES, "idle_reply": TEXT}
     return fields(
         {
             "status": {"type": "string", "enum": [HEALTHY, DEGRADED, UNHEALTHY]},

@@ -17,7 +17,15 @@ import msgspec
 from aiohttp import web
 from aiohttp.hdrs import CONTENT_ENCODING, TRANSFER_ENCODING
 
-from neasmart.errors import InvalidValueError, NeasmartError, NoLinkError, UnknownPointError
+from neasmart.errors import (
+    InvalidValueError,
+    NeasmartError,
+    NoLinkError,
+    RoomOffError,
+    UndoError,
+    UnknownCommandError,
+    UnknownPointError,
+)
 from neasmart.web.request_id import HEADER, REQUEST_ID, chosen
 from neasmart.web.web_counters import WebCounters
 
@@ -73,6 +81,13 @@ class Problem(Exception):  # noqa: N818 - the word of RFC 9457; it is an answer 
         self.details = details
         self.err = err
         self.headers = headers
+
+
+_STATUS: Mapping[type[NeasmartError], HTTPStatus] = {
+    UnknownPointError: HTTPStatus.NOT_FOUND,
+    UnknownCommandError: HTTPStatus.NOT_FOUND,
+    UndoError: HTTPStatus.CONFLICT,
+}
 
 
 def answering(
@@ -188,8 +203,12 @@ def _problem(request: web.BaseRequest, error: Problem | NeasmartError | web.HTTP
     if isinstance(error, NoLinkError):
         details = "Add ?queue=true to have it taken all the same"
         return Problem(HTTPStatus.SERVICE_UNAVAILABLE, error.code, str(error), details=details)
-    status = HTTPStatus.NOT_FOUND if isinstance(error, UnknownPointError) else HTTPStatus.BAD_REQUEST
-    return Problem(status, error.code, str(error))
+    if isinstance(error, RoomOffError):
+        # Existing clients know nothing but 400.
+        status = HTTPStatus.CONFLICT if request.path.startswith(_API) else HTTPStatus.BAD_REQUEST
+        details = "Switch the room on in the same request, by a state other than 3 beside the setpoint"
+        return Problem(status, error.code, str(error), details=details)
+    return Problem(_STATUS.get(type(error), HTTPStatus.BAD_REQUEST), error.code, str(error))
 
 
 def _http_problem(request: web.BaseRequest, error: web.HTTPException) -> Problem:

@@ -1,0 +1,85 @@
+"""A gateway whose base, clock and owner are moved by hand, for the rules of the command life."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from neasmart.app import build_gateway
+from neasmart.carrier import Carrier
+from neasmart.clock import Clock
+from neasmart.command import Command, CommandState
+from neasmart.config import ModbusSettings, Settings
+from neasmart.gateway import LINK, Undone
+from neasmart.registers import TABLE, Ref
+from neasmart.status import LinkStatus
+
+WALK_S = 10.0
+MODE = TABLE.ref("global.mode")
+HOUSE = TABLE.ref("global.state")
+STATE = TABLE.ref("zone.1.1.state")
+SETPOINT = TABLE.ref("zone.1.1.setpoint")
+OFF = 0x8116
+NORMAL, REDUCED, STANDBY = 1, 2, 3
+HEATING, COOLING, AUTO = 2, 3, 1
+
+
+class ByHand:
+    """Everything happens when a test says so; a walk of the base is `WALK_S` long."""
+
+    def __init__(self, modbus: ModbusSettings | None = None, *, walk_s: float = WALK_S) -> None:
+        settings = modbus or ModbusSettings(
+            walk_assumed_seconds=walk_s, walk_longest_seconds=walk_s, walk_shortest_seconds=walk_s
+        )
+        self.now = 1000.0
+        self.gateway = build_gateway(Settings(modbus=settings), Clock(monotonic=lambda: self.now))
+        self.gateway.hub.publish(LINK, LinkStatus(connected=True, code="connected"))
+
+    def tell(self, ref: Ref, value: float, carrier: Carrier | None = None) -> None:
+        """Let the base write a value."""
+        self.tell_word(ref, ref.point.codec.encode(value), carrier)
+
+    def tell_word(self, ref: Ref, word: int, carrier: Carrier | None = None) -> None:
+        """Let the base write a word, also one that is no value."""
+        self.gateway.write(ref.address, [word], function_code=16, unit_id=0, now=self.now, carrier=carrier)
+
+    def read(self, ref: Ref, unit_id: int = 240, carrier: Carrier | None = None, *, left: bool = True) -> int:
+        """Let the base read a register; a reply that has not `left` was withheld."""
+        poll = self.gateway.poll(ref.address, 1, unit_id, self.now, carrier)
+        if left:
+            self.gateway.left(poll, self.now, carrier)
+        return poll.words[0]
+
+    def reads(self, ref: Ref, value: float) -> bool:
+        """Return whether the base reads the word of a value."""
+        return self.read(ref) == ref.point.codec.encode(value)
+
+    def set(self, *wanted: tuple[Ref, float], queue: bool = False) -> Command:
+        """Give commands in one request; return the first."""
+        return self.gateway.submit(wanted, origin="test", queue=queue)[0]
+
+    def undo(self, command: Command) -> Undone:
+        """Take a command back."""
+        return self.gateway.undo(command.id, origin="test")
+
+    def wait(self, seconds: float, each_second: Callable[[], object] | None = None) -> None:
+        """Let time pass, with a tick every second as in the gateway."""
+        until = self.now + seconds
+        while self.now < until:
+            self.now = min(until, self.now + 1.0)
+            self.gateway.tick(self.now)
+            if each_second is not None:
+                each_second()
+
+    def state(self, command: Command) -> CommandState:
+        """Return where a command is."""
+        return self.found(command).state
+
+    def reason(self, command: Command) -> str | None:
+        """Return why a command ended."""
+        return self.found(command).reason
+
+    def found(self, command: Command) -> Command:
+        """Return a command as it stands now."""
+        found = self.gateway.commands.get(command.id)
+        assert found is not None
+        return found
