@@ -89,7 +89,8 @@ class House:
             await edges.end("store")
             await self._archive.close()
             await self._begin_store()
-        if Closable.BUS in turned or names & _LINK_KEYS or any(name.startswith("server.") for name in names):
+        other_link = names & _LINK_KEYS or any(name.startswith("server.") for name in names)
+        if Closable.BUS in turned | closed or other_link:
             await edges.end("bus")
             self._begin_bus()
         if Closable.MQTT in turned or any(name.startswith("mqtt.") for name in names):
@@ -122,7 +123,7 @@ class House:
     def _begin_bus(self) -> None:
         settings, gateway = self._settings, self._gateway
         if Closable.BUS in self._closed:
-            detail = "The bus is left alone, because its settings cannot be used."
+            detail = f"The bus is left alone, because its settings cannot be used: {gateway.settings_problem}"
             gateway.hub.publish(LINK, LinkStatus(code="settings_error", detail=detail))
             return
         facts = line_facts(settings)

@@ -155,10 +155,11 @@ class Reloader:
         closed = found.closed - kept
         names = different(self._used, settings)
         refused = tuple(fault for fault in found.faults if fault.closes & kept)
-        if names or closed != self._closed:
-            await self._house.use(settings, closed)
+        changed = bool(names) or closed != self._closed or found.faults != before.faults
         self._used, self._closed = settings, closed
         self._tell(found.faults, refused=refused, notes=found.notes)
+        if changed:
+            await self._house.use(settings, closed)
         applied = [name for name in names if name not in AT_START]
         if applied:
             _LOG.info("In use from now on: %s", ", ".join(applied))
