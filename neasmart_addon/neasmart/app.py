@@ -44,13 +44,14 @@ def build_gateway(settings: Settings, clock: Clock | None = None) -> Gateway:
     walks = Walks(TABLE, tuning.walk_times(modbus))
     gateway = Gateway(
         image=image,
-        plant=Plant(TABLE, names=settings.zone_names, stale=tuning.stale_times(modbus)),
+        plant=Plant(TABLE, stale=tuning.stale_times(modbus)),
         commands=Commands(TABLE, image, walks, tuning.command_times(modbus)),
         unit_ids=modbus.slave_id,
         clock=clock,
         last_reports=LastReports(image) if modbus.idle_reply is IdleReply.LAST_REPORT else None,
     )
     gateway.watch.line = line_of(settings)
+    gateway.take_over_rooms(tuning.first_rooms(settings))
     return gateway
 
 
@@ -88,7 +89,11 @@ async def run(found: Judged, *, log_lines: Callable[[], Sequence[str]] = tuple) 
         archive,
         history=archive if settings.database.history_enabled else None,
         sights=Sights(
-            recorder=recorder, last_frames=house.last_frames, log_lines=log_lines, page_opened=reloader.page_opened
+            recorder=recorder,
+            last_frames=house.last_frames,
+            log_lines=log_lines,
+            page_opened=reloader.page_opened,
+            rooms=archive,
         ),
     )
     loop.add_signal_handler(signal.SIGHUP, reloader.wake)

@@ -86,6 +86,7 @@ class House:
         self._settings, self._closed = settings, closed
         web.use(settings)
         if Closable.STORE in turned or any(name.startswith("database.") for name in names):
+            await edges.end("rooms")
             await edges.end("store")
             await self._archive.close()
             await self._begin_store()
@@ -103,7 +104,7 @@ class House:
         if names & {"logging.level", "logging.debug_mode"}:
             logs.set_level(settings.logging)
         if "zones" in names:
-            gateway.rename(settings.zone_names)
+            gateway.take_over_rooms(tuning.first_rooms(settings))
         if any(name.startswith("modbus.command_") for name in names):
             gateway.commands.times = tuning.command_times(settings.modbus)
         if any(name.startswith("modbus.walk_") for name in names):
@@ -116,9 +117,10 @@ class House:
         if Closable.STORE in self._closed:
             self._archive.keep_closed()
             return
-        store = await self._archive.open(self._settings)
+        store, book = await self._archive.open(self._settings)
         self._recorder.folder = Path(self._settings.database.path).parent / FOLDER
         self._running.begin("store", store.run)
+        self._running.begin("rooms", book.run)
 
     def _begin_bus(self) -> None:
         settings, gateway = self._settings, self._gateway

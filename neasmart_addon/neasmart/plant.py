@@ -10,6 +10,8 @@ from neasmart.codecs import Quality, Value
 from neasmart.registers import Limits, Ref, RegisterTable, setpoint_limits
 
 ZoneIndex = tuple[int, int]
+TOLD_BEFORE_ANNOUNCED = 2
+"""How often a room's temperature must have been told before others hear of the room: one bad frame makes none."""
 
 
 class Source(StrEnum):
@@ -61,6 +63,7 @@ class Plant:
         self.names: dict[ZoneIndex, str] = dict(names or {})
         self.stale_times = stale or StaleTimes()
         self._readings: dict[int, Reading] = {ref.address: Reading(ref=ref) for ref in table}
+        self._told: dict[int, int] = {}
         self.last_write_at: float | None = None
 
     def observe(self, address: int, word: int, now: float) -> Reading:
@@ -74,6 +77,14 @@ class Plant:
         if reading is None or reading.source is Source.BUS:
             return None
         return self._take(address, word, at=at, source=Source.STORED, stale=True)
+
+    def forget(self, base_id: int, zone_id: int) -> list[Reading]:
+        """Know nothing of a zone any more, until the base writes it again; return its empty readings."""
+        forgotten = [ref for ref in self.table if ref.group.key == "zone" and ref.index == (base_id, zone_id)]
+        for ref in forgotten:
+            self._readings[ref.address] = Reading(ref=ref)
+            self._told.pop(ref.address, None)
+        return [self._readings[ref.address] for ref in forgotten]
 
     def sweep(self, now: float) -> list[Reading]:
         """Mark what has become stale since the last sweep and return it."""
@@ -111,6 +122,11 @@ class Plant:
         """Return whether a zone's temperature has been received, now or before the last restart."""
         return self.reading(self.table.at("zone", "temperature", base_id, zone_id)).at is not None
 
+    def zone_certain(self, base_id: int, zone_id: int) -> bool:
+        """Return whether a zone's temperature has been told often enough to make devices for it elsewhere."""
+        ref = self.table.at("zone", "temperature", base_id, zone_id)
+        return self._told.get(ref.address, 0) >= TOLD_BEFORE_ANNOUNCED
+
     def zone_name(self, base_id: int, zone_id: int) -> str | None:
         """Return the name that the owner has given to a zone."""
         return self.names.get((base_id, zone_id))
@@ -139,4 +155,6 @@ class Plant:
             held=before.held if value is None else value,
         )
         self._readings[address] = reading
+        if self._told.get(address, 0) < TOLD_BEFORE_ANNOUNCED:
+            self._told[address] = self._told.get(address, 0) + 1
         return reading

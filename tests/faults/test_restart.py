@@ -124,3 +124,17 @@ def test_broken_options_are_shown_and_leave_the_bus_alone(tmp_path: Path) -> Non
         assert "modbus.slave_id" in health["modbus"]["detail"]
         client = ModbusTcpClient("127.0.0.1", port=gateway.bus_port, timeout=1, retries=0)
         assert not client.connect()
+
+
+def test_what_the_owner_says_of_rooms_outlives_a_restart_and_a_lost_database(gateway: GatewayProcess) -> None:
+    rooms = {"rooms": [{"base_id": 1, "zone_id": 1, "name": "Salon", "floor": "Ground", "position": 1, "hidden": True}]}
+    status, document = gateway.call("PUT", "/api/v1/rooms", rooms)
+    assert (status, document["stored"]) == (200, True)
+    gateway.stop()
+    for path in gateway.folder.glob("neasmart.db*"):
+        path.unlink()
+
+    gateway.start()
+
+    assert gateway.get("/api/v1/rooms") == document
+    assert gateway.get("/api/v1/zones/1/1")["name"] == "Salon"

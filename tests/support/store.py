@@ -62,7 +62,7 @@ class Bench:
 
     def killed(self) -> None:
         """Give back what the kernel takes from a process that is killed."""
-        self.store._lock.release()
+        self.store.lock.release()
 
     async def close(self) -> None:
         await self.store.close()

@@ -14,6 +14,7 @@ CORE = [
     {"command_life"},
     {"commands"},
     {"undo"},
+    {"rooms"},
     {"hub"},
     {"gateway"},
 ]

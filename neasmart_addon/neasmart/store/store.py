@@ -56,11 +56,11 @@ class Store:
         self, settings: DatabaseSettings, modbus: ModbusSettings, gateway: Gateway, *, connect: Connect | None = None
     ) -> None:
         """Touch nothing yet; `connect` replaces the way to a SQLite connection in tests of failing disks."""
-        self._lock = FolderLock(Path(settings.path).parent)
+        self.lock = FolderLock(Path(settings.path).parent)
         self._settings = settings
         self._gateway = gateway
         self._clock = gateway.clock
-        self._file = DatabaseFile(Path(settings.path), wall=gateway.clock.wall, connect=connect, lock=self._lock)
+        self._file = DatabaseFile(Path(settings.path), wall=gateway.clock.wall, connect=connect, lock=self.lock)
         self._breaker = CircuitBreaker(
             failure_threshold=modbus.circuit_breaker_failure_threshold,
             recovery_s=modbus.circuit_breaker_recovery_timeout,
@@ -131,7 +131,7 @@ class Store:
             _LOGGER.warning("%s The last values were not stored.", slow(self._file.path))
             await self._abandon()
         finally:
-            self._lock.release()
+            self.lock.release()
             self._subscriptions.close()
             self._subscription = None
             self._publish()
@@ -140,6 +140,12 @@ class Store:
         """Return the last commands, newest first, at most a thousand; answers while the disk fails, too."""
         self._collect()
         return self._commands.newest(limit)
+
+    def forget(self, addresses: Collection[int]) -> None:
+        """Forget what registers held, at once for whoever asks, and within a minute in the file."""
+        self._collect()
+        self._reported.drop(addresses)
+        self._history.drop(addresses)
 
     async def history(
         self,
@@ -200,7 +206,7 @@ class Store:
     def _due(self, now: float) -> bool:
         if self._connection is None:
             return now >= self._retry_at and self._breaker.state(now) is not BreakerState.OPEN
-        if self._too_large:
+        if self._too_large or self._history.leaving:
             return True
         interval_s = self._settings.flush_interval_seconds
         if self._urgent_since is not None and now - self._urgent_since >= interval_s:
@@ -236,7 +242,9 @@ class Store:
                 await self._discard()
             connection = self._connection or await self._open()
             await self._flush(connection)
-            if self._too_large:
+            if self._history.leaving:
+                await self._history.leave(connection)
+            elif self._too_large:
                 self._too_large = await self._history.shrink(connection)
         except (sqlite3.Error, OSError, NeasmartError) as error:
             await self._failed(error)

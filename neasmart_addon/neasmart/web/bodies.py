@@ -36,6 +36,11 @@ def reply(document: object, *, status: int = HTTPStatus.OK) -> web.Response:
     return web.Response(body=_encode(document), status=status, content_type="application/json")
 
 
+async def read_document(request: web.Request) -> Document:
+    """Return the body, one JSON object of any depth that Python reads; raise Problem for anything else."""
+    return _parsed(await _body(request))
+
+
 async def read_object(request: web.Request, allowed: Collection[str] | None = None) -> Document:
     """Return the body, one flat JSON object; raise Problem for anything else and for keys that are not allowed.
 

@@ -13,8 +13,10 @@ from neasmart.command import CommandState
 from neasmart.doctor import DoctorState
 from neasmart.plant import Source
 from neasmart.registers import ADDRESS_LIMIT, Axis, Kind, Point, RegisterTable
+from neasmart.rooms import LONGEST_NAME
 from neasmart.status import BusCounters, Closable
 from neasmart.web.health import DEGRADED, HEALTHY, UNHEALTHY
+from neasmart.web.rooms import POSITIONS
 
 Schema = dict[str, Any]
 
@@ -45,6 +47,28 @@ def body(properties: Mapping[str, Schema], *, required: tuple[str, ...] = ()) ->
     """Return an object that a client sends: at least one of the properties and no other."""
     schema: Schema = {"type": "object", "properties": dict(properties), "additionalProperties": False}
     return schema | ({"required": list(required)} if required else {"minProperties": 1})
+
+
+def _rooms(whereabouts: Mapping[str, Schema]) -> dict[str, Schema]:
+    text = TEXT | {"maxLength": LONGEST_NAME}
+    position: Schema = {"type": ["integer", "null"], "minimum": 1, "maximum": POSITIONS}
+    said = {"name": text, "floor": text, "position": position, "hidden": FLAG, "in_home_assistant": FLAG}
+    change = {
+        "type": "object",
+        "properties": {**whereabouts, **said, "active": FLAG},
+        "required": ["base_id", "zone_id"],
+        "additionalProperties": False,
+    }
+    room = fields({**whereabouts, **said, "active": FLAG})
+    return {
+        "Rooms": fields({"rooms": listed(room), "stored": FLAG, "detail": nullable(TEXT)}),
+        "RoomsChange": {
+            "type": "object",
+            "properties": {"rooms": listed(change)},
+            "required": ["rooms"],
+            "additionalProperties": False,
+        },
+    }
 
 
 def listed(item: Schema) -> Schema:
@@ -123,6 +147,7 @@ def schemas(table: RegisterTable) -> dict[str, Schema]:
                 "pending": nullable(ref("Command")),
             }
         ),
+        **_rooms(whereabouts),
         "RootZone": fields(
             {
                 "state": nullable(measured(state)),

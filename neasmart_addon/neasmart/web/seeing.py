@@ -22,6 +22,7 @@ from neasmart.web.bodies import Document, flag, query, read_object, reply
 from neasmart.web.diagnostics import diagnostics
 from neasmart.web.live import Feed
 from neasmart.web.problems import Problem
+from neasmart.web.rooms import RoomKeeper
 
 SECONDS_LIMIT = 600
 
@@ -73,6 +74,7 @@ class Sights:
     last_frames: Callable[[], Sequence[Document]]
     log_lines: Callable[[], Sequence[str]]
     page_opened: Callable[[], None] = lambda: None
+    rooms: RoomKeeper | None = None
 
 
 class Seeing:

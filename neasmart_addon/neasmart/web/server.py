@@ -33,6 +33,7 @@ from neasmart.web.metrics import Metrics
 from neasmart.web.peers import trusted_only
 from neasmart.web.problems import API_POLICY, COMMON_HEADERS, Decorate, answering
 from neasmart.web.rest import CommandStore, Rest
+from neasmart.web.rooms import RoomRoutes
 from neasmart.web.seeing import Seeing, Sights
 from neasmart.web.web_counters import WebCounters
 from neasmart.web.web_status import WEB, WebStatus
@@ -159,6 +160,7 @@ class WebServer:
     def _shared_routes(self, origin: str) -> list[web.RouteDef]:
         schema = documents.schema(self._gateway.table)
         routes = [*Legacy(self._gateway, origin=origin).routes(), *Metrics(self._gateway, self.counters).routes()]
+        routes += RoomRoutes(self._gateway, lambda: None if self._sights is None else self._sights.rooms).routes()
         if self._history is not None:
             schema["history"] = limits()
             routes += History(self._gateway, self._history).routes()
