@@ -26,6 +26,8 @@ from neasmart.plant import Plant
 from neasmart.registers import TABLE
 from neasmart.reload import Reloader, Watched
 from neasmart.settings_checks import Judged
+from neasmart.settings_store import SettingsStore
+from neasmart.setup_guide import Guide
 from neasmart.supervisor import Supervisor
 from neasmart.sysbus import Recorder
 from neasmart.sysbus.recorder import FOLDER
@@ -73,6 +75,7 @@ async def run(found: Judged, *, log_lines: Callable[[], Sequence[str]] = tuple) 
     archive = Archive(gateway)
     recorder = Recorder(Path(settings.database.path).parent / FOLDER, line_facts(settings), gateway)
     house = House(settings, gateway, archive, recorder)
+    supervisor = Supervisor.known_to(os.environ)
     reloader = Reloader(
         found,
         gateway,
@@ -80,9 +83,10 @@ async def run(found: Judged, *, log_lines: Callable[[], Sequence[str]] = tuple) 
         Watched(
             load=lambda options: settings_loading.load_judged(options=options),
             files=settings_loading.files(),
-            saved=Supervisor.known_to(os.environ),
+            saved=supervisor,
         ),
     )
+    guide = Guide(house, SettingsStore(os.environ, supervisor), reloader.follow)
     web = WebServer(
         settings,
         gateway,
@@ -94,6 +98,7 @@ async def run(found: Judged, *, log_lines: Callable[[], Sequence[str]] = tuple) 
             log_lines=log_lines,
             page_opened=reloader.page_opened,
             rooms=archive,
+            guide=guide,
         ),
     )
     loop.add_signal_handler(signal.SIGHUP, reloader.wake)

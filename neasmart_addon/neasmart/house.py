@@ -10,9 +10,11 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from neasmart import logs, tuning
 from neasmart.archive import Archive
-from neasmart.config import ServerType, Settings
+from neasmart.config import ServerSettings, ServerType, Settings
 from neasmart.doctor import BusWatch
 from neasmart.edges import Edges
 from neasmart.gateway import LINK, MQTT, Gateway
@@ -59,6 +61,7 @@ class House:
         self._archive = archive
         self._recorder = recorder
         self._tap = Tap(gateway, line_facts(settings), recorder)
+        self._listening: ServerSettings | None = None
         self._edges: Edges | None = None
         self._web: WebServer | None = None
 
@@ -92,11 +95,30 @@ class House:
             await self._begin_store()
         other_link = names & _LINK_KEYS or any(name.startswith("server.") for name in names)
         if Closable.BUS in turned | closed or other_link:
+            self._listening = None
             await edges.end("bus")
             self._begin_bus()
         if Closable.MQTT in turned or any(name.startswith("mqtt.") for name in names):
             await edges.end("mqtt")
             self._begin_mqtt()
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in use."""
+        return self._settings
+
+    @property
+    def listening(self) -> ServerSettings | None:
+        """The link that is only listened to, None while the one of the settings is served."""
+        return self._listening
+
+    async def listen(self, server: ServerSettings | None) -> None:
+        """Listen to another link without sending, or serve that of the settings again."""
+        if server is None and self._listening is None:
+            return
+        self._listening = server
+        await self._running.end("bus")
+        self._begin_bus()
 
     def use_live(self, before: Settings, settings: Settings) -> None:
         """Use what can change in place."""
@@ -124,7 +146,9 @@ class House:
 
     def _begin_bus(self) -> None:
         settings, gateway = self._settings, self._gateway
-        if Closable.BUS in self._closed:
+        if self._listening is not None:
+            settings = msgspec.structs.replace(settings, server=self._listening)
+        elif Closable.BUS in self._closed:
             detail = f"The bus is left alone, because its settings cannot be used: {gateway.settings_problem}"
             gateway.hub.publish(LINK, LinkStatus(code="settings_error", detail=detail))
             return
@@ -134,7 +158,12 @@ class House:
         gateway.watch.line = line_of(settings)
         self._recorder.facts = facts
         self._tap = Tap(gateway, facts, self._recorder)
-        self._running.begin("bus", Link(settings.server, settings.modbus, gateway, on_bytes=self._tap).run)
+        self._running.begin(
+            "bus",
+            Link(
+                settings.server, settings.modbus, gateway, on_bytes=self._tap, listen_only=self._listening is not None
+            ).run,
+        )
 
     def _begin_mqtt(self) -> None:
         if Closable.MQTT in self._closed:

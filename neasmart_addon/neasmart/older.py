@@ -10,7 +10,6 @@ import errno
 import ipaddress
 import json
 import re
-import shutil
 import socket
 import sys
 from collections.abc import Iterator, Mapping
@@ -19,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from neasmart import config, settings_loading, settings_rooms, settings_words
+from neasmart import config, settings_loading, settings_rooms, settings_store, settings_words
 from neasmart.errors import NeasmartError, SettingsError
 from neasmart.store import older as older_registers
 
@@ -290,17 +289,10 @@ def _import_settings(path: Path, content: bytes, *, apply: bool) -> None:
         _say(f"dropped  {old_name}: {reason}")
     if not apply or not changes:
         return
-    own.parent.mkdir(parents=True, exist_ok=True)
-    if own.exists():
-        copy = _copy_name(own)
-        shutil.copy2(own, copy)
+    copy = _copy_name(own)
+    settings_store.write(own, document, copy=copy)
+    if copy.exists():
         _say(f"{own} is kept as {copy}.")
-    written = own.with_name(f"{own.name}.new")
-    written.touch(mode=0o600)
-    if own.exists():
-        shutil.copymode(own, written)
-    written.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    written.replace(own)
     _say(f"{own} is written. It counts from the next start on.")
 
 

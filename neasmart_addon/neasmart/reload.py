@@ -105,6 +105,11 @@ class Reloader:
             self._asking = True
             self._woken.set()
 
+    async def follow(self) -> None:
+        """Use what has just been stored, and return when it is in use."""
+        await self._ask(now=True)
+        await self.reload()
+
     async def run(self) -> None:
         """Follow the sources for ever."""
         while True:

@@ -111,9 +111,14 @@ def files(environment: Mapping[str, str] | None = None) -> list[Path]:
 
 def checked(content: Mapping[str, Any], name: str) -> Settings:
     """Judge a document that is to become a settings file; `name` says in a SettingsError where it comes from."""
+    return strict(load_document(content, name))
+
+
+def load_document(content: Mapping[str, Any], name: str) -> Judged:
+    """Judge a document that is or is to become a settings file, on its own."""
     sources = Sources()
     _add(sources, content, name)
-    return strict(judged(sources))
+    return judged(sources)
 
 
 def read_file(path: Path) -> dict[str, Any]:

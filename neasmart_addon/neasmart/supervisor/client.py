@@ -43,6 +43,21 @@ class Supervisor:
         """Return the options as they are saved now; raise SupervisorError."""
         return await self._ask("GET", "/addons/self/options/config")
 
+    async def info(self) -> dict[str, Any]:
+        """Return what the Supervisor knows of the app: its saved `options`, its `network` and more."""
+        return await self._ask("GET", "/addons/self/info")
+
+    async def store(self, options: Mapping[str, Any], *, network: Mapping[str, int | None] | None = None) -> None:
+        """Save all options, and all ports if given, for both replace what was there; raise SupervisorError."""
+        body: dict[str, Any] = {"options": dict(options)}
+        if network is not None:
+            body["network"] = dict(network)
+        await self._ask("POST", "/addons/self/options", body)
+
+    async def restart(self) -> None:
+        """Have the app started anew; the answer may not come any more."""
+        await self._ask("POST", "/addons/self/restart")
+
     async def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         import aiohttp  # noqa: PLC0415 - only needed where a Supervisor is
 

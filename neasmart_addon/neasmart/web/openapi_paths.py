@@ -45,6 +45,7 @@ def operations(table: RegisterTable) -> dict[str, Operation]:
         **_rooms(base_axis),
         **_points(),
         **_bus(),
+        **_setup(),
         **_root(),
         "GET /api/v1/health": _read("How the gateway is", "system", ref("Health")),
         "GET /api/v1/schema": _read("The points, their units and limits", "system", ref("Schema")),
@@ -234,6 +235,41 @@ def _bus() -> dict[str, Operation]:
             "A recording for Wireshark", "bus", {"type": "string", "format": "binary"}, kind="application/x-pcapng"
         ),
         f"DELETE {v1}/captures/{{name}}": _read("Delete a recording", "bus", captures),
+    }
+
+
+def _setup() -> dict[str, Operation]:
+    choice: Schema = {
+        "type": "object",
+        "properties": {
+            "device": TEXT | {"description": "The path of a serial device"},
+            "url": TEXT | {"description": "`socket://HOST:PORT` or `rfc2217://HOST:PORT`"},
+            "listen": {"type": "boolean", "enum": [True], "description": "Wait for a converter that dials"},
+        },
+        "minProperties": 1,
+        "maxProperties": 1,
+        "additionalProperties": False,
+    }
+    more = {
+        "open_port": {"type": "boolean", "enum": [True], "description": "Have Home Assistant open the port"},
+        "restart": {"type": "boolean", "enum": [True], "description": "Have the app started anew"},
+    }
+    return {
+        "GET /api/v1/setup": _read("What can be the link to the bus, and what is", "setup", ref("Setup")),
+        "POST /api/v1/setup/listen": Operation(
+            summary="Listen to a link for ten minutes, without sending",
+            tag="setup",
+            answers={JSON: ref("Setup")},
+            sends=choice,
+            problems=(409,),
+        ),
+        "POST /api/v1/setup/apply": Operation(
+            summary="Store a link and use it, open the port, or restart",
+            tag="setup",
+            answers={JSON: ref("Setup")},
+            sends=choice | {"properties": {**choice["properties"], **more}},
+            problems=(409,),
+        ),
     }
 
 

@@ -71,6 +71,40 @@ def _rooms(whereabouts: Mapping[str, Schema]) -> dict[str, Schema]:
     }
 
 
+def _setup() -> Schema:
+    link = fields(
+        {
+            "kind": {"type": "string", "enum": ["serial", "dial", "listen"]},
+            "device": nullable(TEXT),
+            "url": nullable(TEXT),
+        }
+    )
+    device = fields(
+        {
+            "path": TEXT,
+            "name": TEXT,
+            "maker": nullable(TEXT),
+            "known_as": nullable(TEXT),
+            "chosen": FLAG,
+            "appeared_s": AGE,
+            "problem": {"type": ["string", "null"], "enum": ["busy", "no_permission", "gone", None]},
+        }
+    )
+    converter = fields(
+        {"host": nullable(TEXT), "port": COUNT, "port_open": nullable(FLAG), "can_open_port": FLAG},
+    )
+    return fields(
+        {
+            "link": link,
+            "listening": {"oneOf": [link, {"type": "null"}]},
+            "devices": listed(device),
+            "converter": converter,
+            "decided_by": {"type": "string", "enum": ["supervisor", "file", "environment"]},
+            "restart_needed": FLAG,
+        }
+    )
+
+
 def listed(item: Schema) -> Schema:
     """Return an array."""
     return {"type": "array", "items": item}
@@ -148,6 +182,7 @@ def schemas(table: RegisterTable) -> dict[str, Schema]:
             }
         ),
         **_rooms(whereabouts),
+        "Setup": _setup(),
         "RootZone": fields(
             {
                 "state": nullable(measured(state)),

@@ -23,6 +23,7 @@ from neasmart.web.diagnostics import diagnostics
 from neasmart.web.live import Feed
 from neasmart.web.problems import Problem
 from neasmart.web.rooms import RoomKeeper
+from neasmart.web.setup import Guide
 
 SECONDS_LIMIT = 600
 
@@ -75,6 +76,7 @@ class Sights:
     log_lines: Callable[[], Sequence[str]]
     page_opened: Callable[[], None] = lambda: None
     rooms: RoomKeeper | None = None
+    guide: Guide | None = None
 
 
 class Seeing:

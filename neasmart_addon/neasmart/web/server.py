@@ -35,6 +35,7 @@ from neasmart.web.problems import API_POLICY, COMMON_HEADERS, Decorate, answerin
 from neasmart.web.rest import CommandStore, Rest
 from neasmart.web.rooms import RoomRoutes
 from neasmart.web.seeing import Seeing, Sights
+from neasmart.web.setup import SetupRoutes
 from neasmart.web.web_counters import WebCounters
 from neasmart.web.web_status import WEB, WebStatus
 
@@ -155,9 +156,10 @@ class WebServer:
 
     def routes(self, role: Role) -> list[web.RouteDef]:
         """Return what a listener serves beside the page's files."""
-        return self._shared_routes("panel" if role is Role.INGRESS else "rest")
+        return self._shared_routes(role)
 
-    def _shared_routes(self, origin: str) -> list[web.RouteDef]:
+    def _shared_routes(self, role: Role) -> list[web.RouteDef]:
+        origin = "panel" if role is Role.INGRESS else "rest"
         schema = documents.schema(self._gateway.table)
         routes = [*Legacy(self._gateway, origin=origin).routes(), *Metrics(self._gateway, self.counters).routes()]
         routes += RoomRoutes(self._gateway, lambda: None if self._sights is None else self._sights.rooms).routes()
@@ -167,6 +169,8 @@ class WebServer:
         routes = [*Rest(self._gateway, self._store, self.feed, origin=origin, schema=schema).routes(), *routes]
         if self._sights is not None:
             routes += Seeing(lambda: self._settings, self._gateway, self.feed, self._sights).routes()
+            if role is Role.INGRESS:
+                routes += SetupRoutes(lambda: None if self._sights is None else self._sights.guide).routes()
         docs = DocsPage()
         routes += docs.routes()
         docs.describe(self._gateway.table, routes)
