@@ -55,6 +55,11 @@ class Archive:
         detail = "Nothing is stored, because the settings do not say where."
         self._gateway.hub.publish(STORE, StoreStatus(healthy=False, detail=detail))
 
+    @property
+    def writes(self) -> bool:
+        """Whether the folder of the data is ours to write to."""
+        return self._store is not None and self._store.lock.held
+
     async def save_rooms(self) -> bool:
         """Store what was said of the rooms; return whether it is stored."""
         return self._book is not None and await self._book.save()

@@ -7,6 +7,8 @@ the page and all other edges go on.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +20,15 @@ from neasmart.config import ServerSettings, ServerType, Settings
 from neasmart.doctor import BusWatch
 from neasmart.edges import Edges
 from neasmart.gateway import LINK, MQTT, Gateway
-from neasmart.mqtt import MqttBridge
+from neasmart.mqtt import MqttBridge, Surroundings
+from neasmart.plant import ZoneIndex
 from neasmart.reload import different
 from neasmart.status import Closable, LinkStatus, MqttStatus
 from neasmart.sysbus import Framing, LineFacts, Link, Recorder, Tap
 from neasmart.sysbus.recorder import FOLDER
 from neasmart.web import WebServer
 
+MEMORY = "mqtt.json"
 _TICK_S = 1.0
 _STALE_KEYS = frozenset({"modbus.registers_late_after_seconds", "modbus.registers_stale_after_seconds"})
 _LINK_KEYS = frozenset(
@@ -48,6 +52,22 @@ def line_of(settings: Settings) -> str | None:
     server = settings.server
     own_line = server.type is ServerType.SERIAL and "://" not in server.serial_port
     return f"{server.baudrate} 8{server.parity}{server.stopbits}" if own_line else None
+
+
+class _HomeAssistantBook:
+    """Which rooms shall not be in Home Assistant, as the owner has said there or on the page."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    def absent(self) -> Collection[ZoneIndex]:
+        """Return the rooms that shall not be there."""
+        return self._gateway.rooms.absent
+
+    def deleted(self, zone: ZoneIndex) -> None:
+        """Note that a room's device was deleted there."""
+        room = self._gateway.rooms.of(zone)
+        self._gateway.put_rooms([replace(room, in_home_assistant=False)])
 
 
 class House:
@@ -169,7 +189,12 @@ class House:
         if Closable.MQTT in self._closed:
             self._gateway.hub.publish(MQTT, MqttStatus(detail="MQTT stays off: its settings cannot be used."))
             return
-        self._running.begin("mqtt", MqttBridge(self._settings.mqtt, self._gateway).run)
+        folder = Path(self._settings.database.path).parent
+        surroundings = Surroundings(
+            memory=folder / MEMORY if self._archive.writes else None, book=_HomeAssistantBook(self._gateway)
+        )
+        bridge = MqttBridge(self._settings.mqtt, self._gateway, surroundings=surroundings)
+        self._running.begin("mqtt", bridge.run)
 
     async def _tick(self) -> None:
         while True:

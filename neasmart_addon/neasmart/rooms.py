@@ -72,6 +72,11 @@ class Rooms:
         return sorted(found, key=lambda room: (room.position is None, room.position or 0, room.zone))
 
     @property
+    def absent(self) -> set[ZoneIndex]:
+        """The rooms that shall not be in Home Assistant."""
+        return {zone for zone, room in self._rooms.items() if not room.in_home_assistant}
+
+    @property
     def names(self) -> dict[ZoneIndex, str]:
         """The names that are not empty."""
         return {zone: room.name for zone, room in self._rooms.items() if room.name}

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from neasmart.codecs import encode_dpt9
 from neasmart.command import CommandState
 from neasmart.gateway import ROOMS
 from neasmart.plant import Reading
@@ -126,17 +125,5 @@ async def test_a_forgotten_room_is_back_when_the_base_writes_it(served: Served) 
     base_reports(served.gateway, "zone.1.1.temperature", 20.0)
 
     assert plant.zone_active(1, 1)
-    assert not plant.zone_certain(1, 1)
-    base_reports(served.gateway, "zone.1.1.temperature", 20.0)
-    assert plant.zone_certain(1, 1)
-
-
-async def test_a_restored_temperature_counts_once(served: Served) -> None:
-    plant, table = served.gateway.plant, served.gateway.table
-    address = table.at("zone", "temperature", 4, 4).address
-    served.gateway.restore([(address, encode_dpt9(20.0), 0.0)])
-    assert not plant.zone_certain(4, 4)
-
-    base_reports(served.gateway, "zone.4.4.temperature", 20.0)
-
-    assert plant.zone_certain(4, 4)
+    ref = served.gateway.table.at("zone", "temperature", 1, 1)
+    assert plant.reading(ref).told == 1

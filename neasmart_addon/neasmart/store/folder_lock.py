@@ -48,6 +48,11 @@ class FolderLock:
                 ) from error
         self._number = number
 
+    @property
+    def held(self) -> bool:
+        """Whether the right is ours."""
+        return self._number is not None
+
     def release(self) -> None:
         """Give the right back."""
         number, self._number = self._number, None
