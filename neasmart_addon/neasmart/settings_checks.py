@@ -41,7 +41,7 @@ _ORIGIN = re.compile(r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?"
 _SHORT_NUMBER = re.compile(r"[0-9]{1,5}")
 _HOST = re.compile(r"\*|(\*\.)?[A-Za-z0-9._-]+")
 _SYSLOG = re.compile(r"(udp|tcp)://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>\d{1,5}))?|unix:///\S+")
-_DIALLED = re.compile(r"(socket|rfc2217)://[^/\s@]+:\d{1,5}(/.*)?")
+_DIALLED = re.compile(r"(socket|rfc2217)://[^/\s@]+:(?P<port>\d{1,5})(/.*)?")
 _BROKER = re.compile(r"[^\s/@]*")
 _LOGIN = re.compile(r"^(.*?://)?.*@", re.DOTALL)
 _NO_DATA_POINTS = {
@@ -150,7 +150,12 @@ def joined(faults: tuple[SettingsFault, ...]) -> str:
 
 def may_be_opened(serial_port: str) -> bool:
     """Return whether this can be a device or a converter to dial; converters know no login, so a URL has none."""
-    return "://" not in serial_port or _DIALLED.fullmatch(serial_port) is not None
+    return "://" not in serial_port or _dialled(serial_port)
+
+
+def _dialled(url: str) -> bool:
+    match = _DIALLED.fullmatch(url)
+    return match is not None and 1 <= int(match["port"]) <= _LAST_PORT
 
 
 def without_login(text: str) -> str:
@@ -299,7 +304,7 @@ def _of_server(server: ServerSettings) -> Iterator[_Objection]:
     if not may_be_opened(server.serial_port):
         allowed = "Allowed: a device path, socket://HOST:PORT or rfc2217://HOST:PORT"
         yield _Objection("serial_port", server.serial_port, allowed)
-    if server.url and not _DIALLED.fullmatch(server.url):
+    if server.url and not _dialled(server.url):
         yield _Objection("url", server.url, "Allowed: socket://HOST:PORT or rfc2217://HOST:PORT")
     elif server.url and server.serial_port:
         allowed = f"Remove it or server.serial_port = {server.serial_port!r}: there is one link"

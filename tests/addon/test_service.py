@@ -142,7 +142,7 @@ def test_a_stop_has_more_time_at_each_step_outwards() -> None:
 
 def test_a_device_that_is_not_there_costs_one_line_and_the_page_opens(tmp_path: Path) -> None:
     missing = str(tmp_path / "ttyUSB7")
-    container = _container(tmp_path, {"server": {"type": "serial", "serial_port": missing}})
+    container = _container(tmp_path, {"server": {"serial_port": missing}})
 
     with container.running():
         eventually(lambda: missing in container.log, within_s=20.0)
@@ -153,7 +153,7 @@ def test_a_device_that_is_not_there_costs_one_line_and_the_page_opens(tmp_path: 
 
 
 def test_a_port_that_is_taken_costs_one_line_and_the_page_opens(tmp_path: Path) -> None:
-    container = _container(tmp_path, {"server": {"type": "tcp"}})
+    container = _container(tmp_path)
     port = (container.root / "environment/NEASMART_SERVER_PORT").read_text(encoding="ascii")
 
     with socket.create_server(("127.0.0.1", int(port))), container.running():

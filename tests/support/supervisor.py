@@ -55,13 +55,22 @@ class Element:
             if not isinstance(value, bool):
                 raise RefusedError(f"{name} is no bool")
             return value
-        if self.kind == "port" and not 1 <= int(value) <= 65535:
-            raise RefusedError(f"{name} is no port")
+        if self.kind == "port":
+            return self._port(name, value)
         if self.pattern is not None and not re.match(self.pattern, str(value)):
             raise RefusedError(f"{name} does not match {self.pattern}")
         if self.choices is not None and str(value) not in self.choices:
             raise RefusedError(f"{name} is none of {self.choices}")
-        return int(value) if self.kind == "port" else str(value)
+        return str(value)
+
+    def _port(self, name: str, value: Any) -> int:
+        try:
+            number = int(value)
+        except (TypeError, ValueError) as error:
+            raise RefusedError(f"{name} is no port") from error
+        if not 1 <= number <= 65535:
+            raise RefusedError(f"{name} is no port")
+        return number
 
     def _number(self, name: str, value: Any) -> int | float:
         try:
