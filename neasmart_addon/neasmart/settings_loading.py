@@ -99,7 +99,8 @@ def config_target(environment: Mapping[str, str] | None = None) -> Path:
     found, _ = config_file(environment)
     if found is not None:
         return found
-    return DEFAULT_CONFIG_FILE if os.access(Path.cwd(), os.W_OK) else _config_candidates(environment)[-1]
+    # A working directory that nobody has chosen, as in a container, does not outlive the next update.
+    return _config_candidates(environment)[-1] if environment.get(_DATABASE_PATH) else DEFAULT_CONFIG_FILE
 
 
 def files(environment: Mapping[str, str] | None = None) -> list[Path]:

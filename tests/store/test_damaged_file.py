@@ -193,3 +193,18 @@ async def test_rows_that_make_no_sense_are_not_shown(stores: Callable[..., Bench
     assert await bench.store.command_history(10) == []
     assert bench.reading("zone.1.1.setpoint").age_s(bench.time.monotonic_s) == 30 * 86400
     assert bench.reading("global.mode").age_s(bench.time.monotonic_s) == 30 * 86400
+
+
+async def test_the_file_of_an_older_gateway_stays_and_the_import_is_offered(stores: Callable[..., Bench]) -> None:
+    bench = stores()
+    bench.path.parent.mkdir()
+    connection = sqlite3.connect(bench.path)
+    connection.execute("CREATE TABLE holding_registers (key TEXT PRIMARY KEY, value BLOB)")
+    connection.close()
+    content = bench.path.read_bytes()
+
+    await bench.store.open()
+    await bench.close()
+
+    assert bench.path.read_bytes() == content
+    assert f"`neasmart import {bench.path} --apply`" in (bench.status.detail or "")

@@ -437,6 +437,17 @@ def test_what_is_written_is_what_the_next_start_reads(folder: Path) -> None:
     assert (load({}).modbus.slave_id, load({}).server.port) == ([241], 503)
 
 
+def test_in_a_container_it_is_written_beside_the_data(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "volume").mkdir()
+    (folder / "old.json").write_text('{"slave_id": 241}')
+    monkeypatch.setenv("NEASMART_DATABASE_PATH", str(folder / "volume" / "neasmart.db"))
+
+    assert main(["import", "old.json", "--apply"]) == 0
+
+    assert not (folder / "config.json").exists()
+    assert load().modbus.slave_id == [241]
+
+
 @pytest.mark.parametrize("path", ["pipe", "/dev/zero", "."])
 def test_what_is_no_file_is_refused_at_once(path: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     os.mkfifo(folder / "pipe")
