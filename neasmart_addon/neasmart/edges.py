@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 from collections.abc import Awaitable, Callable
 
@@ -22,7 +23,9 @@ class Edges:
 
     def begin(self, name: str, edge: Edge) -> None:
         """Start an edge that does not run."""
-        self._tasks[name] = self._group.create_task(_kept_running(name, edge), name=name)
+        # Whoever asked for a change has a request with a name; an edge outlives it, and its log lines are not of it.
+        nobody = contextvars.Context()
+        self._tasks[name] = self._group.create_task(_kept_running(name, edge), name=name, context=nobody)
 
     async def end(self, name: str) -> None:
         """Stop an edge and return when it has let go of all it had; nothing happens if it does not run."""
