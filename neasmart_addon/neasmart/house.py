@@ -16,8 +16,8 @@ import msgspec
 
 from neasmart import logs, tuning
 from neasmart.archive import Archive
+from neasmart.bus_watch import BusWatch, Scene
 from neasmart.config import ServerSettings, ServerType, Settings
-from neasmart.doctor import BusWatch
 from neasmart.edges import Edges
 from neasmart.gateway import LINK, MQTT, Gateway
 from neasmart.mqtt import MqttBridge, Surroundings
@@ -176,6 +176,8 @@ class House:
         gateway.unit_ids = facts.unit_ids
         gateway.watch = BusWatch(facts.unit_ids)
         gateway.watch.line = line_of(settings)
+        # What was counted on another link is not this one's; a look while none is open tells the watch from where on.
+        gateway.watch.look(gateway.clock.monotonic(), Scene(link=LinkStatus(), counters=gateway.counters))
         self._recorder.facts = facts
         self._tap = Tap(gateway, facts, self._recorder)
         self._running.begin(

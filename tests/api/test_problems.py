@@ -157,7 +157,7 @@ async def test_a_body_that_is_dear_to_read_is_refused_soon(served: Served, body:
         ("GET", "/api/v1/nothing", 404, "not_found"),
         ("GET", "/api/v2/zones", 404, "not_found"),
         ("GET", "/static/x/index.html", 404, "not_found"),
-        ("DELETE", "/api/v1/zones/1/1", 405, "method_not_allowed"),
+        ("PUT", "/api/v1/zones/1/1", 405, "method_not_allowed"),
         ("POST", "/api/v1/zones", 405, "method_not_allowed"),
         ("PUT", "/zones/1/1", 405, "method_not_allowed"),
         ("PATCH", "/mode", 405, "method_not_allowed"),

@@ -1,4 +1,4 @@
-"""Judges whether the gateway can do its job, and says why not.
+"""Judges whether the gateway can do its job, and says why not; of the bus it says what the doctor says.
 
 `unhealthy` means that the owner's hand or a restart is needed: a part of the settings cannot be used and keeps
 something closed, a listener has no port, the
@@ -12,8 +12,10 @@ import math
 
 from neasmart import __version__
 from neasmart.breaker import BreakerState
+from neasmart.doctor import Diagnosis
 from neasmart.gateway import SETTINGS, Gateway
 from neasmart.status import Closable, SettingsStatus
+from neasmart.verdicts import Level
 from neasmart.web.documents import Document
 from neasmart.web.documents import bus as bus_document
 from neasmart.web.documents import status as status_document
@@ -28,13 +30,16 @@ _CLOSED = {
     Closable.MQTT: "MQTT stays off",
     Closable.STORE: "nothing is stored",
 }
+_FAILED = frozenset({"stopped", "settings_error"})
+"""Verdicts that are told among the reasons for which the gateway cannot do its job."""
 
 
 def health(gateway: Gateway, now: float) -> Document:
     """Return the whole answer of `/health`."""
     link, store, plant = gateway.link, gateway.store, gateway.plant
     settings = gateway.hub.state(SETTINGS, SettingsStatus) or SettingsStatus()
-    failures, troubles = failed(gateway), troubled(gateway, now)
+    wiring = gateway.diagnosis(now)
+    failures, troubles = failed(gateway), troubled(gateway, wiring)
     bus = bus_document(gateway, now, 0.0)
     return {
         "status": UNHEALTHY if failures else DEGRADED if troubles else HEALTHY,
@@ -55,6 +60,7 @@ def health(gateway: Gateway, now: float) -> Document:
             "link": link.code,
             "connected": link.connected,
             "detail": link.detail,
+            "code": wiring.code,
             "last_write_age_s": bus["last_write_age_s"],
             "last_poll_age_s": bus["last_poll_age_s"],
             "idle_reply": "last_report" if gateway.serves_last_reports else "no_data",
@@ -72,7 +78,7 @@ def health(gateway: Gateway, now: float) -> Document:
         },
         "uptime": math.floor(now - gateway.started_at),
         "version": __version__,
-        "registers_receiving_updates": not gateway.bus_stale(now),
+        "registers_receiving_updates": wiring.receiving,
         "registers_stale": gateway.bus_stale(now),
         "registers_age_seconds": bus["last_write_age_s"],
         "last_register_write": gateway.clock.to_iso(plant.last_write_at),
@@ -98,7 +104,7 @@ def failed(gateway: Gateway) -> list[str]:
     return reasons
 
 
-def troubled(gateway: Gateway, now: float) -> list[str]:
+def troubled(gateway: Gateway, wiring: Diagnosis) -> list[str]:
     """Return the reasons for which it does its job only in part."""
     link, store = gateway.link, gateway.store
     settings = gateway.hub.state(SETTINGS, SettingsStatus) or SettingsStatus()
@@ -107,14 +113,10 @@ def troubled(gateway: Gateway, now: float) -> list[str]:
         reasons.append(f"Some settings are left out: {settings.problem}")
     if settings.refused is not None:
         reasons.append(f"The changed settings are refused, and those of before are in use: {settings.refused}")
-    if not link.connected and link.code not in ("stopped", "settings_error"):
-        reasons.append(link.detail)
+    if wiring.level is not Level.OK and wiring.code not in _FAILED:
+        reasons.append(wiring.sentence)
     if link.breaker is not BreakerState.CLOSED:
         reasons.append("The link fails again and again and is tried less often.")
-    if gateway.bus_stale(now):
-        age_s = gateway.last_write_age_s(now)
-        heard = "nothing since the start" if age_s is None else f"nothing for {age_s:.0f} s"
-        reasons.append(f"The base station has written {heard}.")
     if store.using_fallback:
         reasons.append(store.detail or "The storage fails; values are kept in memory.")
     if store.breaker is not BreakerState.CLOSED:
