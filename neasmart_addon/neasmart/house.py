@@ -42,15 +42,16 @@ _LINK_KEYS = frozenset(
 
 
 def line_facts(settings: Settings) -> LineFacts:
-    """Return how the bytes of the link are to be read."""
-    framing = Framing.MBAP if settings.server.type is ServerType.TCP else Framing.RTU
+    """Return how the bytes of the link are to be read where a connection does not tell."""
+    translated = settings.server.listens and settings.server.type is ServerType.TCP
+    framing = Framing.MBAP if translated else Framing.RTU
     return LineFacts(framing=framing, unit_ids=tuple(settings.modbus.slave_id))
 
 
 def line_of(settings: Settings) -> str | None:
     """Return speed and format of a serial line of our own, None where a converter has it."""
     server = settings.server
-    own_line = server.type is ServerType.SERIAL and "://" not in server.serial_port
+    own_line = not server.listens and "://" not in server.serial_port
     return f"{server.baudrate} 8{server.parity}{server.stopbits}" if own_line else None
 
 

@@ -158,7 +158,7 @@ class Guide:
     async def _server(self, choice: Choice) -> ServerSettings:
         server = self._links.settings.server
         if choice.listen:
-            return msgspec.structs.replace(server, type=ServerSettings().type, serial_port="", url="")
+            return msgspec.structs.replace(server, type=ServerType.AUTO, serial_port="", url="")
         chosen = choice.device or choice.url or ""
         if choice.url is not None and ("://" not in chosen or not may_be_opened(chosen)):
             raise SetupError(f"{chosen[:80]} is no address to dial. Allowed: socket://HOST:PORT or rfc2217://HOST:PORT")
@@ -167,7 +167,7 @@ class Guide:
                 raise SetupError(f"{chosen[:80]} is no serial device.")
             if not await asyncio.to_thread(Path(chosen).exists):
                 raise SetupError(f"{chosen[:80]} is not there any more. Plug it in again, or choose another one.")
-        return msgspec.structs.replace(server, type=ServerType.SERIAL, serial_port=chosen, url="")
+        return msgspec.structs.replace(server, type=ServerType.AUTO, serial_port=chosen, url="")
 
     def _devices(self, found: list[Device], server: ServerSettings) -> list[dict[str, Any]]:
         """Return the devices, newest first; one that is chosen and not there any more among them."""
