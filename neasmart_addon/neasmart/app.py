@@ -37,6 +37,8 @@ from neasmart.web import Sights, WebServer
 __all__ = ["build_gateway", "line_facts", "run"]
 
 _LOG = logging.getLogger(__name__)
+_SETTLED_S = 5.0
+"""By then the edges have made what they keep, too."""
 
 
 def build_gateway(settings: Settings, clock: Clock | None = None) -> Gateway:
@@ -108,6 +110,7 @@ async def run(found: Judged, *, log_lines: Callable[[], Sequence[str]] = tuple) 
         edges.begin("settings", reloader.run)
         # What has been made by now lives as long as the process; looking through it again would stop the bus for 20 ms.
         gc.freeze()
+        loop.call_later(_SETTLED_S, gc.freeze)
         await stop.wait()
         _LOG.info("Nea Smart gateway stops")
         edges.end_all()
