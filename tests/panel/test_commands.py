@@ -83,7 +83,10 @@ def test_what_the_base_refuses_is_told_and_taken_back(tmp_path: Path, visitor: V
 
 
 def test_what_the_base_does_not_ask_for_expires_and_is_not_sent_later(tmp_path: Path, visitor: Visitor) -> None:
-    times = {"NEASMART_MODBUS_COMMAND_DELIVERY_TIMEOUT_SECONDS": "2"}
+    times = {
+        "NEASMART_MODBUS_COMMAND_DELIVERY_TIMEOUT_SECONDS": "2",
+        "NEASMART_MODBUS_COMMAND_DELIVERY_TIMEOUT_WALKS": "0",
+    }
     with simulated_house(tmp_path, house="small", environment=times) as house:
         page = visitor.open(house.ingress)
         room = card(page, "1.1")

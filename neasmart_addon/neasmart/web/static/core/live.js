@@ -126,7 +126,12 @@ export function createLive({ onMessage, onConnection }) {
     start() {
       document.addEventListener("visibilitychange", onVisibility);
       addEventListener("online", connect);
-      addEventListener("offline", () => onConnection("cut_off"));
+      addEventListener("offline", () => {
+        // What is open may stay so for minutes without a word.
+        abandon();
+        onLoss();
+        retryTimer = window.setTimeout(connect, waitMs(failures));
+      });
       connect();
     },
   };
