@@ -120,6 +120,11 @@ def _live_a_little(browser: Browser, url: str) -> None:
     page.reload()
     page.locator(".house [data-option=heating]").click()
     expect(page.locator(".house .season [data-fate=done]")).to_be_visible(timeout=90_000)
+    page.locator(".house [data-option=normal]").click()
+    expect(page.locator(".house .all [data-fate=done]")).to_be_visible(timeout=90_000)
+    for zone in ("1.1", "2.3"):
+        for _ in range(3):
+            card(page, zone).get_by_role("button", name="Warmer").click()
     for zone, state in (("5.1", "standby"), ("1.4", "time_program"), ("2.1", "party")):
         card(page, zone).locator(".disc").click()
         page.locator(f"[data-layer=menu] [data-option={state}]").click()

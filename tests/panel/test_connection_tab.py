@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 from tests.panel.conftest import WITH_HTML
 from tests.support.staged import SETUP, Stage, StagedRoom, Theatre, doctor
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = pytest.mark.xdist_group("stage")
 
 
 def opened(theatre: Theatre, stage: Stage) -> Page:

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from tests.support.staged import NOW, Stage, Theatre, many_rooms
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = pytest.mark.xdist_group("stage")
 
 HOUR_S = 3600
 

@@ -13,7 +13,7 @@ from tests.support.ingress import ingress
 from tests.support.panel import House, Visitor, findings
 from tests.support.staged import ROOMS, Stage, Theatre, doctor, many_rooms
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = pytest.mark.xdist_group("pictures")
 
 GEOMETRY_FILE = Path(__file__).parents[1] / "support" / "geometry.js"
 THEME = "--primary-background-color: #102030; --card-background-color: #203040; --primary-text-color: #f0f0f0;"

@@ -20,7 +20,7 @@ from tests.panel.test_look import NARROWED, PLACES, STAGES
 from tests.panel.test_rooms import FAHRENHEIT
 from tests.support.staged import ROOMS, Stage, Theatre
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = pytest.mark.xdist_group("pictures")
 
 PICTURES = Path(__file__).parent / "pictures"
 STEP = 17

@@ -13,7 +13,7 @@ from tests.panel.conftest import JAPANESE, WITH_HTML
 from tests.support.panel import UNKNOWN, card
 from tests.support.staged import Stage, StagedRoom, Theatre, doctor, many_rooms
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = pytest.mark.xdist_group("stage")
 
 COALESCED_MS = 1100
 HOUSE = "PUT points/global.state"

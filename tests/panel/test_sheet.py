@@ -11,7 +11,7 @@ from tests.panel.test_rooms import COALESCED_MS, sent
 from tests.support.panel import card
 from tests.support.staged import Stage, Theatre
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = pytest.mark.xdist_group("stage")
 
 HANDLE = ".dial .handle"
 
@@ -124,6 +124,17 @@ def test_the_handle_drags_and_sends_once_when_it_is_let_go(theatre: Theatre) -> 
     page.clock.run_for(COALESCED_MS)
     expect(page.locator(".toast")).to_be_visible()
     assert sent(stage) == [("zone.1.1.setpoint", (low + high) / 2)]
+
+
+def test_a_change_in_the_sheet_is_undone_in_the_sheet(theatre: Theatre) -> None:
+    stage = Stage()
+    page = theatre.open(stage, "#room/1/1", width=390, height=740)
+
+    page.get_by_role("dialog").get_by_role("button", name="Reduced").click()
+    page.get_by_role("dialog").get_by_role("button", name="Undo").click()
+
+    expect(page.get_by_role("dialog").locator(".toast")).to_have_text("Taken back")
+    assert ("POST", "commands/c1/undo", {}) in stage.asked
 
 
 def test_a_press_beside_the_handle_changes_nothing(theatre: Theatre) -> None:

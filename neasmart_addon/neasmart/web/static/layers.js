@@ -2,6 +2,7 @@
 
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { menuList } from "./parts/choices.js";
+import { toastView } from "./parts/toast.js";
 
 /** @typedef {import("./types.d.ts").Page} Page */
 
@@ -30,7 +31,7 @@ export function layers(page) {
     question?.onYes();
   };
   return html`
-    ${layer("sheet", "sheet-title", close.sheet, page.ui.route.room ? (page.lazy["sheet"]?.sheet?.(page, page.ui.route.room) ?? nothing) : nothing)}
+    ${layer("sheet", "sheet-title", close.sheet, sheetContent(page))}
     ${layer("menu", "menu-title", close.menu, menu ? menuList(page) : nothing)}
     ${layer(
       "question",
@@ -46,6 +47,13 @@ export function layers(page) {
         : nothing,
     )}
   `;
+}
+
+/** The sheet with its toast: what lies outside of an open dialog cannot be tapped. @param {Page} page */
+function sheetContent(page) {
+  const room = page.ui.route.room;
+  const sheet = room ? page.lazy["sheet"]?.sheet?.(page, room) : null;
+  return sheet ? html`${sheet}${toastView(page)}` : nothing;
 }
 
 /** @param {string} name @param {string} title id of its heading @param {() => void} close @param {unknown} content */

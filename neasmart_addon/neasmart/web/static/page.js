@@ -31,7 +31,7 @@ export function pageView(page) {
     <main class="content ${isAlive(page) ? "" : "resting"}">
       ${page.state.received ? received(page, tab) : waiting(page)}
     </main>
-    ${toastView(page)}
+    ${page.ui.route.room ? nothing : toastView(page)}
     <p class="aside" aria-live="polite" data-said>${page.ui.said}</p>
     ${page.state.received ? layers(page) : nothing}
   `;

@@ -4,7 +4,7 @@ import { get } from "./api.js";
 
 const REFRESH_MS = 300_000;
 const RETRY_MS = 30_000;
-const SAMPLES = 288;
+const SAMPLES = 150;
 
 /** @typedef {import("../types.d.ts").Trend} Trend */
 
