@@ -96,6 +96,24 @@ def test_a_reading_becomes_stale_by_time_alone_and_says_so_once(gateway: Gateway
     assert gateway.plant.value(TEMPERATURE.id) == 20.4
 
 
+def test_readings_that_are_all_too_old_become_stale_at_the_next_tick(gateway: Gateway, hands: Hands) -> None:
+    told = ("zone.1.3.state", "zone.1.3.setpoint", "zone.1.3.temperature", "global.outside_temperature")
+    for ref_id in told:
+        write(gateway, ref_id, 1)
+    hands.now += 180.0
+    gateway.tick(hands.now)
+    assert not any(gateway.plant.reading(TABLE.ref(ref_id)).stale for ref_id in told)
+
+    with gateway.hub.subscribed() as (_, changes):
+        hands.now += 0.1
+        gateway.tick(hands.now)
+        published = changes.take()
+
+    assert {key for key in published if key.startswith("reading/")} == {f"reading/{ref_id}" for ref_id in told}
+    assert all(gateway.plant.reading(TABLE.ref(ref_id)).stale for ref_id in told)
+    assert {reading.ref.id for reading in gateway.plant.readings if reading.at is not None} == set(told)
+
+
 def test_stored_words_are_shown_stale_and_never_served(gateway: Gateway, hands: Hands) -> None:
     gateway.restore([(SETPOINT.address, encode_dpt9(7.0), hands.now - 60), (TEMPERATURE.address, 0x0C1A, 900.0)])
 
