@@ -122,6 +122,7 @@ def test_the_echo_of_a_write_is_stripped_once_echoes_are_known(gateway: Gateway,
     assert exchange(slave, WRITE_FC6, 2.01) == b""
     assert exchange(slave, WRITE_FC6, 2.1) == WRITE_FC6
     assert gateway.counters.writes == 2
+    assert (gateway.counters.echoes, gateway.counters.frames, gateway.counters.foreign_frames) == (2, 5, 0)
 
 
 def test_the_echo_of_a_block_write_is_never_taken_for_a_rival(gateway: Gateway, slave: RtuSlave) -> None:

@@ -170,7 +170,7 @@ def of_module(module: str, recorder: Recorder) -> Iterator[Mutant]:
         if seen[name] > 1:
             name = f"{name} #{seen[name]}"
         entry = (file, site.entry)
-        tests = [test for test in of_file if not site.entry or entry in recorder.entered[test]]
+        tests = [test for test in of_file if site.entry and entry in recorder.entered[test]] or of_file
         within: list[str] = []
         total_s = 0.0
         for test in sorted(tests, key=quick.__getitem__):

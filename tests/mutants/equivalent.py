@@ -2,4 +2,11 @@
 
 from __future__ import annotations
 
-EQUIVALENT: dict[str, str] = {}
+EQUIVALENT: dict[str, str] = {
+    "neasmart.gateway:Gateway.rename: reading.ref.group.key == 'zone' and reading.ref.index in renamed"
+    " -> reading.ref.index in renamed": "only rooms have two numbers",
+    "neasmart.registers:Ref: False -> True": "refs of one table with one id have one group",
+    "neasmart.registers:Ref: False -> True #2": "refs of one table with one id have one point",
+    "neasmart.sysbus.mbap:MbapFramer._step: 8 -> 9 #2": "a length with a high byte is too long either way",
+    "neasmart.sysbus.station:Station.answer: 0 -> 1 #2": "function codes 0 and 1 are both not supported",
+}

@@ -51,7 +51,7 @@ Put = Callable[[ast.AST], object]
 class Site:
     """One possible change; `function` is the qualified name around it and `entry` the line where its code begins.
 
-    `entry` is 0 for what is carried out when the module is loaded.
+    `entry` is 0 for what is carried out when the module is loaded, or once.
     """
 
     line: int
@@ -71,7 +71,12 @@ def _of_block(body: list[ast.stmt], function: str, entry: int) -> Iterator[Site]
         if _is_text(statement) or isinstance(statement, ast.Import | ast.ImportFrom) or _logs(statement):
             continue
         if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
-            first = min([statement.lineno, *(each.lineno for each in statement.decorator_list)])
+            # What a cache keeps is entered by the first test alone, but serves all.
+            first = (
+                0
+                if _is_cached(statement)
+                else min([statement.lineno, *(each.lineno for each in statement.decorator_list)])
+            )
             name = f"{function}.{statement.name}".lstrip(".")
             yield from _of_fields(statement.args, name, first)
             yield from _of_block(statement.body, name, first)
@@ -91,7 +96,7 @@ def _of_statement(statement: ast.stmt, body: list[ast.stmt], number: int, functi
     def site(new: ast.stmt) -> Site:
         return _site(statement, new, put, function, entry)
 
-    if entry and _does_something(statement):
+    if function and _does_something(statement):
         yield site(ast.Pass())
     match statement:
         case ast.AugAssign(op=op) if type(op) in _OPERATORS:
@@ -195,6 +200,10 @@ def _does_something(statement: ast.stmt) -> bool:
         case ast.Assign(targets=targets):
             return all(isinstance(target, ast.Attribute | ast.Subscript) for target in targets)
     return False
+
+
+def _is_cached(statement: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    return any("cache" in ast.unparse(each) for each in statement.decorator_list)
 
 
 def _is_text(statement: ast.stmt) -> bool:

@@ -239,6 +239,15 @@ def test_any_bytes_do_no_harm_and_memory_is_bounded(chunks: list[bytes]) -> None
     assert all(crc16(frame.raw) == 0 for frame in frames)
 
 
+def test_a_start_is_looked_at_once_however_slowly_the_rest_comes() -> None:
+    framer = RtuFramer(OURS)
+
+    for byte in FOREIGN_POLL[:1] + b"\x10\x00\x64\x00\x20\x40" + bytes(60):
+        framer.feed(bytes((byte,)), 0.0)
+
+    assert len(framer._candidates) == len(set(framer._candidates)) > 0
+
+
 def test_a_flood_that_looks_like_headers_keeps_memory_bounded() -> None:
     framer = RtuFramer(OURS)
 

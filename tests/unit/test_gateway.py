@@ -229,6 +229,14 @@ async def test_every_step_of_a_command_is_published(gateway: Gateway, hands: Han
     assert seen == [CommandState.QUEUED, CommandState.DELIVERED, CommandState.CONFIRMED]
 
 
+def test_without_a_link_nothing_of_the_base_waits(gateway: Gateway) -> None:
+    assert not gateway.bus_waits()
+
+    gateway.ask_of_bus(lambda: True)
+
+    assert gateway.bus_waits()
+
+
 def test_a_subscription_leaves_nothing_behind(gateway: Gateway) -> None:
     with gateway.hub.subscribed():
         assert gateway.hub.consumers == 1
