@@ -74,6 +74,7 @@ unit: setup $(VENV)/.tools $(VENV)/.debian
 fuzz: setup $(VENV)/.tools ## try every reader, or TARGETS, with hostile input for SECONDS (120) each
 	-$(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes -r tests/fuzz/requirements.txt
 	PYTHONPATH=.:neasmart_addon $(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(TARGETS:%=--target %)
+	$(if $(TARGETS),,PYTHONPATH=.:neasmart_addon $(BIN)/python -m tests.property --seconds $(SECONDS))
 
 mutants: setup $(VENV)/.tools $(VENV)/.debian ## break the heart in COUNT (200) small ways, chosen by SEED, and print what no test notices
 	PYTHONPATH=.:neasmart_addon $(BIN)/python -m tests.mutants --count $(COUNT) --seed $(SEED) --goal 90
