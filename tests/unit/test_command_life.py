@@ -456,6 +456,16 @@ def test_while_it_is_queued_only_a_connection_that_polls_us_ends_it(hand: ByHand
     assert hand.state(command) is OVERRIDDEN
 
 
+def test_a_command_that_ends_with_the_one_it_waits_for_ends_once(hand: ByHand) -> None:
+    state, setpoint = hand.gateway.submit([(STATE, 2), (SETPOINT, 22.0)], origin="test")
+
+    hand.set((HOUSE, 4))
+
+    assert (hand.state(state), hand.state(setpoint)) == (CommandState.SUPERSEDED, CommandState.SUPERSEDED)
+    assert hand.gateway.commands.outcomes[CommandState.SUPERSEDED, "test"] == 2
+    assert [command.ref for command in hand.gateway.commands] == [HOUSE]
+
+
 def test_the_history_is_bounded(hand: ByHand) -> None:
     for _ in range(500):
         hand.set((SETPOINT, 22.0))

@@ -9,6 +9,7 @@ from neasmart.errors import NoLinkError, UndoError, UnknownCommandError
 from neasmart.gateway import LINK
 from neasmart.registers import TABLE
 from neasmart.status import LinkStatus
+from neasmart.undo import REMEMBERED
 from tests.support.by_hand import COOLING, HEATING, HOUSE, MODE, NORMAL, OFF, SETPOINT, STANDBY, STATE, WALK_S, ByHand
 
 OTHER_STATE = TABLE.ref("zone.1.2.state")
@@ -197,3 +198,12 @@ def test_without_a_link_nothing_is_undone_and_nothing_is_lost(hand: ByHand) -> N
     hand.gateway.hub.publish(LINK, LinkStatus(connected=True))
 
     assert [each.value for each in hand.undo(command).commands] == [21.0]
+
+
+def test_so_many_commands_are_remembered_and_no_more() -> None:
+    hand = ByHand()
+
+    for _ in range(REMEMBERED + 50):
+        hand.set((SETPOINT, 22.0))
+
+    assert len(hand.gateway._undo._kept) == REMEMBERED == 200
