@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import importlib
 import os
 import random
 import shutil
@@ -30,15 +31,12 @@ from tests.mutants.which import Recorder
 
 ROOT = Path(__file__).parents[2]
 QUIET = (
-    "-q",
-    "-p",
-    "no:cacheprovider",
-    "-p",
-    "no:xdist",
-    "--no-header",
-    "--override-ini",
-    "addopts=--import-mode=importlib",
+    *("-q", "--no-header", "--override-ini", "addopts=--import-mode=importlib"),
+    # Of no use here, and schemathesis alone would double the start.
+    *(part for plugin in ("cacheprovider", "xdist", "schemathesis", "anyio") for part in ("-p", f"no:{plugin}")),
 )
+HEAVY = ("aiohttp.test_utils", "aiosqlite", "msgspec", "pymodbus.framer", "pymodbus.pdu.register_message")
+"""What nearly every test needs and what belongs to others: loaded once for all mutants."""
 WORKERS = 2
 FAILED = 1
 
@@ -85,6 +83,8 @@ def main() -> int:
     chosen = parser.parse_args()
     os.chdir(ROOT)
     begun_at = time.monotonic()
+    for name in HEAVY:
+        importlib.import_module(name)
     recorder = recorded()
     everything = [mutant for module in HEART for mutant in of_module(module, recorder)]
     mutants = [
