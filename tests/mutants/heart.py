@@ -4,6 +4,7 @@ from __future__ import annotations
 
 HEART = (
     "neasmart.breaker",
+    "neasmart.bus_watch",
     "neasmart.codecs",
     "neasmart.command_life",
     "neasmart.commands",
@@ -23,6 +24,7 @@ HEART = (
     "neasmart.sysbus.slaves",
     "neasmart.sysbus.station",
     "neasmart.undo",
+    "neasmart.verdicts",
     "neasmart.walks",
 )
 TESTS = ("tests/unit", "tests/bus", "tests/store", "tests/api")
