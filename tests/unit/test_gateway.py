@@ -12,10 +12,10 @@ from neasmart.codecs import Quality, encode_dpt9
 from neasmart.command import Command, CommandState
 from neasmart.config import Settings, ZoneSettings
 from neasmart.errors import InvalidValueError, NoLinkError, ReadOnlyPointError
-from neasmart.gateway import LINK, Gateway
+from neasmart.gateway import LINK, MQTT, STORE, Gateway
 from neasmart.plant import Reading, Source
 from neasmart.registers import TABLE
-from neasmart.status import LinkStatus
+from neasmart.status import LinkStatus, MqttStatus, StoreStatus
 
 SETPOINT = TABLE.ref("zone.1.3.setpoint")
 TEMPERATURE = TABLE.ref("zone.1.3.temperature")
@@ -251,3 +251,21 @@ def test_the_bus_is_stale_until_and_after_the_base_has_written(gateway: Gateway,
 
     assert gateway.last_write_age_s(hands.now + 7) == 7.0
     assert gateway.bus_stale(hands.now + 181)
+
+
+def test_the_age_of_the_last_write_begins_at_zero_and_ends_in_staleness(gateway: Gateway, hands: Hands) -> None:
+    write(gateway, TEMPERATURE.id, encode_dpt9(20.0))
+    assert gateway.last_write_age_s(hands.now) == 0.0
+    assert gateway.last_write_age_s(hands.now - 5.0) == 0.0
+
+    assert gateway.last_write_age_s(hands.now + 180.0) == 180.0
+    assert not gateway.bus_stale(hands.now + 180.0)
+    assert gateway.bus_stale(hands.now + 180.1)
+
+
+def test_the_last_status_of_each_part_is_told(gateway: Gateway) -> None:
+    link, store, mqtt = LinkStatus(code="no_device"), StoreStatus(errors=3), MqttStatus(connected=True)
+    for key, status in ((LINK, link), (STORE, store), (MQTT, mqtt)):
+        gateway.hub.publish(key, status)
+
+    assert (gateway.link, gateway.store, gateway.mqtt) == (link, store, mqtt)
