@@ -139,6 +139,16 @@ def test_foreign_requests_and_replies_are_stepped_over_whole() -> None:
     assert kinds == [(16, READ), (16, RESPONSE), (16, RESPONSE), (16, RESPONSE), (241, READ)]
 
 
+@pytest.mark.parametrize("refusal", ["10 83 02", "10 86 02", "10 90 02", "F0 83 03", "F0 86 02", "F0 90 03"])
+def test_a_refusal_is_stepped_over_where_a_frame_begins(refusal: str) -> None:
+    counters = BusCounters()
+
+    frames = framed(POLL_240 + rtu(refusal) + POLL_241, counters)
+
+    assert [(frame.unit_id, frame.kind) for frame in frames][1:] == [(int(refusal[:2], 16), RESPONSE), (241, READ)]
+    assert counters.noise_bytes == 0
+
+
 def test_a_payload_that_holds_a_poll_of_ours_is_not_torn_from_a_foreign_reply() -> None:
     # Not decidable byte by byte: the inner frame ends first. The station drops the reply because a frame follows.
     inner = FOREIGN_REPLY[:3] + POLL_240

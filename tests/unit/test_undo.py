@@ -188,6 +188,15 @@ def test_a_command_that_was_never_read_has_nothing_to_undo(hand: ByHand) -> None
         hand.undo(command)
 
 
+def test_without_a_link_what_was_not_read_can_still_be_withdrawn(hand: ByHand) -> None:
+    command = hand.set((SETPOINT, 23.0))
+    hand.gateway.hub.publish(LINK, LinkStatus(connected=False, detail="The dongle is missing."))
+
+    hand.undo(command)
+
+    assert hand.state(command) is CommandState.WITHDRAWN
+
+
 def test_without_a_link_nothing_is_undone_and_nothing_is_lost(hand: ByHand) -> None:
     command = hand.set((SETPOINT, 23.0))
     hand.read(SETPOINT)
