@@ -8,5 +8,6 @@ EQUIVALENT: dict[str, str] = {
     "neasmart.registers:Ref: False -> True": "refs of one table with one id have one group",
     "neasmart.registers:Ref: False -> True #2": "refs of one table with one id have one point",
     "neasmart.sysbus.mbap:MbapFramer._step: 8 -> 9 #2": "a length with a high byte is too long either way",
+    "neasmart.sysbus.slaves:RtuSlave.__init__: 0 -> 1": "learning an echo begins the count anew",
     "neasmart.sysbus.station:Station.answer: 0 -> 1 #2": "function codes 0 and 1 are both not supported",
 }

@@ -149,6 +149,12 @@ def test_a_refusal_is_stepped_over_where_a_frame_begins(refusal: str) -> None:
     assert counters.noise_bytes == 0
 
 
+def test_the_shortest_reply_is_taken_with_its_last_byte() -> None:
+    reply = rtu("10 03 02 00 01")
+
+    assert raw(framed(reply)) == [reply]
+
+
 def test_a_payload_that_holds_a_poll_of_ours_is_not_torn_from_a_foreign_reply() -> None:
     # Not decidable byte by byte: the inner frame ends first. The station drops the reply because a frame follows.
     inner = FOREIGN_REPLY[:3] + POLL_240
