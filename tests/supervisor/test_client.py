@@ -13,7 +13,10 @@ from neasmart.supervisor import Supervisor, SupervisorError
 from tests.support.ports import free_port
 
 pytestmark = [
-    pytest.mark.unguarded("tasks", reason="the handlers of the test's own server that hangs end with the loop")
+    pytest.mark.unguarded(
+        "tasks",
+        reason="the handlers of the test's own server that hangs end with the loop",
+    )
 ]
 
 TOKEN = "a-token-of-the-supervisor"

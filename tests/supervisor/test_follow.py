@@ -19,7 +19,10 @@ from neasmart.supervisor import Supervisor
 from tests.support.fake_supervisor import FakeSupervisor
 
 pytestmark = [
-    pytest.mark.unguarded("tasks", reason="the handlers of the test's own server that hangs end with the loop")
+    pytest.mark.unguarded(
+        "tasks",
+        reason="the handlers of the test's own server that hangs end with the loop",
+    )
 ]
 
 

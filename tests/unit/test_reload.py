@@ -25,7 +25,10 @@ from tests.support.ports import free_port
 from tests.support.processes import GatewayProcess, eventually, gateway_process
 
 pytestmark = [
-    pytest.mark.unguarded("blocking", reason="settings are loaded before the loop begins; the test does it inside")
+    pytest.mark.unguarded(
+        "blocking",
+        reason="settings are loaded before the loop begins; the test does it inside",
+    )
 ]
 
 KEY = "abcdefghijklmnop"
