@@ -149,6 +149,12 @@ def test_a_refusal_is_stepped_over_where_a_frame_begins(refusal: str) -> None:
     assert counters.noise_bytes == 0
 
 
+def test_a_write_that_comes_alone_is_no_poll_whatever_its_address() -> None:
+    (frame,) = framed(rtu("F0 06 03 00 00 01"))
+
+    assert frame.kind is WRITE
+
+
 def test_the_shortest_reply_is_taken_with_its_last_byte() -> None:
     reply = rtu("10 03 02 00 01")
 
