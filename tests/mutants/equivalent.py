@@ -10,7 +10,9 @@ EQUIVALENT: dict[str, str] = {
     "neasmart.registers:Ref: False -> True": "refs of one table with one id have one group",
     "neasmart.registers:Ref: False -> True #2": "refs of one table with one id have one point",
     "neasmart.sysbus.crc:_table: 256 -> 257": "no byte reaches the entry behind the last",
-    "neasmart.sysbus.mbap:MbapFramer._step: 8 -> 9 #2": "a length with a high byte is too long either way",
     "neasmart.sysbus.slaves:RtuSlave.__init__: 0 -> 1": "learning an echo begins the count anew",
     "neasmart.sysbus.station:Station.answer: 0 -> 1 #2": "function codes 0 and 1 are both not supported",
+    "neasmart.undo:UndoBook._value: reading.source is Source.BUS and (not reading.stale) -> not reading.stale": (
+        "what was stored is stale from the beginning"
+    ),
 }
