@@ -59,7 +59,7 @@ class ApiGate:
         before, self._api = self._api, api
         if (before.rate_limit, before.rate_limit_writes) != (api.rate_limit, api.rate_limit_writes):
             self._rates = _rates(api)
-        if not api.enable_auth and not _loopback(api.host):
+        if api.enabled and not api.enable_auth and not _loopback(api.host):
             _LOG.warning(
                 "Everybody who reaches %s port %d can read and change the heating: set api.enable_auth and api.key",
                 api.host,
