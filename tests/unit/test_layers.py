@@ -22,6 +22,7 @@ TOP = {
     "logs",
     "docs",
     "demo",
+    "meanings",
     "app",
     "check",
     "replay",
