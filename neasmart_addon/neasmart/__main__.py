@@ -9,16 +9,18 @@ import sys
 from collections.abc import Callable, Sequence
 
 from neasmart import __version__
+from neasmart.arguments import EXIT_USAGE, Parser, UsageError
 from neasmart.errors import SettingsError
 
 STOPS = (signal.SIGTERM, signal.SIGINT)
 EXIT_SETTINGS = 78
 """EX_CONFIG of sysexits.h: the settings do not allow a start."""
+_EXIT_INTERRUPTED = 128 + signal.SIGINT
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return the exit code."""
-    parser = argparse.ArgumentParser(prog="neasmart", description="Gateway for the SYSBUS of a REHAU NEA SMART 2.0.")
+    parser = Parser(prog="neasmart", description="Gateway for the SYSBUS of a REHAU NEA SMART 2.0.")
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add(commands, "run", "run the gateway with config.json and environment variables", _run)
@@ -40,14 +42,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _add_options(name, with_options[name])
     namespace = parser.parse_args(names)
     try:
-        return int(namespace.action(namespace))
-    except SettingsError as error:
+        code = int(namespace.action(namespace))
+        sys.stdout.flush()
+    except (SettingsError, UsageError) as error:
         sys.stderr.write(f"neasmart: {error}\n")
-        return EXIT_SETTINGS
+        return EXIT_USAGE if isinstance(error, UsageError) else EXIT_SETTINGS
+    except KeyboardInterrupt:
+        return _EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # Who reads our output, such as `head`, has seen enough; Python must not try again when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return code
 
 
 def _add(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    commands: argparse._SubParsersAction[Parser],
     name: str,
     text: str,
     action: Callable[[argparse.Namespace], int],
@@ -125,8 +135,12 @@ def _simulate(namespace: argparse.Namespace) -> int:
 
     from neasmart.simulator import SimulatorOptions, simulate  # noqa: PLC0415
 
-    asyncio.run(simulate(SimulatorOptions.from_arguments(namespace)))
-    return 0
+    options = SimulatorOptions.from_arguments(namespace)
+    report = asyncio.run(simulate(options))
+    if report.connections:
+        return 0
+    sys.stderr.write(f"neasmart: no gateway was reached at {options.target}\n")
+    return 1
 
 
 def _doctor(namespace: argparse.Namespace) -> int:
