@@ -15,7 +15,7 @@ from itertools import count
 from typing import NamedTuple
 
 from neasmart.carrier import Carrier
-from neasmart.codecs import OperatingState, Season, season_of
+from neasmart.codecs import OperatingState, Season, Value, season_of
 from neasmart.command import OUTCOMES, Command, CommandState, CommandTimes
 from neasmart.command_life import Life, Phase
 from neasmart.image import RegisterImage
@@ -121,11 +121,11 @@ class Commands:
             changes.append(life.command)
         return changes
 
-    def on_write(self, ref: Ref, word: int, now: float, carrier: Carrier | None = None) -> list[Command]:
-        """Judge by what the base wrote in a register; return the commands that ended."""
+    def on_write(self, ref: Ref, value: Value, now: float, carrier: Carrier | None = None) -> list[Command]:
+        """Judge by a value that the base wrote; return the commands that ended."""
         part = ref.point.part
         # No data, mixed, not applicable: what could not be commanded decides nothing.
-        if part is None or (value := ref.decode(word).value) is None:
+        if part is None or value is None:
             return []
         changes: list[Command] = []
         if part is Part.SEASON and self._asks_us(carrier):

@@ -98,10 +98,12 @@ class Gateway:
 
     def poll(self, address: int, count: int, unit_id: int, now: float, carrier: Carrier | None = None) -> Poll:
         """Return what the base shall read; whoever sends the reply tells `left` once it has left."""
-        self.walks.polled(unit_id, address, count, now)
         if carrier is not None and not carrier.polls:
+            # A connection that does not poll us, such as a scanner's, interrupts nothing.
             carrier.polls = True
             self.commands.polled_by(carrier)
+            self.interrupted(now)
+        self.walks.polled(unit_id, address, count, now)
         words = [self._served(each, now) for each in range(address, address + count)]
         return Poll(words, address, unit_id, self.commands.carried(address, count))
 
@@ -129,7 +131,7 @@ class Gateway:
             if self.image.record(each, word, at=now, function_code=function_code, unit_id=unit_id):
                 reading = self.plant.observe(each, word, now)
                 self._publish_reading(reading)
-                self._publish_commands(self.commands.on_write(reading.ref, word, now, carrier))
+                self._publish_commands(self.commands.on_write(reading.ref, reading.value, now, carrier))
                 self.idle_polls.written(each, now)
             else:
                 self.counters.unknown_registers += 1
@@ -139,7 +141,7 @@ class Gateway:
         self.image.ask(now + 2 * self.walks.walk_s)
 
     def interrupted(self, now: float) -> None:
-        """Note that the bus was not heard for a while, or begins to be heard."""
+        """Note that the bus was not heard for a while, or begins to be heard by another connection."""
         self.walks.interrupted()
         self.damaged(now)
 

@@ -88,6 +88,9 @@ class UndoBook:
                 raise UndoError("There is nothing to undo: the base never read it")
             return []
         values = [(ref, value) for ref, value in kept.values if self._still(ref, value, command, kept)]
+        if command.ref.point.part is not Part.TARGET:
+            rooms = {ref.index for ref, _ in values if ref.point.part is not Part.TARGET}
+            values = [(ref, value) for ref, value in values if ref.index in rooms]
         if not values:
             raise UndoError(
                 "This cannot be undone: what was there before is not known, or somebody has changed it since"

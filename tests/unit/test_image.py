@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from neasmart.carrier import Carrier
 from neasmart.codecs import encode_dpt9
 from neasmart.config import IdleReply, ModbusSettings
 from neasmart.image import RegisterImage
@@ -109,3 +110,15 @@ def test_also_for_an_expert_a_command_comes_first(hand: ByHand) -> None:
     hand.set((SETPOINT, 22.0))
 
     assert hand.reads(SETPOINT, 22.0)
+
+
+def test_a_new_connection_that_polls_makes_the_base_tell_its_globals_and_others_do_not(hand: ByHand) -> None:
+    bus, scanner = Carrier("10.0.0.1"), Carrier("10.0.0.2")
+    hand.read(STATE, carrier=bus)
+    hand.wait(20.1)
+    hand.tell(MODE, AUTO)
+
+    hand.tell(STATE, 1, scanner)
+    assert hand.read(MODE, carrier=bus) == 0
+
+    assert hand.read(MODE, carrier=Carrier("10.0.0.1")) == 10

@@ -94,12 +94,22 @@ def test_what_somebody_has_set_since_stays(hand: ByHand) -> None:
     hand.tell(HOUSE, 6)
     hand.tell(STATE, 5)
     hand.tell(OTHER_STATE, 6)
+
+    undone = hand.undo(house)
+
+    assert [(each.ref, each.value) for each in undone.commands] == [(OTHER_STATE, STANDBY)]
+
+
+def test_a_room_that_was_commanded_since_keeps_what_was_commanded(hand: ByHand) -> None:
+    house = hand.set((HOUSE, 6))
+    hand.read(HOUSE)
+    hand.tell(HOUSE, 6)
     hand.now += 1.0
     hand.set((SETPOINT, 24.0))
 
     undone = hand.undo(house)
 
-    assert [(each.ref, each.value) for each in undone.commands] == [(OTHER_STATE, STANDBY)]
+    assert [(each.ref, each.value) for each in undone.commands] == [(STATE, NORMAL), (OTHER_STATE, STANDBY)]
 
 
 def test_a_setpoint_of_the_other_season_is_not_brought_back(hand: ByHand) -> None:

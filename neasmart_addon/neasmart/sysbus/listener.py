@@ -97,7 +97,6 @@ class Listener:
         keep_alive(transport.get_extra_info("socket"))
         self._peers[connection] = f"[{host}]:{name[1]}" if ":" in host else f"{host}:{name[1]}"
         self._told.discard((host, "refused"))
-        self._wiring.gateway.interrupted(self._wiring.gateway.clock.monotonic())
         _LOGGER.info("%s has connected", self._peers[connection])
         self._report_peers()
 

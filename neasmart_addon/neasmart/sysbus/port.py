@@ -77,7 +77,6 @@ class Port:
         device = self._device()
         try:
             await self._open(connection)
-            self._wiring.gateway.interrupted(self._wiring.gateway.clock.monotonic())
             report(connected=True, peers=(self._target,) if self._dials else ())
             error = await self._watch(connection, device, lost)
         finally:
