@@ -39,6 +39,7 @@ API_KEYS = (
     "jwt_secret",
     "cors_origins",
     "allowed_hosts",
+    "trusted_proxies",
     "rate_limit",
     "rate_limit_writes",
 )

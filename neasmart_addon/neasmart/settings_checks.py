@@ -155,13 +155,17 @@ def _check_meaning(settings: Settings, origins: Mapping[tuple[str, ...], str]) -
             raise SettingsError(f"{origins.get(('zones',), 'settings')}: zone {zone[0]}.{zone[1]} is named twice")
 
 
-def _check_server(server: ServerSettings, origins: Mapping[tuple[str, ...], str]) -> None:
-    for text in server.allowed_peers:
+def _check_networks(path: tuple[str, str], texts: list[str], origins: Mapping[tuple[str, ...], str]) -> None:
+    for text in texts:
         try:
             ipaddress.ip_network(text.strip(), strict=False)
         except ValueError as error:
             allowed = "Allowed: addresses or networks such as 192.168.1.7 or 192.168.1.0/24"
-            raise _refusal(("server", "allowed_peers"), text, allowed, origins) from error
+            raise _refusal(path, text, allowed, origins) from error
+
+
+def _check_server(server: ServerSettings, origins: Mapping[tuple[str, ...], str]) -> None:
+    _check_networks(("server", "allowed_peers"), server.allowed_peers, origins)
     if not may_be_opened(server.serial_port):
         allowed = "Allowed: a device path, socket://HOST:PORT or rfc2217://HOST:PORT"
         raise _refusal(("server", "serial_port"), server.serial_port, allowed, origins)
@@ -186,6 +190,7 @@ def _check_api(api: ApiSettings, origins: Mapping[tuple[str, ...], str]) -> None
         if origin != "*" and not _ORIGIN.fullmatch(origin):
             allowed = "Allowed: origins such as http://192.168.1.7:3000 or https://panel.example, without a path"
             raise _refusal(("api", "cors_origins"), origin, allowed, origins)
+    _check_networks(("api", "trusted_proxies"), api.trusted_proxies, origins)
     for host in api.allowed_hosts:
         if not _HOST.fullmatch(host):
             allowed = "Allowed: names without port such as gateway.example or *.example, or * for any"
