@@ -24,7 +24,7 @@ from bench.whole_process import processor_s, resident_mb
 from neasmart.clock import Clock
 from neasmart.config import MqttSettings
 from neasmart.gateway import Gateway
-from neasmart.mqtt import MqttBridge
+from neasmart.mqtt import MqttBridge, Surroundings
 from tests.support.gateways import FakeClock, base_reports, make_gateway
 from tests.support.mosquitto import Mosquitto
 
@@ -64,9 +64,10 @@ async def _houses(port: int, first: int, count: int) -> None:
             for base_id, zone_id in gateway.plant.all_zones:
                 for key, value in {"state": 1, "setpoint": 21.0, "temperature": 20.5, "humidity": 40}.items():
                     base_reports(gateway, f"zone.{base_id}.{zone_id}.{key}", value)
+                base_reports(gateway, f"zone.{base_id}.{zone_id}.temperature", 20.5)
             gateways.append(gateway)
             settings = MqttSettings(host="127.0.0.1", port=port, node_id=f"house{number}")
-            group.create_task(MqttBridge(settings, gateway, environment={}).run())
+            group.create_task(MqttBridge(settings, gateway, surroundings=Surroundings(environment={})).run())
             group.create_task(_walk(gateway, random.Random(number)))
 
 

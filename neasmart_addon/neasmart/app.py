@@ -18,7 +18,7 @@ from neasmart.commands import Commands
 from neasmart.config import WITHOUT_EFFECT, IdleReply, ModbusSettings, ServerType, Settings
 from neasmart.gateway import LINK, SETTINGS, Gateway
 from neasmart.image import LastReports, RegisterImage
-from neasmart.mqtt import MqttBridge
+from neasmart.mqtt import MqttBridge, Surroundings
 from neasmart.plant import Plant
 from neasmart.registers import TABLE
 from neasmart.reload import Reloader
@@ -77,7 +77,8 @@ async def run(
     store = Store(settings.database, settings.modbus, gateway)
     await store.open()
     facts = line_facts(settings)
-    recorder = Recorder(Path(settings.database.path).parent / FOLDER, facts, gateway)
+    data = Path(settings.database.path).parent
+    recorder = Recorder(data / FOLDER, facts, gateway)
     tap = Tap(gateway, facts, recorder)
     history = store if settings.database.history_enabled else None
     sights = Sights(recorder=recorder, last_frames=tap.last_frames, log_lines=log_lines)
@@ -89,7 +90,7 @@ async def run(
         "bus": Link(settings.server, settings.modbus, gateway, on_bytes=tap).run,
         "store": store.run,
         "web": web.run,
-        "mqtt": MqttBridge(settings.mqtt, gateway).run,
+        "mqtt": MqttBridge(settings.mqtt, gateway, surroundings=Surroundings(memory=data / "mqtt.json")).run,
         "settings": reloader.run,
     }
     if problem is not None:

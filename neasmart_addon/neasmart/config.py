@@ -52,6 +52,15 @@ class LogLevel(StrEnum):
     ERROR = "error"
 
 
+class Language(StrEnum):
+    """In which language the entities in Home Assistant are named."""
+
+    EN = "en"
+    DE = "de"
+    IT = "it"
+    FR = "fr"
+
+
 class IdleReply(StrEnum):
     """What a poll without a live command is answered with."""
 
@@ -165,7 +174,11 @@ class LoggingSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class MqttSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The MQTT broker and the names under which Home Assistant finds us; without a host the Supervisor is asked."""
+    """The MQTT broker and the names under which Home Assistant finds us; without a host the Supervisor is asked.
+
+    `house` names the device of the base. `condensation_margin` is how many kelvin above the dew point the coldest flow
+    still counts as a risk, `cold_limit` the temperature in degC below which a room is reported as cold.
+    """
 
     enabled: bool = True
     host: str = ""
@@ -177,6 +190,10 @@ class MqttSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     prefix: TopicPrefix = "neasmart"
     discovery_prefix: TopicPrefix = "homeassistant"
     node_id: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,32}\Z")] = "neasmart"
+    language: Language = Language.EN
+    house: Annotated[str, msgspec.Meta(max_length=60)] = ""
+    condensation_margin: Annotated[float, msgspec.Meta(ge=0, le=10)] = 2.0
+    cold_limit: Annotated[float, msgspec.Meta(ge=-10, le=25)] = 8.0
 
 
 class ZoneSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):

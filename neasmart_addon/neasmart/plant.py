@@ -34,6 +34,7 @@ class Reading:
 
     `value` is in the point's unit, None when not known; `word` as on the wire; `at` monotonic seconds of the last
     write, negative ages never occur; `held` is the last value that was not None, for clients that cannot show a gap.
+    `told` counts the reports and stops at 2, which a stored value had reached already.
     """
 
     ref: Ref
@@ -44,6 +45,7 @@ class Reading:
     source: Source = Source.NEVER
     stale: bool = True
     held: Value = None
+    told: int = 0
 
     def age_s(self, now: float) -> float | None:
         """Return the seconds since the base last wrote the point, None if it never did."""
@@ -137,6 +139,7 @@ class Plant:
             source=source,
             stale=stale,
             held=before.held if value is None else value,
+            told=2 if source is Source.STORED else min(before.told + 1, 2),
         )
         self._readings[address] = reading
         return reading

@@ -16,7 +16,7 @@ import msgspec
 
 from neasmart import older, settings_loading
 from neasmart.errors import NeasmartError, SettingsError
-from neasmart.mqtt import broker
+from neasmart.mqtt import broker, supervisor
 from neasmart.store import older as older_store
 from neasmart.store.database import DatabaseFile
 from neasmart.sysbus import pcapng
@@ -106,7 +106,7 @@ def supervisor_answer(content: bytes) -> None:
     """Whatever the Supervisor answers names a broker, or is refused in words."""
     status, _, text = content.partition(b"\n")
     number = int(status) if status in (b"200", b"400", b"500") else 200
-    with contextlib.suppress(broker.BrokerError):
+    with contextlib.suppress(supervisor.BrokerError):
         found = broker.told(number, text, ca_file="")
         assert found.host
         assert 0 < found.port <= _LARGEST_WORD

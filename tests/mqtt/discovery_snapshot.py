@@ -8,13 +8,16 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from neasmart.mqtt.discovery import devices
+from neasmart.config import Language
+from neasmart.mqtt.discovery import Style, devices
 from neasmart.mqtt.inventory import take_inventory
 from neasmart.mqtt.topics import Topics
+from neasmart.mqtt.words import Words
 from tests.support.gateways import FakeClock, fill_house, make_gateway
 
 FILE = Path(__file__).with_name("discovery_snapshot.json")
 TOPICS = Topics(prefix="neasmart", node="neasmart", discovery_prefix="homeassistant")
+STYLE = Style(topics=TOPICS, words=Words(Language.EN), page="homeassistant://app/neasmart_addon")
 
 
 def house() -> str:
@@ -22,11 +25,12 @@ def house() -> str:
     gateway = make_gateway(FakeClock(), names={(1, 1): "Living room"})
     fill_house(gateway)
     messages = {
-        TOPICS.discovery(device): message for device, message in devices(take_inventory(gateway), TOPICS).items()
+        TOPICS.discovery(device): message for device, message in devices(take_inventory(gateway), STYLE).items()
     }
     for message in messages.values():
         # The version changes with every release and says nothing about the entities.
-        message["origin"] = {**message["origin"], "sw_version": "0"}
+        for part in ("origin", "device"):
+            message[part] = {**message[part], "sw_version": "0"}
     return json.dumps(messages, indent=1, ensure_ascii=False) + "\n"
 
 

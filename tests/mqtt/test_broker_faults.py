@@ -19,8 +19,9 @@ from aiohttp.test_utils import TestServer
 
 from neasmart.config import MqttSettings
 from neasmart.gateway import Gateway
-from neasmart.mqtt.broker import Broker, BrokerError, tls_context
+from neasmart.mqtt.broker import Broker, tls_context
 from neasmart.mqtt.connection import connected
+from neasmart.mqtt.supervisor import BrokerError
 from tests.mqtt.conftest import bridged
 from tests.support.gateways import base_polls, base_reports
 from tests.support.mosquitto import Mosquitto, eventually, watching
@@ -227,8 +228,9 @@ async def test_a_peer_that_never_answers_costs_nothing_but_mqtt_and_does_not_del
 
     async with peer_on(stall) as port, bridged(gateway, MqttSettings(host="127.0.0.1", port=port)) as task:
         await silent.wait()
-        base_reports(gateway, "zone.1.1.setpoint", 20.0)
-        assert base_polls(gateway, "zone.1.1.setpoint") == gateway.table.ref("zone.1.1.setpoint").point.codec.encode(20)
+        setpoint = gateway.table.ref("zone.1.1.setpoint")
+        (command,) = gateway.submit([(setpoint, 20.0)], origin="api")
+        assert base_polls(gateway, setpoint.id) == command.word
 
         started = time.monotonic()
         task.cancel()
@@ -281,7 +283,8 @@ async def test_a_frozen_broker_is_left_and_used_again_when_it_thaws(gateway: Gat
                 await watcher.sees(STATUS, "online")
             broker.signal(signal.SIGSTOP)
             # A new room must be announced, and an announcement must be acknowledged.
-            base_reports(gateway, "zone.4.4.temperature", 20.0)
+            for _ in range(2):
+                base_reports(gateway, "zone.4.4.temperature", 20.0)
             await eventually(lambda: not gateway.mqtt.connected, within_s=15)
             assert "127.0.0.1" in gateway.mqtt.detail
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import chain
 from typing import Any
 
@@ -11,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neasmart.codecs import GlobalMode
-from neasmart.mqtt.discovery import devices
+from neasmart.mqtt.discovery import Style, devices
 from neasmart.mqtt.inventory import Inventory, Room, take_inventory
 from neasmart.mqtt.topics import Topics
 from neasmart.registers import TABLE
-from tests.mqtt.discovery_snapshot import FILE, TOPICS, house
+from tests.mqtt.discovery_snapshot import FILE, STYLE, TOPICS, house
 from tests.support.device_discovery import faults
 from tests.support.gateways import FakeClock, base_reports, fill_house, make_gateway
 
@@ -25,11 +26,11 @@ ZONES = [(base_id, zone_id) for base_id in range(1, 6) for zone_id in range(1, 1
 
 def full_house(mode: GlobalMode | None = GlobalMode.HEATING, *, name: str = "Room", humidity: bool = True) -> Inventory:
     rooms = tuple(Room(zone=zone, name=f"{name} {zone}", humidity=humidity) for zone in ZONES)
-    return Inventory(mode=mode, rooms=rooms, optional=OPTIONAL)
+    return Inventory(mode=mode, rooms=rooms, optional=OPTIONAL, flow=True)
 
 
-def components(inventory: Inventory, topics: Topics = TOPICS) -> list[dict[str, Any]]:
-    return list(chain.from_iterable(each["components"].values() for each in devices(inventory, topics).values()))
+def components(inventory: Inventory, style: Style = STYLE) -> list[dict[str, Any]]:
+    return list(chain.from_iterable(each["components"].values() for each in devices(inventory, style).values()))
 
 
 def test_the_messages_of_the_test_house_are_those_that_were_reviewed() -> None:
@@ -39,7 +40,7 @@ def test_the_messages_of_the_test_house_are_those_that_were_reviewed() -> None:
 @pytest.mark.parametrize("mode", [None, *GlobalMode])
 @pytest.mark.parametrize("humidity", [True, False])
 def test_every_message_follows_the_documented_format(mode: GlobalMode | None, *, humidity: bool) -> None:
-    for device, message in devices(full_house(mode, humidity=humidity), TOPICS).items():
+    for device, message in devices(full_house(mode, humidity=humidity), STYLE).items():
         assert faults(message) == [], device
 
 
@@ -56,7 +57,7 @@ def test_every_message_follows_the_documented_format(mode: GlobalMode | None, *,
     ],
 )
 def test_the_rules_find_what_is_wrong(change: dict[str, Any], fault: str) -> None:
-    message = devices(full_house(), TOPICS)["neasmart_zone_1_1"]
+    message = devices(full_house(), STYLE)["neasmart_zone_1_1"]
     message["components"]["climate"] |= change
 
     assert fault in "\n".join(faults(message))
@@ -74,7 +75,7 @@ def test_every_point_of_the_register_table_is_announced() -> None:
 
 def test_ids_are_unique_in_a_full_house_and_between_gateways() -> None:
     other = Topics(prefix="neasmart", node="cabin", discovery_prefix="homeassistant")
-    everything = components(full_house()) + components(full_house(), other)
+    everything = components(full_house()) + components(full_house(), replace(STYLE, topics=other))
 
     for key in ("unique_id", "default_entity_id"):
         assert len({each[key] for each in everything}) == len(everything)
@@ -90,18 +91,18 @@ def test_ids_do_not_change_with_names_modes_and_sensors() -> None:
 @pytest.mark.parametrize(
     ("mode", "modes", "low", "high"),
     [
-        (None, ["off", "heat_cool"], 5.0, 35.0),
-        (GlobalMode.AUTO, ["off", "heat_cool"], 5.0, 35.0),
-        (GlobalMode.HEATING, ["off", "heat"], 5.0, 31.0),
-        (GlobalMode.MANUAL_HEATING, ["off", "heat"], 5.0, 31.0),
-        (GlobalMode.COOLING, ["off", "cool"], 15.0, 35.0),
-        (GlobalMode.MANUAL_COOLING, ["off", "cool"], 15.0, 35.0),
+        (None, ["off", "auto", "heat_cool"], 5.0, 35.0),
+        (GlobalMode.AUTO, ["off", "auto", "heat_cool"], 5.0, 35.0),
+        (GlobalMode.HEATING, ["off", "auto", "heat"], 5.0, 31.0),
+        (GlobalMode.MANUAL_HEATING, ["off", "auto", "heat"], 5.0, 31.0),
+        (GlobalMode.COOLING, ["off", "auto", "cool"], 15.0, 35.0),
+        (GlobalMode.MANUAL_COOLING, ["off", "auto", "cool"], 15.0, 35.0),
     ],
 )
 def test_a_room_offers_what_the_global_mode_makes_possible(
     mode: GlobalMode | None, modes: list[str], low: float, high: float
 ) -> None:
-    climate = devices(full_house(mode), TOPICS)["neasmart_zone_3_7"]["components"]["climate"]
+    climate = devices(full_house(mode), STYLE)["neasmart_zone_3_7"]["components"]["climate"]
 
     assert (climate["modes"], climate["min_temp"], climate["max_temp"]) == (modes, low, high)
 
@@ -110,7 +111,7 @@ def test_a_device_is_named_by_the_owner_and_hangs_below_the_base() -> None:
     gateway = make_gateway(FakeClock(), names={(1, 1): "Living room"})
     fill_house(gateway)
 
-    found = devices(take_inventory(gateway), TOPICS)
+    found = devices(take_inventory(gateway), STYLE)
 
     assert found["neasmart_zone_1_1"]["device"]["name"] == "Living room"
     assert found["neasmart_zone_1_2"]["device"]["name"] == "Zone 1.2"
@@ -120,18 +121,18 @@ def test_a_device_is_named_by_the_owner_and_hangs_below_the_base() -> None:
 
 def test_optional_parts_appear_when_they_are_first_received() -> None:
     gateway = make_gateway(FakeClock())
-    assert "pump_2_running" not in devices(take_inventory(gateway), TOPICS)["neasmart_base"]["components"]
+    assert "pump_2_running" not in devices(take_inventory(gateway), STYLE)["neasmart_base"]["components"]
 
     base_reports(gateway, "pump.2.running", 0)
 
-    assert "pump_2_running" in devices(take_inventory(gateway), TOPICS)["neasmart_base"]["components"]
+    assert "pump_2_running" in devices(take_inventory(gateway), STYLE)["neasmart_base"]["components"]
 
 
 @given(name=st.text(min_size=1, max_size=60))
 def test_any_name_of_a_room_makes_a_valid_message(name: str) -> None:
-    inventory = Inventory(mode=None, rooms=(Room(zone=(1, 1), name=name, humidity=True),), optional=())
+    inventory = Inventory(mode=None, rooms=(Room(zone=(1, 1), name=name, humidity=True),), optional=(), flow=False)
 
-    message = devices(inventory, TOPICS)["neasmart_zone_1_1"]
+    message = devices(inventory, STYLE)["neasmart_zone_1_1"]
 
     assert faults(message) == []
     assert json.loads(json.dumps(message))["device"]["name"] == name

@@ -10,13 +10,11 @@ from pathlib import Path
 import aiomqtt
 import pytest
 
-from neasmart.clock import Clock
 from neasmart.command import CommandState
 from neasmart.config import MqttSettings
 from neasmart.gateway import Gateway
 from neasmart.settings_loading import environment_names
 from tests.mqtt.conftest import bridged
-from tests.support.gateways import FakeClock, fill_house, make_gateway
 from tests.support.mosquitto import Mosquitto, Watcher, eventually, watching
 
 PAGE = (Path(__file__).parents[2] / ".github/FLEET.md").read_text(encoding="utf-8")
@@ -52,14 +50,6 @@ def cluster(tmp_path: Path) -> Iterator[Mosquitto]:
     broker.start()
     yield broker
     broker.kill()
-
-
-@pytest.fixture
-def neighbour() -> Gateway:
-    gateway = make_gateway(FakeClock())
-    gateway.clock = Clock()
-    fill_house(gateway)
-    return gateway
 
 
 async def test_houses_report_under_their_names_and_the_manager_commands_one(
@@ -142,7 +132,7 @@ async def test_a_house_with_its_own_broker_is_seen_and_commanded_through_it(
         await manager.sees("neasmart/house42/zone/1/1/temperature", "22")
 
         await command(manager, "command/house42/zone/1/1/setpoint/set", "23.5", gateway)
-        await command(manager, "command/house42/global/mode/set", "cooling", gateway)
+        await command(manager, "command/house42/global/mode/set", "auto", gateway)
         await manager.until(lambda seen: seen.json("neasmart/house42/zone/1/1/last_command")["result"] == "queued")
         # What had gone in a circle would have come back before that answer, and before another command.
         await command(manager, "command/house42/zone/1/2/setpoint/set", "19.5", gateway)

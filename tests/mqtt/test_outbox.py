@@ -1,4 +1,4 @@
-"""The outbox: the last payload of each topic, paced once everything has been said."""
+"""The outbox: the last payload of each topic, steady in the long run and quick for people."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neasmart.mqtt.outbox import PACE_S, Outbox
+from neasmart.mqtt.outbox import RATE, Outbox, Pace
 
 
 def drained(outbox: Outbox, now: float) -> list[tuple[str, str]]:
@@ -64,27 +64,81 @@ def test_everything_is_said_anew_after_forgetting() -> None:
 
 
 @given(st.lists(st.floats(0, 0.5), min_size=1, max_size=200))
-def test_no_second_holds_more_than_ten_messages(pauses: list[float]) -> None:
-    outbox = Outbox()
+def test_a_stock_goes_out_at_once_and_then_ten_a_second(pauses: list[float]) -> None:
+    outbox = Outbox(Pace(stock=50))
     outbox.paced = True
-    for number in range(300):
+    for number in range(5000):
         outbox.put(str(number), "x")
-    now, sent = 100.0, []
+    now, sent = 100.0, len(drained(outbox, 100.0))
+    assert sent == 50
     for pause in pauses:
         now += pause
-        sent += [now] * len(drained(outbox, now))
+        sent += len(drained(outbox, now))
 
-    assert all(eleventh - first > 1.0 for first, eleventh in zip(sent, sent[10:], strict=False))
+    assert sent <= 50 + RATE * (now - 100.0)
+    assert sent >= 50 + RATE * (now - 100.0) - 1 - 1e-6
+
+
+def test_an_echo_never_waits_for_the_stock() -> None:
+    outbox = Outbox(Pace(stock=1))
+    outbox.paced = True
+    for number in range(3):
+        outbox.put(f"slow {number}", "1")
+    assert drained(outbox, 0.0) == [("slow 0", "1")]
+
+    for number in range(100):
+        outbox.put(f"echo {number}", "1", urgent=True)
+
+    assert outbox.wait_s(0.0) == 0.0
+    assert len(drained(outbox, 0.0)) == 100
+
+
+def test_what_happened_is_told_in_order_each_time_and_not_kept() -> None:
+    outbox = Outbox()
+    outbox.tell("changed", "1")
+    outbox.tell("changed", "1")
+    outbox.tell("changed", "2")
+
+    messages = [outbox.next(0.0) for _ in range(3)]
+    assert [(each.payload, each.retained) for each in messages if each] == [("1", False), ("1", False), ("2", False)]
 
 
 def test_the_wait_is_until_the_next_message_may_go() -> None:
-    outbox = Outbox()
+    outbox = Outbox(Pace(stock=1))
     assert outbox.wait_s(0.0) is None
     outbox.paced = True
     outbox.put("a", "1")
     outbox.put("b", "1")
     outbox.next(10.0)
 
-    assert outbox.wait_s(10.0) == pytest.approx(PACE_S)
-    assert outbox.next(10.0 + PACE_S / 2) is None
-    assert outbox.next(10.0 + 2 * PACE_S) is not None
+    assert outbox.wait_s(10.0) == pytest.approx(1 / RATE)
+    assert outbox.next(10.0 + 0.5 / RATE) is None
+    assert outbox.next(10.0 + 2 / RATE) is not None
+
+
+def test_own_messages_come_back_in_order_and_foreign_ones_are_told_apart() -> None:
+    outbox = Outbox()
+    for payload in ("1", "2", "3"):
+        outbox.put("a", payload)
+        drained(outbox, 0.0)
+
+    assert outbox.heard("a", "1")
+    # One may be lost on its way; what comes after it is still ours.
+    assert outbox.heard("a", "3")
+    assert not outbox.heard("a", "2")
+    assert not outbox.heard("a", "foreign")
+    # A broker may send the last one twice.
+    assert outbox.heard("a", "3")
+
+
+def test_what_was_overwritten_is_said_again_unless_something_newer_waits() -> None:
+    outbox = Outbox()
+    outbox.put("a", "1")
+    drained(outbox, 0.0)
+
+    outbox.restore("a")
+    assert drained(outbox, 0.0) == [("a", "1")]
+
+    outbox.put("a", "2")
+    outbox.restore("a")
+    assert drained(outbox, 0.0) == [("a", "2")]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import io
 import math
 import sqlite3
@@ -10,39 +9,22 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from neasmart.codecs import OperatingState, encode_dpt9
-from neasmart.mqtt.discovery import devices
-from neasmart.mqtt.inventory import take_inventory
-from neasmart.mqtt.topics import Topics
 from neasmart.registers import TABLE
 from neasmart.simulator.house import HOUSES
 from neasmart.simulator.house import House as SimulatedHouse
 from neasmart.store.samples import Samples, packed
-from tests.support.gateways import FakeClock, fill_house, make_gateway
 from tests.support.panel import House, card, launch, simulated_house
 from tests.support.processes import eventually
 
-ENTITY_STYLE = """
-body { margin: 0; font: 14px/20px Roboto, "Noto Sans", sans-serif; color: #141414; }
-main { display: flex; gap: 16px; align-items: start; padding: 16px; background: #fafafa; inline-size: 868px; }
-section { flex: 1; background: #fff; border: 1px solid #e0e0e0; border-radius: 12px; padding: 16px; }
-section:first-child { flex: 1.6; }
-section:first-child ul { columns: 2; column-gap: 24px; }
-h2 { margin: 0 0 8px; font-size: 16px; font-weight: 500; }
-ul { list-style: none; margin: 0; padding: 0; }
-li { display: flex; justify-content: space-between; gap: 12px; padding: 4px 0; break-inside: avoid; }
-b { font-weight: 400; }
-i { font-style: normal; font-size: 12px; color: #5e5e5e; white-space: nowrap; }
-"""
 IMAGES = Path(__file__).parents[2] / "neasmart_addon" / "images"
 COLOURS = 256
 DAY_SEED = 7
@@ -92,37 +74,8 @@ def main() -> int:
             path = IMAGES / f"{picture.name}.png"
             path.write_bytes(_packed(_taken(browser, house, picture)))
             sys.stdout.write(f"{path.name}: {path.stat().st_size / 1000:.0f} kB\n")
-        path = IMAGES / "entities.png"
-        path.write_bytes(_packed(_entities(browser)))
-        sys.stdout.write(f"{path.name}: {path.stat().st_size / 1000:.0f} kB\n")
         browser.close()
     return 0
-
-
-def _entities(browser: Browser) -> bytes:
-    """Draw the devices that discovery announces, with their entities, from the messages themselves."""
-    gateway = make_gateway(FakeClock(), names={(1, 1): "Living room"})
-    fill_house(gateway)
-    topics = Topics(prefix="neasmart", node="neasmart", discovery_prefix="homeassistant")
-    announced = [
-        message for device, message in devices(take_inventory(gateway), topics).items() if not device.endswith("1_2")
-    ]
-    cards = "".join(_device_card(message) for message in (announced[0], announced[1]))
-    page = browser.new_page(viewport={"width": 900, "height": 400}, device_scale_factor=1.5)
-    page.set_content(f"<style>{ENTITY_STYLE}</style><main>{cards}</main>")
-    image = page.locator("main").screenshot()
-    page.close()
-    return image
-
-
-def _device_card(message: Mapping[str, Any]) -> str:
-    device = html.escape(message["device"]["name"])
-    rows = "".join(
-        f"<li><b>{html.escape(each['name'] or '') or device}</b><i>{each['platform'].replace('_', ' ')}</i></li>"
-        for each in message["components"].values()
-    )
-    # The name of a main entity is null: it takes the device's.
-    return f"<section><h2>{device}</h2><ul>{rows}</ul></section>"
 
 
 def _remember_a_day(house: House) -> None:

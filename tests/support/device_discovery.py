@@ -66,6 +66,7 @@ COMMON: Mapping[str, Check] = {
 }
 PLATFORMS: Mapping[str, Mapping[str, Check]] = {
     "climate": {
+        "action_template": template,
         "action_topic": topic,
         "current_humidity_topic": topic,
         "current_humidity_template": template,
@@ -105,8 +106,10 @@ PLATFORMS: Mapping[str, Mapping[str, Check]] = {
         "unit_of_measurement": text,
         "value_template": template,
     },
+    "button": {"command_topic": topic},
+    "event": {"state_topic": topic, "event_types": texts},
     "binary_sensor": {
-        "device_class": one_of("problem", "running", "connectivity"),
+        "device_class": one_of("problem", "running", "connectivity", "moisture"),
         "payload_on": text,
         "payload_off": text,
         "state_topic": topic,
@@ -114,10 +117,12 @@ PLATFORMS: Mapping[str, Mapping[str, Check]] = {
     },
 }
 REQUIRED: Mapping[str, set[str]] = {
-    "climate": {"mode_command_topic", "mode_state_topic", "temperature_command_topic", "temperature_state_topic"},
+    "climate": {"mode_command_topic", "mode_state_topic", "current_temperature_topic"},
     "select": {"command_topic", "options", "state_topic"},
     "sensor": {"state_topic"},
     "binary_sensor": {"state_topic"},
+    "button": {"command_topic"},
+    "event": {"event_types", "state_topic"},
 }
 UNITS: Mapping[str | None, set[str | None]] = {
     "temperature": {"°C", "°F", "K"},
@@ -133,7 +138,8 @@ DEVICE: Mapping[str, Check] = {
     "model": text,
     "via_device": text,
     "suggested_area": text,
-    "configuration_url": lambda value: text(value) and value.startswith(("http://", "https://")),
+    "configuration_url": lambda value: text(value) and value.startswith(("http://", "https://", "homeassistant://")),
+    "sw_version": text,
 }
 ORIGIN: Mapping[str, Check] = {
     "name": text,
@@ -170,7 +176,10 @@ def _component(key: str, component: Mapping[str, Any]) -> list[str]:
 
 def _climate(component: Mapping[str, Any]) -> list[str]:
     found = []
-    if component["min_temp"] >= component["max_temp"]:
+    target = ("temperature_command_topic", "temperature_state_topic", "min_temp", "max_temp", "temp_step")
+    if len({name in component for name in target}) > 1:
+        found.append(f"{', '.join(target)} belong together")
+    if component.get("min_temp", 0) >= component.get("max_temp", 1):
         found.append("min_temp is not below max_temp")
     if "none" in component.get("preset_modes", []):
         found.append("preset_modes must not hold none")

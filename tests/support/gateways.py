@@ -116,5 +116,8 @@ def fill_house(gateway: Gateway) -> None:
         "zone.2.3.humidity": 50,
     }.items():
         base_reports(gateway, ref_id, value)
+    # The first report of a room could be a bad frame; Home Assistant gets to know it by the second.
+    for ref_id, value in {"zone.1.1": 22.0, "zone.1.2": 19.5, "zone.2.3": 18.0}.items():
+        base_reports(gateway, f"{ref_id}.temperature", value)
     base_reports(gateway, "zone.2.3.state", 3)
     base_writes(gateway, "zone.2.3.setpoint", STANDBY_SETPOINT)

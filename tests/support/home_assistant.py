@@ -49,9 +49,11 @@ def installed_core() -> Path:
 class Core:
     """One running Core, connected to the broker of the test."""
 
-    def __init__(self, folder: Path, broker_port: int) -> None:
+    def __init__(self, folder: Path, broker_port: int, *, more: dict[str, Any] | None = None) -> None:
+        """Prepare a Core; `more` is configuration beside that of MQTT, and blueprints may be put into its folder."""
         self.folder = folder / "core"
         self.folder.mkdir()
+        (self.folder / "more.json").write_text(json.dumps(more or {}))
         (self.folder / "configuration.yaml").write_text("")
         self.log_path = folder / "core.log"
         self.broker_port = broker_port

@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import time
+from pathlib import Path
 from typing import Any
 
 # Core lives in an environment of its own, where the linters of this project do not look.
@@ -22,7 +24,11 @@ async def main(folder: str, broker_port: int, http_port: int) -> None:
     hass = HomeAssistant(folder)
     hass.config.skip_pip = True
     loader.async_setup(hass)
-    config = {"http": {"server_host": "127.0.0.1", "server_port": http_port}, "homeassistant": {}}
+    config = {
+        "http": {"server_host": "127.0.0.1", "server_port": http_port},
+        "homeassistant": {},
+        **json.loads((Path(folder) / "more.json").read_text()),
+    }
     if await bootstrap.async_from_config_dict(config, hass) is None:
         raise SystemExit("Core did not start")
     entry = ConfigEntry(
@@ -55,6 +61,8 @@ async def answer(hass: Any, request: dict[str, Any]) -> dict[str, Any]:
             }
             for device in devices.values()
         }
+    if request["do"] == "now":
+        return {"now": time.time()}
     if request["do"] == "entities":
         return {entry.entity_id: entry.unique_id for entry in entity_registry.async_get(hass).entities.values()}
     try:

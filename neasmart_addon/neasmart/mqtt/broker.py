@@ -7,29 +7,17 @@ answers 400 while there is no broker, which is a normal state and no fault.
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from neasmart.config import MqttSettings
-from neasmart.errors import NeasmartError
+from neasmart.mqtt.supervisor import TOKEN, BrokerError, ask, document
 
-TOKEN = "SUPERVISOR_TOKEN"  # noqa: S105 - the name of the variable, not its content
-SUPERVISOR_URL = "http://supervisor"
-_ASK_TIMEOUT_S = 5.0
-_ANSWER_LIMIT = 64 * 1024
 _NO_BROKER = 400
 _PORT = re.compile(r"[0-9]{1,5}")
 _PORT_MAX = 65535
-
-
-class BrokerError(NeasmartError):
-    """The broker cannot be used now; the message is one sentence for the user and holds no secret."""
-
-    code = "no_broker"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,13 +53,13 @@ async def find_broker(settings: MqttSettings, environment: Mapping[str, str], *,
             tls=settings.tls,
             ca_file=settings.ca_file,
         )
-    status, text = await _ask(f"{supervisor_url}/services/mqtt", environment.get(TOKEN, ""))
+    status, text = await ask(f"{supervisor_url}/services/mqtt", environment.get(TOKEN, ""))
     return told(status, text, ca_file=settings.ca_file)
 
 
 def told(status: int, text: bytes, *, ca_file: str) -> Broker:
     """Return the broker that the Supervisor's answer names; raise BrokerError if it names none."""
-    answer = _json(text)
+    answer = document(text)
     if status == _NO_BROKER:
         raise BrokerError(
             "Home Assistant has no MQTT broker yet. Install the Mosquitto broker app (add-on) and start it."
@@ -104,23 +92,3 @@ async def tls_context(broker: Broker) -> ssl.SSLContext:
     # Since Python 3.13 a CA without the extensions of RFC 5280 is refused, and that is what people make at home.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     return context
-
-
-async def _ask(url: str, token: str) -> tuple[int, bytes]:
-    import aiohttp  # noqa: PLC0415 - only needed where a Supervisor is
-
-    try:
-        async with (
-            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_ASK_TIMEOUT_S)) as session,
-            session.get(url, headers={"Authorization": f"Bearer {token}"}, allow_redirects=False) as response,
-        ):
-            return response.status, await response.content.read(_ANSWER_LIMIT)
-    except (aiohttp.ClientError, OSError, ValueError) as error:
-        raise BrokerError(f"The Supervisor cannot be asked for the MQTT broker ({type(error).__name__}).") from error
-
-
-def _json(text: bytes) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None

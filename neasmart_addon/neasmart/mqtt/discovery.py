@@ -3,80 +3,96 @@
 Written for device discovery over MQTT (Core 2024.11 and newer). Rules of that format: every component has `platform`
 and `unique_id`; ``"name": None`` takes the device's name; old Cores read `object_id`, new ones `default_entity_id`;
 options such as `availability` hold for all components that have none of their own. Unique ids come from the node id
-and the place on the bus alone, so they survive restarts, reinstalls and renaming.
-
-How a room is shown: the base heats or cools the whole house, so a room offers ``off`` and the one mode that the global
-mode makes possible. In the global mode "auto" that is ``heat_cool`` and not ``auto``: the base holds the temperature
-that was set, from either side, while ``auto`` would tell Home Assistant that a schedule sets it and that the user
-cannot. ``off`` is the state standby; the other states are presets.
+and the place on the bus alone, so they survive restarts, reinstalls, renaming and other languages.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from types import MappingProxyType
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from neasmart import __version__
-from neasmart.codecs import GlobalMode, OperatingState
+from neasmart.codecs import GlobalMode
+from neasmart.command import CommandState
 from neasmart.doctor import DoctorState
+from neasmart.mqtt.climate import AUTO, HOUSE_MODES, OFF, PRESETS, SEASON_WORDS
+from neasmart.mqtt.entities import Look, look, options, platform
 from neasmart.mqtt.inventory import Inventory, Room
 from neasmart.mqtt.topics import Topics
-from neasmart.registers import TABLE, Kind, Point, Ref, setpoint_limits
+from neasmart.mqtt.words import Words, template
+from neasmart.plant import ZoneIndex
+from neasmart.registers import TABLE, Kind, Ref, setpoint_limits
 
 Component = dict[str, Any]
 Device = dict[str, Any]
 
-OFF = "off"
-PRESET_NONE = "none"
-MODE_WORDS: Mapping[GlobalMode | None, str] = MappingProxyType(
-    {
-        None: "heat_cool",
-        GlobalMode.AUTO: "heat_cool",
-        GlobalMode.HEATING: "heat",
-        GlobalMode.MANUAL_HEATING: "heat",
-        GlobalMode.COOLING: "cool",
-        GlobalMode.MANUAL_COOLING: "cool",
-    },
-)
-PRESETS: Mapping[str, OperatingState] = MappingProxyType(
-    {state.name.lower(): state for state in OperatingState if state is not OperatingState.STANDBY},
-)
-COMMAND_RESULTS = ("queued", "delivered", "confirmed", "superseded", "rejected", "expired", "refused")
+REFUSED = "refused"
+RESULTS = (*(state.value for state in CommandState), REFUSED)
+CHANGES = ("mode", "state", "setpoint")
 
 _MAKER = "REHAU"
 _MODEL = "NEA SMART 2.0"
+_DEFAULT_NODE = "neasmart"
 _ORIGIN = {
     "name": "Nea Smart Gateway",
     "sw_version": __version__,
     "support_url": "https://github.com/neasmart/neasmart-gateway",
 }
+_ON_OFF = {"payload_on": "ON", "payload_off": "OFF"}
 
 
-def described(inventory: Inventory, topics: Topics) -> Iterator[tuple[str, Device]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Style:
+    """How the house is presented: topics, words, the house's own name, and the address of the gateway's page."""
+
+    topics: Topics
+    words: Words
+    house: str = ""
+    page: str | None = None
+
+    @property
+    def house_name(self) -> str:
+        """The name of the base's device, which tells two gateways apart."""
+        node = self.topics.node
+        return self.house.strip() or (_MODEL if node == _DEFAULT_NODE else f"{_MODEL} {node}")
+
+    def zone_name(self, zone: ZoneIndex, name: str | None) -> str:
+        """Return the owner's name of a room, else its place."""
+        return name or self.words("name", "zone", *zone)
+
+
+def described(inventory: Inventory, style: Style) -> Iterator[tuple[str, Device]]:
     """Yield device identifiers and their discovery messages, the base first because the rooms refer to it."""
-    yield topics.base_device, _base(inventory, topics)
+    yield style.topics.base_device, _base(inventory, style)
     for room in inventory.rooms:
-        yield topics.zone_device(room.zone), _room(room, inventory.mode, topics)
+        yield style.topics.zone_device(room.zone), _room(room, inventory, style)
 
 
-def devices(inventory: Inventory, topics: Topics) -> dict[str, Device]:
+def devices(inventory: Inventory, style: Style) -> dict[str, Device]:
     """Return all discovery messages by device identifier."""
-    return dict(described(inventory, topics))
+    return dict(described(inventory, style))
 
 
-def _base(inventory: Inventory, topics: Topics) -> Device:
+def _base(inventory: Inventory, style: Style) -> Device:
+    topics = style.topics
     refs = [ref for ref in TABLE if ref.group.key == "global" or ref.id in inventory.optional]
-    components = {ref.id.replace(".", "_"): _of_point(ref, ref.label, topics) for ref in refs}
-    components["global_last_command"] = _last_command("global", topics)
-    components |= _diagnostics(topics)
+    components = {ref.id.replace(".", "_"): _of_point(ref, style) for ref in refs}
+    components["house"] = _house(style)
+    components["read_all"] = _named("button", "read_all", style) | {
+        "command_topic": topics.command("global.read_all"),
+        "icon": "mdi:database-refresh-outline",
+        "entity_category": "config",
+    }
+    components["changed"] = _named("event", "changed", style) | {
+        "state_topic": topics.changed,
+        "event_types": list(style.words.all("change", CHANGES).values()),
+        "icon": "mdi:account-edit-outline",
+    }
+    components["global_last_command"] = _last_command("global", style)
+    components |= _diagnostics(style)
     return {
-        "device": {
-            "identifiers": [topics.base_device],
-            "name": _MODEL,
-            "manufacturer": _MAKER,
-            "model": f"{_MODEL} base station",
-        },
+        "device": _device(topics.base_device, style.house_name, f"{_MODEL} {style.words('name', 'model_base')}", style),
         "origin": _ORIGIN,
         "availability": _availability(topics.status, topics.bus),
         "availability_mode": "all",
@@ -84,24 +100,27 @@ def _base(inventory: Inventory, topics: Topics) -> Device:
     }
 
 
-def _room(room: Room, mode: GlobalMode | None, topics: Topics) -> Device:
-    base_id, zone_id = room.zone
-    place = f"zone.{base_id}.{zone_id}"
-    components = {"climate": _climate(room, mode, topics)}
+def _room(room: Room, inventory: Inventory, style: Style) -> Device:
+    topics = style.topics
+    place = f"zone.{room.zone[0]}.{room.zone[1]}"
+    components = {"climate": _climate(room, inventory.mode, style)}
     for point in TABLE.groups["zone"].points:
-        # The setpoint is part of the climate entity.
-        if point.key == "setpoint" or (point.key == "humidity" and not room.humidity):
-            continue
-        components[point.key] = _of_point(TABLE.at("zone", point.key, base_id, zone_id), point.label, topics)
-    components["last_command"] = _last_command(place, topics)
+        ref = TABLE.at("zone", point.key, *room.zone)
+        if room.humidity or not look(ref).only_if_told:
+            components[point.key] = _of_point(ref, style)
+    components |= _derived(room, place, inventory, style)
+    components["last_command"] = _last_command(place, style)
+    device = _device(
+        topics.zone_device(room.zone),
+        style.zone_name(room.zone, room.name),
+        f"{_MODEL} {style.words('name', 'model_room', *room.zone)}",
+        style,
+    )
+    if room.name:
+        # It counts only when the device is made, so nothing that the owner has arranged is ever moved.
+        device["suggested_area"] = room.name
     return {
-        "device": {
-            "identifiers": [topics.zone_device(room.zone)],
-            "name": room.name,
-            "manufacturer": _MAKER,
-            "model": f"{_MODEL} room, base {base_id} zone {zone_id}",
-            "via_device": topics.base_device,
-        },
+        "device": device | {"via_device": topics.base_device},
         "origin": _ORIGIN,
         "availability": _availability(topics.status, topics.bus, topics.zone(room.zone, "available")),
         "availability_mode": "all",
@@ -109,27 +128,42 @@ def _room(room: Room, mode: GlobalMode | None, topics: Topics) -> Device:
     }
 
 
-def _climate(room: Room, mode: GlobalMode | None, topics: Topics) -> Component:
-    limits = setpoint_limits(mode)
+def _device(identifier: str, name: str, model: str, style: Style) -> Device:
+    device = {
+        "identifiers": [identifier],
+        "name": name,
+        "manufacturer": _MAKER,
+        "model": model,
+        "sw_version": __version__,
+    }
+    if style.page is not None:
+        device["configuration_url"] = style.page
+    return device
+
+
+def _climate(room: Room, mode: GlobalMode | None, style: Style) -> Component:
+    topics, limits, season = style.topics, setpoint_limits(mode), SEASON_WORDS[mode]
     place = f"zone.{room.zone[0]}.{room.zone[1]}"
     state_topic = topics.zone(room.zone, "climate")
-    component = _named("climate", f"{place}.climate", None, topics, entity=place) | {
-        "temperature_unit": "C",
+    component = (
+        _identified("climate", f"{place}.climate", style, entity=place)
+        | {"name": None}
+        | _modes(state_topic, topics.command(f"{place}.mode"), topics.command(f"{place}.preset"), season)
+    )
+    # Home Assistant refuses a mode that it was not told of. Read like this, a season's word never is one: what arrives
+    # before or after its discovery is always the one that this discovery offers.
+    component["mode_state_template"] = (
+        f"{{{{ value_json.mode if value_json.mode in ['{OFF}', '{AUTO}', None] else '{season}' }}}}"
+    )
+    component |= {
+        "action_topic": state_topic,
+        "action_template": "{{ value_json.action }}",
         "temp_step": limits.step,
-        "precision": 0.1,
         "min_temp": limits.low,
         "max_temp": limits.high,
-        "modes": [OFF, MODE_WORDS[mode]],
-        "mode_state_topic": state_topic,
-        "mode_state_template": "{{ value_json.mode }}",
-        "mode_command_topic": topics.command(f"{place}.mode"),
         "temperature_state_topic": state_topic,
         "temperature_state_template": "{{ value_json.setpoint }}",
         "temperature_command_topic": topics.command(f"{place}.setpoint"),
-        "preset_modes": list(PRESETS),
-        "preset_mode_state_topic": state_topic,
-        "preset_mode_value_template": "{{ value_json.preset }}",
-        "preset_mode_command_topic": topics.command(f"{place}.preset"),
         "current_temperature_topic": topics.point(f"{place}.temperature"),
     }
     if room.humidity:
@@ -137,64 +171,125 @@ def _climate(room: Room, mode: GlobalMode | None, topics: Topics) -> Component:
     return component
 
 
-def _of_point(ref: Ref, name: str, topics: Topics) -> Component:
+def _house(style: Style) -> Component:
+    """Return the climate entity of the whole house, which has no target temperature."""
+    topics = style.topics
+    return (
+        _named("climate", "house", style)
+        | _modes(topics.house, topics.command("global.climate"), topics.command("global.preset"), *sorted(HOUSE_MODES))
+        | {"current_temperature_topic": topics.house, "current_temperature_template": "{{ value_json.temperature }}"}
+    )
+
+
+def _modes(state_topic: str, mode_topic: str, preset_topic: str, *seasons: str) -> Component:
+    return {
+        "temperature_unit": "C",
+        "precision": 0.1,
+        "modes": [OFF, AUTO, *seasons],
+        "mode_state_topic": state_topic,
+        "mode_state_template": "{{ value_json.mode }}",
+        "mode_command_topic": mode_topic,
+        "preset_modes": list(PRESETS),
+        "preset_mode_state_topic": state_topic,
+        "preset_mode_value_template": "{{ value_json.preset }}",
+        "preset_mode_command_topic": preset_topic,
+    }
+
+
+def _of_point(ref: Ref, style: Style) -> Component:
     """Return the entity of one point, by its kind."""
-    point = ref.point
-    platform = _platform(point)
-    component = _named(platform, ref.id, name, topics) | {"state_topic": topics.point(ref.id)}
-    if point.diagnostic:
-        component["entity_category"] = "diagnostic"
-    if platform == "select":
-        component["command_topic"] = topics.command(ref.id)
-        component["options"] = list((point.options or {}).values())
-        return component
+    point, appearance = ref.point, look(ref)
+    kind = platform(point)
+    component = _identified(kind, ref.id, style) | {
+        "name": style.words("point", f"{ref.group.key}.{point.key}", *ref.index),
+        "state_topic": style.topics.point(ref.id),
+    }
+    component |= _appearance(appearance)
+    if kind == "select":
+        words = style.words.all(appearance.words or "", options(ref))
+        return component | {
+            "command_topic": style.topics.command(ref.id),
+            "options": list(words.values()),
+            "value_template": template(words),
+        }
     if point.device_class is not None:
         component["device_class"] = point.device_class
-    if platform == "binary_sensor":
-        return component | {"payload_on": "ON", "payload_off": "OFF"}
-    component["unit_of_measurement"] = point.unit
-    component["state_class"] = "measurement"
+    if kind == "binary_sensor":
+        return component | _ON_OFF
+    component |= {"unit_of_measurement": point.unit, "state_class": "measurement"}
     if point.kind is Kind.TEMPERATURE:
         component["suggested_display_precision"] = 1
     return component
 
 
-def _platform(point: Point) -> str:
-    if point.kind is Kind.ENUM and point.writable:
-        return "select"
-    return "binary_sensor" if point.kind is Kind.BIT else "sensor"
+def _appearance(appearance: Look) -> Component:
+    found: Component = {}
+    if appearance.icon is not None:
+        found["icon"] = appearance.icon
+    if appearance.category is not None:
+        found["entity_category"] = appearance.category
+    if not appearance.enabled:
+        found["enabled_by_default"] = False
+    return found
 
 
-def _last_command(place: str, topics: Topics) -> Component:
-    topic = topics.last_command(place)
-    return _named("sensor", f"{place}.last_command", "Last command", topics) | {
+def _derived(room: Room, place: str, inventory: Inventory, style: Style) -> dict[str, Component]:
+    """Return what the gateway works out itself; see `derived`."""
+    topics = style.topics
+    found = {
+        "cold": _named("binary_sensor", "cold", style, place)
+        | _ON_OFF
+        | {"state_topic": topics.zone(room.zone, "cold"), "device_class": "problem"}
+    }
+    if room.humidity:
+        found["dew_point"] = _named("sensor", "dew_point", style, place) | {
+            "state_topic": topics.zone(room.zone, "dew_point"),
+            "device_class": "temperature",
+            "unit_of_measurement": "°C",
+            "state_class": "measurement",
+            "suggested_display_precision": 1,
+        }
+    if room.humidity and inventory.flow:
+        found["condensation"] = (
+            _named("binary_sensor", "condensation", style, place)
+            | _ON_OFF
+            | {"state_topic": topics.zone(room.zone, "condensation"), "device_class": "moisture"}
+        )
+    return found
+
+
+def _last_command(place: str, style: Style) -> Component:
+    topic = style.topics.last_command(place)
+    words = style.words.all("result", RESULTS)
+    return _named("sensor", "last_command", style, place) | {
         "state_topic": topic,
-        "value_template": "{{ value_json.result }}",
+        "value_template": template(words, of="value_json.result"),
         "json_attributes_topic": topic,
         "device_class": "enum",
-        "options": list(COMMAND_RESULTS),
+        "options": list(words.values()),
         "entity_category": "diagnostic",
         # What became of a command is worth knowing even when the base has fallen silent.
-        "availability": _availability(topics.status),
+        "availability": _availability(style.topics.status),
     }
 
 
-def _diagnostics(topics: Topics) -> dict[str, Component]:
+def _diagnostics(style: Style) -> dict[str, Component]:
     """Return the entities about the bus itself, shown as long as the gateway runs."""
+    topics = style.topics
     always = {"entity_category": "diagnostic", "availability": _availability(topics.status)}
-    counted = always | {"state_topic": topics.diagnostics}
+    counted = always | {"state_topic": topics.diagnostics, "enabled_by_default": False}
+    wiring = style.words.all("wiring", [state.value for state in DoctorState])
     return {
-        "bus_link": _named("binary_sensor", "bus_link", "Bus link", topics)
+        "bus_link": _named("binary_sensor", "bus_link", style)
         | always
+        | _ON_OFF
         | {
             "state_topic": topics.link,
-            "value_template": "{{ 'ON' if value_json.connected else 'OFF' }}",
-            "payload_on": "ON",
-            "payload_off": "OFF",
+            "value_template": "{{ 'ON' if value_json.heard else 'OFF' }}",
             "json_attributes_topic": topics.link,
             "device_class": "connectivity",
         },
-        "last_write_age": _named("sensor", "last_write_age", "Last write age", topics)
+        "last_write_age": _named("sensor", "last_write_age", style)
         | counted
         | {
             "value_template": "{{ value_json.last_write_age_s }}",
@@ -202,37 +297,49 @@ def _diagnostics(topics: Topics) -> dict[str, Component]:
             "unit_of_measurement": "s",
             "suggested_display_precision": 0,
         },
-        "polls_per_minute": _named("sensor", "polls_per_minute", "Polls per minute", topics)
+        "polls_per_minute": _named("sensor", "polls_per_minute", style)
         | counted
         | {
             "value_template": "{{ value_json.polls_per_minute }}",
             "unit_of_measurement": "1/min",
             "state_class": "measurement",
+            "icon": "mdi:swap-horizontal",
         },
-        "pending_commands": _named("sensor", "pending_commands", "Pending commands", topics)
-        | counted
-        | {"value_template": "{{ value_json.pending_commands }}", "state_class": "measurement"},
-        "wiring": _named("sensor", "wiring", "Wiring", topics)
+        "pending_commands": _named("sensor", "pending_commands", style)
         | counted
         | {
-            "value_template": "{{ value_json.wiring }}",
-            "json_attributes_topic": topics.diagnostics,
-            "json_attributes_template": "{{ value_json.wiring_attributes | tojson }}",
+            "value_template": "{{ value_json.pending_commands }}",
+            "state_class": "measurement",
+            "icon": "mdi:tray-full",
+        },
+        "wiring": _named("sensor", "wiring", style)
+        | always
+        | {
+            "state_topic": topics.wiring,
+            "value_template": template(wiring, of="value_json.state"),
+            "json_attributes_topic": topics.wiring,
             "device_class": "enum",
-            "options": [state.value for state in DoctorState],
+            "options": list(wiring.values()),
         },
     }
 
 
-def _named(platform: str, ref_id: str, name: str | None, topics: Topics, *, entity: str | None = None) -> Component:
-    unique_id = f"{topics.node}_{ref_id}".replace(".", "_")
-    object_id = f"{topics.node}_{entity or ref_id}".replace(".", "_").lower()
+def _named(platform_: str, key: str, style: Style, place: str | None = None) -> Component:
+    """Return the identity of an entity that is no point of the table, named by its key."""
+    return _identified(platform_, key if place is None else f"{place}.{key}", style) | {
+        "name": style.words("name", key)
+    }
+
+
+def _identified(platform_: str, ref_id: str, style: Style, *, entity: str | None = None) -> Component:
+    node = style.topics.node
+    unique_id = f"{node}_{ref_id}".replace(".", "_")
+    object_id = f"{node}_{entity or ref_id}".replace(".", "_").lower()
     return {
-        "platform": platform,
+        "platform": platform_,
         "unique_id": unique_id,
-        "default_entity_id": f"{platform}.{object_id}",
+        "default_entity_id": f"{platform_}.{object_id}",
         "object_id": object_id,
-        "name": name,
     }
 
 

@@ -5,18 +5,50 @@ Two equal inventories give the same discovery messages, so a comparison tells wh
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Protocol
 
 from neasmart.codecs import GlobalMode
 from neasmart.gateway import Gateway
 from neasmart.plant import ZoneIndex
 
 OPTIONAL_GROUPS = ("mixed_circuit", "dehumidifier", "pump")
+FLOW = "flow_temperature"
+
+
+class RoomBook(Protocol):
+    """What the owner has said about rooms beyond their names; whoever keeps it may change it at any time."""
+
+    def absent(self) -> Collection[ZoneIndex]:
+        """Return the rooms that shall not be in Home Assistant."""
+
+    def deleted(self, zone: ZoneIndex) -> None:
+        """Note that the owner has deleted a room's device in Home Assistant."""
+
+
+class MemoryBook:
+    """A book that lasts as long as the process, for when nobody else keeps one."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._absent: set[ZoneIndex] = set()
+
+    def absent(self) -> Collection[ZoneIndex]:
+        """Return the rooms that were deleted."""
+        return self._absent
+
+    def deleted(self, zone: ZoneIndex) -> None:
+        """Keep the room away."""
+        self._absent.add(zone)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Room:
-    """A zone that exists; `humidity` tells whether its thermostat has ever reported it."""
+    """A zone that exists; `name` is empty unless the owner has named it.
+
+    `humidity` tells whether its thermostat has ever reported it.
+    """
 
     zone: ZoneIndex
     name: str
@@ -25,11 +57,15 @@ class Room:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inventory:
-    """The global mode, the rooms, and the ids of the optional points that have been received."""
+    """The global mode, the rooms, and the ids of the optional points that have been received.
+
+    `flow` tells whether any flow temperature has been received, without which nothing can be said of condensation.
+    """
 
     mode: GlobalMode | None
     rooms: tuple[Room, ...]
     optional: tuple[str, ...]
+    flow: bool
 
 
 def global_mode(gateway: Gateway) -> GlobalMode | None:
@@ -38,22 +74,24 @@ def global_mode(gateway: Gateway) -> GlobalMode | None:
     return GlobalMode(int(mode)) if mode else None
 
 
-def take_inventory(gateway: Gateway) -> Inventory:
-    """Return what exists now, by what the base has ever reported."""
+def take_inventory(gateway: Gateway, absent: Collection[ZoneIndex] = ()) -> Inventory:
+    """Return what exists now, by what the base has ever reported.
+
+    A room counts only when its temperature was told twice, so that one bad frame makes no device.
+    """
     plant, table = gateway.plant, gateway.table
+    optional = [each for each in plant.readings if each.ref.group.key in OPTIONAL_GROUPS and each.told]
     return Inventory(
         mode=global_mode(gateway),
         rooms=tuple(
             Room(
-                zone=(base_id, zone_id),
-                name=plant.zone_name(base_id, zone_id) or f"Zone {base_id}.{zone_id}",
-                humidity=plant.reading(table.at("zone", "humidity", base_id, zone_id)).at is not None,
+                zone=zone,
+                name=plant.zone_name(*zone) or "",
+                humidity=plant.reading(table.at("zone", "humidity", *zone)).at is not None,
             )
-            for base_id, zone_id in plant.zones
+            for zone in plant.zones
+            if zone not in absent and plant.reading(table.at("zone", "temperature", *zone)).told > 1
         ),
-        optional=tuple(
-            reading.ref.id
-            for reading in plant.readings
-            if reading.ref.group.key in OPTIONAL_GROUPS and reading.at is not None
-        ),
+        optional=tuple(each.ref.id for each in optional),
+        flow=any(each.ref.point.key == FLOW and each.held is not None for each in optional),
     )

@@ -1,39 +1,43 @@
 """Understands command payloads from MQTT; everything in them is hostile until it has been checked.
 
-Beside the points themselves a room takes ``mode`` and ``preset``, in the words of Home Assistant's climate entity.
+Beside the points themselves a room takes ``mode`` and ``preset`` and the house ``climate`` and ``preset``, in the words
+of Home Assistant's climate entity. Limits and modes that Home Assistant shows may lag a change of season, so what is
+commanded is judged by the season that the base has or is being told, never by the one that was announced.
 """
 
 from __future__ import annotations
 
 import re
+from decimal import ROUND_HALF_UP, Decimal
 
-from neasmart.codecs import OperatingState, Value
+from neasmart.codecs import GlobalMode, OperatingState
 from neasmart.errors import InvalidValueError, UnknownPointError
 from neasmart.gateway import Gateway
-from neasmart.mqtt.discovery import MODE_WORDS, OFF, PRESET_NONE, PRESETS
-from neasmart.mqtt.inventory import global_mode
-from neasmart.plant import ZoneIndex
+from neasmart.mqtt.climate import AUTO, HOUSE_MODES, OFF, OLD_WORDS, PRESET_NONE, PRESETS, SEASON_WORDS
+from neasmart.mqtt.entities import look
+from neasmart.mqtt.words import key_of
 from neasmart.registers import Kind, Ref
 
 PAYLOAD_LIMIT = 64
 """The longest sensible payload in bytes; Home Assistant sends temperatures with up to twenty digits."""
 TARGET_LIMIT = 60
+READ_ALL = "global.read_all"
+_HOUSE = "global.climate"
 _NUMBER = re.compile(r"-?\d{1,3}(\.\d{1,40})?", re.ASCII)
 
 Wanted = list[tuple[Ref, int | float]]
 
 
 class Orders:
-    """Turns a target and a payload into commands; remembers how rooms were used before they were switched off."""
+    """Turns a target and a payload into commands."""
 
     def __init__(self, gateway: Gateway) -> None:
         """Read the present state from `gateway`."""
         self._gateway = gateway
         self._table = gateway.table
-        self._before_standby: dict[ZoneIndex, OperatingState] = {}
 
     def wanted(self, target: str, payload: bytes) -> Wanted:
-        """Return what to command, nothing if it is so already.
+        """Return what to command in which order, nothing if it is so already.
 
         Raises UnknownPointError or InvalidValueError with a sentence for the user. `target` is the topic's part
         between the prefix and ``/set``, with dots.
@@ -41,19 +45,15 @@ class Orders:
         if len(target) > TARGET_LIMIT:
             raise UnknownPointError("Unknown point: its name is too long")
         text = _text(target, payload)
-        group, _, rest = target.partition(".")
-        if group == "zone" and rest.endswith((".mode", ".preset")):
-            place, _, part = target.rpartition(".")
-            ref = self._existing(f"{place}.state")
-            state = self._mode_state(ref, text) if part == "mode" else self._preset_state(ref, text)
-            return [] if state is None else [(ref, int(state))]
+        place, _, part = target.rpartition(".")
+        if target == _HOUSE:
+            return self._house_mode(text)
+        if part == "preset" or (part == "mode" and place != "global"):
+            state = self._existing(f"{place}.state")
+            wanted = self._preset(state, text) if part == "preset" else self._mode(state, text)
+            return [] if wanted is None else [(state, int(wanted))]
         ref = self._existing(target)
         return [(ref, _value(ref, text))]
-
-    def note(self, ref: Ref, value: Value) -> None:
-        """Remember a room's state so that switching it on brings back what it was before."""
-        if ref.group.key == "zone" and ref.point.key == "state" and value and value != OperatingState.STANDBY:
-            self._before_standby[ref.index[0], ref.index[1]] = OperatingState(int(value))
 
     def _existing(self, ref_id: str) -> Ref:
         ref = self._table.ref(ref_id)
@@ -61,24 +61,52 @@ class Orders:
             raise UnknownPointError(f"There is no zone {ref.index[0]}.{ref.index[1]}")
         return ref
 
-    def _mode_state(self, ref: Ref, text: str) -> OperatingState | None:
+    @property
+    def _season(self) -> GlobalMode | None:
+        """The global mode that the base has or is being told."""
+        mode = self._gateway.shown(self._table.ref("global.mode"))
+        return GlobalMode(int(mode)) if mode else None
+
+    def _mode(self, state: Ref, text: str) -> OperatingState | None:
         if text == OFF:
             return OperatingState.STANDBY
-        possible = MODE_WORDS[global_mode(self._gateway)]
-        if text != possible:
-            raise InvalidValueError("mode", text, f"{OFF} or {possible} in the present global mode")
-        shown = self._gateway.shown(ref)
-        if shown is not None and int(shown) != OperatingState.STANDBY:
-            return None
-        return self._before_standby.get((ref.index[0], ref.index[1]), OperatingState.NORMAL)
+        if text == AUTO:
+            return OperatingState.TIME_PROGRAM
+        season = self._season
+        fitting = SEASON_WORDS[season]
+        if text in HOUSE_MODES:
+            if season is not None and text != fitting:
+                raise InvalidValueError("mode", text, f"{OFF}, {AUTO} or {fitting} in the present season")
+            return OperatingState.NORMAL if self._off_or_auto(state) else None
+        if text in OLD_WORDS:
+            return OLD_WORDS[text]
+        raise InvalidValueError("mode", text, f"{OFF}, {AUTO} or {fitting} in the present season")
 
-    def _preset_state(self, ref: Ref, text: str) -> OperatingState | None:
+    def _preset(self, state: Ref, text: str) -> OperatingState | None:
         if text == PRESET_NONE:
-            # A room in standby has no preset already; taking one away must not switch it on.
-            return None if self._gateway.shown(ref) == OperatingState.STANDBY else OperatingState.NORMAL
-        if text not in PRESETS:
+            # Without a preset a room is normal; where it is off or follows its program it has none already.
+            return None if self._off_or_auto(state) else OperatingState.NORMAL
+        wanted = PRESETS.get(text) or OLD_WORDS.get(text)
+        if wanted is None:
             raise InvalidValueError("preset", text, ", ".join((PRESET_NONE, *PRESETS)))
-        return PRESETS[text]
+        return wanted
+
+    def _house_mode(self, text: str) -> Wanted:
+        """Return the commands for the whole house: its state first, then the mode if it differs."""
+        mode, state = self._table.ref("global.mode"), self._table.ref("global.state")
+        if text == OFF:
+            return [(state, int(OperatingState.STANDBY))]
+        if text == AUTO:
+            return [(state, int(OperatingState.TIME_PROGRAM))]
+        if text not in HOUSE_MODES:
+            raise InvalidValueError("mode", text, ", ".join((OFF, AUTO, *HOUSE_MODES)))
+        leaving: Wanted = [(state, int(OperatingState.NORMAL))] if self._off_or_auto(state) else []
+        season = self._season
+        differs = season is None or SEASON_WORDS[season] != text
+        return [*leaving, *([(mode, int(HOUSE_MODES[text]))] if differs else [])]
+
+    def _off_or_auto(self, state: Ref) -> bool:
+        return self._gateway.shown(state) in (OperatingState.STANDBY, OperatingState.TIME_PROGRAM)
 
 
 def _text(target: str, payload: bytes) -> str:
@@ -91,16 +119,19 @@ def _text(target: str, payload: bytes) -> str:
 
 
 def _value(ref: Ref, text: str) -> int | float:
+    """Return the value of a payload, checked before it is rounded: 40.2 is refused and not taken for 40."""
     point = ref.point
     if point.options is not None:
+        wanted = key_of(look(ref).words or "", text)
         for number, name in point.options.items():
-            if name == text:
+            if name == wanted:
                 return number
         raise InvalidValueError(point.key, text, ", ".join(point.options.values()))
-    if point.kind is Kind.TEMPERATURE:
+    if point.kind is Kind.TEMPERATURE and point.limits is not None:
         if not _NUMBER.fullmatch(text):
             raise InvalidValueError(point.key, text, point.allowed)
-        step = point.limits.step if point.limits is not None else 0.5
-        return round(float(text) / step) * step
+        point.checked(float(text))
+        step = Decimal(str(point.limits.step))
+        return float((Decimal(text) / step).to_integral_value(ROUND_HALF_UP) * step)
     # Only reported: the gateway refuses it with its own sentence, whatever the value.
     return 0

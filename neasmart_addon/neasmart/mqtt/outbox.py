@@ -1,72 +1,141 @@
-"""What is still to be published: the last payload of each topic, at most ten messages a second once all is said.
+"""What is still to be published: the last payload of each topic, steady in the long run and quick when it matters.
 
-The first publication goes out as fast as the broker takes it; afterwards a change of mode that touches sixty rooms must
-not flood the broker. Echoes of commands overtake everything else.
+What a person did is echoed before everything else and never waits. The rest has a stock of messages that may go out at
+once and that grows by ten a second, so a change that touches sixty rooms arrives whole, while a house that never rests
+cannot flood the broker. What came back from the broker and is not from us is noticed.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from dataclasses import dataclass
 
-PACE_S = 0.105
-"""A little more than a tenth of a second, so that no second holds more than ten messages."""
+RATE = 10.0
+STOCK = 600
+"""A little more than all topics of sixty rooms that a change of season or of the whole house touches."""
+_AWAITED = 8
+_EVENTS = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One retained message."""
+    """One message; what is not retained is something that happened."""
 
     topic: str
     payload: str
+    retained: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How many messages may go out at once, and how many more each second."""
+
+    stock: int = STOCK
+    rate: float = RATE
 
 
 class Outbox:
     """Messages by topic; what the broker already has is not said twice."""
 
-    def __init__(self, *, pace_s: float = PACE_S) -> None:
+    def __init__(self, pace: Pace | None = None) -> None:
         """Start without pace and without anything to say."""
         self.paced = False
-        self._pace_s = pace_s
+        self._pace = pace or Pace()
+        self._stock = float(self._pace.stock)
+        self._stock_at = 0.0
+        self._urgent: OrderedDict[str, str] = OrderedDict()
         self._waiting: OrderedDict[str, str] = OrderedDict()
+        self._events: deque[Message] = deque(maxlen=_EVENTS)
         self._said: dict[str, str] = {}
-        self._next_at = 0.0
+        self._awaited: dict[str, deque[str]] = {}
 
     def put(self, topic: str, payload: str, *, urgent: bool = False, repeat: bool = False) -> bool:
         """Say `payload` on `topic`, once more even if nothing has changed with `repeat`; return whether it waits."""
         if not repeat and self._said.get(topic) == payload:
             self._waiting.pop(topic, None)
+            self._urgent.pop(topic, None)
             return False
+        if urgent or topic in self._urgent:
+            self._waiting.pop(topic, None)
+            self._urgent[topic] = payload
+            return True
+        if repeat:
+            # It belongs behind all that was put before it; everything else keeps its place.
+            self._waiting.pop(topic, None)
         self._waiting[topic] = payload
-        if urgent:
-            self._waiting.move_to_end(topic, last=False)
         return True
 
+    def tell(self, topic: str, payload: str) -> None:
+        """Say that something happened: each such message goes out, in order, and none is kept by the broker."""
+        self._events.append(Message(topic=topic, payload=payload, retained=False))
+
     def forget(self) -> None:
-        """Assume that the broker knows nothing, and start without pace."""
-        self._said.clear()
-        self._waiting.clear()
+        """Assume that the broker knows nothing, and start without pace; what happened before is no news any more."""
+        for each in (self._said, self._waiting, self._urgent, self._events, self._awaited):
+            each.clear()
         self.paced = False
 
     def next(self, now: float) -> Message | None:
         """Return the next message if it may go out now; the caller publishes it or forgets everything."""
-        if not self._waiting or (self.paced and now < self._next_at):
+        if self._urgent:
+            return self._sent(*self._urgent.popitem(last=False))
+        if self._events:
+            message = self._events.popleft()
+            self._await(message.topic, message.payload)
+            return message
+        if not self._waiting or (self.paced and not self._may_go(now)):
             return None
-        topic, payload = self._waiting.popitem(last=False)
-        self._said[topic] = payload
-        self._next_at = now + self._pace_s
-        return Message(topic=topic, payload=payload)
+        return self._sent(*self._waiting.popitem(last=False))
+
+    def heard(self, topic: str, payload: str) -> bool:
+        """Return whether a message that the broker sent us on one of our topics is our own."""
+        awaited = self._awaited.get(topic)
+        if not awaited or payload not in awaited:
+            # Some brokers send a message twice where two of our filters fit it.
+            return self._said.get(topic) == payload
+        while awaited.popleft() != payload:
+            pass
+        return True
+
+    def known(self, topic: str) -> bool:
+        """Return whether this is a topic on which we have something to say."""
+        return topic in self._said
+
+    def restore(self, topic: str) -> None:
+        """Say again what we said last on a topic, unless something newer waits."""
+        if topic not in self._waiting and topic not in self._urgent and topic in self._said:
+            self._urgent[topic] = self._said[topic]
 
     def wait_s(self, now: float) -> float | None:
         """Return the seconds until the next message may go out, None if there is none."""
+        if self._urgent or self._events:
+            return 0.0
         if not self._waiting:
             return None
-        return max(0.0, self._next_at - now) if self.paced else 0.0
+        return max(0.0, (1.0 - self._filled(now)) / self._pace.rate) if self.paced else 0.0
 
     def holds(self, topics: set[str]) -> bool:
         """Return whether any of the topics still waits."""
-        return not topics.isdisjoint(self._waiting)
+        return not (topics.isdisjoint(self._waiting) and topics.isdisjoint(self._urgent))
 
     def __len__(self) -> int:
         """Return how many messages wait."""
-        return len(self._waiting)
+        return len(self._waiting) + len(self._urgent) + len(self._events)
+
+    def _may_go(self, now: float) -> bool:
+        self._stock, self._stock_at = self._filled(now), now
+        if self._stock < 1.0:
+            return False
+        self._stock -= 1.0
+        return True
+
+    def _filled(self, now: float) -> float:
+        return min(float(self._pace.stock), self._stock + max(0.0, now - self._stock_at) * self._pace.rate)
+
+    def _sent(self, topic: str, payload: str) -> Message:
+        self._said[topic] = payload
+        self._await(topic, payload)
+        return Message(topic=topic, payload=payload)
+
+    def _await(self, topic: str, payload: str) -> None:
+        self._awaited.setdefault(topic, deque(maxlen=_AWAITED)).append(payload)

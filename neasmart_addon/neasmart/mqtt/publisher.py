@@ -1,111 +1,136 @@
 """Decides what is said over MQTT and when; time is an argument, and nothing here touches the network.
 
-The order of the first publication: all states, then (after `gather_s`, because zones trickle in) the discovery
-messages, then (after `settle_s`) the climate states and ``online``. Later changes of the inventory go the same way.
-A climate entity forgets its state when Home Assistant takes a changed discovery message, and it refuses a mode that was
-not announced yet: so a room's climate state follows the mode that was announced last, and is said again afterwards.
+The order of the first publication: all states, then the discovery messages, then ``online``. See `announcer` and
+`rooms` for the two; here is what concerns the whole house and the bus.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from itertools import islice
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from neasmart.codecs import GlobalMode
 from neasmart.command import Command
-from neasmart.gateway import LINK, Gateway
-from neasmart.mqtt.discovery import Device, described
-from neasmart.mqtt.inventory import Inventory, take_inventory
+from neasmart.doctor import Diagnosis
+from neasmart.gateway import DOCTOR, LINK, Gateway
+from neasmart.mqtt.announcer import Announcer, AnnounceTimes
+from neasmart.mqtt.changes import Change, Changes
+from neasmart.mqtt.climate import SEASON_WORDS
+from neasmart.mqtt.discovery import Style
+from neasmart.mqtt.inventory import RoomBook
 from neasmart.mqtt.outbox import Outbox
+from neasmart.mqtt.rooms import Margins, Rooms
 from neasmart.mqtt.states import (
-    climate_payload,
     command_payload,
     diagnostics_payload,
+    house_payload,
+    lapsed_payload,
     link_payload,
     refusal_payload,
     value_payload,
+    wiring_payload,
 )
-from neasmart.mqtt.topics import OFFLINE, ONLINE, ZONE_TOPICS, Topics
+from neasmart.mqtt.topics import OFFLINE, ONLINE
 from neasmart.plant import Reading, ZoneIndex
-from neasmart.registers import Ref
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishTimes:
     """The patience of the publisher, in seconds.
 
-    `gather_s` before a change of the inventory is announced, `settle_s` before climate states follow it, `look_s`
-    between two looks at the inventory, `diagnostics_s` between two diagnostics, `forget_room_s` of a living bus
-    without a room until it is removed.
+    `grace_s` of a lost link or a silent base change nothing; `diagnostics_s` lie between two diagnostics,
+    `forget_room_s` of a living bus without a room until it is removed.
     """
 
-    gather_s: float = 2.0
-    settle_s: float = 1.0
-    look_s: float = 1.0
+    announce: AnnounceTimes = field(default_factory=AnnounceTimes)
+    grace_s: float = 15.0
     diagnostics_s: float = 60.0
     forget_room_s: float = 600.0
 
 
-_DESCRIBED_AT_ONCE = 4
-"""How many devices are described before the bus gets its turn: sixty at once would delay the reply to a poll."""
+_SAID_AT_ONCE = 4
+"""How many rooms are said before the bus gets its turn: sixty at once would delay the reply to a poll."""
 
 
 class Publisher:
     """Fills the outbox from the gateway's state."""
 
-    def __init__(self, gateway: Gateway, topics: Topics, outbox: Outbox, times: PublishTimes) -> None:
+    def __init__(
+        self,
+        gateway: Gateway,
+        style: Style,
+        outbox: Outbox,
+        book: RoomBook,
+        *,
+        margins: Margins | None = None,
+        times: PublishTimes | None = None,
+    ) -> None:
         """Say nothing before `begin`."""
         self._gateway = gateway
-        self._topics = topics
+        self._style = style
+        self._topics = style.topics
         self._outbox = outbox
-        self._times = times
-        self._announced: Inventory | None = None
-        self._announce_at: float | None = None
-        self._describing: Iterator[tuple[str, Device]] | None = None
-        self._settling: set[ZoneIndex] = set()
-        self._settle_at: float | None = None
-        self._room_mode: dict[ZoneIndex, GlobalMode | None] = {}
-        self._published: set[ZoneIndex] = set()
+        self._times = times or PublishTimes()
+        self.rooms = Rooms(gateway, style.topics, outbox, margins or Margins())
+        self.announcer = Announcer(gateway, style, outbox, self.rooms, book, times=self._times.announce)
+        self._changes = Changes()
+        self._unsaid: deque[ZoneIndex] = deque()
         self._heard_since: float | None = None
+        self._linked_at: float | None = None
         self._online = False
-        self._look_at = 0.0
         self._diagnostics_at = 0.0
-        self._zone_by_discovery = {topics.discovery(topics.zone_device(zone)): zone for zone in gateway.plant.all_zones}
         self._polls: tuple[float, int] | None = None
         self._polls_per_minute = 0
+
+    def present(self, style: Style) -> None:
+        """Use another presentation from the next beginning on; its topics are the same."""
+        self._style = style
+        self.announcer.present(style)
 
     def begin(self, now: float) -> None:
         """Say everything from the beginning: a new connection, or Home Assistant has started."""
         self._outbox.forget()
-        self._announced = None
-        self._announce_at = now + self._times.gather_s
-        self._describing = None
-        self._settling.clear()
-        self._settle_at = None
-        self._room_mode.clear()
         self._online = False
+        self.rooms.begin()
+        self.announcer.begin(now)
+        self._changes.start(self._gateway.plant.readings)
+        self._unsaid = deque(self._gateway.plant.all_zones)
         for reading in self._gateway.plant.readings:
-            if reading.at is not None or reading.ref.group.key == "global":
-                self._say_reading(reading)
+            if reading.ref.group.key == "global" or (reading.at is not None and reading.ref.group.key != "zone"):
+                self.rooms.say_value(reading.ref)
         for command in self._gateway.commands.pending:
-            self._say_command(command)
-        self._say_link()
+            self._say_command(command, now)
+        self._say_house()
         self._say_bus(now)
+        self._say_wiring(self._gateway.watch.diagnosis)
         self._say_diagnostics(now)
 
     def take(self, batch: Mapping[str, object], now: float) -> None:
         """Take the changes that the hub has collected."""
-        for key, item in batch.items():
-            if isinstance(item, Reading):
-                self._say_reading(item)
-            elif isinstance(item, Command):
-                self._say_command(item)
-            elif key == LINK:
-                self._say_link()
-                self._say_bus(now)
-        if any(isinstance(item, Command) for item in batch.values()):
+        commands = [item for item in batch.values() if isinstance(item, Command)]
+        for command in commands:
+            self._changes.command(command, now)
+        readings = [item for item in batch.values() if isinstance(item, Reading)]
+        # What was changed for the whole house comes first, because it explains what follows in the rooms.
+        for reading in sorted(readings, key=lambda each: each.ref.group.key != "global"):
+            change = self._changes.report(reading, now)
+            if change is not None and self._online:
+                self._outbox.tell(self._topics.changed, self._change_payload(change))
+            self.rooms.reading(reading)
+        for command in commands:
+            self._say_command(command, now)
+        if any(reading.ref.id == "global.mode" for reading in readings):
+            self.announcer.look(now)
+        if readings or commands:
+            self._say_house()
+        if LINK in batch:
+            self._say_bus(now)
+        found = batch.get(DOCTOR)
+        if isinstance(found, Diagnosis):
+            self._say_wiring(found)
+        if commands:
             self._say_diagnostics(now)
 
     def tick(self, now: float) -> None:
@@ -113,24 +138,15 @@ class Publisher:
         self._say_bus(now)
         if now >= self._diagnostics_at:
             self._say_diagnostics(now)
-        if self._announce_at is not None:
-            if now >= self._announce_at:
-                self._announce_at = None
-                self._announced = take_inventory(self._gateway)
-                self._describing = described(self._announced, self._topics)
-        elif self._announced is not None and self._settled and now >= self._look_at:
-            self._look_at = now + self._times.look_s
-            if take_inventory(self._gateway) != self._announced:
-                self._announce_at = now + self._times.gather_s
-        self._describe()
-        self._settle(now)
-        self._forget_rooms(now)
-
-    def remember(self, device_topic: str, payload: bytes) -> None:
-        """Note a discovery message that an earlier run has left on the broker."""
-        zone = self._zone_by_discovery.get(device_topic)
-        if zone is not None and payload:
-            self._published.add(zone)
+        for _ in range(min(_SAID_AT_ONCE, len(self._unsaid))):
+            self.rooms.say_all(self._unsaid.popleft())
+        self.rooms.tick(now)
+        self.announcer.tick(now)
+        if self._heard_since is not None and now - self._heard_since >= self._times.forget_room_s:
+            self.announcer.forget_gone()
+        if self.announcer.complete and not self._unsaid and not self._online:
+            self._online = True
+            self._outbox.put(self._topics.status, ONLINE, repeat=True)
 
     def refuse(self, target: str, reason: str) -> None:
         """Say that a command was not taken, and show again what is true."""
@@ -141,16 +157,23 @@ class Publisher:
         at = self._gateway.clock.to_iso(self._gateway.clock.monotonic())
         payload = refusal_payload(target, reason, at=at)
         self._outbox.put(self._topics.last_command(place), payload, urgent=True, repeat=True)
-        self.show_again(refs[0])
+        self.show_again(place)
 
-    def show_again(self, ref: Ref) -> None:
+    def show_again(self, place: str) -> None:
         """Say again what is shown for all command points of a place, though nothing has changed."""
-        place = ref.id.rpartition(".")[0]
         for each in self._gateway.table.writable:
             if each.id.startswith(f"{place}."):
-                self._say_value(each, urgent=True, repeat=True)
-        if ref.group.key == "zone":
-            self._say_climate((ref.index[0], ref.index[1]), urgent=True, repeat=True)
+                self.rooms.say_value(each, urgent=True, repeat=True)
+                if each.group.key == "zone" and each.point.options is not None:
+                    self.rooms.say_climate((each.index[0], each.index[1]), urgent=True, repeat=True)
+        if place == "global":
+            self._say_house(urgent=True, repeat=True)
+
+    def earlier(self, topic: str, payload: bytes) -> None:
+        """Correct a result that an earlier run has left as if its command still lived."""
+        text = lapsed_payload(payload, self._gateway) if topic.endswith("/last_command") else None
+        if text is not None:
+            self._outbox.put(topic, text, repeat=True)
 
     def reassert(self) -> None:
         """Say ``online`` again, because the last will of a lost connection came after it."""
@@ -162,115 +185,69 @@ class Publisher:
         """Whether the first publication is complete."""
         return self._online
 
-    @property
-    def own_discovery(self) -> list[str]:
-        """The discovery topics on which earlier runs may have left messages of rooms."""
-        return list(self._zone_by_discovery)
+    def farewell(self) -> list[tuple[str, str]]:
+        """Return what is to be said last, topic and payload, so that nothing retained claims that we live."""
+        gone = link_payload(self._gateway.link, heard=False)
+        return [(self._topics.status, OFFLINE), (self._topics.bus, OFFLINE), (self._topics.link, gone)]
 
     def wait_s(self, now: float) -> float:
         """Return how long nothing will be due unless the hub reports a change."""
-        if self._describing is not None:
+        if self._unsaid:
             return 0.0
-        dues = [due - now for due in (self._announce_at, self._settle_at) if due is not None]
-        waiting = self._outbox.wait_s(now)
-        return max(0.0, min([1.0, *dues, *([] if waiting is None else [waiting])]))
+        dues = (self.announcer.wait_s(now), self._outbox.wait_s(now))
+        return min([1.0, *(due for due in dues if due is not None)])
 
-    @property
-    def _settled(self) -> bool:
-        return not self._settling and self._settle_at is None and self._describing is None
-
-    def _describe(self) -> None:
-        """Put the next few discovery messages of an announcement into the outbox."""
-        if self._describing is None or self._announced is None:
-            return
-        some = list(islice(self._describing, _DESCRIBED_AT_ONCE))
-        if not some:
-            self._describing = None
-        for device, message in some:
-            topic = self._topics.discovery(device)
-            changed = self._outbox.put(topic, json.dumps(message, ensure_ascii=False))
-            zone = self._zone_by_discovery.get(topic)
-            if zone is None:
-                continue
-            self._published.add(zone)
-            if changed:
-                self._settling.add(zone)
-            else:
-                self._room_mode[zone] = self._announced.mode
-                self._say_climate(zone)
-
-    def _settle(self, now: float) -> None:
-        if self._announced is None or self._describing is not None:
-            return
-        if self._settle_at is None:
-            waiting = {self._topics.discovery(self._topics.zone_device(zone)) for zone in self._settling}
-            if (self._settling or not self._online) and not self._outbox.holds(waiting):
-                self._settle_at = now + self._times.settle_s
-            return
-        if now < self._settle_at:
-            return
-        for zone in sorted(self._settling):
-            self._room_mode[zone] = self._announced.mode
-            self._say_climate(zone, repeat=True)
-        self._settling.clear()
-        self._settle_at = None
-        if not self._online:
-            self._online = True
-            self._outbox.put(self._topics.status, ONLINE, repeat=True)
-
-    def _forget_rooms(self, now: float) -> None:
-        if self._heard_since is None or now - self._heard_since < self._times.forget_room_s:
-            return
-        for zone in sorted(self._published - set(self._gateway.plant.zones)):
-            self._published.discard(zone)
-            self._outbox.put(self._topics.discovery(self._topics.zone_device(zone)), "")
-            for part in ZONE_TOPICS:
-                self._outbox.put(self._topics.zone(zone, part), "")
-
-    def _say_reading(self, reading: Reading) -> None:
-        ref = reading.ref
-        self._say_value(ref)
-        if ref.group.key != "zone":
-            return
-        zone = (ref.index[0], ref.index[1])
-        if ref.point.key == "temperature":
-            self._outbox.put(self._topics.zone(zone, "available"), OFFLINE if reading.stale else ONLINE)
-        elif ref.point.writable:
-            self._say_climate(zone)
-
-    def _say_command(self, command: Command) -> None:
-        ref = command.ref
-        self._say_value(ref, urgent=True)
-        if ref.group.key == "zone":
-            self._say_climate((ref.index[0], ref.index[1]), urgent=True, repeat=not command.state.live)
+    def _say_command(self, command: Command, now: float) -> None:
+        place = command.ref.id.rpartition(".")[0]
         payload = command_payload(command, self._gateway.clock)
-        self._outbox.put(self._topics.last_command(ref.id.rpartition(".")[0]), payload, urgent=True)
+        self._outbox.put(self._topics.last_command(place), payload, urgent=True)
+        self.rooms.command(command, now)
+        if command.ref.group.key == "global":
+            self._say_house(urgent=True)
 
-    def _say_value(self, ref: Ref, *, urgent: bool = False, repeat: bool = False) -> None:
-        payload = value_payload(ref.point, self._gateway.shown(ref))
-        self._outbox.put(self._topics.point(ref.id), payload, urgent=urgent, repeat=repeat)
-
-    def _say_climate(self, zone: ZoneIndex, *, urgent: bool = False, repeat: bool = False) -> None:
-        if zone not in self._room_mode:
-            return
+    def _say_house(self, *, urgent: bool = False, repeat: bool = False) -> None:
         table = self._gateway.table
-        payload = climate_payload(
-            state=self._gateway.shown(table.at("zone", "state", *zone)),
-            setpoint=self._gateway.shown(table.at("zone", "setpoint", *zone)),
-            mode=self._room_mode[zone],
+        mode, state = (self._gateway.shown(table.ref(f"global.{key}")) for key in ("mode", "state"))
+        payload = house_payload(
+            state=state,
+            season=SEASON_WORDS[GlobalMode(int(mode)) if mode else None],
+            temperature=self.rooms.mean_payload(),
         )
-        self._outbox.put(self._topics.zone(zone, "climate"), payload, urgent=urgent, repeat=repeat)
+        self._outbox.put(self._topics.house, payload, urgent=urgent, repeat=repeat)
 
-    def _say_link(self) -> None:
-        self._outbox.put(self._topics.link, link_payload(self._gateway.link))
+    def _change_payload(self, change: Change) -> str:
+        ref = change.ref
+        zone = (ref.index[0], ref.index[1]) if ref.group.key == "zone" else None
+        return json.dumps(
+            {
+                "event_type": self._style.words("change", ref.point.key),
+                "point": ref.id,
+                "room": None if zone is None else self._style.zone_name(zone, self._gateway.plant.zone_name(*zone)),
+                "old": value_payload(ref.point, change.old),
+                "new": value_payload(ref.point, change.new),
+            },
+            ensure_ascii=False,
+        )
 
     def _say_bus(self, now: float) -> None:
-        heard = self._gateway.link.connected and not self._gateway.bus_stale(now)
-        if not heard:
+        """Say whether entities are available and whether the base is heard; short gaps change neither."""
+        gateway = self._gateway
+        if gateway.link.connected:
+            self._linked_at = now
+        linked = self._linked_at is not None and now - self._linked_at < self._times.grace_s
+        alive = linked and not gateway.bus_stale(now)
+        if not alive:
             self._heard_since = None
         elif self._heard_since is None:
             self._heard_since = now
-        self._outbox.put(self._topics.bus, ONLINE if heard else OFFLINE)
+        self._outbox.put(self._topics.bus, ONLINE if alive else OFFLINE)
+        age_s = gateway.last_write_age_s(now)
+        late_s = max(gateway.plant.stale_times.warn_s, self._times.grace_s)
+        heard = linked and age_s is not None and age_s < late_s
+        self._outbox.put(self._topics.link, link_payload(gateway.link, heard=heard))
+
+    def _say_wiring(self, found: Diagnosis) -> None:
+        self._outbox.put(self._topics.wiring, wiring_payload(found))
 
     def _say_diagnostics(self, now: float) -> None:
         polls = self._gateway.counters.polls
@@ -283,6 +260,5 @@ class Publisher:
             age_s=self._gateway.last_write_age_s(now),
             polls_per_minute=self._polls_per_minute,
             pending=len(self._gateway.commands.pending),
-            wiring=self._gateway.watch.diagnosis,
         )
         self._outbox.put(self._topics.diagnostics, payload)

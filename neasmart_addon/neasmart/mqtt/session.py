@@ -12,23 +12,29 @@ import os
 import random
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neasmart.config import MqttSettings
-from neasmart.errors import NeasmartError
 from neasmart.gateway import MQTT, Gateway
 from neasmart.hub import Subscription
-from neasmart.mqtt.broker import SUPERVISOR_URL, Broker, BrokerError, configured, find_broker
-from neasmart.mqtt.orders import Orders
-from neasmart.mqtt.outbox import PACE_S, Outbox
+from neasmart.mqtt.broker import Broker, configured, find_broker
+from neasmart.mqtt.discovery import Style
+from neasmart.mqtt.former import Former, remove
+from neasmart.mqtt.inventory import MemoryBook, RoomBook
+from neasmart.mqtt.outbox import Outbox, Pace
 from neasmart.mqtt.publisher import Publisher, PublishTimes
+from neasmart.mqtt.reception import Reception
+from neasmart.mqtt.rival import Claim, RivalError
+from neasmart.mqtt.rooms import Margins
+from neasmart.mqtt.supervisor import SUPERVISOR_URL, BrokerError, page_url
 from neasmart.mqtt.topics import OFFLINE, ONLINE, Topics
-from neasmart.plant import Reading
+from neasmart.mqtt.words import Words
 from neasmart.status import MqttStatus
 
 if TYPE_CHECKING:
-    from neasmart.mqtt.connection import Connection, Incoming
+    from neasmart.mqtt.connection import Connection
 
 _LOG = logging.getLogger(__name__)
 _PART_TIMEOUT_S = 0.5
@@ -41,15 +47,30 @@ class SessionTimes:
     """The patience of the session, in seconds.
 
     Pauses between attempts grow from `retry_s` to `retry_max_s`; a connection that lasted `proven_s` starts them
-    anew; after Home Assistant's birth everything is said again within `birth_s`.
+    anew; after Home Assistant's birth everything is said again within `birth_s`; what somebody else writes on a topic
+    of ours is put right at most once in `restore_s`.
     """
 
     retry_s: float = 1.0
     retry_max_s: float = 60.0
     proven_s: float = 30.0
     birth_s: tuple[float, float] = (1.0, 5.0)
-    pace_s: float = PACE_S
+    restore_s: float = 1.0
+    pace: Pace = field(default_factory=Pace)
     publish: PublishTimes = field(default_factory=PublishTimes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What the bridge needs of the world around the gateway.
+
+    `memory` is the file that keeps the names of the last run; `book` knows which rooms shall not be in Home Assistant.
+    """
+
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    supervisor_url: str = SUPERVISOR_URL
+    memory: Path | None = None
+    book: RoomBook = field(default_factory=MemoryBook)
 
 
 class MqttBridge:
@@ -60,25 +81,35 @@ class MqttBridge:
         settings: MqttSettings,
         gateway: Gateway,
         *,
-        environment: Mapping[str, str] | None = None,
-        supervisor_url: str = SUPERVISOR_URL,
+        surroundings: Surroundings | None = None,
         times: SessionTimes | None = None,
     ) -> None:
         """Take the collaborators; nothing happens before `run`."""
         self._settings = settings
         self._gateway = gateway
-        self._environment = os.environ if environment is None else environment
-        self._supervisor_url = supervisor_url
+        self._around = surroundings or Surroundings()
         self._times = times or SessionTimes()
         self._topics = Topics(prefix=settings.prefix, node=settings.node_id, discovery_prefix=settings.discovery_prefix)
-        self._outbox = Outbox(pace_s=self._times.pace_s)
-        self._publisher = Publisher(gateway, self._topics, self._outbox, self._times.publish)
-        self._orders = Orders(gateway)
+        self._outbox = Outbox(self._times.pace)
+        self._style = Style(topics=self._topics, words=Words(settings.language), house=settings.house)
+        self._publisher = Publisher(
+            gateway,
+            self._style,
+            self._outbox,
+            self._around.book,
+            margins=Margins(condensation_k=settings.condensation_margin, cold=settings.cold_limit),
+            times=self._times.publish,
+        )
+        self._reception = Reception(
+            gateway, self._topics, self._outbox, self._publisher, restore_s=self._times.restore_s
+        )
+        self._former = Former(self._around.memory, self._topics)
+        self._claim = Claim(self._topics)
         self._birth_at: float | None = None
 
     async def run(self) -> None:
         """Serve until cancelled."""
-        if not self._settings.enabled or not configured(self._settings, self._environment):
+        if not self._settings.enabled or not configured(self._settings, self._around.environment):
             detail = "MQTT is switched off." if not self._settings.enabled else "MQTT is not configured."
             self._report(MqttStatus(enabled=False, detail=detail))
             await asyncio.Event().wait()
@@ -89,8 +120,13 @@ class MqttBridge:
             started = self._gateway.clock.monotonic()
             broker: Broker | None = None
             try:
-                broker = await find_broker(self._settings, self._environment, supervisor_url=self._supervisor_url)
+                broker = await find_broker(
+                    self._settings, self._around.environment, supervisor_url=self._around.supervisor_url
+                )
                 await self._connect(broker)
+            except RivalError as error:
+                self._report(self._failed(broker, f"{error}."))
+                pause_s = self._times.retry_max_s
             except BrokerError as error:
                 self._report(self._failed(broker, str(error)))
             except Exception:  # noqa: BLE001 - the outermost loop of the edge: a defect costs MQTT alone
@@ -108,9 +144,20 @@ class MqttBridge:
         await asyncio.to_thread(importlib.import_module, _CONNECTION)
         from neasmart.mqtt.connection import connected  # noqa: PLC0415
 
+        aside = f"neasmart-{self._settings.node_id}-{self._claim.word}"
+        if self._claim.lost:
+            async with connected(broker, client_id=aside) as connection:
+                await self._claim.watch(connection)
+        former = await self._former.topics()
+        if former is not None:
+            async with connected(broker, client_id=aside) as connection:
+                await remove(connection, former, self._gateway.plant.all_zones)
+        page = await page_url(self._around.environment, supervisor_url=self._around.supervisor_url)
+        self._publisher.present(replace(self._style, page=page))
         # A fixed client id lets the broker end a connection of ours that it has not yet noticed to be dead.
         client_id = f"neasmart-{self._settings.node_id}"
         async with connected(broker, client_id=client_id, will=(self._topics.status, OFFLINE)) as connection:
+            await self._claim.check(connection)
             self._report(
                 MqttStatus(enabled=True, connected=True, detail=f"Connected to {broker.place}.", broker=broker.place)
             )
@@ -119,21 +166,24 @@ class MqttBridge:
             except asyncio.CancelledError:
                 with suppress(Exception):  # the broker writes our last will if this does not reach it
                     async with asyncio.timeout(_PART_TIMEOUT_S):
-                        await connection.publish(self._topics.status, OFFLINE, acknowledged=True)
+                        await connection.part(self._publisher.farewell())
                 raise
 
     async def _serve(self, connection: Connection) -> None:
-        with self._gateway.hub.subscribed() as (snapshot, subscription):
-            for item in snapshot.values():
-                self._note(item)
+        with self._gateway.hub.subscribed() as (_, subscription):
             now = self._gateway.clock.monotonic()
             self._birth_at = None
             self._publisher.begin(now)
-            await connection.subscribe([*self._topics.commands, self._topics.birth, self._topics.status])
-            earlier = self._publisher.own_discovery
-            await connection.subscribe(earlier)
+            self._outbox.put(self._topics.gateway, self._claim.word)
+            self._claim.written = True
+            try:
+                await connection.subscribe([self._topics.everything])
+            except BrokerError:
+                # Some brokers allow no more than what a gateway needs to be commanded.
+                await connection.subscribe([*self._topics.commands, self._topics.status])
+            await connection.subscribe([self._topics.birth, *self._publisher.announcer.topics])
             receiving = asyncio.create_task(self._receive(connection, subscription))
-            publishing = asyncio.create_task(self._publish(connection, subscription, earlier))
+            publishing = asyncio.create_task(self._publish(connection, subscription))
             try:
                 await asyncio.wait((receiving, publishing), return_when=asyncio.FIRST_COMPLETED)
             finally:
@@ -143,70 +193,56 @@ class MqttBridge:
             for result in results:
                 if isinstance(result, Exception):
                     raise result
+        await self._former.keep()
 
-    async def _publish(self, connection: Connection, subscription: Subscription, earlier: list[str]) -> None:
+    async def _publish(self, connection: Connection, subscription: Subscription) -> None:
         clock = self._gateway.clock
-        listening = True
+        kept = False
         while True:
             batch: dict[str, object] = {}
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._publisher.wait_s(clock.monotonic())):
                     batch = await subscription.batch()
             now = clock.monotonic()
-            for item in batch.values():
-                self._note(item)
             if self._birth_at is not None and now >= self._birth_at:
                 self._birth_at = None
                 self._publisher.begin(now)
+                self._outbox.put(self._topics.gateway, self._claim.word)
             self._publisher.take(batch, now)
             self._publisher.tick(now)
+            self._reception.tick(now)
             while (message := self._outbox.next(clock.monotonic())) is not None:
                 acknowledged = message.topic.startswith((self._topics.status, self._settings.discovery_prefix))
-                await connection.publish(message.topic, message.payload, acknowledged=acknowledged)
+                await connection.publish(
+                    message.topic, message.payload, acknowledged=acknowledged, retained=message.retained
+                )
                 # The library may write without waiting, and the base must not wait for sixty rooms to be said.
                 await asyncio.sleep(0)
+                # Somebody's command that has come meanwhile is echoed before the rest of what waits.
+                urgent = subscription.take()
+                if urgent:
+                    self._publisher.take(urgent, clock.monotonic())
             if self._publisher.online:
                 self._outbox.paced = True
-                if listening:
-                    listening = False
-                    await connection.unsubscribe(earlier)
+                if not kept:
+                    kept = True
+                    await self._former.keep()
 
     async def _receive(self, connection: Connection, subscription: Subscription) -> None:
         async for message in connection.messages():
-            self._obey(message)
+            if message.topic == self._topics.birth:
+                if message.payload == ONLINE.encode() and not message.retained:
+                    self._birth_at = self._gateway.clock.monotonic() + random.uniform(*self._times.birth_s)  # noqa: S311
+            elif self._reception.take(message, self._gateway.clock.monotonic()):
+                self._say_rival()
             subscription.offer(_WAKE, None)
 
-    def _obey(self, message: Incoming) -> None:
-        """Act on one received message; what it says can be anything."""
-        if message.topic == self._topics.birth:
-            if message.payload == ONLINE.encode() and not message.retained:
-                self._birth_at = self._gateway.clock.monotonic() + random.uniform(*self._times.birth_s)  # noqa: S311
-            return
-        if message.topic == self._topics.status:
-            if message.payload != ONLINE.encode():
-                self._publisher.reassert()
-            return
-        target = self._topics.target(message.topic)
-        if target is None:
-            if message.retained:
-                self._publisher.remember(message.topic, message.payload)
-            return
-        if message.retained:
-            _LOG.debug("A retained command on %s is ignored", message.topic)
-            return
-        try:
-            wanted = self._orders.wanted(target, message.payload)
-            commands = self._gateway.submit(wanted, origin="mqtt") if wanted else []
-        except NeasmartError as error:
-            _LOG.debug("A command on %s was refused: %s", message.topic, error)
-            self._publisher.refuse(target, str(error))
-            return
-        if not commands:
-            self._publisher.show_again(self._gateway.table.ref(f"{target.rpartition('.')[0]}.state"))
-
-    def _note(self, item: object) -> None:
-        if isinstance(item, Reading):
-            self._orders.note(item.ref, item.value)
+    def _say_rival(self) -> None:
+        before = self._gateway.mqtt
+        if before.connected:
+            place = before.broker
+            detail = f"Connected to {place}. {self._claim.sentence}."
+            self._report(MqttStatus(enabled=True, connected=True, detail=detail, broker=place))
 
     def _failed(self, broker: Broker | None, detail: str) -> MqttStatus:
         return MqttStatus(enabled=True, detail=detail, broker=broker.place if broker else "")
@@ -228,5 +264,6 @@ class MqttBridge:
                 since=now,
             ),
         )
-        level = logging.INFO if status.connected or not status.enabled else logging.WARNING
+        fine = not status.enabled or (status.connected and status.detail == f"Connected to {status.broker}.")
+        level = logging.INFO if fine else logging.WARNING
         _LOG.log(level, "MQTT: %s", status.detail)

@@ -1,44 +1,91 @@
 """Turns readings, commands and statuses into MQTT payloads.
 
-``None`` as a payload tells Home Assistant that a value is not known; an empty one would be an error there.
+``None`` as a payload tells Home Assistant that a value is not known; an empty one would be an error there. Enumerations
+are said by their API names, which discovery turns into the owner's language.
 """
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 
 from neasmart.clock import Clock
-from neasmart.codecs import GlobalMode, OperatingState, Value
-from neasmart.command import Command
+from neasmart.codecs import OperatingState, Value
+from neasmart.command import Command, CommandState
 from neasmart.doctor import Diagnosis
-from neasmart.mqtt.discovery import MODE_WORDS, OFF, PRESET_NONE
+from neasmart.gateway import Gateway
+from neasmart.mqtt.climate import PRESET_NONE, Action, mode_and_preset
+from neasmart.mqtt.derived import half_up
+from neasmart.mqtt.discovery import REFUSED
 from neasmart.registers import Kind, Point
 from neasmart.status import LinkStatus
 
 UNKNOWN = "None"
+PRECISION_K = 0.1
+"""To this a measured temperature is shown."""
+_JITTER_K = 0.08
 _TEXT_LIMIT = 250
+_LIVE = frozenset(state.value for state in CommandState if state.live)
+_RESTARTED = "the gateway was restarted before the base had confirmed it"
 
 
 def value_payload(point: Point, value: Value) -> str:
-    """Return a point's value as Home Assistant and people read it: API names, ON and OFF, numbers."""
+    """Return a point's value as Home Assistant and other programs read it: API names, ON and OFF, numbers."""
     if value is None:
         return UNKNOWN
     if point.options is not None:
         return point.options.get(int(value), UNKNOWN)
     if point.kind is Kind.BIT:
-        return "ON" if value else "OFF"
+        return on_off(on=bool(value))
     return f"{round(float(value), 2):g}"
 
 
-def climate_payload(*, state: Value, setpoint: Value, mode: GlobalMode | None) -> str:
-    """Return a room's climate state; `mode` is the global mode that was last announced for the room."""
-    if state is None:
-        word, preset = None, PRESET_NONE
-    elif int(state) == OperatingState.STANDBY:
-        word, preset = OFF, PRESET_NONE
-    else:
-        word, preset = MODE_WORDS[mode], OperatingState(int(state)).name.lower()
-    return json.dumps({"mode": word, "preset": preset, "setpoint": setpoint})
+def on_off(*, on: bool | None) -> str:
+    """Return what a binary sensor reads."""
+    return UNKNOWN if on is None else "ON" if on else "OFF"
+
+
+class Steady:
+    """Measured temperatures as they are shown, without the trembling between two tenths."""
+
+    def __init__(self) -> None:
+        """Start with nothing shown."""
+        self._shown: dict[str, float] = {}
+
+    def payload(self, topic: str, value: Value | float, *, jitter: float = _JITTER_K) -> str:
+        """Return what a topic shows for a temperature; it stays while the value is within `jitter` of it."""
+        if value is None:
+            self._shown.pop(topic, None)
+            return UNKNOWN
+        shown = self._shown.get(topic)
+        if shown is None or abs(float(value) - shown) >= jitter:
+            shown = self._shown[topic] = half_up(float(value), PRECISION_K)
+        return f"{shown:g}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClimateState:
+    """What a room's climate entity shows; `season` is the word of the mode that the season makes possible."""
+
+    state: Value
+    setpoint: Value
+    season: str
+    action: Action | None
+
+    @property
+    def payload(self) -> str:
+        """The JSON that the discovery's templates read."""
+        mode, preset = mode_and_preset(self.state, self.season)
+        return json.dumps(
+            {"mode": mode, "preset": preset, "setpoint": self.setpoint, "action": self.action and self.action.value}
+        )
+
+
+def house_payload(*, state: Value, season: str, temperature: str) -> str:
+    """Return the climate state of the whole house; a state that is mixed or not known has no preset."""
+    mode, preset = (season, PRESET_NONE) if state is None else mode_and_preset(OperatingState(int(state)), season)
+    shown = None if temperature == UNKNOWN else float(temperature)
+    return json.dumps({"mode": mode, "preset": preset, "temperature": shown})
 
 
 def command_payload(command: Command, clock: Clock) -> str:
@@ -57,26 +104,44 @@ def command_payload(command: Command, clock: Clock) -> str:
     )
 
 
+def lapsed_payload(payload: bytes, gateway: Gateway) -> str | None:
+    """Return the end of a command that an earlier run has left as if it still lived, None for anything else."""
+    try:
+        told = json.loads(payload)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(told, dict) or told.get("result") not in _LIVE:
+        return None
+    ref = gateway.table.by_id.get(str(told.get("point")))
+    if ref is None or gateway.commands.live(ref) is not None:
+        return None
+    at = gateway.clock.to_iso(gateway.started_at)
+    return json.dumps(told | {"result": CommandState.EXPIRED.value, "reason": _RESTARTED, "at": at})
+
+
 def refusal_payload(target: str, reason: str, *, at: str | None) -> str:
     """Return that a command was not taken, and why."""
+    return json.dumps({"result": REFUSED, "point": target, "reason": reason[:_TEXT_LIMIT], "origin": "mqtt", "at": at})
+
+
+def link_payload(link: LinkStatus, *, heard: bool) -> str:
+    """Return the state of the connection to the bus, and whether the base is heard on it."""
+    return json.dumps({"connected": link.connected, "heard": heard, "code": link.code, "detail": link.detail})
+
+
+def wiring_payload(found: Diagnosis) -> str:
+    """Return what the doctor says of the bus."""
     return json.dumps(
-        {"result": "refused", "point": target, "reason": reason[:_TEXT_LIMIT], "origin": "mqtt", "at": at}
+        {"state": found.state.value, "hint": found.hint, "sentence": found.sentence, "advice": found.advice}
     )
 
 
-def link_payload(link: LinkStatus) -> str:
-    """Return the state of the connection to the bus."""
-    return json.dumps({"connected": link.connected, "code": link.code, "detail": link.detail})
-
-
-def diagnostics_payload(*, age_s: float | None, polls_per_minute: int, pending: int, wiring: Diagnosis) -> str:
-    """Return how busy the bus is, and what the wiring doctor says."""
+def diagnostics_payload(*, age_s: float | None, polls_per_minute: int, pending: int) -> str:
+    """Return how busy the bus is."""
     return json.dumps(
         {
             "last_write_age_s": None if age_s is None else round(age_s),
             "polls_per_minute": polls_per_minute,
             "pending_commands": pending,
-            "wiring": wiring.state.value,
-            "wiring_attributes": {"hint": wiring.hint, "sentence": wiring.sentence, "advice": wiring.advice},
         },
     )

@@ -12,7 +12,19 @@ from neasmart.plant import ZoneIndex
 
 ONLINE = "online"
 OFFLINE = "offline"
-ZONE_TOPICS = ("climate", "available", "last_command", "state", "setpoint", "temperature", "humidity")
+_TOPIC_LIMIT = 300
+ZONE_TOPICS = (
+    "climate",
+    "available",
+    "last_command",
+    "state",
+    "setpoint",
+    "temperature",
+    "humidity",
+    "dew_point",
+    "condensation",
+    "cold",
+)
 """The last parts of every retained topic below a zone, so that a zone can be removed completely."""
 
 
@@ -50,6 +62,31 @@ class Topics:
         return f"{self.root}/diagnostics"
 
     @property
+    def wiring(self) -> str:
+        """What the doctor says of the bus, as JSON."""
+        return f"{self.root}/wiring"
+
+    @property
+    def house(self) -> str:
+        """The climate entity of the whole house, as JSON."""
+        return f"{self.root}/global/climate"
+
+    @property
+    def changed(self) -> str:
+        """What somebody has changed at the base, as JSON; never retained."""
+        return f"{self.root}/changed"
+
+    @property
+    def gateway(self) -> str:
+        """Which run of which gateway writes here; another word than ours means another gateway with our node id."""
+        return f"{self.root}/gateway"
+
+    @property
+    def everything(self) -> str:
+        """The filter for all topics of this gateway, those that it writes and those that command it."""
+        return f"{self.root}/#"
+
+    @property
     def birth(self) -> str:
         """Where Home Assistant says that it has started."""
         return f"{self.discovery_prefix}/status"
@@ -78,7 +115,8 @@ class Topics:
     def target(self, topic: str) -> str | None:
         """Return what a command topic commands, such as ``zone.1.3.preset``; None for other topics."""
         head, tail = f"{self.root}/", "/set"
-        if not topic.startswith(head) or not topic.endswith(tail):
+        # A topic that is longer than any of ours is not worth being taken apart.
+        if len(topic) > _TOPIC_LIMIT or not topic.startswith(head) or not topic.endswith(tail):
             return None
         return topic[len(head) : -len(tail)].replace("/", ".")
 

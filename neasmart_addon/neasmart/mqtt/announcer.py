@@ -1,0 +1,188 @@
+"""Announces the devices of the house to Home Assistant, and takes them away again.
+
+A change of the inventory waits `gather_s`, because zones trickle in; a change of season does not. With a changed
+discovery message Home Assistant keeps the mode of before and forgets the preset, so a room's climate state is said
+right after it, and once more after `settle_s`, because older ones need a moment to take the message in. Two messages
+for one device within `apart_s` would lose parts of the second.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import islice
+
+from neasmart.gateway import Gateway
+from neasmart.mqtt.discovery import Device, Style, described
+from neasmart.mqtt.inventory import Inventory, RoomBook, take_inventory
+from neasmart.mqtt.outbox import Outbox
+from neasmart.mqtt.rooms import Rooms
+from neasmart.mqtt.topics import ZONE_TOPICS
+from neasmart.plant import ZoneIndex
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnnounceTimes:
+    """The patience with announcements, in seconds; `look_s` lies between two looks at the inventory."""
+
+    gather_s: float = 2.0
+    settle_s: float = 1.0
+    look_s: float = 1.0
+    apart_s: float = 2.0
+
+
+_DESCRIBED_AT_ONCE = 4
+"""How many devices are described before the bus gets its turn: sixty at once would delay the reply to a poll."""
+
+
+@dataclass(slots=True)
+class _Round:
+    """One announcement under way: what is described, what is still to come, and whose climate follows."""
+
+    inventory: Inventory
+    devices: Iterator[tuple[str, Device]] | None
+    settling: set[ZoneIndex] = field(default_factory=set)
+    settle_at: float | None = None
+
+
+class Announcer:
+    """Keeps Home Assistant's devices as the inventory says."""
+
+    def __init__(
+        self, gateway: Gateway, style: Style, outbox: Outbox, rooms: Rooms, book: RoomBook, *, times: AnnounceTimes
+    ) -> None:
+        """Announce nothing before `begin`."""
+        self._gateway = gateway
+        self._style = style
+        self._topics = style.topics
+        self._outbox = outbox
+        self._rooms = rooms
+        self._book = book
+        self._times = times
+        self._announced: Inventory | None = None
+        self._announce_at: float | None = None
+        self._announced_at: float | None = None
+        self._round: _Round | None = None
+        self._look_at = 0.0
+        self._published: set[ZoneIndex] = set()
+        topics = style.topics
+        self._zone_by_topic = {topics.discovery(topics.zone_device(zone)): zone for zone in gateway.plant.all_zones}
+        self.complete = False
+        """Whether everything has been announced once since the beginning."""
+
+    def present(self, style: Style) -> None:
+        """Use another presentation from the next announcement on."""
+        self._style = style
+
+    def begin(self, now: float) -> None:
+        """Announce everything anew."""
+        self._announced = None
+        self._announce_at = now + self._times.gather_s
+        self._round = None
+        self.complete = False
+
+    def look(self, now: float) -> None:
+        """Compare what exists with what was announced, now and not only when it is time for it."""
+        if self._announced is None or self._round is not None or self._announce_at is not None:
+            return
+        self._look_at = now + self._times.look_s
+        inventory = self._inventory()
+        if inventory == self._announced:
+            return
+        only_season = replace(inventory, mode=self._announced.mode) == self._announced
+        earliest = (self._announced_at or 0.0) + self._times.apart_s
+        self._announce_at = max(earliest, now if only_season else now + self._times.gather_s)
+
+    def tick(self, now: float) -> None:
+        """Do what is due."""
+        if self._announce_at is not None and now >= self._announce_at:
+            self._announce_at = None
+            self._announced_at = now
+            self._announced = self._inventory()
+            self._round = _Round(inventory=self._announced, devices=described(self._announced, self._style))
+        elif now >= self._look_at:
+            self.look(now)
+        if self._round is not None:
+            self._describe(self._round)
+            self._settle(self._round, now)
+        self._remove(self._published & set(self._book.absent()))
+
+    def found(self, topic: str, payload: bytes) -> bool:
+        """Take a discovery message of one of our rooms that somebody else has left or sent; return whether it is one.
+
+        What an earlier run has left is remembered, so that it can be removed.
+        """
+        zone = self._zone_by_topic.get(topic)
+        if zone is None:
+            return False
+        if payload:
+            self._published.add(zone)
+        return True
+
+    def deleted(self, topic: str) -> ZoneIndex | None:
+        """Note that the owner has deleted a device in Home Assistant; return the room, None if it is none of ours."""
+        zone = self._zone_by_topic.get(topic)
+        if zone is not None and zone in self._published:
+            self._book.deleted(zone)
+            return zone
+        return None
+
+    def forget_gone(self) -> None:
+        """Take away the rooms that are not in the house any more."""
+        self._remove(self._published - set(self._gateway.plant.zones))
+
+    @property
+    def topics(self) -> list[str]:
+        """The discovery topics of every device that could be ours."""
+        return [self._topics.discovery(self._topics.base_device), *self._zone_by_topic]
+
+    def wait_s(self, now: float) -> float | None:
+        """Return the seconds until something is due, None if nothing is."""
+        if self._round is not None and self._round.devices is not None:
+            return 0.0
+        dues = [self._announce_at, None if self._round is None else self._round.settle_at]
+        return min((max(0.0, due - now) for due in dues if due is not None), default=None)
+
+    def _inventory(self) -> Inventory:
+        return take_inventory(self._gateway, self._book.absent())
+
+    def _describe(self, current: _Round) -> None:
+        """Put the next few discovery messages into the outbox, each with the climate state that belongs to it."""
+        if current.devices is None:
+            return
+        some = list(islice(current.devices, _DESCRIBED_AT_ONCE))
+        if not some:
+            current.devices = None
+        for device, message in some:
+            topic = self._topics.discovery(device)
+            zone = self._zone_by_topic.get(topic)
+            if zone is not None:
+                self._published.add(zone)
+            changed = self._outbox.put(topic, json.dumps(message, ensure_ascii=False))
+            if changed and zone is not None:
+                current.settling.add(zone)
+                self._rooms.say_climate(zone, repeat=True)
+
+    def _settle(self, current: _Round, now: float) -> None:
+        if current.devices is not None:
+            return
+        if current.settle_at is None:
+            waiting = {self._topics.discovery(self._topics.zone_device(zone)) for zone in current.settling}
+            if not self._outbox.holds(waiting):
+                current.settle_at = now + self._times.settle_s
+            return
+        if now < current.settle_at:
+            return
+        for zone in sorted(current.settling):
+            self._rooms.say_climate(zone, repeat=True)
+        self._round = None
+        self.complete = True
+
+    def _remove(self, zones: Collection[ZoneIndex]) -> None:
+        for zone in sorted(zones):
+            self._published.discard(zone)
+            self._rooms.forget(zone)
+            self._outbox.put(self._topics.discovery(self._topics.zone_device(zone)), "")
+            for part in ZONE_TOPICS:
+                self._outbox.put(self._topics.zone(zone, part), "")

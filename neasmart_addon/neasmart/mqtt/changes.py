@@ -1,0 +1,89 @@
+"""Notices what somebody has changed at the base.
+
+It can be a thermostat, the maker's app or its program; the bus does not tell which. Not told is what follows from a
+command of ours, and what the base changes by itself after another change: a room's setpoint after its state, all rooms
+after the whole house.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from neasmart.codecs import Value
+from neasmart.command import Command
+from neasmart.plant import Reading, Source
+from neasmart.registers import SETPOINT_BY_MODE, Ref
+
+_HOUSE = "global"
+CONSEQUENCE_S = 60.0
+"""Two walks of the base over all rooms, within which it has said what follows from a change."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A value that was changed at the base."""
+
+    ref: Ref
+    old: int | float
+    new: int | float
+
+
+class Changes:
+    """Compares every report of what can be commanded with the one before."""
+
+    def __init__(self) -> None:
+        """Start without knowing anything, so that the first report is no change."""
+        self._values: dict[str, Value] = {}
+        self._ours: dict[str, tuple[float, set[float]]] = {}
+        self._moved_at: dict[str, float] = {}
+
+    def start(self, readings: Iterable[Reading]) -> None:
+        """Take what is known now as the state from which changes are told."""
+        for reading in readings:
+            if reading.ref.point.writable and reading.source is Source.BUS:
+                self._values[reading.ref.id] = reading.value
+
+    def command(self, command: Command, now: float) -> None:
+        """Note a command of ours: its value, and what follows from it, is no change by somebody else."""
+        at, values = self._ours.get(command.ref.id, (now, set()))
+        if now - at > CONSEQUENCE_S:
+            values = set()
+        self._ours[command.ref.id] = (now, values | set(_possible(command)))
+        if command.delivered_at is not None and command.ref.point.options is not None:
+            self._moved_at[_place(command.ref)] = now
+
+    def report(self, reading: Reading, now: float) -> Change | None:
+        """Return the change that a report tells, None if it tells none or one that is explained."""
+        ref = reading.ref
+        if not ref.point.writable or reading.source is not Source.BUS:
+            return None
+        old, new = self._values.get(ref.id), reading.value
+        self._values[ref.id] = new
+        if old is None or new is None or old == new or self._explained(ref, float(new), now):
+            return None
+        if ref.point.options is not None:
+            self._moved_at[_place(ref)] = now
+        return Change(ref=ref, old=old, new=new)
+
+    def _explained(self, ref: Ref, new: float, now: float) -> bool:
+        at, values = self._ours.get(ref.id, (-CONSEQUENCE_S, set()))
+        ours = any(abs(value - new) <= ref.point.confirm_within + 1e-6 for value in values)
+        if ours and now - at <= 2 * CONSEQUENCE_S:
+            return True
+        causes = [_HOUSE] if ref.group.key == "zone" else []
+        if ref.point.options is None:
+            causes.append(_place(ref))
+        return any(now - self._moved_at.get(cause, -CONSEQUENCE_S) < CONSEQUENCE_S for cause in causes)
+
+
+def _possible(command: Command) -> Iterator[float]:
+    """Yield the value of a command, and what the base makes of a setpoint beyond the limits of its season."""
+    yield float(command.value)
+    if command.ref.point.limits is not None:
+        for limits in SETPOINT_BY_MODE.values():
+            yield min(max(float(command.value), limits.low), limits.high)
+
+
+def _place(ref: Ref) -> str:
+    return ref.id.rpartition(".")[0]

@@ -1,0 +1,243 @@
+"""Says what every room shows: its values, its climate entity, and what is worked out from them.
+
+What a person commands is shown at once, also in all rooms when it is meant for the whole house: the base needs a walk
+of up to half a minute to tell each room's new state, and until then the old one would look like a refusal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from neasmart.codecs import Quality, Value
+from neasmart.command import Command, CommandState
+from neasmart.gateway import Gateway
+from neasmart.mqtt.climate import SEASON_WORDS, Action, RoomFacts, action
+from neasmart.mqtt.derived import cold, coldest, condensation_risk, dew_point, mean
+from neasmart.mqtt.entities import MIXED, look
+from neasmart.mqtt.inventory import FLOW, global_mode
+from neasmart.mqtt.outbox import Outbox
+from neasmart.mqtt.states import ClimateState, Steady, on_off, value_payload
+from neasmart.mqtt.topics import OFFLINE, ONLINE, Topics
+from neasmart.plant import Reading, ZoneIndex
+from neasmart.registers import Kind, Ref
+
+_TOLD_WITHIN_S = 60.0
+"""Two walks of the base: by then it has told every room's state after a command for the whole house."""
+_DEW_JITTER_K = 0.4
+"""One per cent of humidity moves the dew point by a third of a kelvin."""
+_MEAN_JITTER_K = 0.15
+_WET_STILL_K = 0.3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Margins:
+    """How close to the dew point is a risk (kelvin), and from which temperature on a room is cold (degC)."""
+
+    condensation_k: float = 2.0
+    cold: float = 8.0
+
+
+@dataclass(slots=True)
+class _Room:
+    """What is remembered of a room between two messages."""
+
+    action: Action | None = None
+    cold: bool = False
+    wet: bool = False
+    expected: int | None = None
+
+
+@dataclass(slots=True)
+class _HouseCommand:
+    """A command for the whole house that the rooms have not all answered yet."""
+
+    confirmed_until: float | None = None
+
+
+@dataclass(slots=True)
+class Rooms:
+    """The states of all rooms, on their topics."""
+
+    gateway: Gateway
+    topics: Topics
+    outbox: Outbox
+    margins: Margins = field(default_factory=Margins)
+    steady: Steady = field(default_factory=Steady)
+    _rooms: dict[ZoneIndex, _Room] = field(default_factory=dict)
+    _house: _HouseCommand | None = None
+    _flow: float | None = None
+    _flow_refs: list[Ref] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Find the points that tell a flow temperature."""
+        self._flow_refs = [ref for ref in self.gateway.table if ref.point.key == FLOW]
+
+    def begin(self) -> None:
+        """Look at what concerns all rooms: a new connection, or Home Assistant has started."""
+        self._flow = self._coldest_flow()
+
+    def forget(self, zone: ZoneIndex) -> None:
+        """Forget what is remembered of a room that is gone."""
+        self._rooms.pop(zone, None)
+
+    def say_all(self, zone: ZoneIndex) -> None:
+        """Say everything that is known of a room."""
+        plant, table = self.gateway.plant, self.gateway.table
+        told = [plant.reading(table.at("zone", point.key, *zone)) for point in table.groups["zone"].points]
+        if all(reading.at is None for reading in told):
+            return
+        for reading in told:
+            if reading.at is not None:
+                self.say_value(reading.ref)
+                self._say_availability(reading)
+        self._say_room(zone)
+
+    def reading(self, reading: Reading) -> None:
+        """Say what follows from a report about a room or the whole house."""
+        ref = reading.ref
+        if ref.group.key == "zone":
+            zone = _zone(ref)
+            if ref.point.options is not None:
+                self._answered(zone, reading)
+            self.say_value(ref)
+            self._say_room(zone)
+            self._say_availability(reading)
+            return
+        self.say_value(ref)
+        flow = self._coldest_flow()
+        if ref.id == "global.mode" or flow != self._flow:
+            self._flow = flow
+            for each in self.gateway.plant.zones:
+                self._say_room(each)
+
+    def command(self, command: Command, now: float) -> None:
+        """Show a command of somebody at once, and the truth again when it has ended."""
+        ref = command.ref
+        if ref.group.key == "zone":
+            self.say_value(ref, urgent=True)
+            self.say_climate(_zone(ref), urgent=True, repeat=not command.state.live)
+            return
+        self.say_value(ref, urgent=True)
+        if ref.id == "global.state":
+            self._expect(command, now)
+
+    def tick(self, now: float) -> None:
+        """Stop waiting for rooms that have not told their state after a command for the whole house."""
+        until = None if self._house is None else self._house.confirmed_until
+        if until is not None and now >= until:
+            self._expect_nothing()
+
+    def say_value(self, ref: Ref, *, urgent: bool = False, repeat: bool = False) -> None:
+        """Say a point's value."""
+        topic = self.topics.point(ref.id)
+        self.outbox.put(topic, self.payload(ref), urgent=urgent, repeat=repeat)
+
+    def payload(self, ref: Ref) -> str:
+        """Return what a point shows."""
+        value = self.shown(ref)
+        if value is None and look(ref).mixed and self.gateway.plant.reading(ref).quality is Quality.MIXED:
+            return MIXED
+        if ref.point.kind is Kind.TEMPERATURE and not ref.point.writable:
+            return self.steady.payload(self.topics.point(ref.id), value)
+        return value_payload(ref.point, value)
+
+    def shown(self, ref: Ref) -> Value:
+        """Return the value that a person expects to see: the commanded one while it is on its way."""
+        if ref.group.key == "zone" and ref.point.options is not None and self.gateway.commands.live(ref) is None:
+            expected = self._room(_zone(ref)).expected
+            if expected is not None:
+                return expected
+        return self.gateway.shown(ref)
+
+    def say_climate(self, zone: ZoneIndex, *, urgent: bool = False, repeat: bool = False) -> None:
+        """Say a room's climate state."""
+        room, table, mode = self._room(zone), self.gateway.table, global_mode(self.gateway)
+        state, setpoint = (self.shown(table.at("zone", key, *zone)) for key in ("state", "setpoint"))
+        facts = RoomFacts(
+            state=state,
+            setpoint=setpoint,
+            temperature=self._value(zone, "temperature"),
+            flow=self._flow,
+            mode=mode,
+        )
+        room.action = action(facts, room.action)
+        shown = ClimateState(state=state, setpoint=setpoint, season=SEASON_WORDS[mode], action=room.action)
+        self.outbox.put(self.topics.zone(zone, "climate"), shown.payload, urgent=urgent, repeat=repeat)
+
+    def mean_payload(self) -> str:
+        """Return the mean temperature of the rooms whose values are not old."""
+        plant, table = self.gateway.plant, self.gateway.table
+        readings = [plant.reading(table.at("zone", "temperature", *zone)) for zone in plant.zones]
+        value = mean(reading.value for reading in readings if not reading.stale)
+        return self.steady.payload(self.topics.house, value, jitter=_MEAN_JITTER_K)
+
+    def _say_availability(self, reading: Reading) -> None:
+        """Say whether a room's values count: whether the base still tells its temperature."""
+        if reading.ref.point.key == "temperature":
+            topic = self.topics.zone(_zone(reading.ref), "available")
+            self.outbox.put(topic, OFFLINE if reading.stale else ONLINE)
+
+    def _say_room(self, zone: ZoneIndex) -> None:
+        self.say_climate(zone)
+        self._say_derived(zone)
+
+    def _say_derived(self, zone: ZoneIndex) -> None:
+        temperature, humidity = self._value(zone, "temperature"), self._value(zone, "humidity")
+        room, topics = self._room(zone), self.topics
+        is_cold = cold(temperature, self.margins.cold, before=room.cold)
+        room.cold = bool(is_cold)
+        self.outbox.put(topics.zone(zone, "cold"), on_off(on=is_cold))
+        if self.gateway.plant.reading(self.gateway.table.at("zone", "humidity", *zone)).at is None:
+            return
+        dew, topic = dew_point(temperature, humidity), topics.zone(zone, "dew_point")
+        self.outbox.put(topic, self.steady.payload(topic, dew, jitter=_DEW_JITTER_K))
+        topic = topics.zone(zone, "condensation")
+        if self._flow is None and not self.outbox.known(topic):
+            return
+        margin_k = self.margins.condensation_k + (_WET_STILL_K if room.wet else 0.0)
+        risk = condensation_risk(mode=global_mode(self.gateway), flow=self._flow, dew=dew, margin_k=margin_k)
+        room.wet = bool(risk)
+        self.outbox.put(topic, on_off(on=risk))
+
+    def _expect(self, command: Command, now: float) -> None:
+        if command.state.live:
+            self._house = _HouseCommand()
+            for zone in self.gateway.plant.zones:
+                self._room(zone).expected = int(command.value)
+                self._say_state(zone, urgent=True)
+        elif command.state is CommandState.CONFIRMED and self._house is not None:
+            self._house.confirmed_until = now + _TOLD_WITHIN_S
+        else:
+            self._expect_nothing()
+
+    def _answered(self, zone: ZoneIndex, reading: Reading) -> None:
+        """Take a report in place of what was expected; before the base has confirmed, an old value says nothing."""
+        room = self._room(zone)
+        confirmed = self._house is None or self._house.confirmed_until is not None
+        if room.expected is not None and (confirmed or reading.value == room.expected):
+            room.expected = None
+
+    def _expect_nothing(self) -> None:
+        self._house = None
+        for zone, room in self._rooms.items():
+            if room.expected is not None:
+                room.expected = None
+                self._say_state(zone, urgent=True)
+
+    def _say_state(self, zone: ZoneIndex, *, urgent: bool) -> None:
+        self.say_value(self.gateway.table.at("zone", "state", *zone), urgent=urgent)
+        self.say_climate(zone, urgent=urgent)
+
+    def _coldest_flow(self) -> float | None:
+        readings = map(self.gateway.plant.reading, self._flow_refs)
+        return coldest(reading.value for reading in readings if not reading.stale)
+
+    def _value(self, zone: ZoneIndex, key: str) -> Value:
+        return self.gateway.plant.reading(self.gateway.table.at("zone", key, *zone)).value
+
+    def _room(self, zone: ZoneIndex) -> _Room:
+        return self._rooms.setdefault(zone, _Room())
+
+
+def _zone(ref: Ref) -> ZoneIndex:
+    return ref.index[0], ref.index[1]

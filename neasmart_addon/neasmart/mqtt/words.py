@@ -1,0 +1,67 @@
+"""The words that Home Assistant shows as they are: names of entities, options of selects, results and findings.
+
+One JSON file for each language, all with the same keys. Words are for people alone: ids, topics and what other programs
+read stay the same in every language, so changing it changes no id and no history.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib.resources import files
+
+from neasmart.config import Language
+
+
+class Words:
+    """The words of one language."""
+
+    def __init__(self, language: Language) -> None:
+        """Read the file of the language."""
+        self._words = _read(language)
+
+    def __call__(self, kind: str, key: str, *place: int) -> str:
+        """Return the word for a key of a kind, such as ``result`` ``expired``, with the numbers of a place in it.
+
+        A key that the file does not know, which only a newer part of the gateway can bring, is shown in plain letters.
+        """
+        word = self._words.get(f"{kind}.{key}")
+        return key.replace("_", " ").capitalize() if word is None else word.format(*place)
+
+    def all(self, kind: str, keys: Iterable[str]) -> dict[str, str]:
+        """Return the words of several keys of one kind, in their order."""
+        return {key: self(kind, key) for key in keys}
+
+
+def template(words: Mapping[str, str], *, of: str = "value") -> str:
+    """Return the template by which Home Assistant turns a raw key into its word, and anything else into unknown."""
+    table = ", ".join(f"{_quoted(key)}: {_quoted(word)}" for key, word in words.items())
+    return f"{{{{ {{{table}}}.get({of}, 'None') }}}}"
+
+
+def key_of(kind: str, word: str) -> str | None:
+    """Return the key that a word of any language stands for, the key itself included; None if there is none."""
+    return _keys(kind).get(word.casefold())
+
+
+@cache
+def _keys(kind: str) -> Mapping[str, str]:
+    found: dict[str, str] = {}
+    for language in Language:
+        for name, word in _read(language).items():
+            group, _, key = name.partition(".")
+            if group == kind:
+                found.setdefault(word.casefold(), key)
+                found.setdefault(key, key)
+    return found
+
+
+@cache
+def _read(language: Language) -> Mapping[str, str]:
+    content: dict[str, str] = json.loads((files("neasmart.mqtt") / "words" / f"{language.value}.json").read_bytes())
+    return content
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"

@@ -1,0 +1,186 @@
+"""The blueprints: taken by a real Home Assistant Core, and seen to do what they promise."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from neasmart.config import Language, MqttSettings
+from neasmart.gateway import Gateway
+from tests.mqtt.conftest import bridged
+from tests.support.gateways import base_polls, base_reports
+from tests.support.home_assistant import Core, installed_core, translate_device_discovery
+from tests.support.mosquitto import Mosquitto
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "neasmart_addon" / "blueprints" / "automation"
+FILES = sorted(FOLDER.glob("*.yaml"))
+PREFIX = "gateway_discovery"
+ROOM, HOUSE = "climate.neasmart_zone_1_1", "climate.neasmart_house"
+
+pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("home_assistant_core")]
+
+
+@asynccontextmanager
+async def home(
+    mosquitto: Mosquitto, folder: Path, gateway: Gateway, blueprint: str, inputs: dict[str, Any]
+) -> AsyncIterator[Core]:
+    """Run a Core with one automation of a blueprint, a gateway in German, and helpers that stand for the world."""
+    ready = asyncio.Event()
+    translating = asyncio.create_task(translate_device_discovery(mosquitto.port, PREFIX, ready))
+    await ready.wait()
+    helpers = {
+        "input_boolean": {"window": {}, "holiday": {}, "told": {}},
+        "input_datetime": {"until": {"has_date": True, "has_time": True, "initial": "2099-01-01 00:00:00"}},
+        "input_number": {"outside": {"min": -20, "max": 50, "initial": 18}},
+        "template": [
+            {
+                "binary_sensor": [
+                    {
+                        "name": "window",
+                        "device_class": "window",
+                        "state": "{{ is_state('input_boolean.window', 'on') }}",
+                    }
+                ],
+                "sensor": [
+                    {"name": "outside", "unit_of_measurement": "°C", "state": "{{ states('input_number.outside') }}"}
+                ],
+            }
+        ],
+        "automation": [{"alias": blueprint, "use_blueprint": {"path": f"neasmart/{blueprint}.yaml", "input": inputs}}],
+    }
+    core = Core(folder, mosquitto.port, more=helpers)
+    shutil.copytree(FOLDER, core.folder / "blueprints" / "automation" / "neasmart")
+    await core.start(installed_core())
+    settings = MqttSettings(
+        host="127.0.0.1", port=mosquitto.port, discovery_prefix=PREFIX, language=Language.DE, house="Haus"
+    )
+    try:
+        async with bridged(gateway, settings):
+            await core.until(lambda states: states[ROOM]["state"] in ("heat", "auto"))
+            await core.until(lambda states: states[HOUSE]["state"] == "heat")
+            assert (await core.ask("states"))[f"automation.{blueprint}"]["state"] == "on", core.log
+            yield core
+        assert not [line for line in core.log.splitlines() if "automation" in line or "blueprint" in line]
+    finally:
+        await core.stop()
+        translating.cancel()
+        await asyncio.gather(translating, return_exceptions=True)
+
+
+async def switch(core: Core, helper: str, *, on: bool) -> None:
+    await core.call("input_boolean", "turn_on" if on else "turn_off", entity_id=f"input_boolean.{helper}")
+
+
+def no_time() -> dict[str, int]:
+    return {"seconds": 0}
+
+
+async def test_an_open_window_switches_a_room_off_and_back_to_what_it_was(
+    mosquitto: Mosquitto, tmp_path: Path, gateway: Gateway
+) -> None:
+    base_reports(gateway, "zone.1.1.state", 2)
+    inputs = {"windows": ["binary_sensor.window"], "room": ROOM, "opened": no_time(), "closed": no_time()}
+    async with home(mosquitto, tmp_path, gateway, "window", inputs) as core:
+        await switch(core, "window", on=True)
+        await core.until(lambda states: states[ROOM]["state"] == "off")
+
+        await switch(core, "window", on=False)
+        await core.until(lambda states: (states[ROOM]["state"], states[ROOM]["preset_mode"]) == ("heat", "eco"))
+
+
+async def test_a_boost_ends_by_itself(mosquitto: Mosquitto, tmp_path: Path, gateway: Gateway) -> None:
+    base_reports(gateway, "zone.1.1.state", 4)
+    inputs = {"rooms": [ROOM], "duration": {"seconds": 1}}
+    async with home(mosquitto, tmp_path, gateway, "boost", inputs) as core:
+        await core.until(lambda states: states[ROOM]["state"] == "auto")
+        await core.call("climate", "set_preset_mode", entity_id=ROOM, preset_mode="boost")
+        await core.until(lambda states: states[ROOM]["preset_mode"] == "boost")
+
+        await core.until(lambda states: (states[ROOM]["state"], states[ROOM]["preset_mode"]) == ("auto", "none"))
+
+
+async def test_a_holiday_ends_at_its_date(mosquitto: Mosquitto, tmp_path: Path, gateway: Gateway) -> None:
+    inputs = {
+        "toggle": "input_boolean.holiday",
+        "until": "input_datetime.until",
+        "house": HOUSE,
+        "back": "comfort",
+    }
+    async with home(mosquitto, tmp_path, gateway, "holiday", inputs) as core:
+        await switch(core, "holiday", on=True)
+        await core.until(lambda states: states[HOUSE]["preset_mode"] == "away")
+        assert (await core.ask("states"))[ROOM]["preset_mode"] == "away"
+
+        soon = (await core.ask("now"))["now"] + 2
+        await core.call("input_datetime", "set_datetime", entity_id="input_datetime.until", timestamp=soon)
+        await core.until(lambda states: states["input_boolean.holiday"]["state"] == "off")
+        await core.until(lambda states: states[HOUSE]["preset_mode"] == "comfort")
+
+
+async def test_a_problem_and_silence_are_told(mosquitto: Mosquitto, tmp_path: Path, gateway: Gateway) -> None:
+    tell = [
+        {"service": "input_boolean.toggle", "target": {"entity_id": "input_boolean.told"}},
+        {"event": "told", "event_data": {"message": "{{ message }}"}},
+    ]
+    inputs = {
+        "problems": ["binary_sensor.neasmart_global_error"],
+        "bus": "binary_sensor.neasmart_bus_link",
+        "silence": {"seconds": 0},
+        "tell": tell,
+    }
+    async with home(mosquitto, tmp_path, gateway, "notify", inputs) as core:
+        base_reports(gateway, "global.error", 1)
+        await core.until(lambda states: states["input_boolean.told"]["state"] == "on")
+
+        gateway.plant.last_write_at = gateway.clock.monotonic() - 60
+        await core.until(lambda states: states["input_boolean.told"]["state"] == "off")
+
+
+@pytest.mark.parametrize("taken", [True, False])
+async def test_a_season_waits_for_the_base(
+    mosquitto: Mosquitto, tmp_path: Path, gateway: Gateway, *, taken: bool
+) -> None:
+    told = [{"service": "input_boolean.turn_on", "target": {"entity_id": "input_boolean.told"}}]
+    room = [{"service": "climate.set_temperature", "target": {"entity_id": ROOM}, "data": {"temperature": 26}}]
+    inputs = {
+        "mode": "select.neasmart_global_mode",
+        "last_command": "sensor.neasmart_global_last_command",
+        "outside": "sensor.outside",
+        "duration": {"seconds": 0},
+        "cooling": room,
+        "failed": told,
+    }
+    async with home(mosquitto, tmp_path, gateway, "season", inputs) as core:
+        await core.call("input_number", "set_value", entity_id="input_number.outside", value=30)
+        await core.until(lambda states: states["select.neasmart_global_mode"]["state"] == "Kühlen")
+        assert not gateway.commands.live(gateway.table.ref("zone.1.1.setpoint"))
+
+        if taken:
+            base_polls(gateway, "global.mode")
+            base_reports(gateway, "global.mode", 3)
+            await core.until(lambda states: states[ROOM]["temperature"] == 26)
+        else:
+            gateway.tick(gateway.clock.monotonic() + 90)
+            await core.until(lambda states: states["input_boolean.told"]["state"] == "on")
+
+
+def test_every_blueprint_has_its_import_link_in_the_docs() -> None:
+    docs = (FOLDER.parents[1] / "DOCS.md").read_text(encoding="utf-8")
+    links = re.findall(r"https://my\.home-assistant\.io/redirect/blueprint_import/\?\S+?(?=[)\s])", docs)
+
+    found = {parse_qs(urlsplit(link).query)["blueprint_url"][0] for link in links}
+
+    assert found == {
+        re.search(r"source_url: (\S+)", path.read_text(encoding="utf-8"))[1]  # type: ignore[index] # else it fails
+        for path in FILES
+    }
+    assert {url.rpartition("/")[2] for url in found} == {path.name for path in FILES}
