@@ -77,5 +77,6 @@ MEANINGS: Mapping[str, str] = {
     "mqtt.prefix": "how our topics begin",
     "mqtt.discovery_prefix": "how the topics of discovery begin",
     "mqtt.node_id": "our name in topics and ids; another one for each gateway on a broker",
+    "mqtt.language": "in which language entities are named",
     "zones": "rooms with `base`, `zone` and `name`",
 }
