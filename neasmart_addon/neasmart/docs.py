@@ -37,7 +37,7 @@ def settings() -> str:
         for step in path:
             value = value[step]
         key = ".".join(path)
-        rows.append(_row(f"`{key}`", f"`{variable}`", _allowed(_kind(path)), _default(value), MEANINGS[key]))
+        rows.append(_row(f"`{key}`", f"`{variable}`", _allowed(_kind(path)), _default(value), MEANINGS.get(key, "")))
     return _table(("key", "environment", "allowed", "default", "meaning"), rows)
 
 

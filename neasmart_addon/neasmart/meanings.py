@@ -78,5 +78,8 @@ MEANINGS: Mapping[str, str] = {
     "mqtt.discovery_prefix": "how the topics of discovery begin",
     "mqtt.node_id": "our name in topics and ids; another one for each gateway on a broker",
     "mqtt.language": "in which language entities are named",
+    "mqtt.house": "the name of the device of the base station",
+    "mqtt.condensation_margin": "kelvins above the dew point up to which the coldest flow counts as a risk",
+    "mqtt.cold_limit": "°C below which a room counts as too cold",
     "zones": "rooms with `base`, `zone` and `name`",
 }
