@@ -9,11 +9,12 @@ VENDOR := $(PAGE)/vendor
 PYTEST_WORKERS ?= 2
 HOURS ?= 2
 SECONDS ?= 120
+LOAD_SECONDS ?= 20
 TARGETS ?=
 # Debian's ordinary accounts do not look where the broker and ser2net are.
 export PATH := $(PATH):/usr/sbin:/sbin
 
-.PHONY: help needs needs-tests needs-bench setup demo run test lint unit docs screenshots bench fuzz soak fleet audit lock clean
+.PHONY: help needs needs-tests needs-bench setup demo run test lint unit docs screenshots bench fuzz load soak fleet audit lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -80,6 +81,7 @@ lint: setup $(VENV)/.tools
 	git ls-files -z '*.sh' .ci/run | xargs -0 $(BIN)/shellcheck
 	$(BIN)/shellcheck -s sh neasmart_addon/rootfs/usr/bin/neasmart neasmart_addon/rootfs/etc/s6-overlay/s6-rc.d/neasmart/run neasmart_addon/rootfs/etc/s6-overlay/s6-rc.d/neasmart/finish
 	$(BIN)/hadolint neasmart_addon/Dockerfile
+	$(BIN)/zizmor --offline --quiet .github
 
 unit: needs-tests setup $(VENV)/.tools $(VENV)/.debian
 	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist loadgroup
@@ -98,6 +100,15 @@ screenshots: needs-tests setup $(VENV)/.tools $(VENV)/.debian ## take the pictur
 bench: needs-bench setup $(VENV)/.tools $(VENV)/.debian $(VENV)/.bench ## measure against the peers; never part of the tests
 	PYTHONPATH=.:neasmart_addon $(BIN)/python -m bench
 
+$(VENV)-load/.created: tests/load/requirements.txt | needs
+	@echo "Making $(VENV)-load ..."
+	@$(PYTHON) -m venv $(VENV)-load
+	@$(VENV)-load/bin/python -m pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes -r $<
+	@touch $@
+
+load: setup $(VENV)/.tools $(VENV)-load/.created ## load the API of a gateway on a live bus for LOAD_SECONDS (20), with a verdict
+	@PYTHONPATH=.:neasmart_addon $(BIN)/python -m tests.load --seconds $(LOAD_SECONDS)
+
 fleet: needs-tests setup $(VENV)/.tools $(VENV)/.debian ## put the MQTT of 25 to 1000 houses on one broker; never part of the tests
 	PYTHONPATH=.:neasmart_addon $(BIN)/python -m bench.fleet
 
@@ -115,6 +126,7 @@ lock: ## write the locked requirements anew (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command 'make lock' tests/requirements.in -o tests/requirements.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command 'make lock' bench/requirements.in -o bench/requirements.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command 'make lock' tests/fuzz/requirements.in -o tests/fuzz/requirements.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command 'make lock' tests/load/requirements.in -o tests/load/requirements.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command 'make lock' tests/audit/requirements.in -o tests/audit/requirements.txt
 
 clean: ## remove what the targets have made

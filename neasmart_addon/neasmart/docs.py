@@ -82,7 +82,7 @@ def _allowed(kind: inspect.Type) -> str:
         case inspect.BoolType():
             choices = ["true", "false"]
         case inspect.IntType() | inspect.FloatType():
-            return f"{kind.ge:g} to {kind.le:g}"
+            return f"{kind.ge:.10g} to {kind.le:.10g}"
         case inspect.ListType():
             return f"list of {_allowed(kind.item_type)}"
         case inspect.StructType():
