@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import os
+import ssl
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from neasmart.__main__ import main
+from neasmart.__main__ import _without_certificates, main
 from tests.support.ports import free_port
 
 PACKAGE_ROOT = Path(__file__).parents[2] / "neasmart_addon"
@@ -83,3 +84,14 @@ def test_a_reader_that_has_seen_enough_gets_no_traceback() -> None:
 
         assert running.stderr.read() == ""
         assert running.wait(20) == 1
+
+
+def test_certificates_are_spared_while_importing_and_there_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", "/somewhere/ca.pem")
+    monkeypatch.delenv("SSL_CERT_DIR", raising=False)
+
+    with _without_certificates():
+        assert not ssl.create_default_context().get_ca_certs()
+
+    assert os.environ["SSL_CERT_FILE"] == "/somewhere/ca.pem"
+    assert "SSL_CERT_DIR" not in os.environ
