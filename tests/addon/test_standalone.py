@@ -46,7 +46,7 @@ def settings_of(text: str, tmp_path: Path) -> config.Settings:
 def test_the_example_is_usable_as_it_is(tmp_path: Path) -> None:
     settings = settings_of(EXAMPLE, tmp_path)
 
-    assert settings.server.type is config.ServerType.TCP
+    assert settings.server.type is config.ServerType.AUTO
     assert settings.api.host == "127.0.0.1"
 
 
@@ -60,8 +60,8 @@ def test_removing_the_signs_before_one_block_is_enough(tmp_path: Path) -> None:
 
     assert with_block("# 1.").server.allowed_peers == ["192.168.1.50"]
     dongle, dialled, broker = with_block("# 2.").server, with_block("# 3.").server, with_block("# Entities").mqtt
-    assert (dongle.type, dongle.serial_port) == (config.ServerType.SERIAL, "/dev/ttyUSB0")
-    assert (dialled.type, dialled.serial_port) == (config.ServerType.SERIAL, "socket://192.168.1.50:8899")
+    assert dongle.serial_port == "/dev/ttyUSB0"
+    assert dialled.serial_port == "socket://192.168.1.50:8899"
     assert (broker.host, broker.username) == ("192.168.1.10", "neasmart")
     assert with_block("# Names").zone_names == {(1, 1): "Living room", (1, 2): "Kitchen"}
     assert with_block("# The page").api.ingress_port == 8099
@@ -98,8 +98,7 @@ def test_install_explains_itself_and_refuses_what_it_does_not_know() -> None:
     assert (refused.returncode, refused.stdout) == (2, "")
 
 
-def test_the_systemd_unit_does_not_repeat_a_start_that_the_settings_forbid() -> None:
-    assert "RestartPreventExitStatus=78" in INSTALL
+def test_the_systemd_unit_stops_in_time_and_has_an_account_of_its_own() -> None:
     assert f"TimeoutStopSec={manifest()['timeout']}" in INSTALL
     assert "\nUser=neasmart\n" in INSTALL
 

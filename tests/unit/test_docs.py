@@ -15,7 +15,7 @@ def test_every_setting_has_a_meaning_and_no_meaning_is_left_over() -> None:
 
 
 def test_the_table_says_what_is_allowed_in_words_that_no_version_of_python_changes() -> None:
-    assert "| `tcp`, `rtu_tcp`, `serial` |" in row("server.type")
+    assert "| `auto`, `tcp`, `rtu_tcp`, `serial` |" in row("server.type")
     assert "| 0 to 15 |" in row("server.reply_delay_ms")
     assert "| list of 1 to 247 |" in row("modbus.slave_id")
     assert "| `true`, `false` |" in row("logging.debug_mode")

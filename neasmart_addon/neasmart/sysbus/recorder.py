@@ -24,6 +24,7 @@ from neasmart.gateway import RECORDER, Gateway
 from neasmart.status import RecorderStatus
 from neasmart.sysbus.capture import CaptureWriter, Chunk, LineFacts
 from neasmart.sysbus.connection import Direction
+from neasmart.sysbus.framing import Framing
 
 FOLDER = "captures"
 STOP_WITHIN_S = 2.0
@@ -32,6 +33,7 @@ _NAME = re.compile(r"capture-\d{8}-\d{6}(-\d{1,3})?\.pcapng")
 _PARTIAL = ".partial"
 _CHUNK_COST = 64
 _LOOK_S = 0.2
+_Piece = tuple[Direction, bytes, float, Framing | None]
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -65,18 +67,18 @@ class Recorder:
 
     def __init__(self, folder: Path, facts: LineFacts, gateway: Gateway, limits: RecorderLimits | None = None) -> None:
         """Record into `folder`, which need not exist; old unfinished files are removed with the first recording."""
-        self._folder = folder
-        self._facts = facts
+        self.folder = folder
+        self.facts = facts
         self._gateway = gateway
         self._limits = limits or RecorderLimits()
         self._running: _Recording | None = None
         self._changing = asyncio.Lock()
         self._publish(RecorderStatus())
 
-    def take(self, direction: Direction, chunk: bytes, now: float) -> None:
-        """Take a piece of the wire; does nothing while no recording runs."""
+    def take(self, direction: Direction, chunk: bytes, now: float, framing: Framing | None = None) -> None:
+        """Take a piece of the wire and how it is framed, if that is known; does nothing while no recording runs."""
         if self._running is not None:
-            self._running.offer(direction, chunk, now)
+            self._running.offer((direction, chunk, now, framing))
 
     async def start(self, seconds: float | None = None) -> RecorderStatus:
         """Begin a recording, for `seconds` at most; raise RecorderError if one runs or the disk refuses."""
@@ -99,7 +101,7 @@ class Recorder:
 
     async def path(self, name: str) -> Path | None:
         """Return where a finished recording is, None if there is none of this name."""
-        path = self._folder / name
+        path = self.folder / name
         found = _NAME.fullmatch(name) is not None and await asyncio.to_thread(path.is_file)
         return path if found else None
 
@@ -126,7 +128,7 @@ class Recorder:
         loop = asyncio.get_running_loop()
         lasting_s = min(self._limits.seconds, seconds or self._limits.seconds)
         recording = _Recording(
-            self._facts,
+            self.facts,
             replace(self._limits, seconds=lasting_s),
             to_wall_s=self._gateway.clock.to_wall(now) - now,
             ended=lambda: loop.call_soon_threadsafe(self._ended, recording),
@@ -136,7 +138,7 @@ class Recorder:
             await asyncio.to_thread(self._open, recording)
         except OSError as error:
             self._running = None
-            raise RecorderError(f"Cannot record into {self._folder}: {error.strerror or error}") from error
+            raise RecorderError(f"Cannot record into {self.folder}: {error.strerror or error}") from error
         self._publish(
             RecorderStatus(
                 recording=True, name=recording.name, since=now, limit_s=lasting_s, limit_bytes=self._limits.file_bytes
@@ -146,21 +148,21 @@ class Recorder:
         return self.status
 
     def _open(self, recording: _Recording) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        for left in self._folder.glob(f"capture-*{_PARTIAL}"):
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for left in self.folder.glob(f"capture-*{_PARTIAL}"):
             left.unlink(missing_ok=True)
         for old in self._files()[self._limits.files - 1 :]:
-            (self._folder / old.name).unlink(missing_ok=True)
+            (self.folder / old.name).unlink(missing_ok=True)
         stamp = datetime.fromtimestamp(self._gateway.clock.wall(), tz=UTC).strftime("%Y%m%d-%H%M%S")
         name, number = f"capture-{stamp}.pcapng", 1
-        while (self._folder / name).exists():
+        while (self.folder / name).exists():
             number += 1
             name = f"capture-{stamp}-{number}.pcapng"
-        recording.open(self._folder / name)
+        recording.open(self.folder / name)
 
     def _files(self) -> list[CaptureFile]:
         found = []
-        with contextlib.suppress(FileNotFoundError), os.scandir(self._folder) as entries:
+        with contextlib.suppress(FileNotFoundError), os.scandir(self.folder) as entries:
             for entry in entries:
                 if _NAME.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
                     facts = entry.stat()
@@ -199,7 +201,7 @@ class _Recording:
         self._limits = limits
         self._to_wall_s = to_wall_s
         self._ended = ended
-        self._waiting: SimpleQueue[tuple[Direction, bytes, float] | None] = SimpleQueue()
+        self._waiting: SimpleQueue[_Piece | None] = SimpleQueue()
         self._offered = self._taken = 0
         self._thread: Thread | None = None
         self.name = ""
@@ -215,13 +217,13 @@ class _Recording:
         self._thread = Thread(target=self._write, args=(file, path), name="recorder", daemon=True)
         self._thread.start()
 
-    def offer(self, direction: Direction, chunk: bytes, now: float) -> None:
-        cost = len(chunk) + _CHUNK_COST
+    def offer(self, piece: _Piece) -> None:
+        cost = len(piece[1]) + _CHUNK_COST
         if self._offered - self._taken + cost > self._limits.waiting_bytes:
-            self.lost_bytes += len(chunk)
+            self.lost_bytes += len(piece[1])
             return
         self._offered += cost
-        self._waiting.put((direction, chunk, now))
+        self._waiting.put(piece)
 
     def stop(self, reason: str) -> None:
         self.reason = self.reason or reason
@@ -257,9 +259,10 @@ class _Recording:
                 continue
             if piece is None:
                 return
-            direction, chunk, now = piece
+            direction, chunk, now, framing = piece
             self._taken += len(chunk) + _CHUNK_COST
-            blocks = self._writer.chunk(Chunk(at=now + self._to_wall_s, direction=direction, content=chunk))
+            at = now + self._to_wall_s
+            blocks = self._writer.chunk(Chunk(at=at, direction=direction, content=chunk, framing=framing))
             if self.written + len(blocks) > self._limits.file_bytes:
                 self.reason = self.reason or "size"
                 return

@@ -17,6 +17,12 @@ DESCRIPTIONS: Mapping[str, str] = {
     "GET /api/v1/zones/{base_id}/{zone_id}": "What the base told last, with its age; `pending` is a command that is "
     "under way. A room that was never heard answers with `null` values.",
     "POST /api/v1/zones/{base_id}/{zone_id}": f"Nothing is applied unless the whole body is valid. {_COMMAND}",
+    "DELETE /api/v1/zones/{base_id}/{zone_id}": "It comes back by itself if the base writes it.",
+    "GET /api/v1/rooms": "Names, floors, order and what is hidden: the bus carries none of it, so it is kept here.",
+    "PUT /api/v1/rooms": "A room or a field that is left out stays as it is.",
+    "GET /api/v1/setup": "Devices, converters and what is chosen; on the listener of the page only.",
+    "POST /api/v1/setup/listen": "Nothing is stored and no byte is sent; the link of before comes back afterwards.",
+    "POST /api/v1/setup/apply": "Stored where settings live: in the form of the app, or in `config.json`.",
     "GET /api/v1/outsidetemperature": "As measured, and smoothed by the base.",
     "GET /api/v1/notifications": "Whether the base shows hints, warnings or errors; the bus does not carry which.",
     "GET /api/v1/mode": "Heating, cooling or by itself, for the whole house.",
