@@ -19,6 +19,7 @@ from neasmart.web.openapi_paths import OPEN_PATHS
 from neasmart.web.origins import READS, Origins
 from neasmart.web.peers import SUPERVISOR
 from neasmart.web.problems import Problem
+from neasmart.web.proxies import Proxies
 from neasmart.web.rates import Rates
 from neasmart.web.web_counters import WebCounters
 
@@ -49,7 +50,9 @@ class ApiGate:
 
     def apply(self, api: ApiSettings) -> None:
         """Use other settings from the next request on; counts of rates that did not change go on."""
+        self._proxies = Proxies(api.trusted_proxies)
         self._origins = Origins(
+            proxies=self._proxies,
             origins=api.cors_origins,
             hosts=api.allowed_hosts,
             # A page that has its own name lead here does not know the key.
@@ -69,14 +72,18 @@ class ApiGate:
     async def admit(self, request: web.BaseRequest) -> web.Response | None:
         """Let a request through, answer a preflight, or raise Problem."""
         try:
-            self._rates.check(clients.client(request), writes=request.method not in READS)
+            # Whoever watches us must always get an answer, or we look broken because somebody else is.
             if request.rel_url.raw_path == _HEALTH and request.method in READS:
                 return None
+            client = self._proxies.client(request)
+            # A program of the owner's on our own computer is no stranger, and a limit would only break it.
+            if not clients.is_here(client):
+                self._rates.check(client, writes=request.method not in READS)
             self._origins.check_host(request)
             self._origins.check_site(request)
             preflight = self._origins.preflight(request)
             if preflight is None and self._authentication.required and not _open(request):
-                await self._authenticate(request)
+                await self._authenticate(request, client)
         except Problem as problem:
             self._counters.refuse(problem.code)
             raise
@@ -86,11 +93,11 @@ class ApiGate:
         """Add the headers of CORS."""
         self._origins.decorate(request, response)
 
-    async def _authenticate(self, request: web.BaseRequest) -> None:
+    async def _authenticate(self, request: web.BaseRequest, client: str) -> None:
         if not self._authentication.offered(request.headers):
             raise missing()
         if not self._authentication.accepts(request.headers):
-            await self._attempts.failed(clients.client(request))
+            await self._attempts.failed(client)
 
 
 class IngressGate:
