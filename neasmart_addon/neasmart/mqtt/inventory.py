@@ -80,7 +80,7 @@ def take_inventory(gateway: Gateway, absent: Collection[ZoneIndex] = ()) -> Inve
     A room counts only when its temperature was told twice, so that one bad frame makes no device.
     """
     plant, table = gateway.plant, gateway.table
-    optional = [each for each in plant.readings if each.ref.group.key in OPTIONAL_GROUPS and each.told]
+    optional = [each for each in plant.readings if each.ref.group.key in OPTIONAL_GROUPS and each.at is not None]
     return Inventory(
         mode=global_mode(gateway),
         rooms=tuple(
@@ -90,7 +90,7 @@ def take_inventory(gateway: Gateway, absent: Collection[ZoneIndex] = ()) -> Inve
                 humidity=plant.reading(table.at("zone", "humidity", *zone)).at is not None,
             )
             for zone in plant.zones
-            if zone not in absent and plant.reading(table.at("zone", "temperature", *zone)).told > 1
+            if zone not in absent and plant.zone_certain(*zone)
         ),
         optional=tuple(each.ref.id for each in optional),
         flow=any(each.ref.point.key == FLOW and each.held is not None for each in optional),

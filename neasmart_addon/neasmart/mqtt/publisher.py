@@ -74,7 +74,10 @@ class Publisher:
         self._outbox = outbox
         self._times = times or PublishTimes()
         self.rooms = Rooms(gateway, style.topics, outbox, margins or Margins())
-        self.announcer = Announcer(gateway, style, outbox, self.rooms, book, times=self._times.announce)
+        self.announcer = Announcer(
+            gateway, style, outbox, say_again=self._say_again, book=book, times=self._times.announce
+        )
+        self._results: dict[str, str] = {}
         self._changes = Changes()
         self._unsaid: deque[ZoneIndex] = deque()
         self._heard_since: float | None = None
@@ -155,8 +158,9 @@ class Publisher:
         if not refs or (refs[0].group.key == "zone" and not self._gateway.plant.zone_active(*refs[0].index)):
             return
         at = self._gateway.clock.to_iso(self._gateway.clock.monotonic())
-        payload = refusal_payload(target, reason, at=at)
-        self._outbox.put(self._topics.last_command(place), payload, urgent=True, repeat=True)
+        topic = self._topics.last_command(place)
+        payload = self._results[topic] = refusal_payload(target, reason, at=at)
+        self._outbox.put(topic, payload, urgent=True, repeat=True)
         self.show_again(place)
 
     def show_again(self, place: str) -> None:
@@ -171,7 +175,10 @@ class Publisher:
 
     def earlier(self, topic: str, payload: bytes) -> None:
         """Correct a result that an earlier run has left as if its command still lived."""
-        text = lapsed_payload(payload, self._gateway) if topic.endswith("/last_command") else None
+        if not topic.endswith("/last_command") or not payload:
+            return
+        text = lapsed_payload(payload, self._gateway)
+        self._results.setdefault(topic, payload.decode(errors="replace") if text is None else text)
         if text is not None:
             self._outbox.put(topic, text, repeat=True)
 
@@ -197,10 +204,25 @@ class Publisher:
         dues = (self.announcer.wait_s(now), self._outbox.wait_s(now))
         return min([1.0, *(due for due in dues if due is not None)])
 
+    def _say_again(self, zone: ZoneIndex | None) -> None:
+        """Repeat what Home Assistant reads by words or forgets when a device is described to it anew."""
+        place = "global" if zone is None else f"zone.{zone[0]}.{zone[1]}"
+        if zone is None:
+            self._say_house(repeat=True)
+            self._outbox.put(self._topics.wiring, wiring_payload(self._gateway.watch.diagnosis), repeat=True)
+        else:
+            self.rooms.say_climate(zone, repeat=True)
+        for each in self._gateway.table.writable:
+            if each.id.startswith(f"{place}.") and each.point.options is not None:
+                self.rooms.say_value(each, repeat=True)
+        topic = self._topics.last_command(place)
+        if topic in self._results:
+            self._outbox.put(topic, self._results[topic], repeat=True)
+
     def _say_command(self, command: Command, now: float) -> None:
-        place = command.ref.id.rpartition(".")[0]
-        payload = command_payload(command, self._gateway.clock)
-        self._outbox.put(self._topics.last_command(place), payload, urgent=True)
+        topic = self._topics.last_command(command.ref.id.rpartition(".")[0])
+        payload = self._results[topic] = command_payload(command, self._gateway.clock)
+        self._outbox.put(topic, payload, urgent=True)
         self.rooms.command(command, now)
         if command.ref.group.key == "global":
             self._say_house(urgent=True)

@@ -76,10 +76,6 @@ class Rooms:
         """Look at what concerns all rooms: a new connection, or Home Assistant has started."""
         self._flow = self._coldest_flow()
 
-    def forget(self, zone: ZoneIndex) -> None:
-        """Forget what is remembered of a room that is gone."""
-        self._rooms.pop(zone, None)
-
     def say_all(self, zone: ZoneIndex) -> None:
         """Say everything that is known of a room."""
         plant, table = self.gateway.plant, self.gateway.table
