@@ -154,7 +154,7 @@ class Announcer:
         return topics.discovery(topics.base_device if zone is None else topics.zone_device(zone))
 
     def _inventory(self) -> Inventory:
-        return take_inventory(self._gateway, self._book.absent())
+        return take_inventory(self._gateway, self._book.absent(), self._published)
 
     def _describe(self, current: _Round) -> None:
         """Put the next few discovery messages into the outbox, each with the climate state that belongs to it."""
