@@ -72,6 +72,7 @@ unit: setup $(VENV)/.tools $(VENV)/.debian
 fuzz: setup $(VENV)/.tools ## try every reader, or TARGETS, with hostile input for SECONDS (120) each
 	-$(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes -r tests/fuzz/requirements.txt
 	PYTHONPATH=.:neasmart_addon $(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(TARGETS:%=--target %)
+	$(if $(TARGETS),,PYTHONPATH=.:neasmart_addon $(BIN)/python -m tests.property --seconds $(SECONDS))
 
 docs: setup ## print the tables of registers and settings
 	@$(BIN)/python -m neasmart docs

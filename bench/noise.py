@@ -5,6 +5,10 @@ transport. Exit code 1 if a poll stayed unanswered or the base accuses the gatew
 busy computer can bring about; the number of late answers is printed. "withheld" are the replies that the gateway itself
 kept back because its event loop had been blocked or another frame had followed: they explain unanswered polls, and
 still count as such.
+
+Meanwhile somebody commands a room twice a second by REST, and thermostats are turned; the base asks the API what was
+commanded and accuses the gateway of every word that no live command explains. With ``--freeze`` the gateway's process
+is stopped for two seconds now and then; polls that it could not hear do not count.
 """
 
 from __future__ import annotations
@@ -12,23 +16,32 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from neasmart.config import DEFAULT_UNIT_IDS
+from neasmart.simulator.airtime import walk_s
+from neasmart.simulator.base import BaseStation
+from neasmart.simulator.house import HOUSES, House
+from neasmart.simulator.walk import Blocks, Shape, Walk
 from tests.support.ports import free_port
 
 PACKAGE_ROOT = Path(__file__).parents[1] / "neasmart_addon"
 TRANSPORTS = ("serial", "tcp", "rtu-tcp")
 START_TIMEOUT_S = 20.0
+BAUDRATE = 38400
+COMMAND_EVERY_S = 0.5
 
 
 def main() -> int:
@@ -37,12 +50,14 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--transport", choices=TRANSPORTS, action="append", help="only these")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep the reports here")
+    parser.add_argument("--freeze", action="store_true", help="stop the gateway's process now and then")
     arguments = parser.parse_args()
+    print(f"A walk of 60 rooms under both unit ids at {BAUDRATE} baud, from the bytes:", *airtimes())
     bad = False
     head = "transport    polls  answered     late  own stalls  withheld   p50 ms   p99 ms   max ms  writes  seconds"
-    print(f"{head}  accusations")
+    print(f"{head}     words  commands  turns  undone  freezes  accusations")
     for transport in arguments.transport or TRANSPORTS:
-        report = measured(transport, arguments.polls, arguments.seed)
+        report = measured(transport, arguments.polls, arguments.seed, freeze=arguments.freeze)
         print(line(transport, report), flush=True)
         bad = bad or report["answered"] != report["polls"] or bool(set(report["accusations"]) - {"late"})
         if arguments.keep:
@@ -55,37 +70,66 @@ def line(transport: str, report: dict[str, Any]) -> str:
     latency = report["latency_ms"]
     withheld = report["gateway"]["replies_late"] + report["gateway"]["replies_moved_on"]
     accusations = {fault: found["count"] for fault, found in report["accusations"].items()}
+    words = report["words"]
+    undone = sum(words["turns_undone_by_limit"].values())
     return (
         f"{transport:<10}{report['polls']:>8}{report['answered']:>10}{report['late']:>9}"
         f"{report['late_by_own_stalls']:>12}{withheld:>10}{latency['p50']:>9.3f}{latency['p99']:>9.3f}{latency['max']:>9.3f}"
-        f"{report['writes']:>8}{report['duration_s']:>9.1f}  {accusations or 'none'}"
+        f"{report['writes']:>8}{report['duration_s']:>9.1f}{words['checked']:>10}"
+        f"{words['by_verdict'].get('command', 0):>10}{words['turns']:>7}{undone:>8}{report['freezes']:>9}"
+        f"  {accusations or 'none'}"
     )
 
 
-def measured(transport: str, polls: int, seed: int) -> dict[str, Any]:
-    """Run one gateway and one base; return the base's report."""
+def airtimes() -> Iterator[str]:
+    """Yield how long a walk takes without and with a write for every poll, for the shapes of blocks."""
+    addresses = BaseStation(House(HOUSES["full"])).addresses
+    for shape in (Shape.SINGLE, Shape.PAIR, Shape.ROOM):
+        steps = Walk(addresses, DEFAULT_UNIT_IDS, Blocks(shape=shape)).steps()
+        before, after = (walk_s(steps, baudrate=BAUDRATE, asked_by_every_poll=asked) for asked in (False, True))
+        yield f"{shape} {before:.2f} s with reports served back, {after:.2f} s with no-data;"
+
+
+def measured(transport: str, polls: int, seed: int, *, freeze: bool = False) -> dict[str, Any]:
+    """Run one gateway, one base and somebody who commands; return the base's report."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        with bus(transport, folder) as (settings, target), gateway(folder, settings) as api:
+        with bus(transport, folder) as (settings, target), gateway(folder, settings) as (api, pid), commanding(api):
             report = folder / "report.json"
-            command = [
-                sys.executable,
-                "-m",
-                "neasmart",
-                "simulate",
-                f"--{transport}",
-                target,
-                "--noise",
-                "--cycle",
-                "0",
-            ]
-            command += ["--polls", str(polls), "--seed", str(seed), "--blocks", "varied", "--report", str(report)]
+            command = [sys.executable, "-m", "neasmart", "simulate", f"--{transport}", target, "--noise"]
+            command += ["--cycle", "0", "--polls", str(polls), "--seed", str(seed), "--blocks", "varied"]
+            command += ["--commands", api, "--turns", "0.002", "--tells", "after", "--follow-delay", "1"]
+            command += ["--freeze", str(pid), "--buffer", "4096"] if freeze else []
+            command += ["--report", str(report)]
             subprocess.run(
                 command, env=environment({}), cwd=folder, check=True, stderr=subprocess.PIPE, timeout=60 + polls
             )
             content: dict[str, Any] = json.loads(report.read_text())
             content["gateway"] = answer(f"{api}/api/v1/bus")["counters"]
             return content
+
+
+@contextmanager
+def commanding(api: str) -> Iterator[None]:
+    """Give a command to a room twice a second."""
+    over = threading.Event()
+    chance = random.Random(1)
+
+    def command() -> None:
+        while not over.wait(COMMAND_EVERY_S):
+            body = json.dumps({"setpoint": chance.randint(36, 50) / 2}).encode()
+            zone = f"{api}/api/v1/zones/1/{chance.randint(1, 5)}"
+            request = urllib.request.Request(zone, body, {"Content-Type": "application/json"})
+            with suppress(OSError), urllib.request.urlopen(request, timeout=5):
+                pass
+
+    commander = threading.Thread(target=command)
+    commander.start()
+    try:
+        yield
+    finally:
+        over.set()
+        commander.join()
 
 
 @contextmanager
@@ -108,12 +152,14 @@ def bus(transport: str, folder: Path) -> Iterator[tuple[dict[str, str], str]]:
 
 
 @contextmanager
-def gateway(folder: Path, settings: dict[str, str]) -> Iterator[str]:
-    """Run the gateway; yield the address of its API."""
+def gateway(folder: Path, settings: dict[str, str]) -> Iterator[tuple[str, int]]:
+    """Run the gateway; yield the address of its API and its process id."""
     api, ingress = free_port(), free_port()
     settings = settings | {
         "NEASMART_API_PORT": str(api),
         "NEASMART_INGRESS_PORT": str(ingress),
+        "NEASMART_API_RATE_LIMIT": "0",
+        "NEASMART_API_RATE_LIMIT_WRITES": "0",
         "NEASMART_DATABASE_PATH": str(folder / "neasmart.db"),
     }
     with (folder / "gateway.log").open("wb") as log:
@@ -123,7 +169,7 @@ def gateway(folder: Path, settings: dict[str, str]) -> Iterator[str]:
     try:
         address = f"http://127.0.0.1:{api}"
         wait_until(lambda: answer(f"{address}/health") is not None, "the gateway")
-        yield address
+        yield address, process.pid
     except TimeoutError:
         print((folder / "gateway.log").read_text(), file=sys.stderr)
         raise

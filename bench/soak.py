@@ -76,6 +76,7 @@ def soak(folder: Path, seconds: float) -> dict[str, Any]:
 
 def _base(gateway: GatewayProcess, line: str, seconds: float, report: Path) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "neasmart", "simulate", "--serial", line, "--house", "full", "--noise"]
+    command += ["--commands", f"http://127.0.0.1:{gateway.api_port}", "--turns", "0.0005", "--tells", "after"]
     command += ["--cycle", "30", "--duration", str(seconds + 300), "--report", str(report)]
     return subprocess.Popen(command, env=gateway.environment, cwd=gateway.folder, stderr=subprocess.DEVNULL)
 

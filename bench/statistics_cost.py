@@ -8,7 +8,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # for what the tests share
 
-from neasmart.doctor import BusWatch
+from neasmart.bus_watch import BusWatch, Scene
 from neasmart.status import BusCounters, LinkStatus
 from neasmart.traffic import Traffic
 from tests.support.uart import walk
@@ -30,7 +30,8 @@ def main() -> None:
         traffic.digest()
         counted += time.perf_counter() - began
         began = time.perf_counter()
-        watch.tick(float(number), LinkStatus(connected=True, code="connected"), BusCounters())
+        scene = Scene(link=LinkStatus(connected=True, code="connected"), counters=BusCounters())
+        watch.look(float(number), scene)
         patterns += time.perf_counter() - began
     frames = rounds * len(FRAMES)
     print(f"between request and reply: {hot / frames * 1e6:.2f} us a frame")

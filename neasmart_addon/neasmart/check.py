@@ -12,13 +12,15 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from neasmart import app, settings_checks
+from neasmart.bus_watch import BusWatch
 from neasmart.config import DEFAULT_UNIT_IDS, ModbusSettings, ServerSettings, ServerType, Settings
-from neasmart.doctor import BusWatch, Diagnosis, DoctorState, Patience
+from neasmart.doctor import Diagnosis
 from neasmart.errors import SettingsError
 from neasmart.gateway import Gateway
 from neasmart.patterns import Hint
 from neasmart.status import LinkStatus
 from neasmart.sysbus import Link, Tap
+from neasmart.verdicts import DoctorState, code_of
 
 LISTEN_S = 20.0
 TRY_S = 4.0
@@ -37,9 +39,8 @@ USUAL = (
 )
 
 _LOOK_S = 0.1
-_IMPATIENT = Patience(signs_s=0.0, walk_s=0.0)
 _FINAL_CODES = frozenset(
-    {"no_device", "no_permission", "device_busy", "cannot_dial", "cannot_listen", "not_configured"}
+    {"no_device", "no_permission", "device_busy", "cannot_dial", "cannot_listen", "foreign_address", "not_configured"}
 )
 _OPEN_CODES = frozenset({"connected", "waiting_for_peer"})
 _ENOUGH_FRAMES = 2
@@ -115,6 +116,7 @@ async def examined(settings: Settings, times: Times, say: Callable[[str], object
             *first.diagnosis.evidence[:1],
         ),
         hint=Hint.SPEED.value,
+        code=code_of(DoctorState.NOISE, Hint.SPEED),
     )
 
 
@@ -122,7 +124,7 @@ async def listened(settings: Settings, seconds: float, say: Callable[[str], obje
     """Open the line, keep silent, and return what was heard; ends early when all is well or nothing can be opened."""
     gateway = app.build_gateway(settings)
     line = gateway.watch.line
-    gateway.watch = BusWatch(gateway.unit_ids, _IMPATIENT)
+    gateway.watch = BusWatch(gateway.unit_ids, final=True)
     gateway.watch.line = line
     tap = Tap(gateway, app.line_facts(settings))
     link = Link(settings.server, settings.modbus, gateway, on_bytes=tap, listen_only=True)

@@ -8,23 +8,31 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from neasmart import config, settings_loading
 from neasmart.errors import SettingsError
+from neasmart.simulator import past
+from neasmart.simulator.base import BaseStation
 from neasmart.simulator.house import DEMO
+from neasmart.store.past import remember
 
 FOLDER = Path("data/demo")
+DATABASE = FOLDER / "neasmart.db"
+SEED = 1
 WALK_S = 6.0
+TURNS = 0.0002
+"""Somebody turns a thermostat once in some minutes."""
 HOUSE_SPEED = 30.0
 _HEALTHY_WITHIN_S = 20.0
 _STOP_WITHIN_S = 2.5
 _SETTINGS = {
     "server": {"type": "tcp", "address": "127.0.0.1", "port": 1502},
     "api": {"host": "127.0.0.1", "port": 5001, "ingress_host": "127.0.0.1", "ingress_port": 8099},
-    "database": {"path": str(FOLDER / "neasmart.db")},
+    "database": {"path": str(DATABASE)},
     "zones": [{"base": room.base_id, "zone": room.zone_id, "name": room.name} for room in DEMO.rooms],
 }
 
@@ -33,22 +41,16 @@ async def run() -> int:
     """Run until Ctrl-C or SIGTERM; return 0, or 1 if one of the two processes ended by itself."""
     environment = {settings_loading.CONFIG_FILE: _written_settings(), **os.environ}
     settings = settings_loading.load(environment)
-    for name, port in (
-        ("api", settings.api.port),
-        ("ingress", settings.api.ingress_port),
-        ("bus", settings.server.port),
-    ):
-        _refuse_taken(name, port)
+    _refuse_taken(api=settings.api.port, ingress=settings.api.ingress_port, bus=settings.server.port)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    hour = past.hour_now()
+    if settings.database.path == str(DATABASE):
+        await asyncio.to_thread(_remember_a_day, hour)
     gateway = await _start(environment, "run")
-    house = await _start(
-        environment,
-        *("simulate", "--tcp", f"127.0.0.1:{settings.server.port}", "--house", "demo"),
-        *("--cycle", f"{WALK_S:g}", "--speed", f"{HOUSE_SPEED:g}"),
-    )
+    house = await _start(environment, *_simulation(settings, hour))
     ended = {
         asyncio.create_task(process.wait(), name=name)
         for name, process in (("gateway", gateway), ("simulated base", house))
@@ -77,6 +79,28 @@ def _written_settings() -> str:
     file = FOLDER / "config.json"
     file.write_text(json.dumps(_SETTINGS, indent=2) + "\n", encoding="utf-8")
     return str(file)
+
+
+def _simulation(settings: config.Settings, hour: float) -> tuple[str, ...]:
+    """Return the arguments of a base that goes on from its past and is told by the page what people command."""
+    return (
+        *("simulate", "--tcp", f"127.0.0.1:{settings.server.port}", "--house", "demo", "--seed", str(SEED)),
+        *("--cycle", f"{WALK_S:g}", "--speed", f"{HOUSE_SPEED:g}", "--lived-in", f"{hour:g}"),
+        *("--tells", "after", "--follow-delay", "1", "--turns", f"{TURNS:g}"),
+        *("--commands", f"http://127.0.0.1:{settings.api.ingress_port}"),
+    )
+
+
+def _remember_a_day(hour: float) -> None:
+    """Let the demo's own database, made anew, hold the past of the house that its base goes on from."""
+    for name in (DATABASE, *(DATABASE.with_name(DATABASE.name + end) for end in ("-wal", "-shm"))):
+        name.unlink(missing_ok=True)
+    house = past.unlived(DEMO, seed=SEED, hour=hour)
+    past.settle(house)
+    base = BaseStation(house)
+    addresses = base.addresses
+    minutes = ({address: base.word(address) for address in addresses} for _ in past.live_a_day(base))
+    remember(DATABASE, minutes, until_s=time.time())
 
 
 async def _start(environment: Mapping[str, str], *arguments: str) -> asyncio.subprocess.Process:
@@ -117,13 +141,14 @@ def _say_what_ended(tasks: Iterable[asyncio.Task[Any]]) -> None:
     sys.stderr.flush()
 
 
-def _refuse_taken(name: str, port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise SettingsError(
-                f"port {port} ({name}) cannot be used: {error.strerror}. Stop the program that uses it, or choose"
-                " others by NEASMART_API_PORT, NEASMART_INGRESS_PORT and NEASMART_SERVER_PORT"
-            ) from error
+def _refuse_taken(**ports: int) -> None:
+    for name, port in ports.items():
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError as error:
+                raise SettingsError(
+                    f"port {port} ({name}) cannot be used: {error.strerror}. Stop the program that uses it, or choose"
+                    " others by NEASMART_API_PORT, NEASMART_INGRESS_PORT and NEASMART_SERVER_PORT"
+                ) from error

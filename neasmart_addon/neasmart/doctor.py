@@ -1,80 +1,75 @@
-"""Names the one thing that is wrong with the wiring, from counters and times, with what to do and why it thinks so.
+"""Decides what is wrong with the bus, from plain figures alone: the only judge that health, page and MQTT know.
 
-It judges the last minute and never the time since the start, so that a repaired wire is seen at once. `diagnose` is
-pure; `BusWatch` keeps the few snapshots that it needs.
+`diagnose` is pure; `bus_watch` keeps what it needs to know of the last minute, `verdicts` has the words.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable
-from dataclasses import dataclass, field, fields, replace
-from enum import StrEnum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from neasmart.patterns import Hint, Pattern, PatternTaker
+from neasmart.patterns import Hint, Pattern
 from neasmart.status import BusCounters, LinkStatus
-
-WINDOW_S = 60.0
-SNAPSHOT_EVERY_S = 5.0
-
-
-class DoctorState(StrEnum):
-    """Everything that can be said of the bus; the value is the key for programs and translations."""
-
-    STARTING = "starting"
-    SETTINGS_ERROR = "settings_error"
-    NO_DEVICE = "no_device"
-    DEVICE_BUSY = "device_busy"
-    NO_PERMISSION = "no_permission"
-    CANNOT_DIAL = "cannot_dial"
-    NOBODY_DIALS = "nobody_dials"
-    SILENT = "silent"
-    NOISE = "noise"
-    NOT_FOR_US = "not_for_us"
-    NO_WRITES = "no_writes"
-    NO_POLLS = "no_polls"
-    TOO_LATE = "too_late"
-    RIVAL = "rival"
-    HEALTHY = "healthy"
+from neasmart.verdicts import BY_CODE, FELL_SILENT, LINK_VERDICTS, DoctorState, Level, Verdict, code_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnosis:
-    """The state, one sentence, what to do (empty if nothing), and the figures behind it.
+    """One verdict with its words: a sentence, what to do (empty if nothing), and the figures behind it.
 
-    `hint` divides a state further, for example ``swapped``; `since` is monotonic seconds.
+    `hint` divides a state further, `code` names both. `parameters` are texts for the placeholders of translations.
+    `receiving` tells whether the base's values arrive; `since` is monotonic seconds.
     """
 
     state: DoctorState
+    hint: str | None
+    code: str
+    level: Level
     sentence: str
     advice: str = ""
     evidence: tuple[str, ...] = ()
-    hint: str | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    receiving: bool = False
     since: float | None = None
 
-    @property
-    def key(self) -> tuple[DoctorState, str | None]:
-        """What makes two diagnoses the same finding."""
-        return self.state, self.hint
+    def says_the_same(self, other: Diagnosis) -> bool:
+        """Return whether nobody needs to be told of the other one anew."""
+        return (self.code, self.receiving) == (other.code, other.receiving)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """Seconds of watching after which it counts that nothing came: no bytes or only noise; no polls or no writes.
+    """Seconds for which the base may say nothing at all, and for which it may leave one of its two habits out.
 
-    A walk of the base over all rooms takes up to 30 s.
+    `late_s` makes a value late, too; `walk_s` is the walk of the base as it was measured. `final` judges what was
+    heard so far, however short that was.
     """
 
-    signs_s: float = 10.0
-    walk_s: float = 35.0
+    late_s: float = 10.0
+    walk_s: float = 30.0
+    final: bool = False
+
+    @property
+    def signs_s(self) -> float:
+        """How long noise, or another framing beside good polls, is listened to before it is believed."""
+        return min(_SIGNS_S, self.late_s / 2)
+
+    @property
+    def side_s(self) -> float:
+        """For how long polls or writes alone may be missing: a walk, and what the next one may take longer."""
+        return max(self.late_s, _WALK_SLACK * self.walk_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
-    """What the diagnosis is made from; `seen` counts only what came within the last `watched_s` seconds.
+    """What the diagnosis is made from; ages are seconds, None for what never came.
 
-    `mbap` tells that a converter translates to Modbus TCP, so its bytes are no picture of the line; `line` is the speed
-    and parity at which we read it ourselves, None where a converter does.
+    `seen` counts what came in the last `watched_s` seconds: a minute at most, and since the last valid frame where the
+    bus has fallen silent; `pattern` has their bytes, while no valid frame comes. `open_s` is how long the link has been
+    open, cuts shorter than `late_s` included; `unsteady` tells that it is just cut and had not lasted for `late_s`.
+    `wrong_framing` is the framing that came instead of ours, with its age. `mbap` tells that only Modbus TCP is spoken
+    here, so that the bytes are no picture of the line; `line` is the speed and parity at which we read it ourselves,
+    None where a converter does.
     """
 
     link: LinkStatus
@@ -82,6 +77,13 @@ class Observed:
     pattern: Pattern
     watched_s: float
     unit_ids: tuple[int, ...]
+    open_s: float = 0.0
+    unsteady: bool = False
+    frame_age_s: float | None = None
+    poll_age_s: float | None = None
+    write_age_s: float | None = None
+    wrong_framing: tuple[Hint, float] | None = None
+    same_bus: bool = False
     units_seen: tuple[int, ...] = ()
     mbap: bool = False
     line: str | None = None
@@ -89,263 +91,201 @@ class Observed:
     patience: Patience = field(default_factory=Patience)
 
 
-_LINK_STATES = {
-    "settings_error": DoctorState.SETTINGS_ERROR,
-    "not_configured": DoctorState.SETTINGS_ERROR,
-    "no_device": DoctorState.NO_DEVICE,
-    "device_lost": DoctorState.NO_DEVICE,
-    "no_permission": DoctorState.NO_PERMISSION,
-    "device_busy": DoctorState.DEVICE_BUSY,
-    "cannot_listen": DoctorState.DEVICE_BUSY,
-    "cannot_dial": DoctorState.CANNOT_DIAL,
-    "waiting_for_peer": DoctorState.NOBODY_DIALS,
+NOISE_BYTES = 16
+"""Fewer bytes without a frame are a glitch of a line that is silent otherwise."""
+FRAMINGS: dict[str, tuple[Hint, str]] = {
+    "bad_lengths": (Hint.LENGTH, "requests whose length counts a checksum"),
+    "rtu_on_tcp": (Hint.RTU_ON_TCP, "frames of Modbus RTU"),
+    "mbap_on_rtu": (Hint.MBAP_ON_RTU, "requests of Modbus TCP"),
+    "ascii_frames": (Hint.ASCII, "frames of Modbus ASCII"),
+    "bad_protocol_ids": (Hint.PROTOCOL_ID, "requests with a wrong protocol id"),
 }
-_LINK_ADVICE = {
-    "settings_error": "Correct the option that is named, then restart.",
-    "not_configured": "Choose the serial device of the adapter, or another kind of connection, then restart.",
-    "no_device": "Plug the adapter in, or choose the device under which it appears now.",
-    "device_lost": "Plug the adapter in again; a loose plug or a weak power supply does this, too.",
-    "no_permission": "Give the gateway access to the device: pass it to the app, or add the user to the group dialout.",
-    "device_busy": "Stop the other program that uses the device; only one can.",
-    "cannot_listen": "Stop the other program that uses the port, or choose another port here and in the converter.",
-    "cannot_dial": "Check the converter's power, network, address and port, and that it waits as a TCP server.",
-    "waiting_for_peer": "Point the converter (work mode TCP client) to this computer and port, open the port in the"
-    " app's Network section, and restart the converter.",
-}
-_NOISE_BYTES = 16
+"""The counters that betray a wrong framing, what each means, and what it counts.
+
+Where several rise, the first explains the others: behind a header whose length counts a checksum stands a frame of RTU.
+"""
+
+_PASSING = frozenset({"waiting_for_peer", "device_lost", "converter_busy"})
+"""Codes of a link that a peer has left; what it sent before tells more."""
+_SIGNS_S = 5.0
+_WALK_SLACK = 1.25
+_BEATS_A_SECOND = 2
 _RIVALS = 2
 _LATE_SHARE = 0.2
 _LATE_LEAST = 3
 _DAMAGED_SHARE = 0.5
 _DAMAGED_LEAST = 5
+_DROWNED_SHARE = 0.8
+_DROWNED_LEAST = 64
+_STARTING = BY_CODE[DoctorState.STARTING]
 
 
 def diagnose(observed: Observed) -> Diagnosis:
     """Return the one finding that explains most; faults near the wire come first."""
-    if observed.problem is not None:
-        return Diagnosis(
-            state=DoctorState.SETTINGS_ERROR,
-            sentence="The settings cannot be used, so the bus is left alone.",
-            advice=_LINK_ADVICE["settings_error"],
-            evidence=(observed.problem,),
-        )
     link = observed.link
-    if not link.connected:
-        return _of_link(link)
-    seen = observed.seen
-    if seen.frames == 0:
+    if observed.problem is not None:
+        return _told("settings_error", observed, observed.problem)
+    if link.connected or link.code in _PASSING:
+        framing = _wrong_framing(observed)
+        if framing is not None:
+            return framing
+    if link.connected:
+        return _of_traffic(observed)
+    if observed.unsteady:
+        # It comes and goes too fast for its state to be news.
+        found = _of_traffic(observed)
+        if found.state is not DoctorState.STARTING:
+            return found
+    return _of_link(observed)
+
+
+def _of_link(observed: Observed) -> Diagnosis:
+    link = observed.link
+    evidence = (f"the converter says: {link.said}",) if link.said else ()
+    return _say(LINK_VERDICTS.get(link.code, _STARTING), observed, *evidence, sentence=link.detail)
+
+
+def _wrong_framing(observed: Observed) -> Diagnosis | None:
+    """Return the finding about a peer that speaks another Modbus; good polls that came since make it void."""
+    if observed.wrong_framing is None:
+        return None
+    hint, age_s = observed.wrong_framing
+    # Beside a second peer that polls, a wrong one matters only if the polls cease.
+    spared_s = observed.patience.signs_s if observed.link.connected else 0.0
+    if observed.poll_age_s is not None and observed.poll_age_s <= max(age_s, spared_s):
+        return None
+    counted = [
+        f"{count} {what}{_within(observed)}"
+        for name, (_, what) in FRAMINGS.items()
+        if (count := getattr(observed.seen, name))
+    ]
+    return _told(code_of(DoctorState.NOISE, hint), observed, _bytes(observed), *counted)
+
+
+def _of_traffic(observed: Observed) -> Diagnosis:
+    patience, age_s = observed.patience, observed.frame_age_s
+    if age_s is None or age_s >= patience.late_s:
         return _without_frames(observed)
-    return _of_frames(observed) or _starting(observed)
+    return _trouble(observed) or _of_frames(observed)
 
 
-class BusWatch:
-    """Keeps counters and bytes of the last minute, and the diagnosis that they give."""
-
-    def __init__(self, unit_ids: Iterable[int], patience: Patience | None = None) -> None:
-        """Start without having seen anything."""
-        self.unit_ids = tuple(unit_ids)
-        self.bytes = PatternTaker(self.unit_ids)
-        self.mbap = False
-        self.line: str | None = None
-        self.diagnosis = Diagnosis(state=DoctorState.STARTING, sentence="The gateway has just started.")
-        self._patience = patience or Patience()
-        self._snapshots: deque[tuple[float, BusCounters]] = deque()
-        self._patterns: deque[tuple[float, Pattern]] = deque()
-        self._link_since: float | None = None
-
-    def tick(self, now: float, link: LinkStatus, counters: BusCounters, problem: str | None = None) -> Diagnosis | None:
-        """Look again; return the diagnosis if it is another finding than before, else None."""
-        self._sample(now, link, counters)
-        before = self.diagnosis
-        found = self.look(now, link, counters, problem)
-        changed = found.key != before.key
-        self.diagnosis = found
-        return found if changed else None
-
-    def look(self, now: float, link: LinkStatus, counters: BusCounters, problem: str | None = None) -> Diagnosis:
-        """Return the diagnosis at this moment, with fresh evidence."""
-        began, first = self._snapshots[0] if self._snapshots else (now, counters)
-        observed = Observed(
-            link=link,
-            seen=_difference(counters, first),
-            pattern=Pattern.joined(pattern for _, pattern in self._patterns),
-            watched_s=now - began,
-            unit_ids=self.unit_ids,
-            units_seen=tuple(sorted(unit for unit, at in counters.last_heard_at.items() if at >= began)),
-            mbap=self.mbap,
-            line=self.line,
-            problem=problem,
-            patience=self._patience,
-        )
-        found = diagnose(observed)
-        kept = self.diagnosis.since if found.key == self.diagnosis.key else None
-        return replace(found, since=now if kept is None else kept)
-
-    def _sample(self, now: float, link: LinkStatus, counters: BusCounters) -> None:
-        pattern = self.bytes.digest()
-        if link.since != self._link_since:
-            self._link_since = link.since
-            self._snapshots.clear()
-            self._patterns.clear()
-        if not self._snapshots or now - self._snapshots[-1][0] >= SNAPSHOT_EVERY_S:
-            self._snapshots.append((now, _copied(counters)))
-            self._patterns.append((now, pattern))
-        else:
-            at, last = self._patterns[-1]
-            self._patterns[-1] = (at, Pattern.joined((last, pattern)))
-        while now - self._snapshots[0][0] > WINDOW_S:
-            self._snapshots.popleft()
-            self._patterns.popleft()
-
-
-def _of_link(link: LinkStatus) -> Diagnosis:
-    state = _LINK_STATES.get(link.code, DoctorState.STARTING)
-    hint = link.code if link.code != state.value and state is not DoctorState.STARTING else None
-    if state is DoctorState.NOBODY_DIALS:
-        hint = None
-    return Diagnosis(state=state, sentence=link.detail, advice=_LINK_ADVICE.get(link.code, ""), hint=hint)
+def _of_frames(observed: Observed) -> Diagnosis:
+    """Judge by what the base does of its two habits: it writes its values, and it polls our unit ids."""
+    polled, written = _recent(observed.poll_age_s, observed), _recent(observed.write_age_s, observed)
+    if polled and written:
+        return _told("healthy", observed, _polls(observed), _writes(observed))
+    if observed.open_s < observed.patience.side_s and not observed.patience.final:
+        return _starting(observed)
+    others = f"unit ids seen: {_others(observed)}"
+    if polled:
+        return _told("no_writes", observed, _polls(observed), _writes(observed))
+    if written:
+        return _told("no_polls", observed, _writes(observed), _polls(observed), others)
+    return _told("not_for_us", observed, f"{observed.seen.frames} frames{_within(observed)}", others)
 
 
 def _without_frames(observed: Observed) -> Diagnosis:
-    seen, patience = observed.seen, observed.patience
-    if seen.bytes_received >= _NOISE_BYTES and observed.watched_s >= patience.signs_s / 2:
+    patience = observed.patience
+    quiet_s = observed.open_s if observed.frame_age_s is None else min(observed.open_s, observed.frame_age_s)
+    beat = _heartbeat(observed)
+    enough = observed.seen.bytes_received >= NOISE_BYTES and not beat
+    if enough and (patience.final or quiet_s >= patience.signs_s):
         return _noise(observed)
-    if observed.watched_s < patience.signs_s:
+    if quiet_s < patience.late_s and not patience.final:
         return _starting(observed)
-    if seen.bytes_received >= _NOISE_BYTES:
-        return _noise(observed)
-    return Diagnosis(
-        state=DoctorState.SILENT,
-        sentence="The adapter is connected, but not a single frame has arrived from the bus.",
-        advice="Check the three wires between SYSBUS 1 / 2 / GND and the adapter, and that the base station has power."
-        + (" Check that the converter is set to 38400 8N1." if observed.mbap else ""),
-        evidence=(_bytes(observed),),
-    )
+    if observed.frame_age_s is None:
+        return _told("silent", observed, _bytes(observed), *beat)
+    last = f"the last valid frame came {observed.frame_age_s:.0f} s ago"
+    return _told(code_of(DoctorState.SILENT, FELL_SILENT), observed, last, _bytes(observed), *beat)
+
+
+def _heartbeat(observed: Observed) -> tuple[str, ...]:
+    """Return in words what a converter sends by itself in a slow rhythm, nothing if other bytes come as well."""
+    beat = observed.pattern.heartbeat
+    if beat is None or beat[1] > _BEATS_A_SECOND * max(1.0, observed.watched_s):
+        return ()
+    piece, count = beat
+    return (f"{count} times the same bytes, the converter's own: {repr(piece)[1:]}",)
 
 
 def _noise(observed: Observed) -> Diagnosis:
-    hint: Hint | None = observed.pattern.hint()
-    if observed.mbap:
-        hint = Hint.RTU_ON_TCP if observed.seen.rtu_on_tcp else Hint.NOT_MODBUS
     pattern = observed.pattern
+    hint = Hint.NOT_MODBUS if observed.mbap else pattern.hint()
     evidence = [
         _bytes(observed),
         f"{observed.seen.frames} valid frames, {observed.seen.crc_errors} with a wrong checksum",
     ]
-    if pattern.total:
+    if pattern.total and hint is not Hint.NOT_MODBUS:
         evidence.append(f"bit 0 is set in {pattern.odd_share:.0%} of the bytes; valid traffic has about 30%")
         evidence.append(f"entropy of a byte {pattern.entropy_bits:.1f} bits; valid traffic has about 5, noise nearly 8")
     if observed.line is not None:
         evidence.append(f"the line is read at {observed.line}; the SYSBUS has 38400 8N1")
-    return Diagnosis(
-        state=DoctorState.NOISE,
-        sentence=_NOISE_SENTENCES[hint],
-        advice=_NOISE_ADVICE[hint],
-        evidence=tuple(evidence),
-        hint=None if hint is None else hint.value,
-    )
+    return _told(code_of(DoctorState.NOISE, hint), observed, *evidence)
 
 
-_NOISE_SENTENCES: dict[Hint | None, str] = {
-    Hint.SWAPPED: "Bytes arrive, but they are upside down: the wires A and B are swapped.",
-    Hint.SPEED: "Bytes arrive, but the line is read at a wrong speed or parity.",
-    Hint.GROUND: "Bytes arrive, but they are damaged on their way.",
-    Hint.RTU_ON_TCP: "The converter passes the bytes on as Modbus RTU instead of translating them to Modbus TCP.",
-    Hint.NOT_MODBUS: "What connects to the port does not speak Modbus TCP.",
-    None: "Bytes arrive, but no valid frame.",
-}
-_NOISE_ADVICE: dict[Hint | None, str] = {
-    Hint.SWAPPED: "Exchange the wires on the terminals 1 and 2 (485A and 485B).",
-    Hint.SPEED: "Set the line to 38400 baud, 8 data bits, no parity, 1 stop bit, here and in the converter.",
-    Hint.GROUND: "Connect GND of the SYSBUS to GND of the adapter, check for loose wires, and keep the cable away from"
-    " power cables.",
-    Hint.RTU_ON_TCP: 'Set the protocol of the converter to Modbus TCP ("Simple Modbus TCP to RTU"), or set server.type'
-    " to rtu_tcp.",
-    Hint.NOT_MODBUS: "Check which device connects, and list the converter's address under server.allowed_peers.",
-    None: "Exchange the wires A and B first; then check 38400 8N1, then GND.",
-}
-
-
-def _of_frames(observed: Observed) -> Diagnosis | None:
+def _trouble(observed: Observed) -> Diagnosis | None:
+    """Return what spoils valid frames or the replies to them, if anything does."""
     seen = observed.seen
-    if not observed.mbap and seen.crc_errors >= max(_DAMAGED_LEAST, _DAMAGED_SHARE * seen.frames):
-        return _damaged(observed)
+    damaged = seen.crc_errors >= max(_DAMAGED_LEAST, _DAMAGED_SHARE * seen.frames)
+    drowned = seen.noise_bytes >= max(_DROWNED_LEAST, _DROWNED_SHARE * seen.bytes_received)
+    if damaged or drowned:
+        return _told(
+            code_of(DoctorState.NOISE, Hint.GROUND),
+            observed,
+            f"{seen.crc_errors} frames with a wrong checksum{_within(observed)}",
+            f"{seen.frames} valid frames",
+            f"{seen.noise_bytes} of {seen.bytes_received} bytes belong to no frame",
+        )
+    if observed.same_bus:
+        # Our own reply comes back over the other connection, and would pass for a rival's.
+        told = f"connected: {', '.join(observed.link.peers)}"
+        return _told("same_bus", observed, told, _polls(observed), _writes(observed))
     if seen.rival_replies >= _RIVALS:
-        return Diagnosis(
-            state=DoctorState.RIVAL,
-            sentence="Another device on the bus answers for one of our unit ids.",
-            advice="Find out whether a KNX gateway uses 240 or 241, and remove that id under modbus.slave_id.",
-            evidence=(f"{seen.rival_replies} replies that are not ours{_within(observed)}", _polls(observed)),
-        )
-    written = seen.broadcasts + seen.writes
-    late = seen.replies_late + seen.replies_moved_on
-    if seen.polls and late >= max(_LATE_LEAST, _LATE_SHARE * seen.polls):
-        return Diagnosis(
-            state=DoctorState.TOO_LATE,
-            sentence="The base asks, but the replies are ready too late and are held back.",
-            advice="Use a cable instead of Wi-Fi, switch packing times in the converter off, and take load from this"
-            " computer.",
-            evidence=(f"{late} of {seen.polls} replies held back{_within(observed)}", _polls(observed)),
-        )
-    if seen.polls and written:
-        return Diagnosis(
-            state=DoctorState.HEALTHY,
-            sentence="All well: the base writes its values and asks for commands.",
-            evidence=(_polls(observed), _writes(observed)),
-        )
-    if observed.watched_s < observed.patience.walk_s:
-        return None
-    return _one_sided(observed, written)
-
-
-def _one_sided(observed: Observed, written: int) -> Diagnosis:
-    ids = ", ".join(map(str, observed.unit_ids))
-    others = ", ".join(str(unit) for unit in observed.units_seen if unit) or "none"
-    if observed.seen.polls:
-        return Diagnosis(
-            state=DoctorState.NO_WRITES,
-            sentence="The base asks for commands, but it writes no values.",
-            advice="Ask the base for all values (refresh). If none come, its replies do not reach it: check that the"
-            " converter passes both directions on.",
-            evidence=(_polls(observed), _writes(observed)),
-        )
-    if written:
-        return Diagnosis(
-            state=DoctorState.NO_POLLS,
-            sentence=f"The base writes its values, but it asks for none of our unit ids ({ids}).",
-            advice="Tell the base in its installer menu that a KNX gateway is present, and see that modbus.slave_id"
-            " has 240 and 241.",
-            evidence=(_writes(observed), _polls(observed), f"unit ids seen: {others}"),
-        )
-    return Diagnosis(
-        state=DoctorState.NOT_FOR_US,
-        sentence=f"Frames arrive, but none is for our unit ids ({ids}) or for all.",
-        advice="Check that the adapter is on the terminals SYSBUS of the base, and see which unit ids appear.",
-        evidence=(f"{observed.seen.frames} frames{_within(observed)}", f"unit ids seen: {others}"),
-    )
-
-
-def _damaged(observed: Observed) -> Diagnosis:
-    return Diagnosis(
-        state=DoctorState.NOISE,
-        sentence="Frames arrive, but many of them are damaged on their way.",
-        advice=_NOISE_ADVICE[Hint.GROUND],
-        evidence=(
-            f"{observed.seen.crc_errors} frames with a wrong checksum{_within(observed)}",
-            f"{observed.seen.frames} valid frames",
-            f"{observed.seen.noise_bytes} bytes that belong to no frame",
-        ),
-        hint=Hint.GROUND.value,
-    )
+        told = f"{seen.rival_replies} replies that are not ours{_within(observed)}"
+        return _told("rival", observed, told, _polls(observed))
+    late = seen.replies_late + seen.replies_moved_on + seen.requests_stale
+    asked = max(seen.polls, late)
+    if late >= max(_LATE_LEAST, _LATE_SHARE * asked):
+        told = f"{late} of {asked} replies held back{_within(observed)}"
+        return _told("too_late", observed, told, _polls(observed))
+    return None
 
 
 def _starting(observed: Observed) -> Diagnosis:
+    return _say(_STARTING, observed, _bytes(observed), f"{observed.seen.frames} valid frames")
+
+
+def _told(code: str, observed: Observed, *evidence: str) -> Diagnosis:
+    return _say(BY_CODE[code], observed, *evidence)
+
+
+def _say(verdict: Verdict, observed: Observed, *evidence: str, sentence: str | None = None) -> Diagnosis:
+    """Return a verdict in words; `sentence` is the link's own, which names device and address."""
+    parameters = {"ids": ", ".join(map(str, observed.unit_ids)), "others": _others(observed)}
+    link = observed.link
+    if not link.connected:
+        parameters |= {"detail": link.detail} | ({"said": link.said} if link.said else {})
+    open_now = link.connected or observed.unsteady
+    heard = open_now and observed.frame_age_s is not None and observed.frame_age_s < observed.patience.late_s
     return Diagnosis(
-        state=DoctorState.STARTING,
-        sentence="The bus is connected and being listened to.",
-        advice="Wait half a minute: the base needs that long to walk over all rooms.",
-        evidence=(_bytes(observed), f"{observed.seen.frames} valid frames"),
+        state=verdict.state,
+        hint=verdict.hint,
+        code=verdict.code,
+        level=verdict.level,
+        sentence=verdict.sentence.format_map(parameters) if sentence is None else sentence,
+        advice=verdict.advice,
+        evidence=evidence,
+        parameters=parameters,
+        receiving=heard and _recent(observed.write_age_s, observed),
     )
+
+
+def _recent(age_s: float | None, observed: Observed) -> bool:
+    return age_s is not None and age_s <= observed.patience.side_s
+
+
+def _others(observed: Observed) -> str:
+    return ", ".join(str(unit) for unit in observed.units_seen if unit) or "none"
 
 
 def _bytes(observed: Observed) -> str:
@@ -363,25 +303,3 @@ def _writes(observed: Observed) -> str:
 
 def _within(observed: Observed) -> str:
     return f" in the last {max(1.0, observed.watched_s):.0f} s"
-
-
-def _copied(counters: BusCounters) -> BusCounters:
-    return replace(
-        counters,
-        polls_by_unit=dict(counters.polls_by_unit),
-        last_poll_at=dict(counters.last_poll_at),
-        last_heard_at=dict(counters.last_heard_at),
-    )
-
-
-def _difference(now: BusCounters, before: BusCounters) -> BusCounters:
-    """Return what was counted between two snapshots; times are those of the later one."""
-    difference = _copied(now)
-    for each in fields(BusCounters):
-        value, old = getattr(now, each.name), getattr(before, each.name)
-        if isinstance(value, int) and isinstance(old, int):
-            setattr(difference, each.name, value - old)
-    difference.polls_by_unit = {
-        unit: count - before.polls_by_unit.get(unit, 0) for unit, count in now.polls_by_unit.items()
-    }
-    return difference

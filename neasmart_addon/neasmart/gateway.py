@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from neasmart.bus_watch import BusWatch, Scene
 from neasmart.carrier import Carrier
 from neasmart.clock import Clock
 from neasmart.codecs import OperatingState
 from neasmart.command import Command
 from neasmart.commands import Carried, Commands
-from neasmart.doctor import BusWatch, Diagnosis
+from neasmart.doctor import Diagnosis, Patience
 from neasmart.errors import NoLinkError, RoomOffError
 from neasmart.histogram import Histograms
 from neasmart.hub import Hub
@@ -206,9 +207,7 @@ class Gateway:
         for reading in self.plant.sweep(now):
             self._publish_reading(reading)
         self.traffic.digest()
-        found = self.watch.tick(now, self.link, self.counters, self.settings_problem)
-        if found is not None:
-            self.hub.publish(DOCTOR, found)
+        self.diagnosis(now)
 
     def ask_of_bus(self, waits: Callable[[], bool]) -> None:
         """Take from the link how to see, without waiting, whether bytes of the base have arrived."""
@@ -236,8 +235,18 @@ class Gateway:
         return sum(since is not None and report.at <= since for report in reports), len(reports)
 
     def diagnosis(self, now: float) -> Diagnosis:
-        """Return what the doctor says at this moment, with fresh figures."""
-        return self.watch.look(now, self.link, self.counters, self.settings_problem)
+        """Return what the doctor says at this moment, with fresh figures; tell everybody if it is news."""
+        patience = Patience(late_s=self.plant.stale_times.warn_s, walk_s=self.walks.walk_s)
+        scene = Scene(
+            link=self.link,
+            counters=self.counters,
+            last_write_at=self.plant.last_write_at,
+            patience=patience,
+            problem=self.settings_problem,
+        )
+        if self.watch.look(now, scene):
+            self.hub.publish(DOCTOR, self.watch.diagnosis)
+        return self.watch.diagnosis
 
     @property
     def settings_problem(self) -> str | None:

@@ -12,12 +12,13 @@ import math
 import re
 from collections import Counter, deque
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from neasmart.registers import ADDRESS_LIMIT
 
 ENOUGH_BYTES = 64
+ENOUGH_TEXT = 16
 WAITING_BYTES = 65536
 
 _HIGHEST = re.escape(bytes((ADDRESS_LIMIT >> 8,)))
@@ -27,6 +28,12 @@ _GLITCHES = 0.4
 _HEADS = 0.001
 _RANDOM_BITS = 6.7
 _RANDOM_BYTES = 256
+_PLAIN_TEXT = frozenset(range(0x20, 0x7F)) | frozenset(b"\t\r\n")
+_TEXT = 0.95
+_BEATS = 3
+_BEAT_BYTES = 64
+_NOTHING_ELSE = 0.9
+_PIECES = 16
 
 
 class Hint(StrEnum):
@@ -36,15 +43,24 @@ class Hint(StrEnum):
     SPEED = "speed_or_parity"
     GROUND = "no_common_ground"
     RTU_ON_TCP = "rtu_on_tcp"
+    MBAP_ON_RTU = "mbap_on_rtu"
+    MBAP_DIALLED = "mbap_dialled"
+    ASCII = "ascii"
+    PROTOCOL_ID = "bad_protocol_id"
+    LENGTH = "bad_length"
     NOT_MODBUS = "not_modbus"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pattern:
-    """The bytes of some time: how often each occurred, and how many places look like the head of a frame."""
+    """The bytes of some time: how often each occurred, and how many places look like the head of a frame.
+
+    `pieces` counts the short pieces in which they came, the most frequent ones only.
+    """
 
     histogram: Counter[int]
     heads: int
+    pieces: Counter[bytes] = field(default_factory=Counter)
 
     @property
     def total(self) -> int:
@@ -57,16 +73,35 @@ class Pattern:
         return sum(count for byte, count in self.histogram.items() if byte & 1) / max(1, self.total)
 
     @property
+    def text_share(self) -> float:
+        """The share of bytes that are letters, digits and what else stands in plain text."""
+        return sum(count for byte, count in self.histogram.items() if byte in _PLAIN_TEXT) / max(1, self.total)
+
+    @property
     def entropy_bits(self) -> float:
         """The entropy of a byte, 0 to 8 bits; pure noise has nearly 8, valid traffic about 5."""
         total = max(1, self.total)
         return -sum(count / total * math.log2(count / total) for count in self.histogram.values() if count)
 
+    @property
+    def heartbeat(self) -> tuple[bytes, int] | None:
+        """The piece that came again and again and hardly anything else, with how often; None if there is none.
+
+        Converters send a text or a byte of their own in a fixed rhythm; of the line it tells nothing.
+        """
+        for piece, count in self.pieces.most_common(1):
+            if count >= _BEATS and count * len(piece) >= _NOTHING_ELSE * self.total and b"HTTP" not in piece:
+                return piece, count
+        return None
+
     def hint(self) -> Hint | None:
         """Return the likely reason for which these bytes are no frames; None if they are too few to tell."""
+        if self.total >= ENOUGH_TEXT and self.text_share >= _TEXT:
+            return Hint.NOT_MODBUS
+        return None if self.total < ENOUGH_BYTES else self._hint_of_a_line()
+
+    def _hint_of_a_line(self) -> Hint:
         total = self.total
-        if total < ENOUGH_BYTES:
-            return None
         if self.odd_share <= _NEVER_SET:
             return Hint.SPEED
         if self.histogram[0xFF] / total >= _GLITCHES or self.heads / total >= _HEADS:
@@ -81,11 +116,13 @@ class Pattern:
     def joined(cls, patterns: Iterable[Pattern]) -> Pattern:
         """Return the pattern of a longer time."""
         histogram: Counter[int] = Counter()
+        pieces: Counter[bytes] = Counter()
         heads = 0
         for each in patterns:
             histogram.update(each.histogram)
+            pieces.update(each.pieces)
             heads += each.heads
-        return cls(histogram=histogram, heads=heads)
+        return cls(histogram=histogram, heads=heads, pieces=pieces)
 
 
 class PatternTaker:
@@ -107,6 +144,11 @@ class PatternTaker:
     def digest(self) -> Pattern:
         """Return the pattern of what was noted since the last time."""
         taken = b"".join(self._waiting)[: 2 * WAITING_BYTES]
+        pieces = Counter(piece for piece in self._waiting if len(piece) <= _BEAT_BYTES)
         self._waiting.clear()
         self._waiting_bytes = 0
-        return Pattern(histogram=Counter(taken), heads=sum(1 for _ in self._head.finditer(taken)))
+        return Pattern(
+            histogram=Counter(taken),
+            heads=sum(1 for _ in self._head.finditer(taken)),
+            pieces=Counter(dict(pieces.most_common(_PIECES))),
+        )

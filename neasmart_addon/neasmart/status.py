@@ -15,8 +15,9 @@ class LinkStatus:
     """The connection to the bus.
 
     `detail` is one sentence for people; `code` is stable for programs: ``starting``, ``connected``, ``no_device``,
-    ``no_permission``, ``device_busy``, ``device_lost``, ``cannot_dial``, ``cannot_listen``, ``waiting_for_peer``,
-    ``not_configured``, ``stopped``.
+    ``no_permission``, ``device_busy``, ``device_shared``, ``device_lost``, ``cannot_dial``, ``converter_busy``,
+    ``cannot_listen``, ``foreign_address``, ``waiting_for_peer``, ``not_configured``, ``stopped``. `said` is what a
+    converter told in plain text before it hung up.
     """
 
     connected: bool = False
@@ -26,6 +27,7 @@ class LinkStatus:
     breaker: BreakerState = BreakerState.CLOSED
     peers: tuple[str, ...] = ()
     since: float | None = None
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +108,12 @@ class BusCounters:
     peers_refused: int = 0
     peers_dropped: int = 0
     rtu_on_tcp: int = 0
+    mbap_on_rtu: int = 0
+    ascii_frames: int = 0
+    bad_protocol_ids: int = 0
+    bad_lengths: int = 0
+    same_bus_connections: int = 0
+    requests_stale: int = 0
     polls_by_unit: dict[int, int] = field(default_factory=dict)
     last_poll_at: dict[int, float] = field(default_factory=dict)
     last_heard_at: dict[int, float] = field(default_factory=dict)

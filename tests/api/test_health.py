@@ -11,7 +11,7 @@ from neasmart.status import LinkStatus, SettingsStatus, StoreStatus
 from neasmart.web.health import health
 from neasmart.web.web_status import WEB, WebStatus
 from tests.api.conftest import Served
-from tests.support.gateways import FakeClock, make_gateway
+from tests.support.gateways import FakeClock, base_polls, make_gateway
 
 OPEN = LinkStatus(connected=True, code="connected", detail="The link is open.")
 
@@ -34,6 +34,7 @@ async def test_health_has_every_field_of_the_contract(served: Served, path: str)
             "circuit_breaker_state": "closed",
             "context_initialized": True,
             "link": "connected",
+            "code": "healthy",
             "last_write_age_s": 5.0,
             "last_poll_age_s": {"240": 5.0, "241": None},
         }.items()
@@ -47,12 +48,13 @@ async def test_health_has_every_field_of_the_contract(served: Served, path: str)
 
 
 async def test_a_silent_bus_is_degraded_and_still_answered_with_200(served: Served) -> None:
+    served.gateway.tick(served.clock.now)
     served.clock.advance(200)
 
     status, answer = await served.get("/health")
 
     assert (status, answer["status"]) == (200, "degraded")
-    assert answer["reasons"] == ["The base station has written nothing for 200 s."]
+    assert answer["reasons"] == ["The base has fallen silent."]
     assert (answer["registers_stale"], answer["registers_receiving_updates"]) == (True, False)
 
 
@@ -95,6 +97,7 @@ def test_what_mends_itself_is_degraded(gateway: Gateway, clock: FakeClock, key: 
     ],
 )
 def test_what_needs_the_owner_s_hand_is_unhealthy(gateway: Gateway, clock: FakeClock, key: str, item: object) -> None:
+    base_polls(gateway, "zone.1.1.setpoint")
     gateway.hub.publish(key, item)
 
     answer = health(gateway, clock.now)

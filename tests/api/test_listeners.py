@@ -21,7 +21,7 @@ from neasmart.web.assets import PACKED, Assets
 from neasmart.web.peers import trusted
 from neasmart.web.web_status import WEB, WebStatus
 from tests.api.conftest import Served, Start, eventually
-from tests.support.gateways import FakeClock
+from tests.support.gateways import FakeClock, base_polls
 from tests.support.ports import free_port
 
 
@@ -187,7 +187,7 @@ async def test_without_a_built_page_there_is_a_plain_one(
 
     assert response.status == 200
     assert '<meta charset="utf-8">' in text
-    assert "The bus is alive; 3 zones are known." in text
+    assert "being listened to. 3 zones are known." in text
     assert re.findall(r'href="(?!api|health)', text) == []
 
 
@@ -200,6 +200,7 @@ async def test_a_taken_port_is_tried_again_and_the_other_listener_works(
     gateway: Gateway, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "neasmart")
+    base_polls(gateway, "zone.1.1.setpoint")
     api_port, ingress_port = free_port(), free_port()
     server = WebServer(Settings(api=ApiSettings(port=api_port, ingress_port=ingress_port)), gateway, None)
     with socket.socket() as rival:

@@ -14,11 +14,12 @@ from pathlib import Path
 import pytest
 
 from neasmart import check
+from neasmart.bus_watch import BusWatch
 from neasmart.config import ServerSettings, ServerType, Settings
-from neasmart.doctor import BusWatch, DoctorState, Patience
 from neasmart.gateway import Gateway
 from neasmart.patterns import Hint
 from neasmart.sysbus import Framing, LineFacts, Tap
+from neasmart.verdicts import DoctorState, code_of
 from tests.support.bus import (
     BROADCAST_TEMPERATURE,
     FOREIGN_POLL,
@@ -38,7 +39,7 @@ SPEEDS = {termios.B9600: 9600, termios.B19200: 19200, termios.B38400: 38400, ter
 def patient() -> Gateway:
     """Return a gateway whose doctor does not wait for a walk."""
     gateway = new_gateway()
-    gateway.watch = BusWatch(gateway.unit_ids, Patience(signs_s=0.0, walk_s=0.0))
+    gateway.watch = BusWatch(gateway.unit_ids, final=True)
     return gateway
 
 
@@ -51,7 +52,7 @@ async def finding(gateway: Gateway, state: DoctorState, hint: str | None = None)
 
     def says() -> bool:
         gateway.tick(gateway.clock.monotonic())
-        return gateway.watch.diagnosis.key == (state, hint)
+        return gateway.watch.diagnosis.code == code_of(state, hint)
 
     try:
         await until(says, "the finding")

@@ -12,11 +12,11 @@ import pytest
 
 from neasmart.codecs import GlobalMode, OperatingState
 from neasmart.config import Language
-from neasmart.doctor import DoctorState
 from neasmart.mqtt.discovery import RESULTS, Style, devices
 from neasmart.mqtt.inventory import Inventory
 from neasmart.mqtt.words import Words, key_of
 from neasmart.registers import TABLE
+from neasmart.verdicts import DoctorState
 from tests.mqtt.discovery_snapshot import TOPICS
 from tests.mqtt.test_discovery import full_house
 

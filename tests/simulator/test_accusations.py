@@ -9,14 +9,17 @@ import pytest
 from neasmart.codecs import encode_dpt9
 from neasmart.registers import TABLE
 from neasmart.simulator.accuse import Fault, Report, percentile
+from neasmart.simulator.airtime import walk_s
+from neasmart.simulator.base import BaseStation, Behaviour
+from neasmart.simulator.house import SMALL, House
 from neasmart.simulator.noise import NoisePlan
-from neasmart.simulator.options import SimulatorOptions
+from neasmart.simulator.options import NO_COMMANDS, SimulatorOptions
+from neasmart.simulator.oracle import Limit, Verdict
 from neasmart.simulator.run import Simulator
 from neasmart.simulator.transport import Transport
-from neasmart.simulator.walk import Blocks, Shape
+from neasmart.simulator.walk import Blocks, Shape, Walk
 from neasmart.simulator.wire import read_response
 from tests.support.bus import until
-from tests.support.ports import free_port
 from tests.support.slave import Replies, Request, Slave, slave
 
 SETPOINT = TABLE.at("zone", "setpoint", 1, 1).address
@@ -200,7 +203,7 @@ async def test_bytes_that_nobody_asked_for() -> None:
 
 async def test_a_command_in_the_first_walk_after_connecting_is_stale() -> None:
     def manners(served: Slave, request: Request) -> Replies:
-        served.words[SETPOINT] = encode_dpt9(7.0)
+        served.commands[SETPOINT] = encode_dpt9(7.0)
         return served.good(request)
 
     report = await accused(manners)
@@ -221,7 +224,7 @@ async def test_a_command_later_on_is_adopted_without_an_accusation() -> None:
 
     def manners(served: Slave, request: Request) -> Replies:
         if commanded and request.is_poll:
-            served.words[SETPOINT] = encode_dpt9(24.0)
+            served.commands[SETPOINT] = encode_dpt9(24.0)
         return served.good(request)
 
     async with slave(manners) as served:
@@ -238,30 +241,68 @@ async def test_a_command_later_on_is_adopted_without_an_accusation() -> None:
     assert served.words[SETPOINT] == encode_dpt9(24.0)
 
 
-async def test_a_gateway_that_brings_an_old_value_back_after_its_restart_is_accused() -> None:
-    port = free_port()
-    options = replace(OPTIONS, polls=None, target=f"127.0.0.1:{port}")
-    simulator = Simulator(options)
-    running = asyncio.create_task(simulator.run())
-    async with slave(port=port) as served:
-        await until(lambda: simulator.report.walks > 2, "some walks")
-        old = served.word(SETPOINT)
-        simulator.base.local_setpoint(1, 1, 24.5)
-        await until(lambda: served.words[SETPOINT] == encode_dpt9(24.5), "the local change is reported")
-    before = simulator.report.walks
-
+async def test_a_word_that_nobody_commanded_is_an_accusation_even_if_the_base_has_it_already() -> None:
     def manners(served: Slave, request: Request) -> Replies:
-        if simulator.report.walks > before + 3 and request.is_poll:
-            served.words[SETPOINT] = old
+        if SETPOINT in served.words and request.is_poll:
+            served.commands[SETPOINT] = served.words[SETPOINT]
         return served.good(request)
 
-    async with slave(manners, port=port):
-        await until(lambda: simulator.report.faults[Fault.STALE_COMMAND], "the accusation")
-    simulator.stop()
-    report = await running
+    report = await accused(manners, replace(OPTIONS, commands=NO_COMMANDS))
 
-    assert report.connections >= 2
-    assert set(report.other_faults) - {Fault.UNANSWERED} == {Fault.STALE_COMMAND}
+    assert set(report.other_faults) == {Fault.UNEXPLAINED_WORD}
+    assert report.words.verdicts[Verdict.UNEXPLAINED] == report.faults[Fault.UNEXPLAINED_WORD]
+
+
+async def test_a_command_of_somebody_is_no_accusation_until_its_end_has_been_told() -> None:
+    async with slave() as served:
+        simulator = Simulator(replace(OPTIONS, polls=None, commands=NO_COMMANDS, target=f"127.0.0.1:{served.port}"))
+        running = asyncio.create_task(simulator.run())
+        await until(lambda: simulator.report.walks > 1, "a walk")
+        simulator.oracle.ordered(SETPOINT, encode_dpt9(24.0), asyncio.get_running_loop().time())
+        served.commands[SETPOINT] = encode_dpt9(24.0)
+        await until(lambda: simulator.report.faults[Fault.ENDED_COMMAND], "the accusation")
+        simulator.stop()
+        report = await running
+
+    assert report.words.verdicts[Verdict.COMMAND] >= 1
+    assert len(report.adopted()) == 1
+    assert set(report.other_faults) == {Fault.ENDED_COMMAND}
+
+
+async def test_pressing_a_command_on_after_the_thermostat_was_turned_is_an_accusation() -> None:
+    async with slave() as served:
+        behaviour = Behaviour(ignore_probability=1.0)
+        options = replace(OPTIONS, polls=None, commands=NO_COMMANDS, behaviour=behaviour)
+        simulator = Simulator(replace(options, target=f"127.0.0.1:{served.port}"))
+        running = asyncio.create_task(simulator.run())
+        await until(lambda: simulator.report.walks > 1, "a walk")
+        simulator.oracle.ordered(SETPOINT, encode_dpt9(24.0), asyncio.get_running_loop().time())
+        served.commands[SETPOINT] = encode_dpt9(24.0)
+        await until(lambda: simulator.oracle.figures.verdicts[Verdict.COMMAND] > 4, "the command is read")
+        simulator.base.local_setpoint(1, 1, 18.0)
+        await until(lambda: simulator.report.faults[Fault.OVERTAKEN_COMMAND], "the accusation")
+        simulator.stop()
+        report = await running
+
+    assert set(report.other_faults) == {Fault.OVERTAKEN_COMMAND}
+    assert report.words.turns == 1
+
+
+async def test_a_turn_that_an_older_command_undoes_is_an_accusation() -> None:
+    async with slave() as served:
+        options = replace(OPTIONS, polls=None, commands=NO_COMMANDS, target=f"127.0.0.1:{served.port}")
+        simulator = Simulator(options)
+        running = asyncio.create_task(simulator.run())
+        await until(lambda: simulator.report.walks > 1, "a walk")
+        simulator.oracle.ordered(SETPOINT, encode_dpt9(24.0), asyncio.get_running_loop().time())
+        simulator.base.local_setpoint(1, 1, 18.0)
+        await until(lambda: served.words.get(SETPOINT) == encode_dpt9(18.0), "the turn is told")
+        served.commands[SETPOINT] = encode_dpt9(24.0)
+        await until(lambda: simulator.report.faults[Fault.TURN_UNDONE], "the accusation")
+        simulator.stop()
+        report = await running
+
+    assert report.words.undone == {Limit.NONE: 1}
 
 
 async def test_on_a_serial_line_answers_after_a_silence_count_as_a_restart() -> None:
@@ -277,13 +318,20 @@ async def test_on_a_serial_line_answers_after_a_silence_count_as_a_restart() -> 
         await until(lambda: simulator.report.walks > 2, "some walks")
         silent = True
         await until(lambda: simulator.report.faults[Fault.UNANSWERED] > 4, "silence")
-        served.words[SETPOINT] = encode_dpt9(9.0)
-        served.words.pop(SETPOINT - 1)
-        served.deaf = True
+        served.commands[SETPOINT] = encode_dpt9(9.0)
         silent = False
         await until(lambda: simulator.report.faults[Fault.STALE_COMMAND], "the accusation")
         simulator.stop()
         await running
+
+
+async def test_a_paced_walk_takes_at_least_the_time_of_its_frames() -> None:
+    paced = await accused(None, replace(OPTIONS, polls=16, paced=True, baudrate=9600), rtu=True)
+    steps = Walk(BaseStation(House(SMALL)).addresses, OPTIONS.unit_ids, OPTIONS.blocks).steps()
+
+    assert paced.walks >= 1
+    assert min(paced.walk_lengths_s) >= walk_s(steps, baudrate=9600, asked_by_every_poll=True)
+    assert min(paced.walk_lengths_s) < 5.0
 
 
 async def test_several_polls_in_one_segment_are_each_answered() -> None:

@@ -15,18 +15,23 @@ from typing import Any
 import pytest
 
 from neasmart.codecs import encode_dpt9
-from neasmart.command import CommandState
+from neasmart.command import Command, CommandState
 from neasmart.config import ModbusSettings, ServerSettings, ServerType
 from neasmart.gateway import Gateway
 from neasmart.registers import TABLE
 from neasmart.simulator import Simulator, SimulatorOptions
-from neasmart.simulator.transport import Transport
+from neasmart.simulator.base import Behaviour, Precedence, Tells
+from neasmart.simulator.options import NO_COMMANDS
+from neasmart.simulator.oracle import Verdict
 from neasmart.sysbus.link import Link
 from tests.support.bus import new_gateway, until
 from tests.support.ports import free_port
+from tests.support.processes import gateway_process
 
 PACKAGE_ROOT = Path(__file__).parents[2] / "neasmart_addon"
 POLLS = 1500
+NOBODY_COMMANDS = ("--commands", "none", "--turns", "0.01", "--house-turns", "0.002", "--follow-delay", "1")
+"""So every word but no-data is an accusation, while people turn their thermostats."""
 SETPOINT = TABLE.at("zone", "setpoint", 1, 1)
 
 
@@ -57,7 +62,7 @@ def pty_pair(folder: Path) -> Iterator[tuple[Path, Path]]:
 async def simulator(folder: Path, *arguments: str) -> tuple[asyncio.subprocess.Process, Path]:
     report = folder / "report.json"
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "neasmart.simulator", "--report", str(report), *arguments),
+        *(sys.executable, "-m", "neasmart.simulator", "--report", str(report), *NOBODY_COMMANDS, *arguments),
         cwd=PACKAGE_ROOT,
         stderr=asyncio.subprocess.DEVNULL,
     )
@@ -84,6 +89,8 @@ def assert_blameless(report: dict[str, Any], gateway: Gateway, *, polls: int = P
     assert report["answered"] == polls, f"{withheld} replies were withheld because the gateway itself was blocked"
     assert set(report["accusations"]) <= {"late"}, report["accusations"]
     assert report["adopted"] == []
+    assert report["words"]["by_verdict"] == {"nothing": report["words"]["checked"]}
+    assert report["words"]["turns"] > 0
 
 
 async def test_all_noise_over_modbus_tcp(tmp_path: Path) -> None:
@@ -166,7 +173,7 @@ async def test_all_noise_while_the_gateway_dials(tmp_path: Path) -> None:
 @contextlib.asynccontextmanager
 async def playing(port: int, **changes: Any) -> AsyncIterator[Simulator]:
     """Play the base in this process."""
-    options = SimulatorOptions(transport=Transport.TCP, target=f"127.0.0.1:{port}", cycle_s=0.3, **changes)
+    options = SimulatorOptions(target=f"127.0.0.1:{port}", cycle_s=0.3, commands=NO_COMMANDS, **changes)
     base = Simulator(options)
     running = asyncio.create_task(base.run())
     try:
@@ -183,7 +190,7 @@ async def test_a_command_goes_to_the_house_and_comes_back_confirmed() -> None:
         playing(port) as base,
     ):
         await until(lambda: base.report.walks > 2, "some walks")
-        (command,) = gateway.submit([(SETPOINT, 23.5)], origin="test")
+        command = _commanded(gateway, base, 23.5)
         await until(lambda: _state(gateway, command.id) is CommandState.CONFIRMED, "the command is confirmed")
 
     assert base.house.setpoint_c(base.house.rooms[1, 1]) == 23.5
@@ -213,7 +220,7 @@ async def test_a_gateway_started_anew_brings_nothing_old_back() -> None:
     async with playing(port) as base:
         async with linked(settings) as gateway:
             await until(lambda: base.report.walks > 2, "some walks")
-            (command,) = gateway.submit([(SETPOINT, 23.5)], origin="test")
+            command = _commanded(gateway, base, 23.5)
             await until(lambda: _state(gateway, command.id) is CommandState.CONFIRMED, "the command is confirmed")
         base.base.local_setpoint(1, 1, 18.0)
         walks, polls = base.report.walks, base.report.polls
@@ -245,6 +252,56 @@ async def test_it_waits_for_a_gateway_that_is_not_there_and_stops_in_time(tmp_pa
     report = await finished(process, path, within_s=20.0)
 
     assert (report["connections"], report["polls"]) == (0, 0)
+
+
+@pytest.mark.parametrize("tells", Tells)
+@pytest.mark.parametrize("precedence", Precedence)
+async def test_whoever_turns_the_thermostat_after_a_command_is_the_last_hand(
+    precedence: Precedence, tells: Tells
+) -> None:
+    port = free_port()
+    behaviour = Behaviour(precedence=precedence, tells=tells, ignore_probability=1.0)
+    async with (
+        linked(ServerSettings(type=ServerType.TCP, address="127.0.0.1", port=port)) as gateway,
+        playing(port, behaviour=behaviour) as base,
+    ):
+        await until(lambda: base.report.walks > 2, "some walks")
+        command = _commanded(gateway, base, 23.5)
+        await until(lambda: _state(gateway, command.id) is CommandState.DELIVERED, "the command is read")
+        base.base.local_setpoint(1, 1, 18.0)
+        await until(lambda: _state(gateway, command.id) is CommandState.OVERRIDDEN, "the command is overridden")
+        walks = base.report.walks
+        await until(lambda: base.report.walks > walks + 2, "more walks")
+
+    assert base.base.word(SETPOINT.address) == encode_dpt9(18.0)
+    assert base.report.words.verdicts[Verdict.COMMAND] > 0
+    assert base.report.other_faults == {}
+
+
+async def test_a_gateway_that_stands_still_answers_nothing_late_and_serves_nothing_old(tmp_path: Path) -> None:
+    with pty_pair(tmp_path) as (ours, line):
+        await until(lambda: ours.exists() and line.exists(), "socat's ptys")
+        serial = {"NEASMART_SERVER_TYPE": "serial", "NEASMART_SERVER_SERIAL_PORT": str(ours)}
+        with gateway_process(tmp_path, **serial) as gateway:
+            assert gateway.process is not None
+            process, path = await simulator(
+                tmp_path,
+                *("--serial", str(line), "--cycle", "0", "--polls", "400", "--timeout", "0.3", "--buffer", "512"),
+                *("--lossy", "0.05", "--gap-ms", "10", "--freeze", str(gateway.process.pid)),
+                *("--freeze-every", "1", "--freeze-for", "1.5"),
+            )
+            report = await finished(process, path)
+
+    assert report["freezes"] >= 2
+    assert report["answered"] == report["polls"]
+    assert set(report["accusations"]) <= {"late"}, report["accusations"]
+    assert report["words"]["by_verdict"] == {"nothing": report["words"]["checked"]}
+
+
+def _commanded(gateway: Gateway, base: Simulator, value: float) -> Command:
+    (command,) = gateway.submit([(SETPOINT, value)], origin="test")
+    base.oracle.ordered(SETPOINT.address, command.word, asyncio.get_running_loop().time())
+    return command
 
 
 def _state(gateway: Gateway, command_id: str) -> CommandState | None:

@@ -4,7 +4,7 @@ import pytest
 
 from neasmart.codecs import DPT9_STANDBY, GlobalMode, OperatingState, decode_dpt9, encode_dpt9
 from neasmart.registers import TABLE
-from neasmart.simulator.base import BaseStation, Behaviour, Judgement, Precedence, Reaction
+from neasmart.simulator.base import BaseStation, Behaviour, Judgement, Precedence, Reaction, Tells
 from neasmart.simulator.house import SMALL, House
 
 MODE = TABLE.at("global", "mode").address
@@ -197,13 +197,81 @@ def test_a_local_change_is_reported_before_the_next_poll() -> None:
     assert base.urgent() == []
 
 
-def test_a_change_during_a_poll_is_not_undone_by_the_answer_to_it() -> None:
+def test_an_old_value_of_its_own_is_a_command_like_any_other() -> None:
     base = a_base()
     told = base.word(SETPOINT)
     base.local_setpoint(1, 1, 24.5)
 
-    assert read(base, SETPOINT, told).reaction is Reaction.EQUAL
-    assert decode_dpt9(base.word(SETPOINT)) == 24.5
+    assert read(base, SETPOINT, told).reaction is Reaction.ADOPTED
+    assert base.word(SETPOINT) == told
+
+
+def test_a_turn_of_the_wheel_ends_what_was_still_to_be_taken_over() -> None:
+    base = a_base(Behaviour(reaction_delay_walks=1))
+    read(base, SETPOINT, encode_dpt9(23.0))
+
+    base.local_setpoint(1, 1, 19.0)
+    base.begin_walk()
+
+    assert decode_dpt9(base.word(SETPOINT)) == 19.0
+
+
+def test_what_hands_change_and_what_commands_change_is_told_apart() -> None:
+    base = a_base()
+    turned: list[tuple[int, int]] = []
+    adopted: list[tuple[int, int]] = []
+    base.on_turn = lambda address, word: turned.append((address, word))
+    base.on_adopted = lambda address, word: adopted.append((address, word))
+
+    base.local_setpoint(1, 1, 24.5)
+    base.local_setpoint(1, 1, 24.5)
+    base.local_state(1, 1, OperatingState.PARTY)
+    read(base, SETPOINT, encode_dpt9(23.0))
+    read(base, SETPOINT, encode_dpt9(23.0))
+
+    assert turned == [(SETPOINT, encode_dpt9(24.5)), (ZONE_STATE, OperatingState.PARTY)]
+    assert adopted == [(SETPOINT, encode_dpt9(23.0))]
+
+
+def test_it_can_poll_once_more_before_it_tells_of_a_change() -> None:
+    base = a_base(Behaviour(tells=Tells.AFTER_POLLS))
+    base.local_setpoint(1, 1, 24.5)
+
+    assert base.urgent() == []
+    base.polls()
+    assert base.urgent() == [SETPOINT]
+
+
+def test_asked_for_a_value_it_tells_it_even_before_other_changes() -> None:
+    base = a_base(Behaviour(tells=Tells.AFTER_POLLS))
+    read(base, MODE, 10)
+    base.local_setpoint(1, 1, 24.5)
+
+    assert base.urgent() == [MODE]
+
+
+def test_what_follows_from_a_state_can_come_walks_later() -> None:
+    base = a_base(Behaviour(follow_delay_walks=2))
+    before = base.word(SETPOINT)
+
+    read(base, ZONE_STATE, OperatingState.STANDBY)
+
+    assert base.urgent() == [ZONE_STATE]
+    base.reported([ZONE_STATE])
+    base.begin_walk()
+    assert (base.word(SETPOINT), base.urgent()) == (before, [])
+    base.begin_walk()
+    assert base.word(SETPOINT) == DPT9_STANDBY
+    assert base.urgent() == [STATE, SETPOINT]
+
+
+def test_a_hand_on_a_register_that_still_has_to_follow_shows_at_once() -> None:
+    base = a_base(Behaviour(follow_delay_walks=2))
+    base.local_state(1, 1, OperatingState.REDUCED)
+
+    base.local_setpoint(1, 1, 17.5)
+
+    assert decode_dpt9(base.word(SETPOINT)) == 17.5
 
 
 def test_a_setpoint_that_the_clock_changes_is_reported_before_the_next_poll() -> None:
@@ -290,13 +358,3 @@ def test_it_ignores_about_as_many_commands_as_it_was_told() -> None:
         base.local_setpoint(1, 1, 18.0)
 
     assert 60 < reactions.count(Reaction.IGNORED) < 120
-
-
-def test_it_remembers_which_values_were_its_own() -> None:
-    base = a_base()
-    old = base.word(SETPOINT)
-    base.local_setpoint(1, 1, 25.0)
-    base.reported(base.urgent())
-
-    assert read(base, SETPOINT, old).once_own
-    assert not read(base, SETPOINT, encode_dpt9(26.5)).once_own

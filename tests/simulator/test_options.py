@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from neasmart.simulator import SimulatorOptions, add_arguments
-from neasmart.simulator.base import Behaviour, Precedence
+from neasmart.simulator.base import Behaviour, Precedence, Tells
+from neasmart.simulator.freeze import FreezePlan
 from neasmart.simulator.noise import ALL_NOISE, NoiseKind, NoisePlan
+from neasmart.simulator.people import Habits
 from neasmart.simulator.transport import Transport
 from neasmart.simulator.walk import Blocks, Order, Shape
 
@@ -39,9 +41,12 @@ def test_the_defaults_of_the_command_line_are_those_of_the_options() -> None:
 
 def test_every_parameter_of_a_faithful_base_can_be_given() -> None:
     text = (
-        "--tcp h:1 --unit-ids 240 --house full --seed 9 --speed 60 --polls 7 --duration 3.5 --cycle 0 --timeout 0.5"
-        " --late-ms 15 --gap-ms 2 --stale-window 60 --report r.json --blocks length --block-length 5 --write-fc 6"
+        "--tcp h:1 --unit-ids 240 --house full --seed 9 --speed 60 --lived-in 17.5 --polls 7 --duration 3.5"
+        " --cycle 0 --timeout 0.5"
+        " --late-ms 15 --gap-ms 2 --paced --commands http://h:5000 --buffer 4096 --report r.json"
+        " --blocks length --block-length 5 --write-fc 6"
         " --order shuffled --polls-per-segment 3 --precedence edge --reaction-delay 2 --ignore 0.25 --baudrate 9600"
+        " --tells after --follow-delay 3 --turns 0.01 --house-turns 0.02 --freeze 4711 --freeze-every 5 --freeze-for 1"
     )
 
     assert options(*text.split()) == SimulatorOptions(
@@ -51,24 +56,37 @@ def test_every_parameter_of_a_faithful_base_can_be_given() -> None:
         house="full",
         seed=9,
         speed=60.0,
+        lived_in=17.5,
         cycle_s=0.0,
         polls=7,
         duration_s=3.5,
         timeout_s=0.5,
         late_ms=15.0,
         gap_ms=2.0,
+        paced=True,
         polls_per_segment=3,
-        stale_window_s=60.0,
+        commands="http://h:5000",
+        buffer=4096,
         blocks=Blocks(shape=Shape.LENGTH, length=5, function_code=6, order=Order.SHUFFLED),
-        behaviour=Behaviour(precedence=Precedence.EDGE, reaction_delay_walks=2, ignore_probability=0.25),
+        behaviour=Behaviour(
+            precedence=Precedence.EDGE,
+            tells=Tells.AFTER_POLLS,
+            reaction_delay_walks=2,
+            follow_delay_walks=3,
+            ignore_probability=0.25,
+        ),
+        habits=Habits(rooms=0.01, whole_house=0.02),
+        freeze=FreezePlan(pid=4711, every_s=5.0, for_s=1.0),
         report=Path("r.json"),
     )
 
 
 def test_noise_switches_everything_on_and_single_kinds_can_differ() -> None:
     assert options("--tcp", "h:1", "--noise").noise == ALL_NOISE
-    changed = options("--tcp", "h:1", "--noise", "--vendor", "0", "--no-splits", "--frames-per-segment", "3").noise
-    assert (changed.vendor, changed.splits, changed.frames_per_segment) == (0.0, False, 3)
+    changed = options(
+        "--tcp", "h:1", "--noise", "--vendor", "0", "--no-splits", "--frames-per-segment", "3", "--lossy", "0"
+    ).noise
+    assert (changed.vendor, changed.splits, changed.frames_per_segment, changed.lossy) == (0.0, False, 3, 0.0)
     assert changed.foreign == ALL_NOISE.foreign
 
 
@@ -98,6 +116,7 @@ def test_a_serial_line_carries_one_poll_at_a_time() -> None:
         "--tcp h:1 --ignore 1.5",
         "--tcp h:1 --cycle -1",
         "--tcp h:1 --cycle nan",
+        "--tcp h:1 --lived-in 24.5",
         "--tcp h:1 --block-length 36",
         "--tcp h:1 --write-fc 3",
         "--tcp h:1 --frames-per-segment 0",

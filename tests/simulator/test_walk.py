@@ -5,9 +5,11 @@ from collections import Counter
 import pytest
 
 from neasmart.registers import TABLE
+from neasmart.simulator.airtime import walk_s
 from neasmart.simulator.base import BaseStation
 from neasmart.simulator.house import DEMO, House
 from neasmart.simulator.walk import Blocks, Order, Poll, Shape, Walk, Write
+from neasmart.simulator.wire import RtuWire, read_request, read_response, write_request
 
 ADDRESSES = BaseStation(House(DEMO, seed=1)).addresses
 COMMANDABLE = {address for address in ADDRESSES if TABLE.by_address[address].point.writable}
@@ -73,3 +75,38 @@ def test_the_order_of_the_places_can_be_turned_and_shuffled() -> None:
     assert order(Blocks(order=Order.DESCENDING)) == ascending[::-1]
     assert order(Blocks(order=Order.SHUFFLED)) not in (ascending, ascending[::-1])
     assert sorted(order(Blocks(order=Order.SHUFFLED))) == ascending
+
+
+def frame_lengths(steps: list[Poll | Write], *, with_answers: bool) -> list[int]:
+    """Return the lengths of the frames as pymodbus builds them."""
+    wire = RtuWire()
+    frames = []
+    for step in steps:
+        if isinstance(step, Write):
+            frames.append(wire.frame(write_request(step.address, [0] * step.count, step.function_code), 0))
+        else:
+            frames.append(wire.frame(read_request(step), step.unit_id))
+            if with_answers:
+                frames.append(wire.frame(read_response([0] * step.count), step.unit_id))
+    return [len(frame) for frame in frames]
+
+
+@pytest.mark.parametrize("blocks", EVERY_BLOCKS[:4], ids=str)
+def test_the_airtime_of_a_walk_is_that_of_its_frames_and_the_silence_between_them(blocks: Blocks) -> None:
+    steps = Walk(ADDRESSES, (240, 241), blocks, seed=2).steps()
+    lengths = frame_lengths(steps, with_answers=True)
+
+    seconds = walk_s(steps, baudrate=38400, asked_by_every_poll=False)
+
+    assert seconds == pytest.approx((sum(lengths) + 3.5 * len(lengths)) * 10 / 38400)
+
+
+def test_a_poll_that_finds_no_data_costs_one_write_more() -> None:
+    polls: list[Poll | Write] = [Poll(unit_id=unit, address=100, count=2) for unit in (240, 241)]
+    extra = frame_lengths([Write(address=100, count=2, function_code=16)], with_answers=False)[0] + 3.5
+
+    before = walk_s(polls, baudrate=38400, asked_by_every_poll=False)
+    after = walk_s(polls, baudrate=38400, asked_by_every_poll=True)
+
+    assert after - before == pytest.approx(2 * extra * 10 / 38400)
+    assert extra * 10 / 38400 == pytest.approx(0.0043, abs=0.0001)

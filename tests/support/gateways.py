@@ -65,6 +65,7 @@ def set_link(gateway: Gateway, *, connected: bool) -> None:
 
 def base_writes(gateway: Gateway, ref_id: str, *words: int) -> None:
     """Broadcast words from the register of a point on, as the base does."""
+    gateway.counters.last_frame_at = gateway.clock.monotonic()
     gateway.write(
         gateway.table.ref(ref_id).address,
         words,
@@ -81,8 +82,10 @@ def base_reports(gateway: Gateway, ref_id: str, value: float) -> None:
 
 def base_polls(gateway: Gateway, ref_id: str, *, unit_id: int = 240) -> int:
     """Read the register of a point, as the base does; return the word it gets."""
-    poll = gateway.poll(gateway.table.ref(ref_id).address, 1, unit_id, gateway.clock.monotonic())
-    gateway.left(poll, gateway.clock.monotonic())
+    now = gateway.clock.monotonic()
+    gateway.counters.last_frame_at = gateway.counters.last_poll_at[unit_id] = now
+    poll = gateway.poll(gateway.table.ref(ref_id).address, 1, unit_id, now)
+    gateway.left(poll, now)
     return poll.words[0]
 
 

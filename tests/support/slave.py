@@ -40,19 +40,22 @@ Replies = list[tuple[float, bytes]]
 
 @dataclass
 class Slave:
-    """Keeps what is broadcast and answers by `manners`, which are good unless a test says otherwise."""
+    """Keeps what is broadcast and answers by `manners`, which are good unless a test says otherwise.
+
+    `words` is what was broadcast, `commands` what a good slave serves; everything else it serves is no-data.
+    """
 
     rtu: bool = False
     manners: Callable[[Slave, Request], Replies] | None = None
     words: dict[int, int] = field(default_factory=dict)
+    commands: dict[int, int] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
     connections: list[asyncio.StreamWriter] = field(default_factory=list)
     tasks: list[asyncio.Task[None] | None] = field(default_factory=list)
-    deaf: bool = False
     port: int = 0
 
     def good(self, request: Request) -> Replies:
-        """Answer a poll with what was broadcast, else with the no-data word; answer nothing else."""
+        """Answer a poll with what is commanded, else with the no-data word; answer nothing else."""
         if not request.is_poll:
             return []
         addresses = range(request.address, request.address + request.count)
@@ -60,7 +63,7 @@ class Slave:
 
     def word(self, address: int) -> int:
         ref = TABLE.by_address.get(address)
-        return self.words.get(address, (ref.point.no_data or 0) if ref else 0)
+        return self.commands.get(address, (ref.point.no_data or 0) if ref else 0)
 
     def frame(
         self, pdu: bytes, request: Request, *, unit_id: int | None = None, transaction: int | None = None
@@ -88,7 +91,7 @@ class Slave:
         writer.close()
 
     def _keep(self, request: Request) -> None:
-        if self.deaf or request.unit_id != 0 or request.pdu[0] not in (6, 16):
+        if request.unit_id != 0 or request.pdu[0] not in (6, 16):
             return
         words = request.pdu[3:5] if request.pdu[0] == 6 else request.pdu[6:]
         for number in range(len(words) // 2):

@@ -10,8 +10,8 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "neasmart_addon" / "neasmart"
 CORE = [
     {"errors", "clock", "codecs", "breaker", "histogram", "registers", "config", "status", "about", "redaction"},
-    {"carrier", "walks", "image", "plant", "traffic", "patterns", "doctor", "command", "leavings", "idle_polls"},
-    {"command_life"},
+    {"carrier", "walks", "image", "plant", "traffic", "patterns", "command", "leavings", "idle_polls"},
+    {"command_life", "verdicts", "doctor", "bus_watch"},
     {"commands"},
     {"undo"},
     {"hub"},

@@ -15,7 +15,6 @@ from typing import Any
 from neasmart import __version__
 from neasmart.codecs import GlobalMode
 from neasmart.command import CommandState
-from neasmart.doctor import DoctorState
 from neasmart.mqtt.climate import AUTO, HOUSE_MODES, OFF, PRESETS, SEASON_WORDS
 from neasmart.mqtt.entities import Look, look, options, platform
 from neasmart.mqtt.inventory import Inventory, Room
@@ -23,6 +22,7 @@ from neasmart.mqtt.topics import Topics
 from neasmart.mqtt.words import Words, template
 from neasmart.plant import ZoneIndex
 from neasmart.registers import TABLE, Kind, Ref, setpoint_limits
+from neasmart.verdicts import DoctorState
 
 Component = dict[str, Any]
 Device = dict[str, Any]

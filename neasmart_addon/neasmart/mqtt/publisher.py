@@ -40,7 +40,7 @@ from neasmart.plant import Reading, ZoneIndex
 class PublishTimes:
     """The patience of the publisher, in seconds.
 
-    `grace_s` of a lost link or a silent base change nothing; `diagnostics_s` lie between two diagnostics,
+    `grace_s` of a lost link change nothing; `diagnostics_s` lie between two diagnostics,
     `forget_room_s` of a living bus without a room until it is removed.
     """
 
@@ -82,6 +82,7 @@ class Publisher:
         self._unsaid: deque[ZoneIndex] = deque()
         self._heard_since: float | None = None
         self._linked_at: float | None = None
+        self._heard = False
         self._online = False
         self._diagnostics_at = 0.0
         self._polls: tuple[float, int] | None = None
@@ -263,10 +264,9 @@ class Publisher:
         elif self._heard_since is None:
             self._heard_since = now
         self._outbox.put(self._topics.bus, ONLINE if alive else OFFLINE)
-        age_s = gateway.last_write_age_s(now)
-        late_s = max(gateway.plant.stale_times.warn_s, self._times.grace_s)
-        heard = linked and age_s is not None and age_s < late_s
-        self._outbox.put(self._topics.link, link_payload(gateway.link, heard=heard))
+        if gateway.link.connected or not linked:
+            self._heard = linked and gateway.diagnosis(now).receiving
+        self._outbox.put(self._topics.link, link_payload(gateway.link, heard=self._heard))
 
     def _say_wiring(self, found: Diagnosis) -> None:
         self._outbox.put(self._topics.wiring, wiring_payload(found))

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from neasmart.simulator.oracle import Figures
+
 EXAMPLES_KEPT = 5
 EVENTS_KEPT = 1000
 LATENCIES_KEPT = 100_000
@@ -27,6 +29,10 @@ class Fault(StrEnum):
     UNANSWERED = "unanswered"
     UNSOLICITED = "unsolicited"
     STALE_COMMAND = "stale_command"
+    UNEXPLAINED_WORD = "unexplained_word"
+    ENDED_COMMAND = "ended_command"
+    OVERTAKEN_COMMAND = "overtaken_command"
+    TURN_UNDONE = "turn_undone"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +71,10 @@ class Report:
     writes: int = 0
     longest_segment: int = 1
     stalls: int = 0
+    freezes: int = 0
+    bytes_overflowed: int = 0
+    words: Figures = field(default_factory=Figures)
+    walk_lengths_s: deque[float] = field(default_factory=lambda: deque(maxlen=LATENCIES_KEPT))
     units: dict[int, UnitCount] = field(default_factory=dict)
     latencies_ms: deque[float] = field(default_factory=lambda: deque(maxlen=LATENCIES_KEPT))
     faults: Counter[Fault] = field(default_factory=Counter)
@@ -131,6 +141,15 @@ class Report:
             "late_by_own_stalls": self.stalls,
             "writes": self.writes,
             "frames_in_longest_segment": self.longest_segment,
+            "freezes": self.freezes,
+            "bytes_overflowed": self.bytes_overflowed,
+            "walk_s": {"p50": percentile(self.walk_lengths_s, 50), "max": percentile(self.walk_lengths_s, 100)},
+            "words": {
+                "checked": self.words.words,
+                "by_verdict": {str(verdict): count for verdict, count in sorted(self.words.verdicts.items())},
+                "turns": self.words.turns,
+                "turns_undone_by_limit": {str(limit): count for limit, count in sorted(self.words.undone.items())},
+            },
             "units": {
                 str(unit_id): {"polls": unit.polls, "answered": unit.answered}
                 for unit_id, unit in sorted(self.units.items())

@@ -7,8 +7,8 @@ from its own is a command, standby has no setpoint, a global state rewrites ever
 from __future__ import annotations
 
 import random
-from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -17,7 +17,6 @@ from neasmart.registers import TABLE, Kind, Ref, setpoint_limits
 from neasmart.simulator.house import House, MixedCircuit, Room
 
 _MIXED_WORD = 0
-_OWN_WORDS_KEPT = 32
 
 
 class Precedence(StrEnum):
@@ -25,6 +24,13 @@ class Precedence(StrEnum):
 
     LEVEL = "level"
     EDGE = "edge"
+
+
+class Tells(StrEnum):
+    """Whether the base writes a change before its next poll, or polls once more first."""
+
+    BEFORE_POLLS = "before"
+    AFTER_POLLS = "after"
 
 
 class Reaction(StrEnum):
@@ -40,10 +46,16 @@ class Reaction(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Behaviour:
-    """What is not known of the real base and therefore varied: delays in walks, a probability 0..1."""
+    """What is not known of the real base and therefore varied: delays in walks, a probability 0..1.
+
+    `follow_delay_walks` is how much later the registers change that follow from another one: the setpoints from a mode,
+    the rooms from a global state, a room's setpoint and the global state from a room's state.
+    """
 
     precedence: Precedence = Precedence.LEVEL
+    tells: Tells = Tells.BEFORE_POLLS
     reaction_delay_walks: int = 0
+    follow_delay_walks: int = 0
     ignore_probability: float = 0.0
 
 
@@ -57,28 +69,32 @@ class Judgement:
     value: Value = None
     taken: Value = None
     differs: bool = False
-    once_own: bool = False
 
 
 class BaseStation:
-    """The registers of a base station on top of a house."""
+    """The registers of a base station on top of a house.
+
+    `on_turn` is told address and new word of a register that somebody changed by hand, `on_adopted` address and word of
+    a command that was taken over.
+    """
 
     def __init__(self, house: House, behaviour: Behaviour | None = None, *, seed: int = 0) -> None:
         """Start as a base that has been running for a while: everything counts as reported already."""
         self.house = house
         self.behaviour = behaviour or Behaviour()
         self.walk = 0
+        self.on_turn: Callable[[int, int], None] = lambda _address, _word: None
+        self.on_adopted: Callable[[int, int], None] = lambda _address, _word: None
         self._chance = random.Random(seed)  # noqa: S311 - moods of a base, not secrets
         self._words = dict(_sources(house))
+        self._following: dict[int, tuple[int, int]] = {}
         self._commandable = [address for address in self._words if TABLE.by_address[address].point.writable]
         self._reported = {address: self.word(address) for address in self._commandable}
-        self._own: dict[int, deque[int]] = {
-            address: deque([word], maxlen=_OWN_WORDS_KEPT) for address, word in self._reported.items()
-        }
         self._asked: set[int] = set()
         self._served: dict[int, int] = {}
         self._waiting: dict[int, tuple[int, int]] = {}
         self._unsettled = False
+        self._changed_since_poll = False
 
     def step(self, dt_s: float) -> None:
         """Let house time pass."""
@@ -87,28 +103,31 @@ class BaseStation:
 
     def local_setpoint(self, base_id: int, zone_id: int, value_c: float) -> None:
         """Turn a room thermostat's wheel."""
-        self.house.set_setpoint(self._room(base_id, zone_id), self._clamped(value_c))
-        self._unsettled = True
+        with self._by_hand(TABLE.at("zone", "setpoint", base_id, zone_id).address):
+            self._set_setpoint(base_id, zone_id, value_c)
 
     def local_state(self, base_id: int, zone_id: int, state: OperatingState) -> None:
         """Change a room's state at its thermostat."""
-        self._room(base_id, zone_id).state = state
-        self._unsettled = True
+        with self._by_hand(TABLE.at("zone", "state", base_id, zone_id).address):
+            self.house.rooms[base_id, zone_id].state = state
 
     def local_mode(self, mode: GlobalMode) -> None:
         """Change the global mode in the maker's app."""
-        self.house.mode = mode
-        self._unsettled = True
+        with self._by_hand(TABLE.at("global", "mode").address):
+            self.house.mode = mode
 
     def local_global_state(self, state: OperatingState) -> None:
         """Change the state of all rooms in the maker's app."""
-        for room in self.house.rooms.values():
-            room.state = state
-        self._unsettled = True
+        with self._by_hand(TABLE.at("global", "state").address):
+            self._set_global_state(state)
 
     def begin_walk(self) -> None:
-        """Count a walk and take over the commands whose reaction delay is over."""
+        """Count a walk, and do what was put off until it: take commands over, let changes follow."""
         self.walk += 1
+        for address, (_, due) in list(self._following.items()):
+            if self.walk >= due:
+                del self._following[address]
+                self._unsettled = True
         for address, (word, due) in list(self._waiting.items()):
             if self.walk >= due:
                 del self._waiting[address]
@@ -116,7 +135,8 @@ class BaseStation:
 
     def word(self, address: int) -> int:
         """Return the base's own word of one of its registers."""
-        return self._words[address]()
+        following = self._following.get(address)
+        return self._words[address]() if following is None else following[0]
 
     @property
     def addresses(self) -> list[int]:
@@ -124,21 +144,25 @@ class BaseStation:
         return sorted(self._words)
 
     def reported(self, addresses: Iterable[int]) -> None:
-        """Note that these registers have been written to the bus."""
+        """Note that these registers have been written to the bus, wherever the bytes got to."""
         for address in addresses:
             self._asked.discard(address)
             if address in self._reported:
-                self._reported[address] = word = self.word(address)
-                if word not in self._own[address]:
-                    self._own[address].append(word)
+                self._reported[address] = self.word(address)
+
+    def polls(self) -> None:
+        """Note that a poll is being sent."""
+        self._changed_since_poll = False
 
     def urgent(self) -> list[int]:
-        """Return the registers to be written before the next poll: asked for, or changed since the last report.
+        """Return the registers to be written now, out of turn: those asked for, those changed since the last report.
 
-        A base that polled before it told of a change would read its own old value back and take it for a command.
+        A base that polls before it tells of a change lets the next poll pass first.
         """
         if not self._unsettled and not self._asked:
             return []
+        if self._changed_since_poll and self.behaviour.tells is Tells.AFTER_POLLS:
+            return sorted(self._asked)
         changed = {address for address in self._commandable if self._reported[address] != self.word(address)}
         self._unsettled = False
         return sorted(changed | self._asked)
@@ -151,26 +175,16 @@ class BaseStation:
         before, self._served[address] = self._served.get(address), word
         if _masked(ref, word) == ref.point.no_data:
             self._asked.add(address)
-            self._waiting.pop(address, None)
             return Judgement(ref=ref, word=word, reaction=Reaction.ASKED)
         own = self.word(address)
         value = ref.decode(word).value
-        # What it last told may still be on its way back when a thermostat is turned during a poll.
-        if any(_same(ref, word, known) for known in (own, self._reported[address])):
+        if _same(ref, word, own):
             self._waiting.pop(address, None)
             return Judgement(ref=ref, word=word, value=value, reaction=Reaction.EQUAL)
         if value is None or own == DPT9_STANDBY:
             return Judgement(ref=ref, word=word, value=value, reaction=Reaction.INVALID)
         reaction, taken = self._command(ref, word, before)
-        return Judgement(
-            ref=ref,
-            word=word,
-            value=value,
-            reaction=reaction,
-            taken=taken,
-            differs=True,
-            once_own=word in self._own[address],
-        )
+        return Judgement(ref=ref, word=word, value=value, reaction=reaction, taken=taken, differs=True)
 
     def _command(self, ref: Ref, word: int, before: int | None) -> tuple[Reaction, Value]:
         edge = before is not None and before != word
@@ -192,24 +206,52 @@ class BaseStation:
         own = self.word(ref.address)
         if value is None:
             return None
-        match ref.group.key, ref.point.key:
-            case "global", "mode":
-                self.local_mode(GlobalMode(int(value)))
-            case "global", _:
-                self.local_global_state(OperatingState(int(value)))
-            case _, "state":
-                self.local_state(ref.index[0], ref.index[1], OperatingState(int(value)))
-            case _:
-                self.local_setpoint(ref.index[0], ref.index[1], float(value))
+        with self._changing(ref.address):
+            match ref.group.key, ref.point.key:
+                case "global", "mode":
+                    self.house.mode = GlobalMode(int(value))
+                case "global", _:
+                    self._set_global_state(OperatingState(int(value)))
+                case _, "state":
+                    self.house.rooms[ref.index[0], ref.index[1]].state = OperatingState(int(value))
+                case _:
+                    self._set_setpoint(ref.index[0], ref.index[1], float(value))
         now = self.word(ref.address)
-        return None if now == own else ref.decode(now).value
+        if now == own:
+            return None
+        self.on_adopted(ref.address, word)
+        return ref.decode(now).value
 
-    def _clamped(self, value_c: float) -> float:
+    @contextmanager
+    def _by_hand(self, address: int) -> Iterator[None]:
+        """Change a register by hand, which ends what the base still meant to take over for it."""
+        before = self.word(address)
+        with self._changing(address):
+            yield
+        self._waiting.pop(address, None)
+        if self.word(address) != before:
+            self.on_turn(address, self.word(address))
+
+    @contextmanager
+    def _changing(self, cause: int) -> Iterator[None]:
+        """Let what follows from the change of one register show later, if this base is slow about it."""
+        delay = self.behaviour.follow_delay_walks
+        before = {address: self.word(address) for address in self._commandable} if delay else {}
+        self._following.pop(cause, None)
+        yield
+        self._unsettled = self._changed_since_poll = True
+        for address, word in before.items():
+            if address != cause and address not in self._following and self._words[address]() != word:
+                self._following[address] = (word, self.walk + delay)
+
+    def _set_setpoint(self, base_id: int, zone_id: int, value_c: float) -> None:
         limits = setpoint_limits(self.house.mode)
-        return min(max(value_c, limits.low), limits.high)
+        room = self.house.rooms[base_id, zone_id]
+        self.house.set_setpoint(room, min(max(value_c, limits.low), limits.high))
 
-    def _room(self, base_id: int, zone_id: int) -> Room:
-        return self.house.rooms[base_id, zone_id]
+    def _set_global_state(self, state: OperatingState) -> None:
+        for room in self.house.rooms.values():
+            room.state = state
 
 
 def _same(ref: Ref, word: int, known: int) -> bool:

@@ -47,7 +47,10 @@ class NoiseKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoisePlan:
-    """How much noise: for each kind the probability 0..1 before a step of the walk."""
+    """How much noise: for each kind the probability 0..1 before a step of the walk.
+
+    `lossy` is the probability that one of the base's own writes is lost, cut or changed on the wire.
+    """
 
     foreign: float = 0.0
     vendor: float = 0.0
@@ -55,6 +58,7 @@ class NoisePlan:
     truncated: float = 0.0
     bad_crc: float = 0.0
     protocol_id: float = 0.0
+    lossy: float = 0.0
     protocol_id_interval_s: float = 4.0
     splits: bool = False
     frames_per_segment: int = 1
@@ -71,6 +75,7 @@ ALL_NOISE = NoisePlan(
     truncated=0.1,
     bad_crc=0.1,
     protocol_id=0.05,
+    lossy=0.05,
     splits=True,
     frames_per_segment=20,
 )

@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import TypeVar
 
 from neasmart.config import DEFAULT_UNIT_IDS
-from neasmart.simulator.base import Behaviour, Precedence
+from neasmart.simulator.base import Behaviour, Precedence, Tells
+from neasmart.simulator.freeze import FreezePlan
 from neasmart.simulator.house import HOUSES
 from neasmart.simulator.noise import ALL_NOISE, NoiseKind, NoisePlan
+from neasmart.simulator.people import Habits
 from neasmart.simulator.transport import Transport
 from neasmart.simulator.walk import FC_WRITE_MANY, FC_WRITE_ONE, LONGEST_BLOCK, Blocks, Order, Shape
 
 Number = TypeVar("Number", int, float)
+NO_COMMANDS = "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +25,11 @@ class SimulatorOptions:
     """Everything that can be varied; times in seconds unless the name says otherwise.
 
     `target` is ``host:port`` or a device path; `speed` is house time per real time; `cycle_s` 0 walks without pause.
+    `commands` says where the base learns what people commanded: the address of the gateway's API, `NO_COMMANDS` if
+    nobody commands anything but what the oracle is told, None if it cannot be known; then words are not judged.
+    `lived_in` is the hour of the day, 0 to 24, of a house that was lived in for a day before, None for a new one.
+    `paced` lets every frame take the time that it takes on a real bus of `baudrate`.
+    `buffer` is how many bytes a gateway's device holds while nobody reads them.
     """
 
     transport: Transport = Transport.TCP
@@ -31,17 +39,22 @@ class SimulatorOptions:
     house: str = "demo"
     seed: int = 1
     speed: float = 1.0
+    lived_in: float | None = None
     cycle_s: float = 10.0
     polls: int | None = None
     duration_s: float | None = None
     timeout_s: float = 1.0
     late_ms: float = 20.0
     gap_ms: float = 0.0
+    paced: bool = False
     polls_per_segment: int = 1
-    stale_window_s: float = 120.0
+    commands: str | None = None
+    buffer: int | None = None
     blocks: Blocks = field(default_factory=Blocks)
     behaviour: Behaviour = field(default_factory=Behaviour)
     noise: NoisePlan = field(default_factory=NoisePlan)
+    habits: Habits = field(default_factory=Habits)
+    freeze: FreezePlan = field(default_factory=FreezePlan)
     report: Path | None = None
 
     @classmethod
@@ -60,14 +73,17 @@ class SimulatorOptions:
             house=arguments.house,
             seed=arguments.seed,
             speed=arguments.speed,
+            lived_in=arguments.lived_in,
             cycle_s=arguments.cycle,
             polls=arguments.polls,
             duration_s=arguments.duration,
             timeout_s=arguments.timeout,
             late_ms=arguments.late_ms,
             gap_ms=arguments.gap_ms,
+            paced=arguments.paced,
             polls_per_segment=arguments.polls_per_segment if transport is Transport.TCP else 1,
-            stale_window_s=arguments.stale_window,
+            commands=arguments.commands,
+            buffer=arguments.buffer,
             blocks=Blocks(
                 shape=Shape(arguments.blocks),
                 length=arguments.block_length,
@@ -76,10 +92,14 @@ class SimulatorOptions:
             ),
             behaviour=Behaviour(
                 precedence=Precedence(arguments.precedence),
+                tells=Tells(arguments.tells),
                 reaction_delay_walks=arguments.reaction_delay,
+                follow_delay_walks=arguments.follow_delay,
                 ignore_probability=arguments.ignore,
             ),
             noise=_noise(arguments),
+            habits=Habits(rooms=arguments.turns, whole_house=arguments.house_turns),
+            freeze=FreezePlan(pid=arguments.freeze, every_s=arguments.freeze_every, for_s=arguments.freeze_for),
             report=arguments.report,
         )
 
@@ -97,6 +117,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     house.add_argument("--house", choices=sorted(HOUSES), default="demo", help="2, 11 or 60 zones")
     house.add_argument("--seed", type=int, default=1, help="the same seed gives the same house, walk and noise")
     house.add_argument("--speed", type=_not_negative, default=1.0, help="house time per real time")
+    house.add_argument("--lived-in", type=_hour, metavar="HOUR", help="the house has a day behind it; the hour now")
     run = parser.add_argument_group("run")
     run.add_argument("--polls", type=_positive, help="stop after so many polls")
     run.add_argument("--duration", type=_not_negative, metavar="S", help="stop after so many seconds")
@@ -104,7 +125,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     run.add_argument("--timeout", type=_not_negative, default=1.0, metavar="S", help="patience with an answer")
     run.add_argument("--late-ms", type=_not_negative, default=20.0, help="an answer after this is late")
     run.add_argument("--gap-ms", type=_not_negative, default=0.0, help="silence before every request")
-    run.add_argument("--stale-window", type=_not_negative, default=120.0, metavar="S", help="see stale_command")
+    run.add_argument("--paced", action="store_true", help="let frames take the time that they take on a real bus")
+    run.add_argument("--commands", metavar="URL", help=f"API that tells what people command, or {NO_COMMANDS}")
     run.add_argument("--report", type=Path, metavar="FILE", help="write figures and accusations as JSON")
     walk = parser.add_argument_group("walk")
     walk.add_argument("--blocks", choices=[str(each) for each in Shape], default="pair", help="registers per request")
@@ -115,11 +137,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     reaction = parser.add_argument_group("reaction to commands")
     reaction.add_argument("--precedence", choices=[str(each) for each in Precedence], default="level")
     reaction.add_argument("--reaction-delay", type=_whole, default=0, metavar="WALKS")
+    reaction.add_argument(
+        "--tells", choices=[str(each) for each in Tells], default="before", help="a change: the polls"
+    )
+    reaction.add_argument("--follow-delay", type=_whole, default=0, metavar="WALKS", help="of what follows a change")
     reaction.add_argument("--ignore", type=_probability, default=0.0, metavar="P", help="probability of ignoring one")
+    people = parser.add_argument_group("people and the computer of the gateway")
+    people.add_argument("--turns", type=_probability, default=0.0, metavar="P", help="of a thermostat, at each moment")
+    people.add_argument("--house-turns", type=_probability, default=0.0, metavar="P", help="of the mode or all rooms")
+    people.add_argument("--freeze", type=_positive, metavar="PID", help="stop this process now and then")
+    people.add_argument("--freeze-every", type=_not_negative, default=10.0, metavar="S")
+    people.add_argument("--freeze-for", type=_not_negative, default=2.0, metavar="S")
+    people.add_argument("--buffer", type=_positive, metavar="BYTES", help="what the gateway's device holds, else lost")
     noise = parser.add_argument_group("noise (probabilities before each step)")
     noise.add_argument("--noise", action="store_true", help="all kinds, splits and 20 frames per segment")
     for kind in NoiseKind:
         noise.add_argument(f"--{kind.value.replace('_', '-')}", type=_probability, metavar="P")
+    noise.add_argument("--lossy", type=_probability, metavar="P", help="damage to the base's own writes")
     noise.add_argument("--splits", action=argparse.BooleanOptionalAction, help="cut writes at every byte in turn")
     noise.add_argument("--frames-per-segment", type=_positive, metavar="N", help="at most so many frames in one write")
 
@@ -162,6 +196,10 @@ def _block_length(text: str) -> int:
 
 def _not_negative(text: str) -> float:
     return _number(text, _float(text), "a number, 0 or more")
+
+
+def _hour(text: str) -> float:
+    return _number(text, _float(text), "an hour from 0 to 24", most=24)
 
 
 def _probability(text: str) -> float:

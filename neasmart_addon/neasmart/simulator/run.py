@@ -11,9 +11,13 @@ from pathlib import Path
 
 from neasmart.simulator.accuse import Report
 from neasmart.simulator.base import BaseStation
+from neasmart.simulator.freeze import Freezer
 from neasmart.simulator.house import HOUSES, House
 from neasmart.simulator.options import SimulatorOptions
-from neasmart.simulator.session import EnoughPollsError, Session
+from neasmart.simulator.oracle import Oracle
+from neasmart.simulator.past import lived_in
+from neasmart.simulator.people import People
+from neasmart.simulator.session import Actors, EnoughPollsError, Session
 from neasmart.simulator.transport import Opener, Transport
 from neasmart.simulator.wire import MbapWire, RtuWire
 
@@ -28,9 +32,11 @@ class Simulator:
     def __init__(self, options: SimulatorOptions, *, house: House | None = None) -> None:
         """Build the house named in the options unless one is given."""
         self.options = options
-        self.house = house or House(HOUSES[options.house], seed=options.seed)
+        self.house = house or _house(options)
         self.base = BaseStation(self.house, options.behaviour, seed=options.seed)
-        self.report = Report(transport=str(options.transport), seed=options.seed)
+        self.oracle = Oracle()
+        self.base.on_turn = lambda address, word: self.oracle.turned(address, word, asyncio.get_running_loop().time())
+        self.report = Report(transport=str(options.transport), seed=options.seed, words=self.oracle.figures)
         self.opener = Opener(options.transport, options.target, baudrate=options.baudrate)
         self._stop = asyncio.Event()
 
@@ -41,22 +47,32 @@ class Simulator:
     async def run(self) -> Report:
         """Play the base until `stop`, the time or the polls are used up; return what was seen."""
         begun = asyncio.get_running_loop().time()
-        living = asyncio.create_task(self._live(begun))
+        freezer = Freezer(self.options.freeze)
+        freezing = asyncio.create_task(freezer.run())
+        living = asyncio.create_task(self._live(begun, freezer))
         stopping = asyncio.create_task(self._stop.wait())
         try:
             await asyncio.wait({living, stopping}, timeout=self.options.duration_s, return_when=asyncio.FIRST_COMPLETED)
             if living.done():
                 living.result()
         finally:
-            for task in (living, stopping):
+            for task in (living, stopping, freezing):
                 task.cancel()
-            await asyncio.gather(living, stopping, return_exceptions=True)
+            await asyncio.gather(living, stopping, freezing, return_exceptions=True)
+            self.report.freezes = freezer.count
             await self.opener.close()
             self.report.duration_s = asyncio.get_running_loop().time() - begun
         return self.report
 
-    async def _live(self, begun: float) -> None:
+    async def _live(self, begun: float, freezer: Freezer) -> None:
         loop = asyncio.get_running_loop()
+        actors = Actors(
+            base=self.base,
+            people=People(self.base, self.options.habits, seed=self.options.seed),
+            oracle=self.oracle,
+            freezer=freezer,
+            report=self.report,
+        )
         backoff_s = BACKOFF_S[0]
         while True:
             self.report.duration_s = loop.time() - begun
@@ -73,7 +89,8 @@ class Simulator:
             self.report.duration_s = loop.time() - begun
             log.info("Connected to the gateway at %s", self.options.target)
             try:
-                await Session(line, wire, self.base, self.report, self.options).run()
+                line.buffer = self.options.buffer
+                await Session(line, wire, actors, self.options).run()
             except EnoughPollsError:
                 return
             except OSError as error:
@@ -81,6 +98,13 @@ class Simulator:
                 await asyncio.sleep(backoff_s)
             finally:
                 line.close()
+
+
+def _house(options: SimulatorOptions) -> House:
+    plan = HOUSES[options.house]
+    if options.lived_in is None:
+        return House(plan, seed=options.seed)
+    return lived_in(plan, seed=options.seed, hour=options.lived_in)
 
 
 async def simulate(options: SimulatorOptions) -> Report:

@@ -1,73 +1,77 @@
-"""One connection between the simulated base and a gateway: sends what the walk asks for and judges every answer."""
+"""One connection between the simulated base and a gateway: sends what the walk asks for and hears the answers."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from neasmart.simulator.accuse import Fault, Report, spaced
-from neasmart.simulator.base import BaseStation, Judgement, Reaction
+from neasmart.simulator.accuse import Fault, Report
+from neasmart.simulator.airtime import frames_s
+from neasmart.simulator.base import BaseStation
+from neasmart.simulator.damage import BadWire
+from neasmart.simulator.freeze import Freezer
 from neasmart.simulator.noise import NOISE_TRANSACTIONS, Noise, NoiseKind
 from neasmart.simulator.options import SimulatorOptions
+from neasmart.simulator.oracle import Oracle
+from neasmart.simulator.people import People
+from neasmart.simulator.replies import Replies
 from neasmart.simulator.transport import Line
 from neasmart.simulator.walk import Poll, Walk, Write
-from neasmart.simulator.wire import Frame, MbapWire, Rubbish, Wire, read_request, words_read, write_request
-
-log = logging.getLogger(__name__)
+from neasmart.simulator.wire import MbapWire, Rubbish, Wire, read_request, write_request
 
 SPLIT_PAUSE_S = 0.0005
 ALONE_PAUSE_S = 0.03
 """Silence around a frame with a wrong protocol id, so that it is a segment of its own."""
-BACK_AFTER_SILENT_POLLS = 3
-"""After so many unanswered polls an answer means that the gateway has been started anew."""
-SETTLED_KEPT = 64
-"""How many transactions are remembered after their answer or time-out, to know a second answer from a wrong one."""
-LOGGED = 24
-"""How many bytes of evidence a log line shows; the report has them all."""
 LISTEN_SLICE_S = 0.004
-_EXCEPTION = 0x80
 
 
 class EnoughPollsError(Exception):
     """The number of polls that was asked for has been reached."""
 
 
-@dataclass(slots=True, kw_only=True)
-class Acquaintance:
-    """Since when the base has known this gateway process: it survives connections that were only dropped."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actors:
+    """All that lives longer than a connection."""
 
-    since_s: float = 0.0
-    first_walk: int = 0
-    silent_polls: int = 0
+    base: BaseStation
+    people: People
+    oracle: Oracle
+    freezer: Freezer
+    report: Report
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queued:
+    """A frame on its way; `told` are the registers and words that the gateway knows for certain when it has arrived."""
+
+    raw: bytes
+    told: tuple[tuple[int, int], ...] = ()
 
 
 class Session:
     """Talks over one line until it breaks, the polls are used up or it is cancelled."""
 
-    def __init__(self, line: Line, wire: Wire, base: BaseStation, report: Report, options: SimulatorOptions) -> None:
-        """Begin an acquaintance with whoever is at the other end."""
+    def __init__(self, line: Line, wire: Wire, actors: Actors, options: SimulatorOptions) -> None:
+        """Begin with an empty line."""
         self._line = line
         self._wire = wire
-        self._base = base
-        self._report = report
+        self._base, self._people, self._oracle = actors.base, actors.people, actors.oracle
+        self._freezer = actors.freezer
+        self._report = actors.report
         self._options = options
         self._loop = asyncio.get_running_loop()
-        self._started = self._loop.time()
-        self.noise = Noise(options.noise, wire, options.unit_ids, seed=options.seed + report.connections)
-        self.walk = Walk(base.addresses, options.unit_ids, options.blocks, seed=options.seed)
         self._mbap = isinstance(wire, MbapWire)
+        seed = options.seed + self._report.connections
+        self.noise = Noise(options.noise, wire, options.unit_ids, seed=seed)
+        self._bad_wire = BadWire(options.noise.lossy, options.unit_ids, whole_frames=self._mbap, seed=seed)
+        self.walk = Walk(self._base.addresses, options.unit_ids, options.blocks, seed=options.seed)
+        self._replies = Replies(self._base, self._report, options, self._oracle, mbap=self._mbap)
         self._room = 1
-        self._frames: list[bytes] = []
+        self._dropping = False
+        self._queued: list[Queued] = []
         self._transaction = 0
-        self._stalled_s = 0.0
-        self._settled: deque[int] = deque(maxlen=SETTLED_KEPT)
-        self._last_protocol_id = self._started
-        self._known = Acquaintance(since_s=self._started, first_walk=base.walk + 1)
-        self._stepped_at = self._started
-        self._epoch = self._started - report.duration_s
+        self._stepped_at = self._last_protocol_id = self._loop.time()
 
     async def run(self) -> None:
         """Walk for ever; raise EnoughPollsError or OSError."""
@@ -78,6 +82,7 @@ class Session:
             waiting: list[Poll] = []
             for number, step in enumerate(steps, 1):
                 self._pass_time()
+                self._people.perhaps()
                 await self._disturb()
                 if isinstance(step, Write):
                     await self._broadcast(step)
@@ -90,13 +95,18 @@ class Session:
                         waiting = []
                 await self._pause(begun + self._options.cycle_s * number / len(steps))
             self._report.walks += 1
+            self._report.walk_lengths_s.append(self._loop.time() - begun)
             if not self._options.cycle_s:
                 await asyncio.sleep(0)
 
     async def _broadcast(self, write: Write) -> None:
         words = [self._base.word(address) for address in write.addresses]
-        pdu = write_request(write.address, words, write.function_code)
-        await self._queue(self._wire.frame(pdu, 0, self._next_transaction()))
+        told = tuple(zip(write.addresses, words, strict=True))
+        frame = self._wire.frame(write_request(write.address, words, write.function_code), 0, self._next_transaction())
+        arriving, hit = self._bad_wire.carried(frame)
+        if hit is not None:
+            self._report.noise[str(hit)] += 1
+        await self._queue(Queued(raw=arriving, told=() if hit else told))
         self._base.reported(write.addresses)
         self._report.writes += 1
 
@@ -107,13 +117,13 @@ class Session:
     async def _disturb(self) -> None:
         for kind, frames in self.noise.before_step():
             for frame in frames:
-                await self._queue(frame)
+                await self._queue(Queued(raw=frame))
             self._report.noise[kind] += 1
         if longest := self.noise.burst():
             self._report.noise["burst"] += 1
             self._room = longest
-            while len(self._frames) < longest - 1:
-                for write in self.walk.some_writes()[: longest - 1 - len(self._frames)]:
+            while len(self._queued) < longest - 1:
+                for write in self.walk.some_writes()[: longest - 1 - len(self._queued)]:
                     await self._broadcast(write)
         due = self._last_protocol_id + self.noise.plan.protocol_id_interval_s
         if self._loop.time() >= due and self.noise.wants_protocol_id():
@@ -123,26 +133,37 @@ class Session:
             self._report.noise[NoiseKind.PROTOCOL_ID] += 1
             await asyncio.sleep(ALONE_PAUSE_S)
             self._last_protocol_id = self._loop.time()
+            # A gateway that was too busy to see the silence drops what follows as well.
+            self._dropping = True
 
-    async def _queue(self, frame: bytes) -> None:
-        self._frames.append(frame)
-        if len(self._frames) >= self._room:
+    async def _queue(self, frame: Queued) -> None:
+        self._queued.append(frame)
+        if len(self._queued) >= self._room:
             await self._flush()
 
     async def _flush(self) -> bytes:
-        segment = b"".join(self._frames)
-        if len(self._frames) > 1:
+        queued, self._queued = self._queued, []
+        segment = b"".join(frame.raw for frame in queued)
+        if len(queued) > 1:
             self._report.noise["several_frames_in_a_segment"] += 1
-            self._report.longest_segment = max(self._report.longest_segment, len(self._frames))
-        self._frames.clear()
+            self._report.longest_segment = max(self._report.longest_segment, len(queued))
         self._room = self.noise.segment_length()
+        await self._occupy(frame.raw for frame in queued)
         pieces = list(self.noise.pieces(segment)) if segment else []
+        complete = not self._dropping
         for number, piece in enumerate(pieces):
             if number:
                 await asyncio.sleep(SPLIT_PAUSE_S)
-            self._line.write(piece)
+            complete = self._line.write(piece) and complete
         if len(pieces) > 1:
             self._report.noise["split"] += 1
+        self._report.bytes_overflowed += self._line.overflowed
+        self._line.overflowed = 0
+        for address, word in (each for frame in queued for each in frame.told):
+            if complete:
+                self._oracle.told(address, word, self._loop.time())
+            else:
+                self._oracle.perhaps_told(address, word)
         return segment
 
     async def _ask(self, polls: Sequence[Poll]) -> None:
@@ -152,18 +173,30 @@ class Session:
         if self._options.gap_ms:
             await self._flush()
             await asyncio.sleep(self._options.gap_ms / 1000)
-        self._hear_nothing()
+        self._hear({}, b"", self._loop.time(), final=True)
         outstanding: dict[int, Poll] = {}
         for poll in polls:
             transaction = self._next_transaction() if self._mbap else 0
             outstanding[transaction] = poll
-            self._frames.append(self._wire.frame(read_request(poll), poll.unit_id, transaction))
+            frame = self._wire.frame(read_request(poll), poll.unit_id, transaction)
+            self._queued.append(Queued(raw=frame))
             self._report.polled(poll.unit_id)
+        self._base.polls()
         segment = await self._flush()
+        self._people.perhaps()
+        await self._listen(outstanding, segment)
+        await self._occupy(self._replies.take_heard())
+        self._people.perhaps()
+        await self._replies.explain()
+        if self._options.polls is not None and self._report.polls >= self._options.polls:
+            raise EnoughPollsError
+
+    async def _listen(self, outstanding: dict[int, Poll], segment: bytes) -> None:
+        """Hear the answers to what was sent in `segment`, and say which are missing."""
         sent_at = self._loop.time()
         deadline = sent_at + self._options.timeout_s
-        self._stalled_s = 0.0
-        while outstanding and (left_s := deadline + self._stalled_s - self._loop.time()) > 0:
+        self._replies.stalled_s = 0.0
+        while outstanding and (left_s := deadline + self._replies.stalled_s - self._loop.time()) > 0:
             # Listening in slices shows how long this process itself was kept from running.
             slice_s = min(left_s, LISTEN_SLICE_S)
             listening_since = self._loop.time()
@@ -174,103 +207,31 @@ class Session:
                 for poll in outstanding.values():
                     self._report.withdrawn(poll.unit_id)
                 raise
-            self._stalled_s += max(0.0, self._loop.time() - listening_since - slice_s)
+            self._replies.stalled_s += max(0.0, self._loop.time() - listening_since - slice_s)
             if heard:
                 self._hear(outstanding, segment, sent_at)
         self._hear(outstanding, segment, sent_at, final=True)
+        self._dropping = self._dropping and bool(outstanding)
         for transaction, poll in outstanding.items():
-            self._settled.append(transaction)
-            self._known.silent_polls += 1
-            self._accuse(Fault.UNANSWERED, f"{poll} was not answered within {self._options.timeout_s:g} s", segment)
-        if self._options.polls is not None and self._report.polls >= self._options.polls:
-            raise EnoughPollsError
-
-    def _hear_nothing(self) -> None:
-        """Whatever has come while nothing was asked is a fault."""
-        self._hear({}, b"", self._loop.time(), final=True)
+            if self._freezer.stood_since(sent_at):
+                self._report.withdrawn(poll.unit_id)
+                self._replies.settle(transaction)
+            else:
+                self._replies.missing(poll, segment, transaction)
 
     def _hear(self, outstanding: dict[int, Poll], sent: bytes, sent_at: float, *, final: bool = False) -> None:
+        """Judge what has come; while nothing is outstanding, whatever comes is a fault."""
         for item in self._wire.parse(self._line.received, final=final):
             if isinstance(item, Rubbish):
                 fault = Fault.MALFORMED if sent else Fault.UNSOLICITED
-                self._accuse(fault, item.why, sent, item.raw)
+                self._replies.accuse(fault, item.why, sent, item.raw)
             else:
-                self._judge(item, outstanding, sent, sent_at)
+                self._replies.judge(item, outstanding, sent, sent_at=sent_at, at_s=self._line.received_at)
 
-    def _judge(self, reply: Frame, outstanding: dict[int, Poll], sent: bytes, sent_at: float) -> None:
-        poll = outstanding.get(reply.transaction)
-        fault = self._misdirected(reply, poll)
-        if fault is not None:
-            self._accuse(*fault, sent, reply.raw)
-            return
-        if poll is None:
-            return
-        del outstanding[reply.transaction]
-        self._settled.append(reply.transaction)
-        if reply.pdu[0] & _EXCEPTION:
-            self._accuse(Fault.REFUSED, f"{poll} was answered with an exception", sent, reply.raw)
-            return
-        words = words_read(reply.pdu, poll.count)
-        if words is None:
-            self._accuse(Fault.MALFORMED, f"no answer to {poll}", sent, reply.raw)
-            return
-        latency_ms = (self._line.received_at - sent_at) * 1000
-        self._report.heard(poll.unit_id, latency_ms)
-        if latency_ms - self._stalled_s * 1000 > self._options.late_ms:
-            self._accuse(Fault.LATE, f"{poll} was answered after {latency_ms:.1f} ms", sent, reply.raw)
-        elif latency_ms > self._options.late_ms:
-            self._report.stalls += 1
-        self._notice_restart()
-        for address, word in zip(poll.addresses, words, strict=True):
-            judgement = self._base.read(address, word)
-            if judgement is not None:
-                self._consider(judgement, poll, sent, reply.raw)
-
-    def _misdirected(self, reply: Frame, poll: Poll | None) -> tuple[Fault, str] | None:
-        if reply.unit_id == 0:
-            return Fault.REPLY_TO_BROADCAST, "a reply to a broadcast"
-        if reply.unit_id not in self._options.unit_ids:
-            return Fault.REPLY_TO_FOREIGN_UNIT, f"a reply in the name of unit {reply.unit_id}"
-        if poll is not None:
-            if reply.unit_id == poll.unit_id:
-                return None
-            return Fault.WRONG_UNIT, f"unit {reply.unit_id} answered {poll}"
-        if self._mbap and reply.transaction not in NOISE_TRANSACTIONS and reply.transaction not in self._settled:
-            return Fault.WRONG_TRANSACTION, f"transaction {reply.transaction} was not asked for"
-        return Fault.UNSOLICITED, "a reply that nobody waits for"
-
-    def _notice_restart(self) -> None:
-        if self._known.silent_polls >= BACK_AFTER_SILENT_POLLS:
-            self._known = Acquaintance(since_s=self._loop.time(), first_walk=self._base.walk + 1)
-        self._known.silent_polls = 0
-
-    def _consider(self, judgement: Judgement, poll: Poll, sent: bytes, received: bytes) -> None:
-        if judgement.differs:
-            age_s = self._loop.time() - self._known.since_s
-            first = self._base.walk <= self._known.first_walk
-            if first or (judgement.once_own and age_s < self._options.stale_window_s and self._report.connections > 1):
-                reason = "in the first walk" if first else f"{age_s:.0f} s"
-                text = f"{judgement.ref.id} = {judgement.value} was served {reason} after the gateway came back"
-                self._accuse(Fault.STALE_COMMAND, text, sent, received)
-        if judgement.reaction in (Reaction.ADOPTED, Reaction.IGNORED, Reaction.INVALID) and judgement.differs:
-            self._report.note(
-                str(judgement.reaction),
-                at_s=self._now_s,
-                point=judgement.ref.id,
-                served=judgement.value,
-                taken=judgement.taken,
-                unit_id=poll.unit_id,
-            )
-            log.info("%s %s = %s by unit %d", judgement.reaction, judgement.ref.id, judgement.value, poll.unit_id)
-
-    def _accuse(self, fault: Fault, text: str, sent: bytes = b"", received: bytes = b"") -> None:
-        self._report.accuse(fault, text, at_s=self._now_s, sent=sent, received=received)
-        if len(self._report.examples[fault]) == self._report.faults[fault]:
-            log.warning("%s: %s; sent %s, received %s", fault, text, spaced(sent[-LOGGED:]), spaced(received[:LOGGED]))
-
-    @property
-    def _now_s(self) -> float:
-        return self._loop.time() - self._epoch
+    async def _occupy(self, frames: Iterable[bytes]) -> None:
+        """Wait while these frames would occupy a real bus; the last byte arrives when that is over."""
+        if self._options.paced:
+            await asyncio.sleep(frames_s(map(len, frames), baudrate=self._options.baudrate))
 
     async def _pause(self, until: float) -> None:
         if (left_s := until - self._loop.time()) > 0 and self._options.cycle_s:

@@ -26,6 +26,8 @@ class Line(asyncio.Protocol):
     def __init__(self, on_open: Callable[[Line], None] | None = None) -> None:
         """Start closed; `asyncio` opens it and then calls `on_open`."""
         self._on_open = on_open
+        self.buffer: int | None = None
+        self.overflowed = 0
         self.received = bytearray()
         self.received_at = 0.0
         self.closed = asyncio.Event()
@@ -51,11 +53,18 @@ class Line(asyncio.Protocol):
         self.closed.set()
         self._arrived.set()
 
-    def write(self, data: bytes) -> None:
-        """Send bytes in one call."""
+    def write(self, data: bytes) -> bool:
+        """Send bytes in one call; return False if they were lost, because the gateway's device could hold no more.
+
+        `buffer` is how many bytes may wait beside what the kernel holds; None waits for ever, as no real bus does.
+        """
         if self._transport is None or self.closed.is_set():
             raise ConnectionResetError("the gateway has closed the connection")
+        if self.buffer is not None and self._transport.get_write_buffer_size() + len(data) > self.buffer:
+            self.overflowed += len(data)
+            return False
         self._transport.write(data)
+        return True
 
     async def more(self, timeout_s: float) -> bool:
         """Wait until something new has arrived; return False after `timeout_s`."""

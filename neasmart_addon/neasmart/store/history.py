@@ -42,7 +42,7 @@ SEAM_MIN = 2
 _THINNED_AT_ONCE = 24
 _ROWS_AT_ONCE = 64
 _BREATH_S = 0.001
-_INSERT = "INSERT INTO history (start, length, resolution, samples) VALUES (?, ?, 1, ?)"
+INSERT_BLOCK = "INSERT INTO history (start, length, resolution, samples) VALUES (?, ?, 1, ?)"
 _THIN = (
     "UPDATE history SET samples = thinned(samples, ?, length), resolution = ? WHERE number IN"
     " (SELECT number FROM history WHERE resolution < ? AND start < ? LIMIT ?)"
@@ -166,7 +166,7 @@ class History:
 
         return Changes(
             statements=(
-                (_INSERT, rows),
+                (INSERT_BLOCK, rows),
                 *self._ageing(),
                 (_TRIM, [(_THINNED_AT_ONCE, self._limit_bytes)]),
             ),

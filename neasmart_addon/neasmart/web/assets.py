@@ -152,13 +152,13 @@ def _asset(path: str, body: bytes) -> _Asset:
 def _placeholder(gateway: Gateway) -> bytes:
     """Return a plain page for a checkout in which the panel has not been built."""
     link = gateway.link
-    bus = "silent" if gateway.bus_stale(gateway.clock.monotonic()) else "alive"
+    bus = gateway.diagnosis(gateway.clock.monotonic()).sentence
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width"><meta http-equiv="refresh" content="5">'
         "<title>Nea Smart</title></head><body><h1>Nea Smart gateway</h1>"
         f"<p>Link: {html.escape(link.code)}. {html.escape(link.detail)}</p>"
-        f"<p>The bus is {bus}; {len(gateway.plant.zones)} zones are known.</p>"
+        f"<p>{html.escape(bus)} {len(gateway.plant.zones)} zones are known.</p>"
         '<p><a href="api/v1/zones">Zones</a> <a href="api/v1/bus">Bus</a> <a href="health">Health</a></p>'
         "</body></html>"
     ).encode()

@@ -233,18 +233,23 @@ def past_command(past: PastCommand, table: RegisterTable) -> Document:
 
 
 def bus(gateway: Gateway, now: float, frames_per_s: float) -> Document:
-    """Return what has been seen on the wire: counters, and the age of what was last seen of each kind."""
+    """Return what has been seen on the wire: counters, and the age of what was last seen of each kind.
+
+    `code` and `late` (the base's values do not arrive) are the doctor's; `stale` tells that all values are marked old.
+    """
     counters = gateway.counters
     last_poll = {unit_id: _age_s(counters.last_poll_at.get(unit_id), now) for unit_id in gateway.unit_ids}
     last_poll.update({unit_id: _age_s(at, now) for unit_id, at in counters.last_poll_at.items()})
     age_s = gateway.last_write_age_s(now)
+    found = gateway.diagnosis(now)
     return {
         "last_write_age_s": _rounded(age_s),
         "last_poll_age_s": {str(unit_id): polled for unit_id, polled in last_poll.items()},
         "last_frame_age_s": _age_s(counters.last_frame_at, now),
         "last_byte_age_s": _age_s(counters.last_byte_at, now),
         "frames_per_s": round(frames_per_s, 2),
-        "late": age_s is None or age_s > gateway.plant.stale_times.warn_s,
+        "code": found.code,
+        "late": not found.receiving,
         "stale": gateway.bus_stale(now),
         "late_after_s": gateway.plant.stale_times.warn_s,
         "stale_after_s": gateway.plant.stale_times.stale_s,
@@ -277,6 +282,7 @@ def status(item: object, clock: Clock) -> Document:
 
 def snapshot(gateway: Gateway, now: float, frames_per_s: float) -> Document:
     """Return everything that a page shows."""
+    gateway.diagnosis(now)
     recent = gateway.commands.recent
     ended = [given for given in recent if not given.state.live][:ENDED_COMMANDS_SHOWN]
     shown = [given for given in recent if given.state.live or given in ended]

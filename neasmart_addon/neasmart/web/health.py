@@ -1,4 +1,4 @@
-"""Judges whether the gateway can do its job, and says why not.
+"""Judges whether the gateway can do its job, and says why not; of the bus it says what the doctor says.
 
 `unhealthy` means that the owner's hand or a restart is needed: the settings cannot be used, a listener has no port, the
 link has stopped, storage fails without its fallback. A silent bus, a missing device or an open breaker is `degraded`:
@@ -11,8 +11,10 @@ import math
 
 from neasmart import __version__
 from neasmart.breaker import BreakerState
+from neasmart.doctor import Diagnosis
 from neasmart.gateway import SETTINGS, Gateway
 from neasmart.status import SettingsStatus
+from neasmart.verdicts import Level
 from neasmart.web.documents import Document
 from neasmart.web.documents import bus as bus_document
 from neasmart.web.documents import status as status_document
@@ -21,13 +23,16 @@ from neasmart.web.web_status import WEB, WebStatus
 HEALTHY = "healthy"
 DEGRADED = "degraded"
 UNHEALTHY = "unhealthy"
+_FAILED = frozenset({"stopped", "settings_error"})
+"""Verdicts that are told among the reasons for which the gateway cannot do its job."""
 
 
 def health(gateway: Gateway, now: float) -> Document:
     """Return the whole answer of `/health`."""
     link, store, plant = gateway.link, gateway.store, gateway.plant
     settings = gateway.hub.state(SETTINGS, SettingsStatus) or SettingsStatus()
-    failures, troubles = failed(gateway), troubled(gateway, now)
+    wiring = gateway.diagnosis(now)
+    failures, troubles = failed(gateway), troubled(gateway, wiring)
     bus = bus_document(gateway, now, 0.0)
     return {
         "status": UNHEALTHY if failures else DEGRADED if troubles else HEALTHY,
@@ -48,6 +53,7 @@ def health(gateway: Gateway, now: float) -> Document:
             "link": link.code,
             "connected": link.connected,
             "detail": link.detail,
+            "code": wiring.code,
             "last_write_age_s": bus["last_write_age_s"],
             "last_poll_age_s": bus["last_poll_age_s"],
             "idle_reply": "last_report" if gateway.serves_last_reports else "no_data",
@@ -60,7 +66,7 @@ def health(gateway: Gateway, now: float) -> Document:
         },
         "uptime": math.floor(now - gateway.started_at),
         "version": __version__,
-        "registers_receiving_updates": not gateway.bus_stale(now),
+        "registers_receiving_updates": wiring.receiving,
         "registers_stale": gateway.bus_stale(now),
         "registers_age_seconds": bus["last_write_age_s"],
         "last_register_write": gateway.clock.to_iso(plant.last_write_at),
@@ -85,21 +91,17 @@ def failed(gateway: Gateway) -> list[str]:
     return reasons
 
 
-def troubled(gateway: Gateway, now: float) -> list[str]:
+def troubled(gateway: Gateway, wiring: Diagnosis) -> list[str]:
     """Return the reasons for which it does its job only in part."""
     link, store = gateway.link, gateway.store
     settings = gateway.hub.state(SETTINGS, SettingsStatus)
     reasons = []
     if settings is not None and settings.refused is not None:
         reasons.append(f"The changed settings are refused, and those of before are in use: {settings.refused}")
-    if not link.connected and link.code not in ("stopped", "settings_error"):
-        reasons.append(link.detail)
+    if wiring.level is not Level.OK and wiring.code not in _FAILED:
+        reasons.append(wiring.sentence)
     if link.breaker is not BreakerState.CLOSED:
         reasons.append("The link fails again and again and is tried less often.")
-    if gateway.bus_stale(now):
-        age_s = gateway.last_write_age_s(now)
-        heard = "nothing since the start" if age_s is None else f"nothing for {age_s:.0f} s"
-        reasons.append(f"The base station has written {heard}.")
     if store.using_fallback:
         reasons.append(store.detail or "The storage fails; values are kept in memory.")
     if store.breaker is not BreakerState.CLOSED:

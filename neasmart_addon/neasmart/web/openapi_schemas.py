@@ -10,10 +10,10 @@ from typing import Any
 from neasmart.breaker import BreakerState
 from neasmart.codecs import Quality
 from neasmart.command import CommandState
-from neasmart.doctor import DoctorState
 from neasmart.plant import Source
 from neasmart.registers import ADDRESS_LIMIT, Axis, Kind, Point, RegisterTable
 from neasmart.status import BusCounters
+from neasmart.verdicts import BY_CODE, DoctorState, Level
 from neasmart.web.health import DEGRADED, HEALTHY, UNHEALTHY
 
 Schema = dict[str, Any]
@@ -26,6 +26,7 @@ AGE: Schema = {"type": ["number", "null"], "minimum": 0, "description": "Seconds
 TIME: Schema = {"type": ["string", "null"], "format": "date-time", "description": "ISO 8601 in UTC; null: never"}
 OBJECT: Schema = {"type": "object"}
 _WORD: Schema = {"type": ["integer", "null"], "minimum": 0, "maximum": 0xFFFF}
+_VERDICT: Schema = {"type": "string", "enum": list(BY_CODE)}
 _UNIT_AGES: Schema = {"type": "object", "additionalProperties": AGE, "description": "By unit id"}
 
 
@@ -182,6 +183,10 @@ def schemas(table: RegisterTable) -> dict[str, Schema]:
                 "advice": TEXT,
                 "evidence": listed(TEXT),
                 "hint": nullable(TEXT),
+                "code": _VERDICT,
+                "level": _enum(Level),
+                "parameters": {"type": "object", "additionalProperties": TEXT},
+                "receiving": FLAG,
                 "since": TIME,
             }
         ),
@@ -233,7 +238,8 @@ def _health() -> Schema:
     database = {"healthy": FLAG, "using_fallback": FLAG, "fallback_entries": COUNT, "circuit_breaker_state": breaker}
     database |= {"detail": nullable(TEXT), "transactions": COUNT, "errors": COUNT, "last_flush_at": TIME}
     modbus = {"circuit_breaker_state": breaker, "context_initialized": FLAG, "link": TEXT, "connected": FLAG}
-    modbus |= {"detail": TEXT, "last_write_age_s": AGE, "last_poll_age_s": _UNIT_AGES, "idle_reply": TEXT}
+    modbus |= {"detail": TEXT, "code": _VERDICT, "idle_reply": TEXT}
+    modbus |= {"last_write_age_s": AGE, "last_poll_age_s": _UNIT_AGES}
     return fields(
         {
             "status": {"type": "string", "enum": [HEALTHY, DEGRADED, UNHEALTHY]},
@@ -265,6 +271,7 @@ _BUS: Schema = {
     "last_frame_age_s": AGE,
     "last_byte_age_s": AGE,
     "frames_per_s": NUMBER,
+    "code": _VERDICT,
     "late": FLAG,
     "stale": FLAG,
     "late_after_s": NUMBER,

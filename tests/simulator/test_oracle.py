@@ -1,0 +1,252 @@
+from __future__ import annotations
+
+import pytest
+
+from neasmart.codecs import DPT9_STANDBY, OperatingState, encode_dpt9
+from neasmart.registers import TABLE
+from neasmart.simulator.oracle import Limit, Oracle, Verdict
+
+GLOBAL_MODE = TABLE.at("global", "mode").address
+GLOBAL_STATE = TABLE.at("global", "state").address
+STATE = TABLE.at("zone", "state", 1, 1).address
+SETPOINT = TABLE.at("zone", "setpoint", 1, 1).address
+OTHER = TABLE.at("zone", "setpoint", 1, 2).address
+TEMPERATURE = TABLE.at("zone", "temperature", 1, 1).address
+OLD, WANTED, TURNED = encode_dpt9(21.0), encode_dpt9(23.0), encode_dpt9(18.0)
+GRACE_S = 80.0
+
+
+def an_oracle() -> Oracle:
+    oracle = Oracle()
+    oracle.told(SETPOINT, OLD, 0.0)
+    return oracle
+
+
+@pytest.mark.parametrize(
+    ("address", "word", "verdict"),
+    [
+        (SETPOINT, 0, Verdict.NOTHING),
+        (STATE, 0, Verdict.NOTHING),
+        (GLOBAL_MODE, 10, Verdict.NOTHING),
+        (GLOBAL_STATE, 10, Verdict.NOTHING),
+        (GLOBAL_STATE, 0, Verdict.NOTHING),
+        (4711, 0, Verdict.NOTHING),
+        (4711, 1, Verdict.UNEXPLAINED),
+        (STATE, 10, Verdict.UNEXPLAINED),
+        (SETPOINT, OLD, Verdict.UNEXPLAINED),
+        (TEMPERATURE, OLD, Verdict.UNEXPLAINED),
+        (GLOBAL_STATE, OperatingState.STANDBY, Verdict.UNEXPLAINED),
+    ],
+)
+def test_only_no_data_needs_no_explanation(address: int, word: int, verdict: Verdict) -> None:
+    oracle = an_oracle()
+
+    assert oracle.served(address, word, 1.0) is verdict
+    assert oracle.figures.words == 1
+    assert oracle.figures.accused == (verdict is not Verdict.NOTHING)
+
+
+def test_a_command_explains_its_word_for_its_register_only() -> None:
+    oracle = an_oracle()
+    oracle.ordered(SETPOINT, WANTED, 1.0)
+
+    assert oracle.served(SETPOINT, WANTED, 2.0) is Verdict.COMMAND
+    assert oracle.served(OTHER, WANTED, 2.0) is Verdict.UNEXPLAINED
+    assert oracle.served(SETPOINT, TURNED, 2.0) is Verdict.UNEXPLAINED
+
+
+def test_a_command_has_ended_when_the_base_says_its_value_also_within_a_tenth() -> None:
+    for said in (WANTED, encode_dpt9(23.1)):
+        oracle = an_oracle()
+        oracle.ordered(SETPOINT, WANTED, 1.0)
+        oracle.told(SETPOINT, said, 3.0)
+
+        assert oracle.served(SETPOINT, WANTED, 4.0) is Verdict.ENDED
+
+
+def test_while_the_echo_of_another_command_is_possible_its_value_ends_nothing() -> None:
+    oracle = an_oracle()
+    oracle.ordered(SETPOINT, WANTED, 1.0)
+    oracle.served(SETPOINT, WANTED, 2.0)
+    oracle.ordered(SETPOINT, TURNED, 3.0)
+    oracle.ordered(SETPOINT, WANTED, 4.0)
+
+    oracle.told(SETPOINT, WANTED, 5.0)
+    assert oracle.served(SETPOINT, WANTED, 6.0) is Verdict.COMMAND
+    oracle.told(SETPOINT, WANTED, 7.0 + GRACE_S)
+    assert oracle.served(SETPOINT, WANTED, 8.0 + GRACE_S) is Verdict.ENDED
+
+
+def test_a_newer_command_takes_the_place_of_the_older() -> None:
+    oracle = an_oracle()
+    oracle.ordered(SETPOINT, WANTED, 1.0)
+    oracle.ordered(SETPOINT, TURNED, 2.0)
+
+    assert oracle.served(SETPOINT, WANTED, 3.0) is Verdict.ENDED
+    assert oracle.served(SETPOINT, TURNED, 3.0) is Verdict.COMMAND
+
+
+def test_a_command_for_all_rooms_takes_the_place_of_the_rooms_own() -> None:
+    oracle = an_oracle()
+    oracle.ordered(SETPOINT, WANTED, 1.0)
+    oracle.ordered(GLOBAL_MODE, 2, 1.0)
+    oracle.ordered(GLOBAL_STATE, OperatingState.REDUCED, 2.0)
+
+    assert oracle.served(SETPOINT, WANTED, 3.0) is Verdict.ENDED
+    assert oracle.served(GLOBAL_MODE, 2, 3.0) is Verdict.COMMAND
+
+
+def test_another_value_of_the_base_ends_a_command() -> None:
+    oracle = an_oracle()
+    oracle.ordered(SETPOINT, WANTED, 1.0)
+    oracle.told(SETPOINT, OLD, 2.0)
+    assert oracle.served(SETPOINT, WANTED, 3.0) is Verdict.COMMAND
+
+    oracle.told(SETPOINT, TURNED, 4.0)
+
+    assert oracle.served(SETPOINT, WANTED, 5.0) is Verdict.TURNED
+
+
+@pytest.mark.parametrize("word", [0, DPT9_STANDBY, 0x7FFF])
+def test_a_word_that_could_not_be_commanded_ends_nothing(word: int) -> None:
+    oracle = an_oracle()
+    oracle.ordered(SETPOINT, WANTED, 1.0)
+
+    oracle.told(SETPOINT, word, 2.0)
+
+    assert oracle.served(SETPOINT, WANTED, 3.0) is Verdict.COMMAND
+
+
+@pytest.mark.parametrize("when", ["never", "long ago", "before a gap"])
+def test_without_a_fresh_report_the_first_one_after_tells_of_no_turn(when: str) -> None:
+    oracle = Oracle()
+    given_s = 100.0
+    if when != "never":
+        oracle.told(SETPOINT, OLD, 1.0 if when == "long ago" else 99.0)
+    if when == "before a gap":
+        oracle.gap()
+    oracle.ordered(SETPOINT, WANTED, given_s)
+
+    oracle.told(SETPOINT, TURNED, given_s + 1)
+    assert oracle.served(SETPOINT, WANTED, given_s + 2) is Verdict.COMMAND
+    oracle.told(SETPOINT, encode_dpt9(19.0), given_s + 3)
+    assert oracle.served(SETPOINT, WANTED, given_s + 4) is Verdict.TURNED
+
+
+@pytest.mark.parametrize(
+    ("cause", "word", "related"),
+    [(STATE, 1, True), (GLOBAL_STATE, 1, True), (GLOBAL_MODE, 2, True), (OTHER, WANTED, False)],
+)
+def test_only_a_related_command_gives_the_benefit_of_the_doubt(cause: int, word: int, related: bool) -> None:
+    oracle = an_oracle()
+    oracle.ordered(cause, word, 1.0)
+    oracle.served(cause, word, 2.0)
+    oracle.told(SETPOINT, OLD, 2.5)
+    oracle.ordered(SETPOINT, WANTED, 3.0)
+
+    oracle.told(SETPOINT, TURNED, 4.0)
+
+    assert oracle.served(SETPOINT, WANTED, 5.0) is (Verdict.COMMAND if related else Verdict.TURNED)
+
+
+def test_a_related_command_that_was_read_long_ago_excuses_nothing() -> None:
+    oracle = an_oracle()
+    oracle.ordered(STATE, 1, 1.0)
+    oracle.served(STATE, 1, 2.0)
+    later = 3.0 + GRACE_S
+    oracle.told(SETPOINT, OLD, later)
+    oracle.ordered(SETPOINT, WANTED, later)
+
+    oracle.told(SETPOINT, TURNED, later + 1)
+
+    assert oracle.served(SETPOINT, WANTED, later + 2) is Verdict.TURNED
+
+
+def test_a_command_does_not_live_for_ever() -> None:
+    unread, read = an_oracle(), an_oracle()
+    for oracle in (unread, read):
+        oracle.ordered(SETPOINT, WANTED, 1.0)
+    assert read.served(SETPOINT, WANTED, 2.0) is Verdict.COMMAND
+
+    assert unread.served(SETPOINT, WANTED, 300.0) is Verdict.ENDED
+    assert read.served(SETPOINT, WANTED, 270.0) is Verdict.COMMAND
+    assert read.served(SETPOINT, WANTED, 290.0) is Verdict.ENDED
+
+
+def test_a_restart_and_the_gateways_own_word_end_a_command() -> None:
+    restarted, said = an_oracle(), an_oracle()
+    restarted.ordered(SETPOINT, WANTED, 1.0)
+    restarted.restarted(2.0)
+    said.ordered(SETPOINT, WANTED, 1.0).stop(Verdict.ENDED, 2.0)
+
+    assert [oracle.served(SETPOINT, WANTED, 3.0) for oracle in (restarted, said)] == [Verdict.ENDED] * 2
+
+
+def test_a_word_may_have_been_served_at_any_time_since_the_base_asked() -> None:
+    oracle = an_oracle()
+    oracle.ordered(SETPOINT, WANTED, 1.0)
+    oracle.ordered(SETPOINT, TURNED, 3.0)
+
+    assert oracle.served(SETPOINT, WANTED, 4.0, asked_s=2.0) is Verdict.COMMAND
+    assert oracle.served(SETPOINT, WANTED, 4.0, asked_s=3.5) is Verdict.ENDED
+
+
+def test_a_command_that_is_heard_of_late_is_judged_by_what_was_told_since_it_was_given() -> None:
+    oracle = an_oracle()
+    oracle.told(SETPOINT, TURNED, 5.0)
+
+    oracle.ordered(SETPOINT, WANTED, 2.0)
+
+    assert oracle.served(SETPOINT, WANTED, 6.0) is Verdict.TURNED
+
+
+def test_a_word_that_perhaps_arrived_excuses_but_ends_nothing() -> None:
+    oracle = an_oracle()
+    oracle.ordered(SETPOINT, WANTED, 1.0)
+    oracle.perhaps_told(SETPOINT, TURNED)
+
+    assert oracle.served(SETPOINT, WANTED, 2.0) is Verdict.COMMAND
+    oracle.told(SETPOINT, TURNED, 3.0)
+    assert oracle.served(SETPOINT, WANTED, 4.0) is Verdict.COMMAND
+
+
+def turned_and_undone(oracle: Oracle, word: int, *, told: bool = True) -> Limit | None:
+    oracle.turned(SETPOINT, word, 3.0)
+    if told:
+        oracle.told(SETPOINT, word, 4.0)
+    return oracle.adopted(SETPOINT, WANTED, 5.0)
+
+
+def test_a_turn_that_an_older_command_undid_is_counted_by_the_limit_that_excuses_it() -> None:
+    plain, untold, back, first = an_oracle(), an_oracle(), an_oracle(), Oracle()
+    for oracle in (plain, untold, back, first):
+        oracle.ordered(SETPOINT, WANTED, 1.0)
+
+    assert turned_and_undone(plain, TURNED) is Limit.NONE
+    assert turned_and_undone(untold, TURNED, told=False) is Limit.UNTOLD
+    assert turned_and_undone(back, OLD) is Limit.BACK
+    assert turned_and_undone(first, TURNED) is Limit.FIRST
+    assert (plain.figures.undone, plain.figures.accused) == ({Limit.NONE: 1}, 1)
+    assert (first.figures.undone, first.figures.accused) == ({Limit.FIRST: 1}, 0)
+
+
+def test_a_turn_within_grace_or_to_the_value_of_another_command_is_excused() -> None:
+    grace, echo = an_oracle(), an_oracle()
+    grace.ordered(STATE, 1, 0.5)
+    grace.served(STATE, 1, 0.6)
+    grace.ordered(SETPOINT, WANTED, 1.0)
+    echo.ordered(SETPOINT, TURNED, 0.5)
+    echo.served(SETPOINT, TURNED, 0.6)
+    echo.ordered(SETPOINT, WANTED, 1.0)
+
+    assert turned_and_undone(grace, TURNED) is Limit.GRACE
+    assert turned_and_undone(echo, TURNED) is Limit.ECHO
+
+
+def test_a_command_that_is_newer_than_the_turn_undoes_it_rightly() -> None:
+    oracle = an_oracle()
+    oracle.turned(SETPOINT, TURNED, 1.0)
+    oracle.ordered(SETPOINT, WANTED, 2.0)
+
+    assert oracle.adopted(SETPOINT, WANTED, 3.0) is None
+    assert oracle.figures.undone == {}
