@@ -7,6 +7,7 @@ The order of the first publication: all states, then the discovery messages, the
 from __future__ import annotations
 
 import json
+import math
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -81,7 +82,8 @@ class Publisher:
         self._changes = Changes()
         self._unsaid: deque[ZoneIndex] = deque()
         self._heard_since: float | None = None
-        self._linked_at: float | None = None
+        # Endless while the link is open; at the start nothing has been there that could be missed for a moment.
+        self._grace_until = -math.inf
         self._heard = False
         self._online = False
         self._diagnostics_at = 0.0
@@ -256,8 +258,10 @@ class Publisher:
         """Say whether entities are available and whether the base is heard; short gaps change neither."""
         gateway = self._gateway
         if gateway.link.connected:
-            self._linked_at = now
-        linked = self._linked_at is not None and now - self._linked_at < self._times.grace_s
+            self._grace_until = math.inf
+        elif self._grace_until == math.inf:
+            self._grace_until = now + self._times.grace_s
+        linked = now < self._grace_until
         alive = linked and not gateway.bus_stale(now)
         if not alive:
             self._heard_since = None
