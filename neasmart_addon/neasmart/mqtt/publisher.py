@@ -86,6 +86,7 @@ class Publisher:
         self._grace_until = -math.inf
         self._heard = False
         self._online = False
+        self._bus_at = 0.0
         self._diagnostics_at = 0.0
         self._polls: tuple[float, int] | None = None
         self._polls_per_minute = 0
@@ -141,7 +142,8 @@ class Publisher:
 
     def tick(self, now: float) -> None:
         """Do what is due; called at least once a second and after every batch."""
-        self._say_bus(now)
+        if now >= self._bus_at:
+            self._say_bus(now)
         if now >= self._diagnostics_at:
             self._say_diagnostics(now)
         for _ in range(min(_SAID_AT_ONCE, len(self._unsaid))):
@@ -257,6 +259,7 @@ class Publisher:
     def _say_bus(self, now: float) -> None:
         """Say whether entities are available and whether the base is heard; short gaps change neither."""
         gateway = self._gateway
+        self._bus_at = now + self._times.announce.look_s
         if gateway.link.connected:
             self._grace_until = math.inf
         elif self._grace_until == math.inf:
