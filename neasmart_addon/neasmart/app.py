@@ -48,14 +48,15 @@ def build_gateway(settings: Settings, clock: Clock | None = None) -> Gateway:
         last_reports=LastReports(image) if modbus.idle_reply is IdleReply.LAST_REPORT else None,
     )
     server = settings.server
-    own_line = server.type is ServerType.SERIAL and "://" not in server.serial_port
+    own_line = not server.listens and "://" not in server.serial_port
     gateway.watch.line = f"{server.baudrate} 8{server.parity}{server.stopbits}" if own_line else None
     return gateway
 
 
 def line_facts(settings: Settings) -> LineFacts:
-    """Return how the bytes of the link are to be read."""
-    framing = Framing.MBAP if settings.server.type is ServerType.TCP else Framing.RTU
+    """Return how the bytes of the link are to be read where a connection does not tell."""
+    translated = settings.server.listens and settings.server.type is ServerType.TCP
+    framing = Framing.MBAP if translated else Framing.RTU
     return LineFacts(framing=framing, unit_ids=tuple(settings.modbus.slave_id))
 
 

@@ -40,7 +40,16 @@ USUAL = (
 
 _LOOK_S = 0.1
 _FINAL_CODES = frozenset(
-    {"no_device", "no_permission", "device_busy", "cannot_dial", "cannot_listen", "foreign_address", "not_configured"}
+    {
+        "no_device",
+        "no_permission",
+        "device_busy",
+        "cannot_dial",
+        "converter_busy",
+        "cannot_listen",
+        "foreign_address",
+        "not_configured",
+    }
 )
 _OPEN_CODES = frozenset({"connected", "waiting_for_peer"})
 _ENOUGH_FRAMES = 2
@@ -78,7 +87,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(namespace: argparse.Namespace, say: Callable[[str], object] = sys.stdout.write) -> int:
     """Listen and print the finding; return 0 if the line is healthy, else 1."""
     settings = _settings(namespace)
-    listening = settings.server.type is not ServerType.SERIAL
+    listening = settings.server.listens
     seconds = namespace.seconds or (WAIT_FOR_PEER_S if listening else LISTEN_S)
     times = Times(listen_s=seconds, try_s=min(seconds, TRY_S))
     with contextlib.suppress(KeyboardInterrupt):
@@ -92,9 +101,7 @@ async def examined(settings: Settings, times: Times, say: Callable[[str], object
     """Listen at 38400 8N1 and, where only noise arrives, at the usual other speeds; return what to say."""
     first = await listened(settings, times.listen_s, say)
     say(f"  {_figures(first)}\n")
-    can_change_speed = settings.server.type is ServerType.SERIAL and not settings.server.serial_port.startswith(
-        "socket"
-    )
+    can_change_speed = not settings.server.listens and not settings.server.serial_port.startswith("socket")
     if first.diagnosis.state is not DoctorState.NOISE or first.frames or not can_change_speed:
         return first.diagnosis
     best: Listened | None = None

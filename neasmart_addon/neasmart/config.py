@@ -29,8 +29,9 @@ SECRETS = frozenset({"username", "password", "key", "jwt_secret"})
 
 
 class ServerType(StrEnum):
-    """How the bytes of the bus reach us."""
+    """How the bytes of the bus reach us; `auto` finds it out, the others insist."""
 
+    AUTO = "auto"
     TCP = "tcp"
     RTU_TCP = "rtu_tcp"
     SERIAL = "serial"
@@ -75,11 +76,12 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class ServerSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The connection to the bus.
 
-    `url` names a converter to dial. It exists beside `serial_port` because the app's form offers that one as a list of
-    devices; `settings_checks` moves it there, so that everybody else reads one place.
+    A device or a converter to dial that is set is the link, whatever `type` says of listening; with neither, converters
+    dial us. `url` names a converter to dial. It exists beside `serial_port` because the app's form offers that one as a
+    list of devices; `settings_checks` moves it there, so that everybody else reads one place.
     """
 
-    type: ServerType = ServerType.TCP
+    type: ServerType = ServerType.AUTO
     address: str = "0.0.0.0"  # noqa: S104 - adapters dial us from anywhere in the home network
     port: Port = 502
     allowed_peers: list[str] = []
@@ -89,6 +91,11 @@ class ServerSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=T
     parity: Literal["N", "E", "O"] = "N"
     stopbits: Literal[1, 2] = 1
     reply_delay_ms: Annotated[float, msgspec.Meta(ge=0, le=15)] | None = None
+
+    @property
+    def listens(self) -> bool:
+        """Whether converters dial us, so that nothing is opened or dialled from here."""
+        return not self.serial_port and self.type is not ServerType.SERIAL
 
     @property
     def networks(self) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:

@@ -18,11 +18,11 @@ from neasmart.config import ModbusSettings, Settings
 from neasmart.gateway import Gateway
 from neasmart.simulator.transport import Opener, Transport
 from neasmart.sysbus import Framing
-from neasmart.sysbus.capture import Capture, Chunk
+from neasmart.sysbus.capture import Capture, Chunk, FrameReaders
 from neasmart.sysbus.connection import Direction
 from neasmart.sysbus.crc import with_crc
 from neasmart.sysbus.pcapng import CaptureError
-from neasmart.sysbus.seen import FrameReader, Seen
+from neasmart.sysbus.seen import Seen
 from neasmart.sysbus.slaves import MbapSlave, RtuSlave
 from neasmart.sysbus.station import Station
 
@@ -86,12 +86,13 @@ def shown(capture: Capture, say: Say) -> Outcome:
     settings = Settings(modbus=ModbusSettings(slave_id=list(capture.facts.unit_ids)))
     gateway = app.build_gateway(settings, Clock(monotonic=lambda: now, wall=lambda: now))
     station = Station(gateway)
-    slave = RtuSlave(station) if capture.facts.framing is Framing.RTU else MbapSlave(station)
-    reader = FrameReader(capture.facts.framing, capture.facts.unit_ids)
+    slaves: dict[Framing, RtuSlave | MbapSlave] = {Framing.RTU: RtuSlave(station), Framing.MBAP: MbapSlave(station)}
+    readers = FrameReaders(capture.facts)
     outcome = Outcome()
     for chunk in capture:
         now = chunk.at
-        for seen in reader.feed(chunk.direction, chunk.content, chunk.at):
+        slave = slaves[chunk.framing or capture.facts.framing]
+        for seen in readers.feed(chunk):
             outcome.frames += 1
             say(line_of(seen))
         if chunk.direction is Direction.SENT:
@@ -116,13 +117,13 @@ def pieces(capture: Capture, framing: Framing) -> Iterator[Piece]:
 
     On a line of the recorded kind every byte goes out as it came; on another only the requests that were valid.
     """
-    reader = FrameReader(capture.facts.framing, capture.facts.unit_ids)
+    readers = FrameReaders(capture.facts)
     number = 0
     for chunk in capture:
         if chunk.direction is Direction.SENT:
             continue
-        requests = [seen for seen in reader.feed(chunk.direction, chunk.content, chunk.at) if not seen.reply]
-        if framing is capture.facts.framing:
+        requests = [seen for seen in readers.feed(chunk) if not seen.reply]
+        if framing is (chunk.framing or capture.facts.framing):
             yield _as_it_came(chunk, requests, capture.facts.unit_ids)
             continue
         for seen in requests:

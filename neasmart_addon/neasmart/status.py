@@ -11,13 +11,26 @@ from neasmart.breaker import BreakerState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PastConnection:
+    """A connection of the bus that has ended; times are monotonic seconds, `frames` counts valid ones."""
+
+    host: str
+    opened_at: float
+    ended_at: float
+    why: str
+    bytes: int
+    frames: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LinkStatus:
     """The connection to the bus.
 
     `detail` is one sentence for people; `code` is stable for programs: ``starting``, ``connected``, ``no_device``,
-    ``no_permission``, ``device_busy``, ``device_shared``, ``device_lost``, ``cannot_dial``, ``converter_busy``,
-    ``cannot_listen``, ``foreign_address``, ``waiting_for_peer``, ``not_configured``, ``stopped``. `said` is what a
-    converter told in plain text before it hung up.
+    ``no_permission``, ``device_busy``, ``device_lost``, ``device_shared``, ``cannot_dial``, ``converter_busy``,
+    ``cannot_listen``, ``foreign_address``, ``waiting_for_peer``, ``not_configured``, ``stopped``. `framings` has how
+    each of the peers is read, empty while that is not known; `dials` counts the trials since a valid frame came last;
+    `said` is what a converter wrote before it hung up; `past` has the connections that ended last, oldest first.
     """
 
     connected: bool = False
@@ -26,8 +39,11 @@ class LinkStatus:
     description: str = ""
     breaker: BreakerState = BreakerState.CLOSED
     peers: tuple[str, ...] = ()
-    since: float | None = None
+    framings: tuple[str, ...] = ()
+    dials: int = 0
     said: str = ""
+    past: tuple[PastConnection, ...] = ()
+    since: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,7 +40,7 @@ def test_the_example_is_usable_as_it_is(tmp_path: Path) -> None:
 
     settings = settings_loading.load(environment)
 
-    assert settings.server.type is config.ServerType.TCP
+    assert settings.server.type is config.ServerType.AUTO
     assert settings.api.host == "127.0.0.1"
 
 

@@ -8,7 +8,8 @@ import io
 import json
 import logging
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -19,7 +20,7 @@ import pytest
 from neasmart.config import ServerSettings, Settings, ZoneSettings
 from neasmart.gateway import LINK, Gateway
 from neasmart.logs import LastLines
-from neasmart.status import LinkStatus
+from neasmart.status import LinkStatus, PastConnection
 from neasmart.sysbus import Framing, LineFacts, Recorder, Tap
 from neasmart.sysbus.capture import Capture
 from neasmart.sysbus.connection import Direction
@@ -196,6 +197,17 @@ async def test_the_diagnostics_hold_everything_a_helper_asks_for(seen: Seen) -> 
     assert document["statistics"]["blocks"]
     assert document["frames"][0]["registers"][0] == "global.outside_temperature = 15.2 °C"
     assert any("listener is open" in line for line in document["log"])
+
+
+async def test_the_diagnostics_hold_the_connections_that_have_ended(seen: Seen) -> None:
+    now = connect(seen.gateway)
+    ended = PastConnection(host="127.0.0.1:4321", opened_at=now - 2, ended_at=now - 1, why="gone", bytes=24, frames=2)
+    seen.gateway.hub.publish(LINK, replace(seen.gateway.link, past=(ended,)))
+
+    (told,) = (await seen.get("/api/v1/diagnostics"))["link"]["past"]
+
+    assert (told["why"], told["bytes"], told["frames"]) == ("gone", 24, 2)
+    assert datetime.fromisoformat(told["opened_at"]) < datetime.fromisoformat(told["ended_at"]) < datetime.now(UTC)
 
 
 async def test_no_secret_and_no_name_of_a_room_is_in_the_diagnostics(seen: Seen) -> None:

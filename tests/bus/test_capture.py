@@ -13,10 +13,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from neasmart.sysbus import pcapng
-from neasmart.sysbus.capture import Capture, Chunk, LineFacts, written
+from neasmart.sysbus.capture import Capture, Chunk, FrameReaders, LineFacts, written
 from neasmart.sysbus.connection import Direction
+from neasmart.sysbus.framing import Framing
 from neasmart.sysbus.pcapng import CaptureError
-from neasmart.sysbus.seen import FrameReader, Framing
+from neasmart.sysbus.seen import FrameReader
 from tests.support.bus import (
     BROADCAST_OUTSIDE,
     FOREIGN_POLL,
@@ -135,6 +136,26 @@ def test_what_is_read_is_what_was_recorded(facts: LineFacts) -> None:
 
     assert capture.facts == facts
     assert list(capture) == chunks
+
+
+def test_connections_of_both_framings_come_back_in_one_file(tmp_path: Path) -> None:
+    poll, answer = mbap("F0 03 00 64 00 02", 7), mbap("F0 03 04 00 01 0C 33", 7)
+    chunks = [
+        Chunk(at=1.0, direction=Direction.RECEIVED, content=POLL_240),
+        Chunk(at=1.1, direction=Direction.RECEIVED, content=poll[:5], framing=Framing.MBAP),
+        Chunk(at=1.2, direction=Direction.SENT, content=NO_DATA_240),
+        Chunk(at=1.3, direction=Direction.RECEIVED, content=poll[5:], framing=Framing.MBAP),
+        Chunk(at=1.4, direction=Direction.SENT, content=answer, framing=Framing.MBAP),
+    ]
+    path = tmp_path / "both.pcapng"
+    path.write_bytes(written(RTU, chunks))
+
+    capture = Capture(io.BytesIO(path.read_bytes()))
+    readers = FrameReaders(capture.facts)
+
+    assert list(capture) == chunks
+    assert [seen.transaction_id for chunk in capture for seen in readers.feed(chunk)] == [None, None, 7, 7]
+    assert tshark(path, "-Y", "_ws.malformed") == []
 
 
 @given(

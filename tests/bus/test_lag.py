@@ -10,8 +10,11 @@ import pytest
 
 from neasmart.config import ServerType
 from neasmart.sysbus.lag import LagWatch
-from tests.support.bus import POLL_240, WRITE_240, until
+from tests.support.bus import POLL_240, WRITE_240, mbap, until
 from tests.support.bus_links import Dial, StartTcp, ask
+
+POLL = mbap("F0 03 00 64 00 02")
+NO_DATA = mbap("F0 03 04 00 00 00 00")
 
 
 def block(seconds: float) -> None:
@@ -26,9 +29,23 @@ async def test_a_blocked_loop_is_noticed_before_its_timers_run() -> None:
 
     block(0.2)
 
-    assert watch.blocked
+    assert watch.waited_s > 0.1
     watch.stop()
-    assert not watch.blocked
+    assert watch.waited_s == 0.0
+
+
+async def test_a_block_is_remembered_after_the_timer_has_run() -> None:
+    watch = LagWatch(asyncio.get_running_loop())
+    watch.start()
+
+    block(0.3)
+    # Two rounds of the loop: the overdue timer has run in the first.
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+    assert watch.waited_s > 0.2
+    await until(lambda: watch.waited_s == 0.0, "it is forgotten")
+    watch.stop()
 
 
 async def test_each_block_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
@@ -37,10 +54,34 @@ async def test_each_block_is_said_once(caplog: pytest.LogCaptureFixture) -> None
     watch.start()
 
     block(0.2)
-    await until(lambda: not watch.blocked, "the watch has come round")
+    await until(lambda: watch.waited_s == 0.0, "the watch has come round")
     watch.stop()
 
     assert [record.getMessage().split(" for ")[0] for record in caplog.records] == ["the gateway itself was blocked"]
+
+
+async def test_over_modbus_tcp_requests_that_waited_a_second_are_not_answered(start_tcp: StartTcp, dial: Dial) -> None:
+    running = await start_tcp(ServerType.TCP)
+    reader, writer = await dial(running)
+    assert await ask(reader, writer, POLL, len(NO_DATA)) == NO_DATA
+
+    writer.write(POLL * 3)
+    block(1.3)
+    await until(lambda: running.gateway.counters.requests_stale == 3, "none of the three is answered")
+
+    assert await ask(reader, writer, mbap("F0 03 00 64 00 02", 9), len(NO_DATA)) == mbap("F0 03 04 00 00 00 00", 9)
+
+
+async def test_over_modbus_tcp_a_shorter_wait_is_none(start_tcp: StartTcp, dial: Dial) -> None:
+    running = await start_tcp(ServerType.TCP)
+    reader, writer = await dial(running)
+    assert await ask(reader, writer, POLL, len(NO_DATA)) == NO_DATA
+    answered = running.gateway.counters.replies
+
+    writer.write(POLL)
+    block(0.3)
+
+    await until(lambda: running.gateway.counters.replies == answered + 1, "it is answered")
 
 
 async def test_bytes_that_waited_for_the_loop_are_not_answered(start_tcp: StartTcp, dial: Dial) -> None:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
+import sys
+import tty
 from collections.abc import AsyncIterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -15,13 +19,17 @@ from pymodbus.client import AsyncModbusSerialClient
 from neasmart.breaker import BreakerState
 from neasmart.config import ModbusSettings, ServerSettings, ServerType
 from neasmart.registers import TABLE
+from neasmart.sysbus.backoff import FIRST_S
 from neasmart.sysbus.link import LinkTuning
 from neasmart.sysbus.port import PortTimes
-from tests.support.bus import BROADCAST_STATE_AND_SETPOINT, NO_DATA_240, POLL_240, until
+from tests.support.bus import BROADCAST_STATE_AND_SETPOINT, NO_DATA_240, POLL_240, mbap, until
 from tests.support.bus_links import PtyPair, StartLink, ask
 from tests.support.ports import free_port
 
 STATE = TABLE.ref("zone.1.1.state")
+READER = (
+    "import os, select, sys\nwhile True:\n select.select([int(sys.argv[1])], [], [])\n os.read(int(sys.argv[1]), 4096)"
+)
 
 
 def serial(path: Path | str, baudrate: int = 38400) -> ServerSettings:
@@ -207,13 +215,107 @@ async def test_a_converter_that_waits_for_us_is_dialled_again_for_ever(start_lin
 
 async def test_a_silent_converter_is_dialled_anew(start_link: StartLink) -> None:
     arrived: asyncio.Queue[asyncio.StreamWriter] = asyncio.Queue()
-    tuning = LinkTuning(port=PortTimes(look_s=0.05, idle_s=0.2, working_s=0.1))
+    tuning = LinkTuning(port=PortTimes(look_s=0.05, idle_s=0.2))
     async with await asyncio.start_server(lambda _reader, writer: arrived.put_nowait(writer), "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         start_link(serial(f"socket://127.0.0.1:{port}"), tuning=tuning)
 
         for _ in range(2):
             (await asyncio.wait_for(arrived.get(), 10)).close()
+
+
+async def test_a_converter_that_accepts_and_hangs_up_is_named_and_dialled_less_and_less(
+    start_link: StartLink, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    dialled: list[float] = []
+
+    def refuse(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        dialled.append(asyncio.get_running_loop().time())
+        writer.write(b"Port already \x1b[1min use\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
+        running = start_link(serial(f"socket://127.0.0.1:{server.sockets[0].getsockname()[1]}"))
+        await running.reaches("converter_busy")
+        link = running.gateway.link
+        assert (link.said, link.connected) == ("Port already [1min use", False)
+        assert link.said in link.detail
+        await until(lambda: len(dialled) == 5, "five trials")
+        await running.reaches("converter_busy")
+
+    assert running.gateway.link.dials == 5
+    assert [past.why for past in running.gateway.link.past] == ["converter_busy"] * 5
+    for number, (earlier, later) in enumerate(pairwise(dialled)):
+        assert later - earlier >= FIRST_S * 2**number
+    said = [record.getMessage() for record in caplog.records if record.getMessage().startswith("link:")]
+    assert len(said) == 2
+
+
+async def test_a_valid_frame_lets_the_dialling_begin_anew(start_link: StartLink) -> None:
+    dialled: list[float] = []
+
+    async def answer_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        dialled.append(asyncio.get_running_loop().time())
+        if len(dialled) == 4:
+            assert await ask(reader, writer, POLL_240, len(NO_DATA_240)) == NO_DATA_240
+        writer.close()
+
+    async with await asyncio.start_server(answer_once, "127.0.0.1", 0) as server:
+        running = start_link(serial(f"socket://127.0.0.1:{server.sockets[0].getsockname()[1]}"))
+        await until(lambda: len(dialled) == 5, "it is dialled after it has worked")
+
+    assert dialled[4] - dialled[3] < FIRST_S * 4
+    assert running.gateway.link.dials <= 2
+
+
+@pytest.mark.parametrize("kind", [ServerType.AUTO, ServerType.TCP, ServerType.RTU_TCP])
+async def test_a_device_that_is_set_is_the_link_whatever_listening_would_have_been(
+    start_link: StartLink, pty_pair: PtyPair, kind: ServerType, caplog: pytest.LogCaptureFixture
+) -> None:
+    running = start_link(ServerSettings(type=kind, serial_port=str(pty_pair.ours)))
+    await running.reaches("connected")
+
+    assert await polled(pty_pair) == NO_DATA_240
+    contradicted = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert len(contradicted) == (kind is not ServerType.AUTO)
+    assert all(kind.value in text and str(pty_pair.ours) in text for text in contradicted)
+
+
+async def test_another_program_that_reads_the_same_device_is_named(start_link: StartLink) -> None:
+    base, ours = os.openpty()
+    tty.setraw(ours)
+    os.set_blocking(base, False)
+    running = start_link(serial(os.ttyname(ours)), tuning=LinkTuning(port=PortTimes(vanish_s=0.05)))
+    await running.reaches("connected")
+    # The other program takes the bytes away between our being woken and our reading; it takes turns with us.
+    other = await asyncio.create_subprocess_exec(sys.executable, "-c", READER, str(ours), pass_fds=(ours,))
+
+    def shared() -> bool:
+        with contextlib.suppress(BlockingIOError):
+            os.write(base, POLL_240)
+        return running.gateway.link.code == "device_shared"
+
+    try:
+        await until(shared, "it is named", within_s=30.0)
+    finally:
+        other.terminate()
+        await other.wait()
+        await running.stop()
+        os.close(base)
+        os.close(ours)
+
+
+async def test_modbus_tcp_from_a_dialled_converter_is_counted(start_link: StartLink) -> None:
+    async def translate(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(mbap("F0 03 00 64 00 02") * 4)
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(translate, "127.0.0.1", 0) as server:
+        running = start_link(serial(f"socket://127.0.0.1:{server.sockets[0].getsockname()[1]}"))
+        await until(lambda: running.gateway.counters.mbap_on_rtu == 4, "all are recognised")
+        await running.stop()
 
 
 @pytest.fixture
@@ -245,3 +347,30 @@ async def test_ser2net_is_dialled(start_link: StartLink, pty_pair: PtyPair, ser2
     await running.reaches("connected")
 
     assert await polled(pty_pair) == NO_DATA_240
+
+
+@pytest.mark.parametrize("ser2net_port", ["tcp"], indirect=True)
+async def test_ser2net_that_another_program_holds_is_named_by_its_own_words(
+    start_link: StartLink, ser2net_port: int
+) -> None:
+    _, holder = await asyncio.open_connection("127.0.0.1", ser2net_port)
+    running = start_link(serial(f"socket://127.0.0.1:{ser2net_port}"))
+
+    await running.reaches("converter_busy")
+    assert "in use" in running.gateway.link.said
+
+    holder.close()
+    await running.reaches("connected")
+
+
+@pytest.mark.parametrize("ser2net_port", ["tcp"], indirect=True)
+async def test_ser2net_without_its_dongle_is_dialled_less_and_less(
+    start_link: StartLink, pty_pair: PtyPair, ser2net_port: int
+) -> None:
+    await pty_pair.pull()
+    running = start_link(serial(f"socket://127.0.0.1:{ser2net_port}"))
+
+    await running.reaches("converter_busy")
+    await until(lambda: running.gateway.link.dials == 4, "it is dialled again and again")
+
+    assert running.gateway.link.said

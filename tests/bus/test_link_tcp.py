@@ -13,8 +13,10 @@ from pymodbus.client import AsyncModbusTcpClient
 from neasmart.config import ServerSettings, ServerType
 from neasmart.registers import TABLE
 from neasmart.sysbus.connection import Direction
+from neasmart.sysbus.journal import FREE_LINES
 from neasmart.sysbus.link import LinkTuning
 from neasmart.sysbus.listener import PeerLimits
+from neasmart.sysbus.telling import PAST_CONNECTIONS
 from tests.support.bus import (
     BROADCAST_TEMPERATURE,
     NO_DATA_240,
@@ -141,8 +143,72 @@ async def test_a_ninth_peer_is_refused_while_the_others_are_alive(start_tcp: Sta
         assert await ask(reader, writer, POLL, len(NO_DATA)) == NO_DATA
 
 
+async def test_the_newest_of_a_host_replaces_its_oldest_silent_one(start_tcp: StartTcp, dial: Dial) -> None:
+    running = await start_tcp(tuning=LinkTuning(peers=PeerLimits(peers=2, own_host_s=0.0)))
+    first = await dial(running)
+    assert await ask(*first, POLL, len(NO_DATA)) == NO_DATA
+    second = await dial(running)
+    assert await ask(*second, POLL, len(NO_DATA)) == NO_DATA
+
+    third = await dial(running)
+
+    assert await ask(*third, POLL, len(NO_DATA)) == NO_DATA
+    assert await closed(first[0])
+    assert await ask(*second, POLL, len(NO_DATA)) == NO_DATA
+
+
+async def test_bytes_that_are_no_frame_keep_no_place(start_tcp: StartTcp, dial: Dial) -> None:
+    limits = PeerLimits(peers=2, own_host_s=1000.0, never_heard_s=0.3)
+    running = await start_tcp(tuning=LinkTuning(peers=limits))
+    talker, talker_writer = await dial(running)
+    good, good_writer = await dial(running)
+    assert await ask(good, good_writer, POLL, len(NO_DATA)) == NO_DATA
+    loop = asyncio.get_running_loop()
+    until_s = loop.time() + 0.4
+    while loop.time() < until_s:
+        talker_writer.write(b"\xff")
+        await asyncio.sleep(0.02)
+
+    newcomer, newcomer_writer = await dial(running)
+
+    assert await ask(newcomer, newcomer_writer, POLL, len(NO_DATA)) == NO_DATA
+    assert await closed(talker)
+    assert await ask(good, good_writer, POLL, len(NO_DATA)) == NO_DATA
+
+
+async def test_what_has_ended_is_in_the_status(start_tcp: StartTcp, dial: Dial) -> None:
+    running = await start_tcp()
+    for _ in range(PAST_CONNECTIONS + 3):
+        reader, writer = await dial(running)
+        assert await ask(reader, writer, POLL, len(NO_DATA)) == NO_DATA
+        writer.close()
+        await running.reaches("waiting_for_peer")
+
+    past = running.gateway.link.past
+    assert len(past) == PAST_CONNECTIONS
+    assert past[-1].host.startswith("127.0.0.1:")
+    assert (past[-1].bytes % len(POLL), past[-1].frames > 0, past[-1].why) == (0, True, "it closed the connection")
+    assert past[-1].opened_at <= past[-1].ended_at
+
+
+async def test_a_converter_that_comes_and_goes_costs_few_lines(
+    start_tcp: StartTcp, dial: Dial, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    running = await start_tcp()
+    for _ in range(40):
+        reader, writer = await dial(running)
+        assert await ask(reader, writer, POLL, len(NO_DATA)) == NO_DATA
+        writer.close()
+        await running.reaches("waiting_for_peer")
+
+    assert len(caplog.records) <= FREE_LINES
+
+
 async def test_a_ninth_peer_replaces_one_that_is_silent_for_long(start_tcp: StartTcp, dial: Dial) -> None:
-    running = await start_tcp(tuning=LinkTuning(peers=PeerLimits(peers=2, replaceable_after_s=0.0)))
+    running = await start_tcp(
+        tuning=LinkTuning(peers=PeerLimits(peers=2, own_host_s=1000.0, never_heard_s=1000.0, replaceable_after_s=0.0))
+    )
     silent, _ = await dial(running)
     await until(lambda: len(running.gateway.link.peers) == 1, "the first is connected")
     lively, lively_writer = await dial(running)
@@ -176,8 +242,40 @@ async def test_endless_rubbish_is_cut_off(start_tcp: StartTcp, caplog: pytest.Lo
     assert "was cut off: it sent 65536 bytes without a valid frame" in caplog.text
 
 
+async def test_modbus_tcp_where_rtu_is_insisted_on_is_named_and_not_cut_off(
+    start_tcp: StartTcp, caplog: pytest.LogCaptureFixture, dial: Dial
+) -> None:
+    running = await start_tcp(ServerType.RTU_TCP, tuning=LinkTuning(peers=PeerLimits(rubbish_bytes=200)))
+    reader, writer = await dial(running)
+
+    for _ in range(30):
+        writer.write(POLL)
+        await writer.drain()
+    await until(lambda: running.gateway.counters.mbap_on_rtu == 30, "all are recognised")
+
+    assert running.gateway.counters.peers_dropped == 0
+    assert "auto" in next(record.getMessage() for record in caplog.records if record.levelno == logging.WARNING)
+    assert await ask(reader, writer, POLL_240, len(NO_DATA_240)) == NO_DATA_240
+
+
+@pytest.mark.parametrize("heartbeat", [b"www.usr.cn", b"\xff", bytes(4)])
+async def test_a_heartbeat_between_good_requests_costs_no_poll(
+    start_tcp: StartTcp, dial: Dial, heartbeat: bytes
+) -> None:
+    running = await start_tcp(ServerType.TCP)
+    reader, writer = await dial(running)
+
+    for number in range(60):
+        writer.write(heartbeat)
+        writer.write(mbap("F0 03 00 64 00 02", number))
+        async with asyncio.timeout(5):
+            assert await reader.readexactly(len(NO_DATA)) == mbap("F0 03 04 00 00 00 00", number)
+
+    assert running.gateway.counters.peers_dropped == 0
+
+
 async def test_a_peer_that_does_not_speak_modbus_tcp_is_cut_off(start_tcp: StartTcp, dial: Dial) -> None:
-    running = await start_tcp()
+    running = await start_tcp(ServerType.TCP)
     reader, writer = await dial(running)
 
     writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 100)
@@ -189,7 +287,7 @@ async def test_a_peer_that_does_not_speak_modbus_tcp_is_cut_off(start_tcp: Start
 async def test_rtu_on_the_modbus_tcp_port_is_named_with_the_setting_to_change(
     start_tcp: StartTcp, caplog: pytest.LogCaptureFixture, dial: Dial
 ) -> None:
-    running = await start_tcp()
+    running = await start_tcp(ServerType.TCP)
     _, writer = await dial(running)
 
     for _ in range(3):
@@ -200,7 +298,7 @@ async def test_rtu_on_the_modbus_tcp_port_is_named_with_the_setting_to_change(
     warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     assert len(warnings) == 1
     assert "Simple Modbus TCP to RTU" in warnings[0]
-    assert "rtu_tcp" in warnings[0]
+    assert "auto" in warnings[0]
 
 
 async def test_a_taken_port_is_said_and_opened_once_it_is_free(start_link: StartLink) -> None:
@@ -216,7 +314,8 @@ async def test_a_taken_port_is_said_and_opened_once_it_is_free(start_link: Start
 async def test_an_address_of_another_host_cannot_be_listened_on(start_link: StartLink) -> None:
     running = start_link(ServerSettings(address="192.0.2.1", port=free_port()))
 
-    await running.reaches("cannot_listen")
+    await running.reaches("foreign_address")
+    assert "192.0.2.1 is not an address of this computer" in running.gateway.link.detail
 
 
 async def test_a_peer_that_never_reads_does_not_fill_the_memory(start_tcp: StartTcp) -> None:
@@ -240,7 +339,7 @@ async def test_a_peer_that_never_reads_does_not_fill_the_memory(start_tcp: Start
 async def test_a_recorder_sees_all_bytes_of_the_wire(start_link: StartLink, dial: Dial) -> None:
     wire: list[tuple[Direction, bytes]] = []
     settings = ServerSettings(address="127.0.0.1", port=free_port())
-    running = start_link(settings, on_bytes=lambda direction, chunk, _now: wire.append((direction, chunk)))
+    running = start_link(settings, on_bytes=lambda direction, chunk, _now, _from: wire.append((direction, chunk)))
     await running.reaches("waiting_for_peer")
     reader, writer = await dial(running)
 

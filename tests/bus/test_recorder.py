@@ -13,10 +13,10 @@ from neasmart.gateway import RECORDER
 from neasmart.status import RecorderStatus
 from neasmart.sysbus.capture import Capture, Chunk, LineFacts
 from neasmart.sysbus.connection import Direction
+from neasmart.sysbus.framing import Framing
 from neasmart.sysbus.recorder import Recorder, RecorderError, RecorderLimits
-from neasmart.sysbus.seen import Framing
 from neasmart.sysbus.tap import KEPT_BYTES, Tap
-from tests.support.bus import BROADCAST_OUTSIDE, POLL_240, STATE_AND_SETPOINT_240, new_gateway, until
+from tests.support.bus import BROADCAST_OUTSIDE, POLL_240, STATE_AND_SETPOINT_240, mbap, new_gateway, until
 from tests.support.bus_links import Dial, StartLink, ask
 from tests.support.ports import free_port
 
@@ -195,6 +195,25 @@ async def test_a_link_is_recorded_with_its_replies(start_link: StartLink, dial: 
     frames = tap.last_frames()
     assert frames[0]["registers"][0] == "global.outside_temperature = 15.2 °C"
     assert frames[-1]["what"] == "read reply"
+
+
+async def test_frames_of_two_connections_are_each_read_in_their_framing(start_link: StartLink, dial: Dial) -> None:
+    gateway = new_gateway()
+    tap = Tap(gateway, FACTS)
+    running = start_link(ServerSettings(address="127.0.0.1", port=free_port()), gateway=gateway, on_bytes=tap)
+    await running.reaches("waiting_for_peer")
+    raw, tcp = [await dial(running) for _ in range(2)]
+    poll = mbap("F1 03 00 01 00 01", 7)
+
+    raw[1].write(POLL_240[:5])
+    tcp[1].write(poll[:7])
+    await until(lambda: gateway.counters.bytes_received == 12, "both have begun")
+    raw[1].write(POLL_240[5:])
+    tcp[1].write(poll[7:])
+    await until(lambda: gateway.counters.polls == 2, "both have asked")
+
+    asked = {(frame["unit_id"], tuple(frame["registers"])) for frame in tap.last_frames() if frame["what"] == "read"}
+    assert asked == {(240, ("zone.1.1.state", "zone.1.1.setpoint")), (241, ("global.mode",))}
 
 
 async def test_the_frames_that_were_seen_stay_few_in_a_flood(tmp_path: Path) -> None:

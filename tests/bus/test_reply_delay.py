@@ -6,10 +6,11 @@ import asyncio
 
 import pytest
 
+from neasmart.carrier import Carrier
 from neasmart.gateway import Gateway
-from neasmart.sysbus.connection import Connection, Direction, OnBytes, Slave, Wiring
+from neasmart.sysbus.connection import Connection, Direction, Framed, OnBytes, Slave, Wiring
 from neasmart.sysbus.lag import LagWatch
-from neasmart.sysbus.slaves import MbapSlave, RtuSlave
+from neasmart.sysbus.slaves import MbapSlave, Received, RtuSlave
 from neasmart.sysbus.station import Station
 from tests.support.bus import (
     BROADCAST_TEMPERATURE,
@@ -18,6 +19,7 @@ from tests.support.bus import (
     POLL_240,
     POLL_241,
     WRITE_240,
+    Hands,
     mbap,
     new_gateway,
     until,
@@ -90,7 +92,7 @@ async def test_without_a_delay_the_reply_leaves_in_the_same_round_of_the_loop(ga
 async def test_those_who_look_on_wait_until_the_reply_has_left(gateway: Gateway, wire: Wire) -> None:
     seen: list[tuple[Direction, bytes, bytes]] = []
 
-    def look(direction: Direction, content: bytes, _: float) -> None:
+    def look(direction: Direction, content: bytes, _: float, __: Framed) -> None:
         seen.append((direction, content, bytes(wire.written)))
 
     connection(gateway, wire, RtuSlave, delay_s=0.0, on_bytes=look).data_received(POLL_240)
@@ -164,3 +166,38 @@ async def test_how_long_polls_wait_is_counted_by_unit_id(gateway: Gateway, wire:
     assert (sum(of_240.buckets), sum(of_241.buckets)) == (1, 2)
     assert of_240.total_s >= DELAY_S
     assert sum(gateway.reply_latencies.keys()) == 240 + 241
+
+
+@pytest.mark.parametrize(
+    ("kind", "poll", "stood_still_s", "answered"),
+    [
+        (RtuSlave, POLL_240, 0.05, True),
+        (RtuSlave, POLL_240, 0.2, False),
+        (MbapSlave, mbap("F0 03 00 64 00 02"), 0.2, True),
+        (MbapSlave, mbap("F0 03 00 64 00 02"), 1.2, False),
+    ],
+)
+async def test_a_process_that_stood_still_over_a_request_sends_no_reply_to_it(
+    wire: Wire,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: type[RtuSlave | MbapSlave],
+    poll: bytes,
+    stood_still_s: float,
+    *,
+    answered: bool,
+) -> None:
+    hands = Hands()
+    gateway = new_gateway(hands.clock)
+    line = connection(gateway, wire, kind, delay_s=0.0)
+    receive = line.slave.receive
+
+    def slowly(chunk: bytes, now: float, *, late: bool, carrier: Carrier | None = None) -> Received:
+        received = receive(chunk, now, late=late, carrier=carrier)
+        hands.now += stood_still_s
+        return received
+
+    monkeypatch.setattr(line.slave, "receive", slowly)
+    line.data_received(poll)
+
+    assert bool(wire.written) is answered
+    assert gateway.counters.replies_late + gateway.counters.requests_stale == (not answered)

@@ -67,13 +67,15 @@ def test_a_late_reply_is_dropped_but_the_write_is_kept(gateway: Gateway, slave: 
     assert gateway.counters.replies_late == 1
 
 
-def test_over_modbus_tcp_a_late_reply_is_known_by_its_transaction_id(gateway: Gateway) -> None:
+def test_over_modbus_tcp_a_request_that_its_master_has_given_up_is_not_answered(gateway: Gateway) -> None:
     slave = MbapSlave(Station(gateway))
+    segment = mbap("F0 03 00 64 00 02", 7) + mbap("00 10 00 65 00 01 02 0C 33", 8) + mbap("F0 06 00 64 00 03", 9)
 
-    received = slave.receive(mbap("F0 03 00 64 00 02", 7), 1.0, late=True)
+    received = slave.receive(segment, 1.0, late=True)
 
-    assert received.reply == mbap("F0 03 04 00 00 00 00", 7)
-    assert gateway.counters.replies_late == 0
+    assert (received.reply, received.replies, received.polls) == (b"", 0, ())
+    assert gateway.counters.requests_stale == 2
+    assert gateway.plant.reading(TABLE.ref("zone.1.1.setpoint")).value == pytest.approx(21.5)
 
 
 def test_each_request_of_a_segment_is_answered_over_modbus_tcp(gateway: Gateway) -> None:

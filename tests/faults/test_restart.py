@@ -113,7 +113,7 @@ def test_settings_that_do_not_fit_stop_the_start_with_one_line(tmp_path: Path) -
     assert gateway.process.wait(20) == 78
     assert gateway.log.count("\n") == 1
     assert "NEASMART_SERVER_TYPE" in gateway.log
-    assert "tcp, rtu_tcp, serial" in gateway.log
+    assert "auto, tcp, rtu_tcp, serial" in gateway.log
 
 
 def test_broken_options_are_shown_and_leave_the_bus_alone(tmp_path: Path) -> None:

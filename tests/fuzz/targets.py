@@ -39,7 +39,7 @@ def rtu_framer(content: bytes) -> None:
 
 def mbap_framer(content: bytes) -> None:
     """Requests are the same however the stream was cut."""
-    whole, single = MbapFramer(UNITS), MbapFramer(UNITS)
+    whole, single = MbapFramer(), MbapFramer()
     requests = whole.feed(content, 0.0)
     assert requests == [each for byte in content for each in single.feed(bytes((byte,)), 0.0)]
 

@@ -357,7 +357,6 @@ def test_requests_that_came_too_late_to_be_answered_are_told_on_modbus_tcp() -> 
 
     for _ in range(8):
         bus.hears(GOOD_TCP[0], late=True)
-        counted(bus, "requests_stale")
         bus.seconds(1, GOOD_TCP[1:])
 
     assert bus.diagnosis.code == "too_late"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from neasmart.status import BusCounters
 from neasmart.sysbus.mbap import Adu, MbapFramer
-from tests.support.bus import BROADCAST_TEMPERATURE, POLL_240, POLL_241, mbap, rtu
+from tests.support.bus import POLL_240, mbap, rtu
 
 OURS = (240, 241)
 POLL = mbap("F0 03 00 64 00 02", 7)
@@ -27,7 +27,7 @@ streams = st.lists(pieces, max_size=12).map(b"".join)
 
 
 def framed(stream: bytes, counters: BusCounters | None = None) -> list[Adu]:
-    return MbapFramer(OURS, counters).feed(stream, 0.0)
+    return MbapFramer(counters).feed(stream, 0.0)
 
 
 def ids(adus: list[Adu]) -> list[int]:
@@ -50,7 +50,7 @@ def test_several_requests_of_one_segment_are_all_found() -> None:
 
 @given(streams, st.lists(st.integers(min_value=0), max_size=20))
 def test_any_split_gives_the_same_requests(stream: bytes, at: list[int]) -> None:
-    framer = MbapFramer(OURS)
+    framer = MbapFramer()
     places = [0, *sorted(place % (len(stream) + 1) for place in at), len(stream)]
 
     adus = [adu for start, end in pairwise(places) for adu in framer.feed(stream[start:end], 0.0)]
@@ -60,7 +60,7 @@ def test_any_split_gives_the_same_requests(stream: bytes, at: list[int]) -> None
 
 @given(streams)
 def test_byte_by_byte_gives_the_same_requests(stream: bytes) -> None:
-    framer = MbapFramer(OURS)
+    framer = MbapFramer()
 
     assert [adu for byte in stream for adu in framer.feed(bytes((byte,)), 0.0)] == framed(stream)
 
@@ -95,7 +95,7 @@ def test_out_of_step_only_consistent_requests_are_believed() -> None:
 
 
 def test_more_than_five_bad_headers_in_ten_seconds_are_hopeless() -> None:
-    framer = MbapFramer(OURS)
+    framer = MbapFramer()
     for at in range(5):
         framer.feed(WRONG_PROTOCOL, float(at))
     assert not framer.hopeless()
@@ -106,7 +106,7 @@ def test_more_than_five_bad_headers_in_ten_seconds_are_hopeless() -> None:
 
 
 def test_bad_headers_now_and_then_are_forgiven() -> None:
-    framer = MbapFramer(OURS)
+    framer = MbapFramer()
 
     for at in range(20):
         framer.feed(WRONG_PROTOCOL, 3.0 * at)
@@ -115,7 +115,7 @@ def test_bad_headers_now_and_then_are_forgiven() -> None:
 
 
 def test_endless_rubbish_is_hopeless() -> None:
-    framer = MbapFramer(OURS)
+    framer = MbapFramer()
 
     framer.feed(b"\xff" * 3000, 0.0)
 
@@ -124,34 +124,76 @@ def test_endless_rubbish_is_hopeless() -> None:
 
 def test_a_request_that_stays_incomplete_is_given_up() -> None:
     counters = BusCounters()
-    framer = MbapFramer(OURS, counters)
+    framer = MbapFramer(counters)
     framer.feed(POLL[:9], 0.0)
 
     assert ids(framer.feed(BROADCAST, 11.0)) == [8]
     assert counters.stale_bytes == 9
 
 
-@pytest.mark.parametrize("frame", [POLL_240, POLL_241, BROADCAST_TEMPERATURE])
-def test_rtu_bytes_are_recognised_by_their_checksum(frame: bytes) -> None:
+HEARTBEATS = {
+    "text": b"www.usr.cn",
+    "one byte": b"\xff",
+    "zeros": b"\0\0\0\0",
+    "one zero": b"\0",
+    "six zeros": bytes(6),
+    "registration": b"\x01\x02SN:0123456789\r\n",
+}
+
+
+@pytest.mark.parametrize("heartbeat", HEARTBEATS.values(), ids=HEARTBEATS.keys())
+def test_a_heartbeat_before_a_request_costs_none_whatever_its_number(heartbeat: bytes) -> None:
+    for number in (*range(300), 0x0300, 0x0600, 0x1000, 0xFFFF):
+        assert ids(framed(heartbeat + mbap("F0 03 00 64 00 02", number) + BROADCAST)) == [number, 8]
+
+
+@pytest.mark.parametrize("heartbeat", HEARTBEATS.values(), ids=HEARTBEATS.keys())
+def test_a_heartbeat_each_second_between_good_requests_is_never_hopeless(heartbeat: bytes) -> None:
+    framer = MbapFramer()
+    for second in range(100):
+        framer.feed(heartbeat, float(second))
+        assert len(framer.feed(POLL, second + 0.1)) == 1
+        assert not framer.hopeless()
+
+
+def test_a_heartbeat_of_a_converter_whose_base_is_off_is_not_hopeless() -> None:
+    framer = MbapFramer()
+    for second in range(100):
+        framer.feed(b"www.usr.cn", float(second))
+
+    assert not framer.hopeless()
+
+
+def test_a_good_request_within_a_possible_one_is_taken() -> None:
+    longer = b"\0\1\0\0\0\x30\xf0\x41"
+
+    assert ids(framed(longer + POLL + BROADCAST)) == [7, 8]
+
+
+def test_wrong_protocol_ids_are_counted_as_such_also_behind_noise() -> None:
     counters = BusCounters()
-    framer = MbapFramer(OURS, counters)
 
-    assert framer.feed(frame, 0.0) == []
+    framed(b"\xff" * 9 + WRONG_PROTOCOL * 3, counters)
 
-    assert framer.rtu_frames == counters.rtu_on_tcp == 1
+    assert counters.bad_protocol_ids == 3
 
 
-def test_rtu_is_not_suspected_while_headers_are_right() -> None:
+@pytest.mark.parametrize("with_checksum", [True, False])
+@pytest.mark.parametrize("request_hex", ["F0 03 00 64 00 02", "00 10 00 66 00 01 02 0C 1A", "F0 06 00 64 00 03"])
+def test_a_length_that_counts_a_checksum_is_counted_as_such(request_hex: str, *, with_checksum: bool) -> None:
     counters = BusCounters()
+    frame = rtu(request_hex)
+    header = b"\0\1\0\0" + len(frame).to_bytes(2, "big")
 
-    framed(mbap(rtu("F0 03 00 64 00 02").hex()) * 3, counters)
+    adus = framed((header + (frame if with_checksum else frame[:-2])) * 4 + POLL, counters)
 
-    assert counters.rtu_on_tcp == 0
+    assert ids(adus) == [7]
+    assert counters.bad_lengths == 4
 
 
 @given(st.lists(st.binary(max_size=400), max_size=8))
 def test_any_bytes_do_no_harm_and_memory_is_bounded(chunks: list[bytes]) -> None:
-    framer = MbapFramer(OURS)
+    framer = MbapFramer()
 
     for chunk in chunks:
         framer.feed(chunk, 0.0)

@@ -9,7 +9,7 @@ import pytest
 
 from neasmart.config import LogFormat, LogLevel, ServerType, Settings
 from neasmart.errors import SettingsError
-from neasmart.settings_loading import environment_names, load, load_tolerant
+from neasmart.settings_loading import checked, environment_names, load, load_tolerant
 
 DOCUMENTED_NAMES = [
     "NEASMART_SERVER_TYPE",
@@ -46,9 +46,23 @@ def write(path: Path, content: object) -> Path:
     return path
 
 
+@pytest.mark.parametrize(
+    ("server", "listens"),
+    [
+        ({}, True),
+        ({"type": "tcp"}, True),
+        ({"type": "serial"}, False),
+        ({"serial_port": "/dev/ttyUSB0"}, False),
+        ({"type": "rtu_tcp", "url": "socket://192.168.1.50:8899"}, False),
+    ],
+)
+def test_a_device_or_a_url_is_the_link_whatever_kind_is_set(server: dict[str, str], *, listens: bool) -> None:
+    assert checked({"server": server}, "test").server.listens is listens
+
+
 def test_without_any_source_the_defaults_hold() -> None:
     assert load({}) == Settings()
-    assert Settings().server.type is ServerType.TCP
+    assert Settings().server.type is ServerType.AUTO
     assert (Settings().server.address, Settings().server.port) == ("0.0.0.0", 502)
     assert Settings().modbus.slave_id == [240, 241]
     assert (Settings().api.port, Settings().api.ingress_port) == (5001, 8099)
@@ -124,7 +138,7 @@ def test_unit_ids_may_be_one_or_a_list(folder: Path, unit_ids: object, expected:
         ({"server": {"port": 99999}}, ["server.port", "99999", "65535"]),
         ({"server": {"port": "502"}}, ["server.port", '"502"', "int"]),
         ({"server": {"port": True}}, ["server.port", "true", "int"]),
-        ({"server": {"type": "udp"}}, ["server.type", '"udp"', "tcp, rtu_tcp, serial"]),
+        ({"server": {"type": "udp"}}, ["server.type", '"udp"', "auto, tcp, rtu_tcp, serial"]),
         ({"server": {"prot": 502}}, ["server.prot", "port"]),
         ({"sever": {}}, ["sever", "server"]),
         ({"server": 5}, ["server", "5", "object"]),

@@ -5,25 +5,23 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-AFTER_WORKING_S = 0.2
-FIRST_S = 1.0
+FIRST_S = 0.2
 LONGEST_S = 30.0
 
 
 class Backoff:
-    """0.2 s after a working connection, then 1 s doubling to 30 s, with a tenth of jitter."""
+    """0.2 s doubling to 30 s, with a tenth of jitter, until a link has worked."""
 
     def __init__(self, jitter: Callable[[float, float], float] = random.uniform) -> None:
         """Begin with the first wait; `jitter` returns a factor between its two arguments."""
         self._jitter = jitter
         self._next_s = FIRST_S
 
-    def after_working(self) -> float:
-        """Return the wait after a connection that had worked, and begin anew."""
+    def worked(self) -> None:
+        """Begin anew, because a valid frame has come."""
         self._next_s = FIRST_S
-        return AFTER_WORKING_S
 
-    def after_failure(self) -> float:
+    def wait_s(self) -> float:
         """Return the wait after another failure in a row."""
         wait_s = self._next_s * self._jitter(1.0, 1.1)
         self._next_s = min(2 * self._next_s, LONGEST_S)

@@ -1,8 +1,9 @@
 """What a capture of the bus holds, written for Wireshark and for `replay` at the same time.
 
-A file has two interfaces. "frames" carries every valid frame as Modbus TCP, which Wireshark decodes with no setting,
-with the registers' names and values as comment. "line" carries every byte of the wire as it came, noise included, as
-RTAC serial packets: that link type has a field for the direction, and Wireshark shows it without complaint.
+A file has one interface for frames and one for each framing of the line. "frames" carries every valid frame as Modbus
+TCP, which Wireshark decodes with no setting, with the registers' names and values as comment. "line" carries every byte
+of the wire as it came, noise included, as RTAC serial packets: that link type has a field for the direction, and
+Wireshark shows it without complaint.
 """
 
 from __future__ import annotations
@@ -16,14 +17,15 @@ from typing import BinaryIO
 from neasmart import __version__
 from neasmart.sysbus import pcapng
 from neasmart.sysbus.connection import Direction
+from neasmart.sysbus.framing import Framing
 from neasmart.sysbus.packets import ModbusTcpStreams
 from neasmart.sysbus.pcapng import CaptureError, Interface
-from neasmart.sysbus.seen import FrameReader, Framing
+from neasmart.sysbus.seen import FrameReader, Seen
 
 CHUNK_LIMIT = 4096
 COMMENT_LIMIT = 1000
 
-_FRAMES, _LINE = 0, 1
+_FRAMES = 0
 _LINE_NAME = "line"
 _RTAC = struct.Struct(">IIBBH")
 _RTAC_SENT, _RTAC_RECEIVED = 1, 2
@@ -32,16 +34,17 @@ _DESCRIPTION = re.compile(r"framing (rtu|mbap), unit ids ((?:\d{1,3}, )*\d{1,3})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chunk:
-    """A piece of the wire; `at` is Unix time in seconds with microseconds."""
+    """A piece of the wire; `at` is Unix time in seconds with microseconds, `framing` None if it is that of the line."""
 
     at: float
     direction: Direction
     content: bytes
+    framing: Framing | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineFacts:
-    """What must be known to read the bytes of a line again."""
+    """What must be known to read the bytes of a line again; connections of another framing tell it themselves."""
 
     framing: Framing
     unit_ids: tuple[int, ...]
@@ -53,12 +56,12 @@ class CaptureWriter:
     def __init__(self, facts: LineFacts) -> None:
         """Begin a capture."""
         self._facts = facts
-        self._reader = FrameReader(facts.framing, facts.unit_ids)
+        self._lines: dict[Framing, int] = {}
+        self._readers = FrameReaders(facts)
         self._streams = ModbusTcpStreams()
 
     def begin(self) -> bytes:
         """Return what stands at the beginning of the file."""
-        ids = ", ".join(map(str, self._facts.unit_ids))
         return b"".join(
             (
                 pcapng.section(f"neasmart {__version__}", "SYSBUS of a NEA SMART 2.0"),
@@ -69,13 +72,7 @@ class CaptureWriter:
                         description="Every valid frame as Modbus TCP; 198.51.100.1 is the base, 192.0.2.N unit N",
                     )
                 ),
-                pcapng.interface(
-                    Interface(
-                        link_type=pcapng.RTAC_SERIAL,
-                        name=_LINE_NAME,
-                        description=f"Every byte as it came: framing {self._facts.framing.value}, unit ids {ids}",
-                    )
-                ),
+                self._line(self._facts.framing),
             )
         )
 
@@ -84,19 +81,48 @@ class CaptureWriter:
         at_us = round(chunk.at * 1_000_000)
         sent = chunk.direction is Direction.SENT
         flow = pcapng.OUTBOUND if sent else pcapng.INBOUND
-        blocks = []
+        framing = chunk.framing or self._facts.framing
+        blocks = [] if framing in self._lines else [self._line(framing)]
         for offset in range(0, len(chunk.content), CHUNK_LIMIT):
             piece = chunk.content[offset : offset + CHUNK_LIMIT]
             event = _RTAC_SENT if sent else _RTAC_RECEIVED
             head = _RTAC.pack(at_us // 1_000_000 & 0xFFFFFFFF, at_us % 1_000_000, event, 0, 0)
-            blocks.append(pcapng.packet(_LINE, at_us, head + piece, direction=flow))
-        for seen in self._reader.feed(chunk.direction, chunk.content, chunk.at):
+            blocks.append(pcapng.packet(self._lines[framing], at_us, head + piece, direction=flow))
+        for seen in self._readers.feed(chunk):
             if not seen.regular:
                 continue
             dressed = self._streams.packet(seen.unit_id, seen.pdu, reply=seen.reply, transaction_id=seen.transaction_id)
             comment = "; ".join(register.text for register in seen.registers)[:COMMENT_LIMIT]
             blocks.append(pcapng.packet(_FRAMES, at_us, dressed, direction=flow, comment=comment))
         return b"".join(blocks)
+
+    def _line(self, framing: Framing) -> bytes:
+        """Return the block that begins the line of a framing; such a block may stand anywhere before its packets."""
+        self._lines[framing] = _FRAMES + 1 + len(self._lines)
+        ids = ", ".join(map(str, self._facts.unit_ids))
+        return pcapng.interface(
+            Interface(
+                link_type=pcapng.RTAC_SERIAL,
+                name=_LINE_NAME,
+                description=f"Every byte as it came: framing {framing.value}, unit ids {ids}",
+            )
+        )
+
+
+class FrameReaders:
+    """Cuts pieces of the wire into frames, each as its line is framed."""
+
+    def __init__(self, facts: LineFacts) -> None:
+        """Begin with nothing received."""
+        self._facts = facts
+        self._readers: dict[Framing, FrameReader] = {}
+
+    def feed(self, chunk: Chunk) -> list[Seen]:
+        """Take a piece; return the frames that it completes."""
+        framing = chunk.framing or self._facts.framing
+        if framing not in self._readers:
+            self._readers[framing] = FrameReader(framing, self._facts.unit_ids)
+        return self._readers[framing].feed(chunk.direction, chunk.content, chunk.at)
 
 
 class Capture:
@@ -120,7 +146,13 @@ class Capture:
                 raise CaptureError("A packet of the line is shorter than its head")
             event = packet.content[8]
             direction = Direction.SENT if event == _RTAC_SENT else Direction.RECEIVED
-            yield Chunk(at=packet.at_us / 1_000_000, direction=direction, content=packet.content[_RTAC.size :])
+            framing = _facts(packet.interface).framing
+            yield Chunk(
+                at=packet.at_us / 1_000_000,
+                direction=direction,
+                content=packet.content[_RTAC.size :],
+                framing=None if framing is self.facts.framing else framing,
+            )
 
 
 def written(facts: LineFacts, chunks: Iterable[Chunk]) -> bytes:

@@ -12,13 +12,18 @@ from typing import Protocol
 from neasmart.carrier import Carrier
 from neasmart.gateway import Gateway
 from neasmart.sysbus.doorbell import Doorbell
+from neasmart.sysbus.framing import Framing
 from neasmart.sysbus.lag import LagWatch
-from neasmart.sysbus.slaves import Received
+from neasmart.sysbus.slaves import Guard, Received
 from neasmart.sysbus.station import Station
 
 SLICE = 4096
 UNREAD_LIMIT = 16384
 """A peer that lets so many bytes of our replies lie is gone."""
+LONGEST_WORK_S = 0.1
+"""A reply takes less than a millisecond; if it took so long, the base has given up."""
+FIRST_BYTES = 200
+"""So much of what comes before the first valid frame is kept; a converter that hangs up may say there why."""
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -30,7 +35,15 @@ class Direction(StrEnum):
     SENT = "sent"
 
 
-OnBytes = Callable[[Direction, bytes, float], None]
+class Framed(Protocol):
+    """The connection that a piece of the wire belongs to."""
+
+    @property
+    def framing(self) -> Framing | None:
+        """How its frames stand in the stream, None while that is not known."""
+
+
+OnBytes = Callable[[Direction, bytes, float, Framed], None]
 """Called with every piece of the wire and its monotonic time, for a recorder; must not block and must not raise."""
 
 
@@ -46,21 +59,29 @@ class Slave(Protocol):
         """Whether the peer should be cut off."""
 
     @property
-    def rtu_frames(self) -> int:
-        """How many RTU frames came where Modbus TCP was expected."""
+    def strange_frames(self) -> int:
+        """How many frames of another kind of Modbus came since the last valid one."""
+
+    @property
+    def framing(self) -> Framing | None:
+        """How the frames of the peer stand in the stream, None while that is not known."""
+
+    @property
+    def patience_s(self) -> float:
+        """How long a request may have waited for the gateway and is still answered."""
+
+    @property
+    def guard(self) -> Guard | None:
+        """Who is asked before a request is carried out, None while there is one connection."""
+
+    @guard.setter
+    def guard(self, guard: Guard | None) -> None: ...
 
     def receive(self, chunk: bytes, now: float, *, late: bool, carrier: Carrier | None = None) -> Received:
         """Take bytes that a connection carried, give a reply."""
 
     def sent(self, reply: bytes, now: float, *, asked_at: float | None = None) -> None:
         """Take note that a reply has left, and when its request had arrived."""
-
-
-class Report(Protocol):
-    """How a carrier tells that it is open and who is connected."""
-
-    def __call__(self, *, connected: bool, peers: tuple[str, ...]) -> None:
-        """Take note of a change."""
 
 
 class Owner(Protocol):
@@ -97,6 +118,9 @@ class Connection(asyncio.Protocol):
         self.opened_at = self.last_byte_at = wiring.gateway.clock.monotonic()
         self.bytes_received = 0
         self.bytes_since_frame = 0
+        self.frames = 0
+        self.last_frame_at: float | None = None
+        self.first_bytes = b""
         self._owner = owner
         self._wiring = wiring
         self._reply_delay_s = reply_delay_s
@@ -121,16 +145,19 @@ class Connection(asyncio.Protocol):
             return
         wiring = self._wiring
         now = wiring.gateway.clock.monotonic()
-        late = wiring.lag.blocked
+        slave = self.slave
+        late = wiring.lag.waited_s > slave.patience_s
         counters = wiring.gateway.counters
         counters.bytes_received += len(chunk)
         counters.last_byte_at = self.last_byte_at = now
         self.bytes_received += len(chunk)
         self._unseen.append((Direction.RECEIVED, chunk, now))
-        # Only a flood is longer than one slice; a request at its end is no use to anybody.
+        if not self.frames and len(self.first_bytes) < FIRST_BYTES:
+            self.first_bytes += chunk[:FIRST_BYTES]
+        # Only a flood is longer than one slice; on a line a request at its end is no use to anybody.
         for offset in range(0, len(chunk), SLICE):
             piece = chunk[offset : offset + SLICE]
-            self._serve(piece, now, late=late or offset + SLICE < len(chunk))
+            self._serve(piece, now, late=late or (slave.overtaken_by_frames and offset + SLICE < len(chunk)))
             self._owner.received(self)
             if transport.is_closing():
                 break
@@ -159,6 +186,8 @@ class Connection(asyncio.Protocol):
         received = self.slave.receive(chunk, now, late=late, carrier=self.carrier)
         if received.frames:
             self.bytes_since_frame = 0
+            self.frames += received.frames
+            self.last_frame_at = now
             if self._waiting is not None and self.slave.overtaken_by_frames:
                 self._waiting.cancel()
                 self._waiting = None
@@ -175,8 +204,8 @@ class Connection(asyncio.Protocol):
 
     def _send_delayed(self, received: Received, asked_at: float) -> None:
         self._waiting = None
-        if self._wiring.lag.blocked:
-            self._wiring.gateway.counters.replies_late += received.replies
+        if self._wiring.lag.waited_s > self.slave.patience_s:
+            self._withhold(received)
             return
         self._send(received, asked_at)
         self._show()
@@ -188,10 +217,14 @@ class Connection(asyncio.Protocol):
         if transport.get_write_buffer_size() > UNREAD_LIMIT:
             transport.abort()
             return
+        now = self._wiring.gateway.clock.monotonic()
+        if self._reply_delay_s == 0 and now - asked_at > LONGEST_WORK_S and now - asked_at > self.slave.patience_s:
+            # The process itself stood still between the request and its reply; a delayed one has asked the watch.
+            self._withhold(received)
+            return
         reply = received.reply
         transport.write(reply)
         self._wiring.gateway.counters.replies += received.replies
-        now = self._wiring.gateway.clock.monotonic()
         # Bytes that wait for a peer that does not read have not left.
         if not transport.get_write_buffer_size():
             for poll in received.polls:
@@ -199,12 +232,19 @@ class Connection(asyncio.Protocol):
         self.slave.sent(reply, now, asked_at=asked_at)
         self._unseen.append((Direction.SENT, reply, now))
 
+    def _withhold(self, received: Received) -> None:
+        counters = self._wiring.gateway.counters
+        if self.slave.framing is Framing.MBAP:
+            counters.requests_stale += received.replies
+        else:
+            counters.replies_late += received.replies
+
     def _show(self) -> None:
         """Show what went over the wire to those who look on; the base has its reply by now."""
         on_bytes, debug = self._wiring.on_bytes, _LOGGER.isEnabledFor(logging.DEBUG)
         for direction, content, at in self._unseen:
             if on_bytes is not None:
-                on_bytes(direction, content, at)
+                on_bytes(direction, content, at, self.slave)
             if debug:
                 _LOGGER.debug("%s %s", direction.value, content.hex(" "))
         self._unseen.clear()

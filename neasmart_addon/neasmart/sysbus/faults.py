@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import socket
 
 from neasmart.errors import NeasmartError
 
@@ -11,13 +12,13 @@ _FORBIDDEN = frozenset({errno.EACCES, errno.EPERM})
 
 
 class LinkError(NeasmartError):
-    """A link could not be opened or was lost; `worked` tells whether it had carried bytes before."""
+    """A link could not be opened or was lost; `said` is what a converter wrote before it hung up."""
 
-    def __init__(self, code: str, detail: str, *, worked: bool = False) -> None:
+    def __init__(self, code: str, detail: str, *, said: str = "") -> None:
         """Take one of the codes of `LinkStatus` and a sentence for people."""
         super().__init__(detail)
         self.code = code
-        self.worked = worked
+        self.said = said
 
 
 def opening_fault(device: str, error: Exception) -> LinkError:
@@ -34,11 +35,28 @@ def opening_fault(device: str, error: Exception) -> LinkError:
     return LinkError("no_device", f"{device} cannot be opened ({_reason(error)}).")
 
 
-def lost_fault(name: str, error: Exception | None, *, worked: bool) -> LinkError:
+def lost_fault(name: str, error: Exception | None) -> LinkError:
     """Say that an open link was lost."""
     reason = f" ({_reason(error)})" if error is not None and str(error) else ""
+    return LinkError("device_lost", f"{name} was lost{reason}. It is opened again as soon as it is back.")
+
+
+def shared_fault(device: str) -> LinkError:
+    """Say that a device was lost that is still there: its bytes went to somebody else."""
     return LinkError(
-        "device_lost", f"{name} was lost{reason}. It is opened again as soon as it is back.", worked=worked
+        "device_shared",
+        f"{device} is still there, but another program reads it, too. Stop that program; only one can use the device.",
+    )
+
+
+def hung_up_fault(target: str, said: str) -> LinkError:
+    """Say that a converter takes the connection and ends it before any frame has come."""
+    words = f' It says: "{said}".' if said else ""
+    return LinkError(
+        "converter_busy",
+        f"{target} accepts the connection and ends it at once.{words} Another program holds the converter, or it cannot"
+        " open its own serial side. Disconnect the other program, or allow the converter more than one connection.",
+        said=said,
     )
 
 
@@ -49,10 +67,16 @@ def dialling_fault(target: str, error: Exception) -> LinkError:
     )
 
 
-def listening_fault(address: str, error: OSError) -> LinkError:
+def listening_fault(host: str, address: str, error: OSError) -> LinkError:
     """Say why a port cannot be opened for converters."""
     if error.errno == errno.EADDRINUSE:
         return LinkError("cannot_listen", f"{address} is used by another program. Stop it or choose another port.")
+    if error.errno == errno.EADDRNOTAVAIL or isinstance(error, socket.gaierror):
+        return LinkError(
+            "foreign_address",
+            f"{host} is not an address of this computer, so nobody can be waited for there. Set server.address to"
+            " 0.0.0.0; the converter's own address belongs under server.allowed_peers.",
+        )
     if error.errno in _FORBIDDEN:
         return LinkError("cannot_listen", f"{address} may not be opened. Choose a port above 1023.")
     return LinkError("cannot_listen", f"{address} cannot be opened ({_reason(error)}). Check the address.")

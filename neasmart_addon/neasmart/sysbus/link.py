@@ -6,26 +6,28 @@ Nothing that happens to a device, a converter or a port ends the gateway; it is 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import NoReturn, Protocol
 
 from neasmart.breaker import BreakerState, CircuitBreaker
 from neasmart.config import ModbusSettings, ServerSettings, ServerType
-from neasmart.gateway import LINK, Gateway
-from neasmart.status import LinkStatus
+from neasmart.gateway import Gateway
 from neasmart.sysbus.backoff import Backoff
-from neasmart.sysbus.connection import OnBytes, Report, Wiring
+from neasmart.sysbus.connection import OnBytes, Wiring
 from neasmart.sysbus.faults import LinkError
 from neasmart.sysbus.lag import LagWatch
 from neasmart.sysbus.listener import Listener, PeerLimits
 from neasmart.sysbus.port import Port, PortTimes
 from neasmart.sysbus.station import Station
+from neasmart.sysbus.telling import Teller
 
 LOOK_S = 0.5
 """How often a missing device is looked for."""
+FLUSH_S = 5.0
+"""How often log lines that wait for their minute are looked at."""
 
-_GOOD = frozenset({"connected", "waiting_for_peer", "starting", "stopped"})
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -39,8 +41,8 @@ class Carrier(Protocol):
     def signature(self) -> object:
         """Return what is there to be opened; a change to something is worth a trial at once."""
 
-    async def serve(self, report: Report) -> NoReturn:
-        """Open, report each change of who is connected, and raise LinkError when it is over."""
+    async def serve(self, teller: Teller) -> NoReturn:
+        """Open, tell each change of who is connected, and raise LinkError when it is over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,17 +77,21 @@ class Link:
             recovery_s=modbus.circuit_breaker_recovery_timeout,
         )
         self._backoff = Backoff()
-        self._status = LinkStatus()
+        self._teller = Teller(gateway, self._breaker, self._backoff)
 
     async def run(self) -> NoReturn:
         """Keep the link until cancelled; then everything is closed."""
         lag = LagWatch(asyncio.get_running_loop())
         lag.start()
+        flushing = asyncio.create_task(self._flush())
         try:
             await self._keep(lag)
         finally:
             lag.stop()
-            self._publish("stopped", "The gateway is stopping.")
+            flushing.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await flushing
+            self._teller.publish("stopped", "The gateway is stopping.")
 
     async def _keep(self, lag: LagWatch) -> NoReturn:
         wiring = Wiring(
@@ -97,26 +103,35 @@ class Link:
         self._gateway.ask_of_bus(wiring.doorbell.rings)
         carrier = self._carrier(wiring)
         if carrier is None:
-            self._status = replace(self._status, description="Serial, without a port")
-            self._publish("not_configured", "No serial port is chosen. Set server.serial_port, then restart.")
+            self._teller.describe("Serial, without a port")
+            self._teller.publish("not_configured", "No serial port is chosen. Set server.serial_port, then restart.")
             await asyncio.Event().wait()
             raise AssertionError("an event that nobody sets")
-        self._status = replace(self._status, description=carrier.description)
+        self._teller.describe(carrier.description)
         while True:
             signature = carrier.signature()
             fault = await self._serve_until_fault(carrier)
             await self._pause(carrier, fault, signature)
 
     def _carrier(self, wiring: Wiring) -> Carrier | None:
-        if self._settings.type is not ServerType.SERIAL:
-            return Listener(self._settings, wiring, self._tuning.peers)
-        if not self._settings.serial_port:
+        settings = self._settings
+        if settings.listens:
+            return Listener(settings, wiring, self._tuning.peers)
+        if not settings.serial_port:
             return None
-        return Port(self._settings, wiring, self._tuning.port)
+        if settings.type in (ServerType.TCP, ServerType.RTU_TCP):
+            _LOGGER.warning(
+                "server.type is %s, but %s is set and is the link; nobody can connect to port %d",
+                settings.type.value,
+                settings.serial_port,
+                settings.port,
+            )
+        return Port(settings, wiring, self._tuning.port)
 
     async def _serve_until_fault(self, carrier: Carrier) -> LinkError:
+        self._teller.trying()
         try:
-            await carrier.serve(self._report)
+            await carrier.serve(self._teller)
         except LinkError as fault:
             return fault
         except Exception as error:
@@ -127,9 +142,8 @@ class Link:
         """Wait until the next trial: as long as the faults in a row demand, or until a device has appeared."""
         loop = asyncio.get_running_loop()
         self._breaker.failed(loop.time())
-        wait_s = self._backoff.after_working() if fault.worked else self._backoff.after_failure()
-        until = loop.time() + max(wait_s, self._breaker.wait_s(loop.time()))
-        self._publish(fault.code, str(fault))
+        until = loop.time() + max(self._backoff.wait_s(), self._breaker.wait_s(loop.time()))
+        self._teller.publish(fault.code, str(fault), said=fault.said)
         while (left_s := until - loop.time()) > 0:
             found = carrier.signature()
             if found is not None and found != signature:
@@ -138,32 +152,9 @@ class Link:
             signature = found
             await asyncio.sleep(min(LOOK_S, left_s))
         if self._breaker.state(loop.time()) is BreakerState.HALF_OPEN:
-            self._publish(self._status.code, self._status.detail)
+            self._teller.publish(fault.code, str(fault), said=fault.said)
 
-    def _report(self, *, connected: bool, peers: tuple[str, ...]) -> None:
-        self._breaker.succeeded()
-        if connected:
-            self._publish("connected", f"{self._status.description} is connected.", peers=peers)
-        else:
-            detail = f"{self._status.description} waits for the adapter to connect. Point the adapter to this address."
-            self._publish("waiting_for_peer", detail)
-
-    def _publish(self, code: str, detail: str, *, peers: tuple[str, ...] = ()) -> None:
-        """Publish the status if it has changed; log it if its code has."""
-        now = self._gateway.clock.monotonic()
-        old = self._status
-        new = replace(
-            old,
-            connected=code == "connected",
-            code=code,
-            detail=detail,
-            breaker=self._breaker.state(asyncio.get_running_loop().time()),
-            peers=peers,
-            since=old.since if old.code == code else now,
-        )
-        if new == old:
-            return
-        self._status = new
-        self._gateway.hub.publish(LINK, new)
-        if old.code != code:
-            _LOGGER.log(logging.INFO if code in _GOOD else logging.WARNING, "link: %s", detail)
+    async def _flush(self) -> NoReturn:
+        while True:
+            await asyncio.sleep(FLUSH_S)
+            self._teller.flush()

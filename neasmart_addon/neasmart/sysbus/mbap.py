@@ -1,9 +1,9 @@
 """Finds Modbus TCP requests (MBAP header: transaction, protocol 0, length, unit) in a stream, whole or in pieces.
 
-In step with the stream every header with protocol 0 and a possible length is believed and stepped over by its length.
-After a wrong header only requests that are consistent throughout are believed again, so that a converter that stumbles
-finds back. Bytes of Modbus RTU on this port are recognised by their checksum, because the setting of the converter is
-then wrong and its owner can be told which.
+A request that is consistent throughout (function 3, 6 or 16 with a length, an address and a number of registers that
+fit) is taken wherever it begins: converters send heartbeats, registration texts and padding between good requests, and
+none of that may cost a poll. Any other request is believed only where one should begin, and only if no consistent one
+ends within it. Think of the stream byte by byte, so that the result does not depend on how it was split.
 """
 
 from __future__ import annotations
@@ -11,28 +11,45 @@ from __future__ import annotations
 import math
 import re
 from collections import deque
-from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import Enum, auto
 
 from neasmart.registers import ADDRESS_LIMIT
 from neasmart.status import BusCounters
-from neasmart.sysbus.rtu import MAX_READ, MAX_WRITE, READ, WRITE_MULTIPLE, WRITE_SINGLE, RtuFramer
+from neasmart.sysbus.crc import crc16
+from neasmart.sysbus.rtu import MAX_READ, MAX_WRITE, READ, WRITE_MULTIPLE, WRITE_SINGLE
 
 SILENCE_S = 10.0
 """A request that stays incomplete for so long is given up; TCP itself may need seconds to repeat a segment."""
 BAD_HEADERS = 5
 BAD_HEADERS_WITHIN_S = 10.0
-"""More bad headers than this within this time, and the peer does not speak Modbus TCP."""
+"""More bad headers than this within this time and no good request between them: the peer does not speak Modbus TCP."""
 
 _PREFIX = 6
 _LENGTH_MIN, _LENGTH_MAX = 2, 254
 _FIXED = 6
 _HEAD_MULTIPLE = 7
-_TO_FUNCTION = 4
-_TO_BYTE_COUNT = 9
+_TO_FUNCTION = 8
+_TO_QUANTITY = 12
+_TO_BYTE_COUNT = 13
 _LONGEST = _PREFIX + _LENGTH_MAX
-_STRICT = re.compile(rb"\x00\x00\x00(?:\x06.[\x03\x06]|..\x10)", re.DOTALL)
-_STRICT_SPAN = 8
+_CHECKSUM = 2
+_LAST_FUNCTION = 0x7F
+_WHOLE_POLL = 12
+_PLAIN = b"\x00\x00\x00\x06"
+# From the high byte of the length to the function code; with 8 the length counts a checksum.
+_HEAD = re.compile(rb"\x00(?:[\x06\x08].[\x03\x06]|[\x09-\xff].\x10)", re.DOTALL)
+_TO_LENGTH = 4
+
+
+class _Kind(Enum):
+    """What begins at a place: a good request, one with a wrong protocol id or length, a possible one, or none."""
+
+    GOOD = auto()
+    MISNAMED = auto()
+    OVERLONG = auto()
+    POSSIBLE = auto()
+    NONE = auto()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,34 +76,33 @@ class Adu:
 class MbapFramer:
     """Cuts requests out of the stream of one connection; keeps less than one request and never raises."""
 
-    def __init__(self, unit_ids: Iterable[int], counters: BusCounters | None = None) -> None:
-        """Count noise, stale bytes, bad headers and RTU frames in `counters`."""
+    def __init__(self, counters: BusCounters | None = None, *, in_step: bool = True) -> None:
+        """Count noise, stale bytes and bad headers in `counters`; out of step only consistent requests are believed."""
         self._counters = BusCounters() if counters is None else counters
-        self._unit_ids = tuple(unit_ids)
         self._buffer = bytearray()
-        self._in_step = True
+        self._in_step = self._begins_in_step = in_step
         self._slid = 0
         self._bad_headers: deque[float] = deque(maxlen=BAD_HEADERS + 1)
-        self._rtu = RtuFramer(self._unit_ids)
         self._last_at = -math.inf
-        self.rtu_frames = 0
+        self.good = 0
+        """How many consistent requests have come."""
+        self.lost = 0
+        """How many requests could not be served because their header was wrong."""
 
     def feed(self, chunk: bytes, now: float) -> list[Adu]:
         """Take bytes that arrived at `now` (monotonic seconds); return the requests that they complete, in order."""
         if self._buffer and now - self._last_at > SILENCE_S:
             self._counters.stale_bytes += len(self._buffer)
             self._buffer.clear()
-            self._in_step = True
+            self._in_step = self._begins_in_step
         self._last_at = now
-        if not self._in_step:
-            self._look_for_rtu(chunk, now)
+        if self._in_step and not self._buffer and self._is_whole_poll(chunk):
+            self._count_good()
+            return [_adu(chunk)]
         self._buffer += chunk
         found: list[Adu] = []
         at = 0
-        while True:
-            taken = self._step(at, now, found) if self._in_step else self._slide(at, now, found)
-            if not taken:
-                break
+        while (taken := self._step(at, now, found) if self._in_step else self._slide(at, now, found)) > 0:
             at += taken
         del self._buffer[:at]
         return found
@@ -101,96 +117,141 @@ class MbapFramer:
         times = self._bad_headers
         return len(times) > BAD_HEADERS and times[-1] - times[0] <= BAD_HEADERS_WITHIN_S
 
+    def _is_whole_poll(self, chunk: bytes) -> bool:
+        """Return whether this is one poll and nothing else, as nearly every read is."""
+        return (
+            len(chunk) == _WHOLE_POLL
+            and chunk[2:6] == _PLAIN
+            and chunk[7] == READ
+            and _expected_length(chunk, 0, READ) == _FIXED
+        )
+
     def _step(self, at: int, now: float, found: list[Adu]) -> int:
-        """Take one request that begins here; return how many bytes were used, 0 to wait for more."""
-        buffer = self._buffer
-        available = len(buffer) - at
-        if available < _PREFIX:
+        """Take what begins here, where a request should; return how many bytes were used, 0 to wait for more."""
+        kind, total = self._judged(self._buffer, at)
+        if kind is None:
             return 0
-        protocol = buffer[at + 2] << 8 | buffer[at + 3]
-        length = buffer[at + 4] << 8 | buffer[at + 5]
-        if protocol == 0 and _LENGTH_MIN <= length <= _LENGTH_MAX:
-            total = _PREFIX + length
-            if available < total:
-                return 0
-            found.append(self._adu(at, total))
-            return total
-        misnamed = self._strict_length(at)
-        if misnamed is None or misnamed > available:
-            return 0
-        self._count_bad_header(now)
-        if misnamed:
-            # Only the protocol id is wrong: this request is lost, the next one begins where it should.
-            self._counters.noise_bytes += misnamed
-            return misnamed
-        self._in_step = False
-        self._slid = 0
-        self._rtu = RtuFramer(self._unit_ids)
-        self._look_for_rtu(bytes(buffer[at:]), now)
-        return self._slide(at, now, found)
+        if kind is _Kind.NONE:
+            self._counters.bad_headers += 1
+            self._in_step = False
+            return self._slide(at, now, found)
+        available = len(self._buffer) - at
+        if kind is not _Kind.GOOD:
+            inner = self._good_within(at + 1, at + min(total, available))
+            if inner is not None:
+                self._counters.bad_headers += 1
+                self._skip(inner - at, now)
+                return inner - at
+        return self._take(kind, at, total, now, found)
 
     def _slide(self, at: int, now: float, found: list[Adu]) -> int:
         """Take one consistent request from here on, or skip what can be none; 0 to wait for more."""
         buffer = self._buffer
-        match = _STRICT.search(buffer, at + 2)
-        start = match.start() - 2 if match else max(at, len(buffer) - _STRICT_SPAN + 1)
+        start = max(at, len(buffer) - _TO_FUNCTION + 1)
         taken = 0
-        if match:
-            total = self._strict_length(start)
-            if total == 0:
-                start += 1
-            elif total is not None and total <= len(buffer) - start:
-                found.append(self._adu(start, total))
-                self._in_step = True
-                taken = total
-        skipped = start - at
-        self._counters.noise_bytes += skipped
-        self._slid += skipped
-        while self._slid >= _LONGEST:
-            self._slid -= _LONGEST
-            self._count_bad_header(now)
-        return skipped + taken
+        searched = at + _TO_LENGTH
+        while match := _HEAD.search(buffer, searched):
+            candidate = match.start() - _TO_LENGTH
+            kind, total = self._judged(buffer, candidate)
+            if kind is None:
+                start = candidate
+                break
+            if kind in (_Kind.NONE, _Kind.POSSIBLE):
+                searched = match.start() + 1
+                continue
+            start = candidate
+            taken = self._take(kind, candidate, total, now, found)
+            self._in_step = taken > 0
+            break
+        self._skip(start - at, now)
+        return start - at + taken
 
-    def _strict_length(self, at: int) -> int | None:
-        """Return the length of the consistent request that begins here, 0 if there is none, None if it cannot be told.
-
-        The protocol id is not looked at.
-        """
-        head = bytes(self._buffer[at + 4 : at + 13])
-        if len(head) < _TO_FUNCTION:
-            return 0 if head and head[0] else None
-        length, function = head[0] << 8 | head[1], head[3]
-        if not _may_have_length(function, length):
+    def _take(self, kind: _Kind, at: int, total: int, now: float, found: list[Adu]) -> int:
+        """Take what has arrived as a whole; a request that cannot be served is counted and stepped over."""
+        buffer = self._buffer
+        if len(buffer) - at < total:
             return 0
-        if len(head) < _TO_BYTE_COUNT - (function != WRITE_MULTIPLE):
-            return None
-        return _PREFIX + length if _is_consistent(head, function, length) else 0
-
-    def _adu(self, at: int, total: int) -> Adu:
-        raw = bytes(self._buffer[at : at + total])
-        return Adu(transaction_id=raw[0] << 8 | raw[1], unit_id=raw[6], pdu=raw[7:])
-
-    def _look_for_rtu(self, chunk: bytes, now: float) -> None:
-        frames = len(self._rtu.feed(chunk, now))
-        self.rtu_frames += frames
-        self._counters.rtu_on_tcp += frames
-
-    def _count_bad_header(self, now: float) -> None:
+        raw = bytes(buffer[at : at + total])
+        if kind is _Kind.GOOD:
+            self._count_good()
+            found.append(_adu(raw))
+            return total
+        if kind is _Kind.POSSIBLE:
+            found.append(_adu(raw))
+            return total
+        if kind is _Kind.MISNAMED:
+            self._counters.bad_protocol_ids += 1
+        else:
+            self._counters.bad_lengths += 1
+            if crc16(raw[_PREFIX:]) != 0:
+                # The length counts a checksum that is not there.
+                total -= _CHECKSUM
+        self.lost += 1
+        self._counters.noise_bytes += total
         self._counters.bad_headers += 1
         self._bad_headers.append(now)
+        return total
+
+    def _judged(self, buffer: bytes | bytearray, at: int) -> tuple[_Kind | None, int]:
+        """Return what begins here with its length; None while that cannot be told."""
+        available = len(buffer) - at
+        length = buffer[at + 4] << 8 | buffer[at + 5] if available >= _PREFIX else _LENGTH_MIN
+        if not _LENGTH_MIN <= length <= _LENGTH_MAX + _CHECKSUM:
+            return _Kind.NONE, 0
+        if available < _TO_FUNCTION:
+            return None, 0
+        protocol, function = buffer[at + 2] << 8 | buffer[at + 3], buffer[at + 7]
+        expected = 0
+        if function in (READ, WRITE_SINGLE, WRITE_MULTIPLE) and length >= _FIXED:
+            if available < (_TO_BYTE_COUNT if function == WRITE_MULTIPLE else _TO_QUANTITY):
+                return None, 0
+            expected = _expected_length(buffer, at, function)
+        total = _PREFIX + length
+        if expected == length:
+            return (_Kind.GOOD if protocol == 0 else _Kind.MISNAMED), total
+        if expected and expected == length - _CHECKSUM and protocol == 0:
+            return _Kind.OVERLONG, total
+        possible = protocol == 0 and length <= _LENGTH_MAX and 0 < function <= _LAST_FUNCTION
+        return (_Kind.POSSIBLE if possible else _Kind.NONE), total
+
+    def _good_within(self, first: int, end: int) -> int | None:
+        """Return where the first good request begins that lies between two places."""
+        searched = first + _TO_LENGTH
+        while match := _HEAD.search(self._buffer, searched, end):
+            start = match.start() - _TO_LENGTH
+            kind, total = self._judged(self._buffer, start)
+            if kind is _Kind.GOOD and start + total <= end:
+                return start
+            searched = match.start() + 1
+        return None
+
+    def _count_good(self) -> None:
+        self.good += 1
+        self._slid = 0
+        if self._bad_headers:
+            self._bad_headers.clear()
+
+    def _skip(self, count: int, now: float) -> None:
+        self._counters.noise_bytes += count
+        self._slid += count
+        while self._slid >= _LONGEST:
+            self._slid -= _LONGEST
+            self._counters.bad_headers += 1
+            self._bad_headers.append(now)
 
 
-def _may_have_length(function: int, length: int) -> bool:
-    if function == WRITE_MULTIPLE:
-        return length % 2 == 1 and _HEAD_MULTIPLE + 2 <= length <= _HEAD_MULTIPLE + 2 * MAX_WRITE
-    return function in (READ, WRITE_SINGLE) and length == _FIXED
+def _adu(raw: bytes) -> Adu:
+    return Adu(transaction_id=raw[0] << 8 | raw[1], unit_id=raw[6], pdu=raw[7:])
 
 
-def _is_consistent(head: bytes, function: int, length: int) -> bool:
-    """Judge the bytes from the length to the quantity, or to the byte count of FC 16."""
-    if head[4] << 8 | head[5] >= ADDRESS_LIMIT:
-        return False
-    quantity = head[6] << 8 | head[7]
+def _expected_length(buffer: bytes | bytearray, at: int, function: int) -> int:
+    """Return the length that a request of this function, address and number of registers has; 0 if there is none."""
+    if buffer[at + 8] << 8 | buffer[at + 9] >= ADDRESS_LIMIT:
+        return 0
+    if function == WRITE_SINGLE:
+        return _FIXED
+    quantity = buffer[at + 10] << 8 | buffer[at + 11]
     if function == READ:
-        return 1 <= quantity <= MAX_READ
-    return function == WRITE_SINGLE or (head[8] == 2 * quantity and length == _HEAD_MULTIPLE + 2 * quantity)
+        return _FIXED if 1 <= quantity <= MAX_READ else 0
+    fits = 1 <= quantity <= MAX_WRITE and buffer[at + 12] == 2 * quantity
+    return _HEAD_MULTIPLE + 2 * quantity if fits else 0

@@ -7,6 +7,7 @@ vanish without the end of file that would tell.
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import re
 import socket
@@ -18,26 +19,43 @@ from urllib.parse import urlsplit
 import serialx
 
 from neasmart.config import ServerSettings
-from neasmart.sysbus.connection import Connection, Report, Wiring
-from neasmart.sysbus.faults import LinkError, dialling_fault, lost_fault, opening_fault
+from neasmart.status import PastConnection
+from neasmart.sysbus.connection import Connection, Wiring
+from neasmart.sysbus.faults import (
+    LinkError,
+    dialling_fault,
+    hung_up_fault,
+    lost_fault,
+    opening_fault,
+    shared_fault,
+)
+from neasmart.sysbus.framing import Framing
 from neasmart.sysbus.rfc2217 import LenientTransport
 from neasmart.sysbus.slaves import RtuSlave
 from neasmart.sysbus.tcp_options import keep_alive
+from neasmart.sysbus.telling import Teller
 
 CLOSE_TIMEOUT_S = 0.8
 NATIVE_UART_DELAY_S = 0.002
+SAID_LETTERS = 80
 
 _NATIVE_UART = re.compile(r"/dev/tty(AMA|S)\d+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PortTimes:
-    """In seconds: to open, between looks at the device, of silence before dialling anew, until a link has worked."""
+    """In seconds.
+
+    `open_s`: to open. `look_s`: between looks at the device. `idle_s`: of silence before dialling anew. `settle_s`: a
+    converter that ends a connection sooner and without a frame has hung up. `vanish_s`: until a device that was pulled
+    has gone from its folder.
+    """
 
     open_s: float = 10.0
     look_s: float = 1.0
     idle_s: float = 600.0
-    working_s: float = 2.0
+    settle_s: float = 2.0
+    vanish_s: float = 0.3
 
 
 class Port:
@@ -51,6 +69,8 @@ class Port:
         self._target = settings.serial_port
         self._dials = "://" in self._target
         self._lost: asyncio.Future[Exception | None] | None = None
+        self._teller: Teller | None = None
+        self._heard = False
 
     @property
     def description(self) -> str:
@@ -70,22 +90,36 @@ class Port:
             return None
         return (os.path.realpath(self._target), found.st_ino, found.st_rdev, found.st_mode, found.st_uid, found.st_gid)
 
-    async def serve(self, report: Report) -> NoReturn:
+    async def serve(self, teller: Teller) -> NoReturn:
         """Open the line and keep it until it is lost; raise LinkError with the reason."""
         lost = self._lost = asyncio.get_running_loop().create_future()
-        connection = Connection(RtuSlave(self._wiring.station), self, self._wiring, reply_delay_s=self._delay_s)
+        slave = RtuSlave(self._wiring.station, strangers=self._dials)
+        connection = Connection(slave, self, self._wiring, reply_delay_s=self._delay_s)
         device = self._device()
+        self._teller = teller
+        self._heard = False
+        fault: LinkError | None = None
         try:
             await self._open(connection)
-            report(connected=True, peers=(self._target,) if self._dials else ())
-            error = await self._watch(connection, device, lost)
+            teller.reached()
+            if not self._dials or teller.status.dials <= 1:
+                self._tell_open()
+            fault = await self._watch(connection, device, lost)
         finally:
             connection.abort()
             if connection.transport is not None:
                 await asyncio.wait((lost,), timeout=CLOSE_TIMEOUT_S)
-        lasted_s = self._wiring.gateway.clock.monotonic() - connection.opened_at
-        worked = connection.bytes_received > 0 or lasted_s >= self._times.working_s
-        raise lost_fault(self._target, error, worked=worked)
+                teller.ended(
+                    PastConnection(
+                        host=self._target,
+                        opened_at=connection.opened_at,
+                        ended_at=self._now(),
+                        why="the gateway closed it" if fault is None else fault.code,
+                        bytes=connection.bytes_received,
+                        frames=connection.frames,
+                    )
+                )
+        raise fault
 
     def joined(self, connection: Connection) -> None:
         """Nothing to admit: we opened it."""
@@ -96,7 +130,11 @@ class Port:
             self._lost.set_result(error)
 
     def received(self, connection: Connection) -> None:
-        """Nothing to judge: noise is part of a serial line."""
+        """Take note of the first valid frame; noise is part of a serial line."""
+        if connection.frames and not self._heard and self._teller is not None:
+            self._heard = True
+            self._teller.heard()
+            self._tell_open()
 
     @property
     def _delay_s(self) -> float:
@@ -142,21 +180,62 @@ class Port:
     def _fault(self, error: Exception) -> LinkError:
         return dialling_fault(self._target, error) if self._dials else opening_fault(self._target, error)
 
-    async def _watch(
-        self, connection: Connection, device: object, lost: asyncio.Future[Exception | None]
-    ) -> Exception | None:
-        """Wait until the line is lost; return the reason if one is known."""
+    async def _watch(self, connection: Connection, device: object, lost: asyncio.Future[Exception | None]) -> LinkError:
+        """Wait until the line is lost; return the reason."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        settled = False
         while True:
-            await asyncio.wait((lost,), timeout=self._times.look_s)
+            wait_s = self._times.look_s if settled else min(self._times.look_s, self._times.settle_s)
+            await asyncio.wait((lost,), timeout=wait_s)
+            open_s = loop.time() - began
             if lost.done():
-                return lost.result()
+                return await self._loss(connection, device, lost.result(), open_s)
+            if not settled and open_s >= self._times.settle_s:
+                settled = True
+                self._tell_open()
             if self._dials:
-                if self._wiring.gateway.clock.monotonic() - connection.last_byte_at > self._times.idle_s:
-                    return TimeoutError()
+                if self._now() - connection.last_byte_at > self._times.idle_s:
+                    return lost_fault(self._target, TimeoutError())
             elif self._device() != device:
-                return None
+                return lost_fault(self._target, None)
+
+    async def _loss(self, connection: Connection, device: object, error: Exception | None, open_s: float) -> LinkError:
+        """Say why a line was lost."""
+        if self._dials:
+            hung_up = not connection.frames and open_s < self._times.settle_s
+            return hung_up_fault(self._target, _said(connection)) if hung_up else lost_fault(self._target, error)
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._times.vanish_s
+        while _read_away(error) and self._device() == device and device is not None:
+            if loop.time() >= until:
+                return shared_fault(self._target)
+            await asyncio.sleep(self._times.vanish_s / 10)
+        return lost_fault(self._target, error)
+
+    def _tell_open(self) -> None:
+        if self._teller is not None:
+            self._teller.opened(*(((self._target,), (Framing.RTU,)) if self._dials else ((), ())))
+
+    def _now(self) -> float:
+        return self._wiring.gateway.clock.monotonic()
 
     def _device(self) -> object:
         """Return which device the path leads to, whatever its permissions."""
         signature = self.signature()
         return signature[:3] if isinstance(signature, tuple) else None
+
+
+def _read_away(error: Exception | None) -> bool:
+    """Return whether the device was ready, but there was nothing to read: it was unplugged, or somebody else has read.
+
+    serialx says so as EIO in words of its own; the kernel's own EIO is a fault of the device.
+    """
+    return isinstance(error, OSError) and error.errno == errno.EIO and error.strerror != os.strerror(errno.EIO)
+
+
+def _said(connection: Connection) -> str:
+    """Return the words that a converter has sent instead of frames, as far as they are printable."""
+    text = connection.first_bytes.decode("ascii", "ignore")
+    words = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+    return words[:SAID_LETTERS]

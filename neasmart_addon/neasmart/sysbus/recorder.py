@@ -24,6 +24,7 @@ from neasmart.gateway import RECORDER, Gateway
 from neasmart.status import RecorderStatus
 from neasmart.sysbus.capture import CaptureWriter, Chunk, LineFacts
 from neasmart.sysbus.connection import Direction
+from neasmart.sysbus.framing import Framing
 
 FOLDER = "captures"
 STOP_WITHIN_S = 2.0
@@ -32,6 +33,7 @@ _NAME = re.compile(r"capture-\d{8}-\d{6}(-\d{1,3})?\.pcapng")
 _PARTIAL = ".partial"
 _CHUNK_COST = 64
 _LOOK_S = 0.2
+_Piece = tuple[Direction, bytes, float, Framing | None]
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -73,10 +75,10 @@ class Recorder:
         self._changing = asyncio.Lock()
         self._publish(RecorderStatus())
 
-    def take(self, direction: Direction, chunk: bytes, now: float) -> None:
-        """Take a piece of the wire; does nothing while no recording runs."""
+    def take(self, direction: Direction, chunk: bytes, now: float, framing: Framing | None = None) -> None:
+        """Take a piece of the wire and how it is framed, if that is known; does nothing while no recording runs."""
         if self._running is not None:
-            self._running.offer(direction, chunk, now)
+            self._running.offer((direction, chunk, now, framing))
 
     async def start(self, seconds: float | None = None) -> RecorderStatus:
         """Begin a recording, for `seconds` at most; raise RecorderError if one runs or the disk refuses."""
@@ -199,7 +201,7 @@ class _Recording:
         self._limits = limits
         self._to_wall_s = to_wall_s
         self._ended = ended
-        self._waiting: SimpleQueue[tuple[Direction, bytes, float] | None] = SimpleQueue()
+        self._waiting: SimpleQueue[_Piece | None] = SimpleQueue()
         self._offered = self._taken = 0
         self._thread: Thread | None = None
         self.name = ""
@@ -215,13 +217,13 @@ class _Recording:
         self._thread = Thread(target=self._write, args=(file, path), name="recorder", daemon=True)
         self._thread.start()
 
-    def offer(self, direction: Direction, chunk: bytes, now: float) -> None:
-        cost = len(chunk) + _CHUNK_COST
+    def offer(self, piece: _Piece) -> None:
+        cost = len(piece[1]) + _CHUNK_COST
         if self._offered - self._taken + cost > self._limits.waiting_bytes:
-            self.lost_bytes += len(chunk)
+            self.lost_bytes += len(piece[1])
             return
         self._offered += cost
-        self._waiting.put((direction, chunk, now))
+        self._waiting.put(piece)
 
     def stop(self, reason: str) -> None:
         self.reason = self.reason or reason
@@ -257,9 +259,10 @@ class _Recording:
                 continue
             if piece is None:
                 return
-            direction, chunk, now = piece
+            direction, chunk, now, framing = piece
             self._taken += len(chunk) + _CHUNK_COST
-            blocks = self._writer.chunk(Chunk(at=now + self._to_wall_s, direction=direction, content=chunk))
+            at = now + self._to_wall_s
+            blocks = self._writer.chunk(Chunk(at=at, direction=direction, content=chunk, framing=framing))
             if self.written + len(blocks) > self._limits.file_bytes:
                 self.reason = self.reason or "size"
                 return

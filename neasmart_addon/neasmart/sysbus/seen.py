@@ -8,12 +8,12 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from neasmart.registers import TABLE
 from neasmart.sysbus.connection import Direction
 from neasmart.sysbus.crc import crc16
+from neasmart.sysbus.framing import Framing
 from neasmart.sysbus.mbap import MbapFramer
 from neasmart.sysbus.rtu import READ, WRITE_MULTIPLE, WRITE_SINGLE, FrameKind, RtuFramer
 
@@ -22,13 +22,6 @@ _MBAP_HEAD = 7
 _HEAD = 5
 _MULTIPLE_HEAD = 6
 _REMEMBERED_POLLS = 64
-
-
-class Framing(StrEnum):
-    """How frames stand in the stream of bytes."""
-
-    RTU = "rtu"
-    MBAP = "mbap"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,8 +99,8 @@ class FrameReader:
     def __init__(self, framing: Framing, unit_ids: Iterable[int]) -> None:
         """Begin with nothing received."""
         self._framing = framing
-        self._rtu = RtuFramer(unit_ids := tuple(unit_ids))
-        self._mbap = MbapFramer(unit_ids)
+        self._rtu = RtuFramer(unit_ids)
+        self._mbap = MbapFramer()
         self._asked: dict[tuple[int, int | None], bytes] = {}
 
     def feed(self, direction: Direction, chunk: bytes, at: float) -> list[Seen]:

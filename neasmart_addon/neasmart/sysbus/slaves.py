@@ -8,14 +8,17 @@ because they look exactly like the request. (Replies to FC 16 and refusals can n
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import NamedTuple
 
 from neasmart.carrier import Carrier
 from neasmart.gateway import Poll
 from neasmart.sysbus.crc import with_crc
+from neasmart.sysbus.framing import Framing
 from neasmart.sysbus.mbap import MbapFramer
 from neasmart.sysbus.rtu import READ, WRITE_MULTIPLE, WRITE_SINGLE, Frame, FrameKind, RtuFramer
 from neasmart.sysbus.station import Answer, Station
+from neasmart.sysbus.strangers import Strangers
 
 ECHO_WITHIN_S = 1.0
 """An echo that comes later than this after our reply is none."""
@@ -23,6 +26,11 @@ LOOP_WITHIN_S = 0.03
 """A base does not repeat a write so soon; answering what may be an echo would begin a loop of echoes."""
 UNLEARN_AFTER = 3
 """So many replies without an echo, and the line does not echo any more."""
+WAITS_S = 1.0
+"""A Modbus TCP master has given up a request that it sent so long ago."""
+
+Guard = Callable[[int, bytes, float], bool]
+"""Whether a request (unit id, PDU, monotonic time) is carried out, or left to another connection of the same bus."""
 
 _SILENCE = Answer(None)
 _SUPPORTED = frozenset({READ, WRITE_SINGLE, WRITE_MULTIPLE})
@@ -43,11 +51,14 @@ class Received(NamedTuple):
 class RtuSlave:
     """The slave on one line with RTU framing."""
 
+    framing = Framing.RTU
     overtaken_by_frames = True
     """A reply that waits must not be sent any more once another frame has arrived."""
+    patience_s = 0.0
+    """A base does not wait for a reply that the gateway was too slow to give."""
 
-    def __init__(self, station: Station) -> None:
-        """Begin with an empty buffer and without knowing of echoes."""
+    def __init__(self, station: Station, *, strangers: bool = False) -> None:
+        """Begin with an empty buffer and without knowing of echoes; look for Modbus of other kinds if asked."""
         self._station = station
         self._counters = station.gateway.counters
         self._latencies = station.gateway.reply_latencies
@@ -55,11 +66,15 @@ class RtuSlave:
         self._sent: deque[tuple[bytes, float]] = deque(maxlen=4)
         self._unechoed = 0
         self._asked = (0, 0)
+        self._strangers = Strangers(Framing.RTU, station.unit_ids, self._counters) if strangers else None
+        self.guard: Guard | None = None
         self.echoes = False
 
     def receive(self, chunk: bytes, now: float, *, late: bool, carrier: Carrier | None = None) -> Received:
         """Carry out what the bytes ask for; a reply that would be late is not given."""
         frames = self._framer.feed(chunk, now)
+        if self._strangers is not None:
+            self._strangers.judge(chunk, now, valid=bool(frames))
         answer = _SILENCE
         for frame in frames:
             if frame.after_damage:
@@ -90,9 +105,9 @@ class RtuSlave:
         return False
 
     @property
-    def rtu_frames(self) -> int:
-        """None that should not be here."""
-        return 0
+    def strange_frames(self) -> int:
+        """How many frames of another kind of Modbus came since the last valid one."""
+        return 0 if self._strangers is None else self._strangers.frames
 
     def _carry_out(self, frame: Frame, now: float, carrier: Carrier | None) -> Answer:
         ours = frame.unit_id in self._station.unit_ids
@@ -104,6 +119,8 @@ class RtuSlave:
         if ours and self.echoes and frame.kind is FrameKind.WRITE_REQUEST and self._is_echo(frame.raw, now):
             self._station.step_over(frame.unit_id, now)
             self._counters.echoes += 1
+            return _SILENCE
+        if self.guard is not None and not self.guard(frame.unit_id, frame.pdu, now):
             return _SILENCE
         self._asked = (frame.unit_id, frame.pdu[0])
         answer = self._station.answer(frame.unit_id, frame.pdu, now, carrier)
@@ -134,37 +151,42 @@ class RtuSlave:
 class MbapSlave:
     """The slave on one connection with Modbus TCP framing; every request is answered, in order."""
 
+    framing = Framing.MBAP
     overtaken_by_frames = False
     """Requests on a TCP connection do not collide, so each keeps its reply."""
+    patience_s = WAITS_S
 
     def __init__(self, station: Station) -> None:
         """Begin with an empty buffer."""
         self._station = station
         self._counters = station.gateway.counters
         self._latencies = station.gateway.reply_latencies
-        self._framer = MbapFramer(station.unit_ids, self._counters)
+        self._framer = MbapFramer(self._counters)
+        self._strangers = Strangers(Framing.MBAP, station.unit_ids, self._counters)
+        self.guard: Guard | None = None
 
-    def receive(
-        self,
-        chunk: bytes,
-        now: float,
-        *,
-        late: bool,  # noqa: ARG002 - of no use here
-        carrier: Carrier | None = None,
-    ) -> Received:
-        """Carry out what the bytes ask for; the transaction id tells the converter a late reply from a fresh one."""
+    def receive(self, chunk: bytes, now: float, *, late: bool, carrier: Carrier | None = None) -> Received:
+        """Carry out what the bytes ask for; what has waited for so long that its master has given up gets no reply."""
         frames = 0
         replies: list[bytes] = []
         polls: list[Poll] = []
-        bad_headers = self._counters.bad_headers
-        adus = self._framer.feed(chunk, now)
-        if self._counters.bad_headers != bad_headers:
+        framer = self._framer
+        good, lost = framer.good, framer.lost
+        adus = framer.feed(chunk, now)
+        self._strangers.judge(chunk, now, valid=framer.good != good)
+        if framer.lost != lost:
             self._station.gateway.damaged(now)
         for adu in adus:
             frames += adu.pdu[0] in _SUPPORTED
+            if self.guard is not None and not self.guard(adu.unit_id, adu.pdu, now):
+                continue
             answer = self._station.answer(adu.unit_id, adu.pdu, now, carrier)
-            if answer.pdu is not None:
-                replies.append(adu.reply(answer.pdu))
+            if answer.pdu is None:
+                continue
+            if late:
+                self._counters.requests_stale += 1
+                continue
+            replies.append(adu.reply(answer.pdu))
             if answer.poll is not None:
                 polls.append(answer.poll)
         return Received(frames, b"".join(replies), len(replies), tuple(polls))
@@ -183,6 +205,6 @@ class MbapSlave:
         return self._framer.hopeless()
 
     @property
-    def rtu_frames(self) -> int:
-        """How many frames of Modbus RTU came instead."""
-        return self._framer.rtu_frames
+    def strange_frames(self) -> int:
+        """How many frames of another kind of Modbus came since the last valid one."""
+        return self._strangers.frames

@@ -276,7 +276,10 @@ def status(item: object, clock: Clock) -> Document:
     for each in dataclasses.fields(item):
         value = getattr(item, each.name)
         is_time = each.name == "since" or each.name.endswith("_at")
-        document[each.name] = clock.to_iso(value) if is_time and isinstance(value, float) else value
+        if isinstance(value, tuple) and value and dataclasses.is_dataclass(value[0]):
+            document[each.name] = [status(part, clock) for part in value]
+        else:
+            document[each.name] = clock.to_iso(value) if is_time and isinstance(value, float) else value
     return document
 
 
