@@ -65,9 +65,12 @@ class Outbox:
         self._waiting[topic] = payload
         return True
 
-    def tell(self, topic: str, payload: str) -> None:
-        """Say that something happened: each such message goes out, in order, and none is kept by the broker."""
-        self._events.append(Message(topic=topic, payload=payload, retained=False))
+    def tell(self, topic: str, payload: str, *, retained: bool = False) -> None:
+        """Say that something happened: each such message goes out, in order; the broker keeps the last one or none."""
+        if retained:
+            self._waiting.pop(topic, None)
+            self._urgent.pop(topic, None)
+        self._events.append(Message(topic=topic, payload=payload, retained=retained))
 
     def forget(self) -> None:
         """Assume that the broker knows nothing, and start without pace; what happened before is no news any more."""
@@ -81,6 +84,8 @@ class Outbox:
             return self._sent(*self._urgent.popitem(last=False))
         if self._events:
             message = self._events.popleft()
+            if message.retained:
+                return self._sent(message.topic, message.payload)
             self._await(message.topic, message.payload)
             return message
         if not self._waiting or (self.paced and not self._may_go(now)):

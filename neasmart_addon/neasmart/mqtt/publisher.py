@@ -165,7 +165,7 @@ class Publisher:
         at = self._gateway.clock.to_iso(self._gateway.clock.monotonic())
         topic = self._topics.last_command(place)
         payload = self._results[topic] = refusal_payload(target, reason, at=at)
-        self._outbox.put(topic, payload, urgent=True, repeat=True)
+        self._outbox.tell(topic, payload, retained=True)
         self.show_again(place)
 
     def show_again(self, place: str) -> None:
@@ -227,7 +227,8 @@ class Publisher:
     def _say_command(self, command: Command, now: float) -> None:
         topic = self._topics.last_command(command.ref.id.rpartition(".")[0])
         payload = self._results[topic] = command_payload(command, self._gateway.clock)
-        self._outbox.put(topic, payload, urgent=True)
+        # The mode and the state of the house share this topic and often end together; both ends are worth knowing.
+        self._outbox.tell(topic, payload, retained=True)
         self.rooms.command(command, now)
         if command.ref.group.key == "global":
             self._say_house(urgent=True)
