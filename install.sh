@@ -90,8 +90,6 @@ Environment=NEASMART_DATABASE_PATH=/var/lib/neasmart/neasmart.db
 EnvironmentFile=-$settings/environment
 Restart=on-failure
 RestartSec=5
-# 78: the settings cannot be used, so another start would not help.
-RestartPreventExitStatus=78
 TimeoutStopSec=20
 AmbientCapabilities=CAP_NET_BIND_SERVICE
 CapabilityBoundingSet=CAP_NET_BIND_SERVICE

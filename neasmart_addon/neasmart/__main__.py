@@ -100,14 +100,16 @@ def _run(_namespace: argparse.Namespace) -> int:
     from neasmart.web.request_id import REQUEST_ID  # noqa: PLC0415
 
     async def served() -> None:
-        await app.run(settings, problem=problem, log_lines=lambda: last.lines)
+        await app.run(found, log_lines=lambda: last.lines)
         # The end of the loop would make another signal deadly again, while Python still tidies up.
         for number in (*STOPS, signal.SIGHUP):
             asyncio.get_running_loop().remove_signal_handler(number)
             signal.signal(number, signal.SIG_IGN)
 
-    settings, problem = settings_loading.load_tolerant()
-    last = logs.set_up(settings.logging, request_id=REQUEST_ID.get)
+    # What the gateway writes is nobody else's: the database tells when somebody is at home.
+    os.umask(0o027)
+    found = settings_loading.load_judged()
+    last = logs.set_up(found.settings.logging, request_id=REQUEST_ID.get)
     asyncio.run(served())
     return 0
 

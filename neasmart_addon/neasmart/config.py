@@ -203,11 +203,12 @@ class MqttSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class ZoneSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The owner's name of one zone; the bus does not carry names."""
+    """The owner's first name and floor of one zone, as long as the page gives no others; the bus carries neither."""
 
     base: Annotated[int, msgspec.Meta(ge=1, le=5)]
     zone: Annotated[int, msgspec.Meta(ge=1, le=12)]
     name: Annotated[str, msgspec.Meta(max_length=60)] = ""
+    floor: Annotated[str, msgspec.Meta(max_length=60)] = ""
 
 
 class Settings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -22,7 +22,8 @@ from neasmart.idle_polls import IdlePollStatistics
 from neasmart.image import LastReports, RegisterImage
 from neasmart.plant import Plant, Reading, ZoneIndex
 from neasmart.registers import Part, Ref, RegisterTable, setpoint_limits
-from neasmart.status import BusCounters, LinkStatus, MqttStatus, SettingsStatus, StoreStatus
+from neasmart.rooms import Room, Rooms, RoomsStatus
+from neasmart.status import BusCounters, Closable, LinkStatus, MqttStatus, SettingsStatus, StoreStatus
 from neasmart.traffic import Traffic
 from neasmart.undo import UndoBook
 
@@ -32,6 +33,7 @@ MQTT = "status/mqtt"
 SETTINGS = "status/settings"
 DOCTOR = "status/doctor"
 RECORDER = "status/recorder"
+ROOMS = "status/rooms"
 
 
 _ORDER = (Part.SEASON, Part.HOUSE, Part.ROOM, Part.TARGET)
@@ -84,6 +86,7 @@ class Gateway:
         self.unit_ids = tuple(unit_ids)
         self.clock = clock or Clock()
         self.hub = Hub()
+        self.rooms = Rooms()
         self.counters = BusCounters()
         self.reply_latencies = Histograms()
         self.traffic = Traffic()
@@ -94,6 +97,7 @@ class Gateway:
         self.hub.publish(STORE, StoreStatus())
         self.hub.publish(MQTT, MqttStatus())
         self.hub.publish(DOCTOR, self.watch.diagnosis)
+        self.hub.publish(ROOMS, RoomsStatus())
         for reading in plant.readings:
             self._publish_reading(reading)
 
@@ -198,6 +202,36 @@ class Gateway:
             if reading.ref.group.key == "zone" and reading.ref.index in renamed:
                 self._publish_reading(reading)
 
+    def put_rooms(self, rooms: Iterable[Room]) -> None:
+        """Take the owner's word about rooms, and tell all who show them."""
+        self.rooms.put(rooms)
+        self._rooms_changed()
+
+    def take_over_rooms(self, first: Iterable[Room]) -> None:
+        """Take the first names of the settings for rooms of which the page has said nothing."""
+        self.rooms.take_over(first)
+        self._rooms_changed()
+
+    def tell_rooms(self, *, detail: str | None) -> None:
+        """Publish what is said of the rooms; `detail` is why that is not stored, None if it is."""
+        status = RoomsStatus(rooms=tuple(self.rooms.ordered()), detail=detail)
+        if status != self.hub.state(ROOMS, RoomsStatus):
+            self.hub.publish(ROOMS, status)
+
+    def forget_zone(self, base_id: int, zone_id: int, now: float) -> list[int]:
+        """Forget all that was heard of a zone, and what is still to be told it; its name stays.
+
+        Returns the registers that are concerned. If the base writes one of them again, it is back.
+        """
+        forgotten = self.plant.forget(base_id, zone_id)
+        for reading in forgotten:
+            command = self.commands.live(reading.ref)
+            if command is not None:
+                self._publish_commands(self.commands.withdraw(command.id, now))
+            self.image.forget(reading.ref.address)
+            self._publish_reading(reading)
+        return [reading.ref.address for reading in forgotten]
+
     def tick(self, now: float) -> None:
         """Do what only time brings about; called about once a second."""
         self.walks.tick(now)
@@ -250,9 +284,11 @@ class Gateway:
 
     @property
     def settings_problem(self) -> str | None:
-        """Why the settings cannot be used, None if they can."""
-        settings = self.hub.state(SETTINGS, SettingsStatus)
-        return None if settings is None else settings.problem
+        """Why the bus is left alone, None if the settings allow it to be served."""
+        settings = self.hub.state(SETTINGS, SettingsStatus) or SettingsStatus()
+        if Closable.BUS not in settings.closed:
+            return None
+        return "; ".join(fault.text for fault in settings.faults if Closable.BUS in fault.closes)
 
     @property
     def link(self) -> LinkStatus:
@@ -304,6 +340,11 @@ class Gateway:
         if limits.low <= value <= limits.high:
             return None
         return f"the base will limit {value:g} to its range of {limits.low:g} to {limits.high:g} degC"
+
+    def _rooms_changed(self) -> None:
+        self.rename(self.rooms.names)
+        status = self.hub.state(ROOMS, RoomsStatus) or RoomsStatus()
+        self.tell_rooms(detail=status.detail)
 
     def _publish_reading(self, reading: Reading) -> None:
         self.hub.publish(f"reading/{reading.ref.id}", reading)

@@ -97,6 +97,10 @@ class RegisterImage:
         """Return whether the word of a command is served at an address."""
         return address in self._desired
 
+    def forget(self, address: int) -> None:
+        """Forget what the base wrote at an address."""
+        self._reports.pop(address, None)
+
     def report(self, address: int) -> Report | None:
         """Return what the base last wrote at an address since this process started."""
         return self._reports.get(address)

@@ -6,10 +6,11 @@ Nothing is written without `--apply`, and a copy of each file that is changed st
 from __future__ import annotations
 
 import argparse
+import errno
+import ipaddress
 import json
-import os
 import re
-import shutil
+import socket
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,15 +18,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from neasmart import config, settings_loading
+from neasmart import config, settings_loading, settings_rooms, settings_store, settings_words
 from neasmart.errors import NeasmartError, SettingsError
 from neasmart.store import older as older_registers
 
 _SIZE_LIMIT = 1_000_000
-_ASSIGNMENT = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*?)\s*")
+_ASSIGNMENT = re.compile(
+    r"""\s*(?:export\s+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)\s*=\s*"""
+    r"""(?:"(?P<double>[^"]*)"|'(?P<single>[^']*)'|(?P<plain>.*?))(?:\s+\#.*)?\s*"""
+)
 _ADDRESSES = ("gateway_address", "listen_address")
 _PORTS = ("gateway_port", "listen_port")
-_TYPES = ("server_type", "server.type", "server.server_type", "neasmart_server_type")
+_TYPES = ("server_type", "server.type", "server.server_type", "neasmart_server_type", "neasmart_gateway_server_type")
+_LISTS = ("structures", "zones", "neasmart_zones")
+_MANY, _ONE = ("slave_ids", "modbus.slave_ids"), ("slave_id", "modbus.slave_id")
+_SAMPLE = "it is the sample of a published description, so everybody knows it; `python -m neasmart token` makes one"
 _FLAT = {
     "server_type": ("server", "type"),
     "slave_id": ("modbus", "slave_id"),
@@ -43,10 +50,14 @@ _ELSEWHERE = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Translation:
-    """Our settings by section and key, each with the older name, and the older names that are dropped, with reasons."""
+    """Our settings by section and key, each with the older name, and the older names that are dropped, with reasons.
+
+    `rooms` are names of rooms in our shape, not judged.
+    """
 
     taken: dict[tuple[str, str], tuple[object, str]]
     dropped: dict[str, str]
+    rooms: tuple[dict[str, Any], ...] = ()
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,8 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(namespace: argparse.Namespace) -> int:
     """Say what is taken, changed and dropped, and do it with `--apply`; raise SettingsError for our own settings."""
     try:
-        with namespace.path.open("rb") as file:
-            content = file.read(_SIZE_LIMIT + 1)
+        content = settings_loading.read_regular(namespace.path, _SIZE_LIMIT)
         if content.startswith(older_registers.MAGIC):
             _import_registers(namespace.path, apply=namespace.apply)
         else:
@@ -82,18 +92,22 @@ def translated(old: Mapping[str, object]) -> Translation:
 
     The names may be those of its form, those of the environment, or stand in sections.
     """
-    values = dict(_flattened(old))
+    found_rooms, others = _rooms(old)
+    values = dict(_flattened(others))
     lowered = {name.lower(): value for name, value in values.items()}
     kind = next((str(lowered[name]).strip().lower() for name in _TYPES if name in lowered), config.ServerType.TCP)
     serial = kind == config.ServerType.SERIAL
     taken: dict[tuple[str, str], tuple[object, str]] = {}
     dropped: dict[str, str] = {}
-    for name, value in values.items():
+    # Where one unit id and several are named, the several are meant.
+    for name, value in sorted(values.items(), key=lambda each: each[0].lower() not in _MANY):
         target = _target(name.lower(), value, serial=serial)
         if target is None:
-            dropped[name] = (
-                "a serial line has no port" if serial and name.lower() in _PORTS else "there is no such setting here"
-            )
+            dropped[name] = _reason(name.lower(), serial=serial)
+        elif _foreign(target, value):
+            dropped[name] = f"{str(value)[:60]} is no address of this computer, and one listens on one's own only"
+        elif target[1] in config.SECRETS and str(value) in settings_words.SAMPLES:
+            dropped[name] = _SAMPLE
         elif target in _ELSEWHERE:
             dropped[name] = _ELSEWHERE[target]
         elif target in taken:
@@ -102,7 +116,7 @@ def translated(old: Mapping[str, object]) -> Translation:
             dropped[name] = f"{first_name} {same}"
         else:
             taken[target] = (_plain(value, target), name)
-    return Translation(taken=taken, dropped=dropped)
+    return Translation(taken=taken, dropped=dropped, rooms=found_rooms)
 
 
 def accepted(present: dict[str, Any], wanted: Translation, name: str) -> tuple[dict[str, Any], Translation]:
@@ -131,7 +145,74 @@ def accepted(present: dict[str, Any], wanted: Translation, name: str) -> tuple[d
                 document, progress = changed, True
                 dropped.pop(old_name, None)
                 taken[section, key] = waiting.pop((section, key))
-    return document, Translation(taken=taken, dropped=dropped)
+    document, rooms_taken = _with_rooms(document, wanted.rooms, dropped)
+    return document, Translation(taken=taken, dropped=dropped, rooms=rooms_taken)
+
+
+def _rooms(old: Mapping[str, object]) -> tuple[tuple[dict[str, Any], ...], dict[str, object]]:
+    """Return the rooms of a document in our shape, and what else it holds."""
+    found: list[dict[str, Any]] = []
+    others = dict(old)
+    for name in [name for name in old if str(name).lower() in _LISTS]:
+        value = old[name]
+        if isinstance(value, str):
+            try:
+                value = json.loads(value)
+            except (ValueError, RecursionError):
+                continue
+        read = settings_rooms.rooms(value)
+        if isinstance(read, list) and all(isinstance(each, dict) for each in read):
+            found += read
+            del others[name]
+    return tuple(found), others
+
+
+def _with_rooms(
+    document: dict[str, Any], rooms: tuple[dict[str, Any], ...], dropped: dict[str, str]
+) -> tuple[dict[str, Any], tuple[dict[str, Any], ...]]:
+    """Return the document with the rooms that it does not name yet, and these; note the others among the dropped."""
+    known = settings_loading.checked(document, "").zones
+    named = {(zone.base, zone.zone) for zone in known}
+    taken = []
+    for position, room in enumerate(rooms):
+        label = f"zones[{position}]"
+        try:
+            (zone,) = settings_loading.checked({"zones": [room]}, label).zones
+        except SettingsError as error:
+            dropped[label] = str(error).removeprefix(f"{label}: ").replace("zones[0]", f"zone {label}")
+            continue
+        if (zone.base, zone.zone) in named:
+            dropped[label] = f"zone {zone.base}.{zone.zone} has a name already"
+            continue
+        named.add((zone.base, zone.zone))
+        taken.append({key: value for key, value in room.items() if value != ""})
+    if not taken:
+        return document, ()
+    present = settings_rooms.rooms(document.get("zones", []))
+    return {**document, "zones": [*present, *taken]}, tuple(taken)
+
+
+def _foreign(target: tuple[str, str], value: object) -> bool:
+    """Return whether this is an address to listen on that this computer does not have."""
+    if target not in (("server", "address"), _DOOR) or not isinstance(value, str):
+        return False
+    try:
+        address = ipaddress.ip_address(value.strip())
+        with socket.socket(socket.AF_INET6 if address.version == 6 else socket.AF_INET, socket.SOCK_DGRAM) as probe:  # noqa: PLR2004 - the version of IP
+            probe.bind((str(address), 0))
+    except ValueError:
+        return False
+    except OSError as error:
+        return error.errno == errno.EADDRNOTAVAIL
+    return False
+
+
+def _reason(name: str, *, serial: bool) -> str:
+    if serial and name in _PORTS:
+        return "a serial line has no port"
+    variables = {key.lower(): why for key, why in settings_words.ENVIRONMENT_WITHOUT_EFFECT.items()}
+    why = settings_words.WITHOUT_EFFECT.get(name) or variables.get(name)
+    return f"it has no effect here: {why}" if why else "there is no such setting here"
 
 
 def _flattened(old: Mapping[str, object], prefix: str = "", depth: int = 1) -> Iterator[tuple[str, object]]:
@@ -151,7 +232,11 @@ def _target(name: str, value: object, *, serial: bool) -> tuple[str, str] | None
         return None if serial else ("server", "port")
     known = {(path[0], path[1]) for path in settings_loading.environment_names().values() if len(path) > 1}
     by_variable = {variable.lower(): path for variable, path in settings_loading.environment_names().items()}
-    found = _FLAT.get(name) or by_variable.get(name)
+    renamed = {variable.lower(): ours.lower() for variable, ours in settings_words.ENVIRONMENT.items()}
+    found = _FLAT.get(name) or by_variable.get(renamed.get(name, name))
+    if name in settings_words.RENAMED:
+        section, _, key = settings_words.RENAMED[name].partition(".")
+        return section, key
     if found is None and "." in name:
         section, _, rest = name.partition(".")
         key = rest.replace(".", "_")
@@ -165,6 +250,8 @@ def _target(name: str, value: object, *, serial: bool) -> tuple[str, str] | None
 
 def _plain(value: object, target: tuple[str, str]) -> object:
     """Return numbers as numbers and choices in small letters, as our file has them."""
+    if target == ("logging", "level") and isinstance(value, str):
+        return settings_words.level(value)
     if not isinstance(value, str):
         return value
     text = value.strip()
@@ -181,7 +268,7 @@ def _shown(key: str, value: object) -> object:
 
 
 def _import_settings(path: Path, content: bytes, *, apply: bool) -> None:
-    own = Path(os.environ.get(settings_loading.CONFIG_FILE) or settings_loading.DEFAULT_CONFIG_FILE)
+    own = settings_loading.config_target()
     present = settings_loading.read_file(own) if own.exists() else {}
     document, result = accepted(present, translated(_parsed(path, content)), str(own))
     changes = 0
@@ -194,21 +281,18 @@ def _import_settings(path: Path, content: bytes, *, apply: bool) -> None:
         changes += 1
         was = "" if before is None else f", instead of {_shown(key, before)}"
         _say(f"{'taken  ' if before is None else 'changed'}  {old_name}: {section}.{key} = {shown}{was}")
+    for room in result.rooms:
+        changes += 1
+        floor = f" ({room['floor']})" if room.get("floor") else ""
+        _say(f"taken    zone {room['base']}.{room['zone']}: {room.get('name', '')}{floor}")
     for old_name, reason in result.dropped.items():
         _say(f"dropped  {old_name}: {reason}")
     if not apply or not changes:
         return
-    own.parent.mkdir(parents=True, exist_ok=True)
-    if own.exists():
-        copy = _copy_name(own)
-        shutil.copy2(own, copy)
+    copy = _copy_name(own)
+    settings_store.write(own, document, copy=copy)
+    if copy.exists():
         _say(f"{own} is kept as {copy}.")
-    written = own.with_name(f"{own.name}.new")
-    written.touch(mode=0o600)
-    if own.exists():
-        shutil.copymode(own, written)
-    written.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    written.replace(own)
     _say(f"{own} is written. It counts from the next start on.")
 
 
@@ -246,7 +330,11 @@ def _parsed(path: Path, content: bytes) -> dict[str, object]:
     except (ValueError, RecursionError) as error:
         raise older_registers.OlderFileError(f"{path}: holds neither registers nor settings ({error})") from error
     found = (_ASSIGNMENT.fullmatch(line) for line in text.splitlines())
-    assigned: dict[str, object] = {each[1]: each[2].strip("\"'") for each in found if each}
+    assigned: dict[str, object] = {
+        each["name"]: next(each[kind] for kind in ("double", "single", "plain") if each[kind] is not None)
+        for each in found
+        if each
+    }
     if not assigned:
         raise older_registers.OlderFileError(f"{path}: holds neither registers nor settings of an older gateway")
     return assigned

@@ -78,6 +78,13 @@ class Plant:
             return None
         return self._take(address, word, at=at, source=Source.STORED, stale=True)
 
+    def forget(self, base_id: int, zone_id: int) -> list[Reading]:
+        """Know nothing of a zone any more, until the base writes it again; return its empty readings."""
+        forgotten = [ref for ref in self.table if ref.group.key == "zone" and ref.index == (base_id, zone_id)]
+        for ref in forgotten:
+            self._readings[ref.address] = Reading(ref=ref)
+        return [self._readings[ref.address] for ref in forgotten]
+
     def sweep(self, now: float) -> list[Reading]:
         """Mark what has become stale since the last sweep and return it."""
         limit = now - self.stale_times.stale_s

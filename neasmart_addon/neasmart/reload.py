@@ -1,150 +1,206 @@
-"""Applies changed settings while the gateway runs, and names those that wait for the next start.
+"""Follows the settings while the gateway runs: what has changed is used at once, what is wrong costs its part only.
 
-A file that is wrong changes nothing: what is in use stays in use, and log, health and status say what is wrong.
+The sources are the files, and under Home Assistant what the Supervisor says is saved, because it writes the file at a
+start only. It is asked when the page is opened, and again and again while something is wrong that may be corrected.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
-from neasmart import logs, tuning
-from neasmart.config import WITHOUT_EFFECT, ApiSettings, Settings
-from neasmart.errors import SettingsError
+from neasmart.config import Settings
+from neasmart.errors import NeasmartError
 from neasmart.gateway import SETTINGS, Gateway
-from neasmart.status import SettingsStatus
+from neasmart.settings_checks import Judged, joined
+from neasmart.status import Closable, SettingsFault, SettingsStatus
 
 LOOK_S = 5.0
-COMMAND_KEYS = (
-    "command_delivery_timeout_seconds",
-    "command_delivery_timeout_walks",
-    "command_sync_timeout_seconds",
-    "command_sync_timeout_walks",
-    "command_hold_walks",
-    "command_probe_walks",
-    "command_grace_walks",
-    "command_wait_walks",
+ASK_S = 30.0
+AT_START = frozenset(
+    {"api.ingress_host", "api.ingress_port", "logging.format", "logging.file", "logging.syslog"}
+    | {"database.history_enabled", "modbus.idle_reply"}
+    | {f"modbus.no_data_{key}" for key in ("mode", "mode_told", "state", "state_told", "zone_state", "setpoint")}
 )
-WALK_KEYS = ("walk_shortest_seconds", "walk_longest_seconds", "walk_assumed_seconds")
-STALE_KEYS = ("registers_late_after_seconds", "registers_stale_after_seconds")
-API_KEYS = (
-    "enable_auth",
-    "key",
-    "jwt_secret",
-    "cors_origins",
-    "allowed_hosts",
-    "rate_limit",
-    "rate_limit_writes",
-)
-LIVE = frozenset(
-    {"zones", "logging.level", "logging.debug_mode"}
-    | {f"modbus.{key}" for key in (*COMMAND_KEYS, *WALK_KEYS, *STALE_KEYS, *WITHOUT_EFFECT)}
-    | {f"api.{key}" for key in API_KEYS}
-)
-"""The settings that count at once; all others need a restart."""
-
+"""The settings that count from the next start on; all others count at once."""
+_SECTIONS = {
+    Closable.API: ("api",),
+    Closable.BUS: ("server", "modbus"),
+    Closable.MQTT: ("mqtt",),
+    Closable.STORE: ("database",),
+}
 _LOG = logging.getLogger(__name__)
 _Stamp = tuple[int, int, int] | None
+Load = Callable[[Mapping[str, Any] | None], Judged]
 
 
-class Api(Protocol):
-    """What takes other keys, rates and origins."""
+class House(Protocol):
+    """What runs by the settings."""
 
-    def apply(self, api: ApiSettings) -> None:
-        """Use them from the next request on."""
+    async def use(self, settings: Settings, closed: frozenset[Closable]) -> None:
+        """Make what has changed true; parts that are closed do not run."""
+
+
+class SavedOptions(Protocol):
+    """Who knows what is saved in the app's form."""
+
+    async def options(self) -> dict[str, Any]:
+        """Return it; raise NeasmartError."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """How settings are loaded, given what is saved in the form; from which files; and who knows the form."""
+
+    load: Load
+    files: Sequence[Path]
+    saved: SavedOptions | None = None
 
 
 class Reloader:
-    """Follows the settings files; `wake` makes it look at once."""
+    """Looks at the sources; `wake` makes it look at once, `page_opened` ask, too."""
 
     def __init__(
         self,
-        settings: Settings,
+        found: Judged,
         gateway: Gateway,
-        api: Api,
+        house: House,
+        watched: Watched,
         *,
-        load: Callable[[], Settings],
-        files: Sequence[Path],
         look_s: float = LOOK_S,
+        ask_s: float = ASK_S,
     ) -> None:
-        """Take the settings of the start, and how and from which files to load them again."""
-        self._started = settings
-        self._used = settings
+        """Take what was found at the start, which is in use, and how to load again."""
+        self._started = found.settings
+        self._used = found.settings
+        self._closed = found.closed
         self._gateway = gateway
-        self._api = api
-        self._load = load
-        self._files = tuple(files)
+        self._house = house
+        self._load = watched.load
+        self._files = watched.files
+        self._saved = watched.saved
+        self._options: Mapping[str, Any] | None = None
         self._look_s = look_s
-        self._stamps = self._stamped()
+        self._ask_s = ask_s
+        self._asked_at = float("-inf")
         self._woken = asyncio.Event()
+        self._asking = False
+        self._stamps = self._stamped()
+        self._changing = asyncio.Lock()
+        self._tell(found.faults, refused=(), notes=found.notes)
 
     def wake(self) -> None:
-        """Load the settings now, whether a file has changed or not."""
+        """Load everything anew."""
         self._woken.set()
 
+    def page_opened(self) -> None:
+        """Ask for what is saved in the form, because whoever opens the page may have changed it."""
+        if self._saved is not None:
+            self._asking = True
+            self._woken.set()
+
+    async def follow(self) -> None:
+        """Use what has just been stored, and return when it is in use."""
+        await self._ask(now=True)
+        await self.reload()
+
     async def run(self) -> None:
-        """Follow the files for ever."""
+        """Follow the sources for ever."""
         while True:
             try:
                 async with asyncio.timeout(self._look_s):
                     await self._woken.wait()
             except TimeoutError:
                 pass
-            stamps = await asyncio.to_thread(self._stamped)
-            if stamps == self._stamps and not self._woken.is_set():
-                continue
+            asked, woken = self._asking, self._woken.is_set()
             self._woken.clear()
-            self._stamps = stamps
-            await self.reload()
+            self._asking = False
+            changed = await self._ask(now=asked)
+            stamps = await asyncio.to_thread(self._stamped)
+            if changed or stamps != self._stamps or (woken and not asked):
+                self._stamps = stamps
+                await self.reload()
 
     async def reload(self) -> None:
-        """Load the settings and apply what can be applied, or keep the present ones and say why."""
-        before = self._gateway.hub.state(SETTINGS, SettingsStatus) or SettingsStatus()
+        """Load the settings and use them as far as they can be used."""
+        async with self._changing:
+            found = await asyncio.to_thread(self._load, self._options)
+            await self._take(found)
+
+    async def _ask(self, *, now: bool) -> bool:
+        """Learn what is saved in the form, if it is time; return whether that is news."""
+        status = self._gateway.hub.state(SETTINGS, SettingsStatus) or SettingsStatus()
+        at = self._gateway.clock.monotonic()
+        due = bool(status.faults) and at - self._asked_at >= self._ask_s
+        if self._saved is None or not (now or due):
+            return False
+        self._asked_at = at
         try:
-            settings = await asyncio.to_thread(self._load)
-        except SettingsError as error:
-            if before.refused != str(error):
-                _LOG.warning("The changed settings are refused, and those in use stay: %s", error)
-            self._gateway.hub.publish(SETTINGS, replace(before, refused=str(error)))
-            return
-        waiting = tuple(name for name in different(self._started, settings) if name not in LIVE)
-        if before.problem is not None:
-            # Bus and MQTT do not run, so a part of the settings would be in use and a part not.
-            _LOG.info("The settings can be used now, from the next start on")
-            self._gateway.hub.publish(SETTINGS, replace(before, refused=None, restart_needed=waiting))
-            return
-        applied = [name for name in different(self._used, settings) if name in LIVE]
-        self._apply(settings, frozenset(applied))
-        self._used = settings
+            options = await self._saved.options()
+        except NeasmartError as error:
+            _LOG.debug("What is saved in the form is not known: %s", error)
+            return False
+        changed = options != self._options
+        self._options = options
+        return changed
+
+    async def _take(self, found: Judged) -> None:
+        before = self._gateway.hub.state(SETTINGS, SettingsStatus) or SettingsStatus()
+        kept = frozenset(part for part in found.closed if self._goes_on(part))
+        settings = found.settings
+        for part in kept:
+            old = {section: getattr(self._used, section) for section in _SECTIONS[part]}
+            settings = msgspec.structs.replace(settings, **old)
+        closed = found.closed - kept
+        names = different(self._used, settings)
+        refused = tuple(fault for fault in found.faults if fault.closes & kept)
+        changed = bool(names) or closed != self._closed or found.faults != before.faults
+        self._used, self._closed = settings, closed
+        self._tell(found.faults, refused=refused, notes=found.notes)
+        if changed:
+            await self._house.use(settings, closed)
+        applied = [name for name in names if name not in AT_START]
         if applied:
             _LOG.info("In use from now on: %s", ", ".join(applied))
-        if waiting and waiting != before.restart_needed:
+        waiting = [name for name in different(self._started, settings) if name in AT_START]
+        if waiting and tuple(waiting) != before.restart_needed:
             _LOG.warning("In use from the next start on: %s", ", ".join(waiting))
-        self._gateway.hub.publish(SETTINGS, replace(before, refused=None, restart_needed=waiting))
+        if before.faults and not found.faults:
+            _LOG.info("The settings are in order now")
 
-    def _apply(self, settings: Settings, names: frozenset[str]) -> None:
-        gateway, modbus = self._gateway, settings.modbus
-        if any(name.startswith("logging.") for name in names):
-            logs.set_level(settings.logging)
-        if "zones" in names:
-            gateway.rename(settings.zone_names)
-        if any(f"modbus.{key}" in names for key in STALE_KEYS):
-            gateway.plant.stale_times = tuning.stale_times(modbus)
-            gateway.image.late_s = modbus.registers_late_after_seconds
-        if any(f"modbus.{key}" in names for key in COMMAND_KEYS):
-            gateway.commands.times = tuning.command_times(modbus)
-        if any(f"modbus.{key}" in names for key in WALK_KEYS):
-            gateway.walks.times = tuning.walk_times(modbus)
-        if any(name.startswith("api.") for name in names):
-            self._api.apply(
-                msgspec.structs.replace(self._started.api, **{key: getattr(settings.api, key) for key in API_KEYS})
-            )
+    def _goes_on(self, part: Closable) -> bool:
+        """Return whether a part that runs may go on with what it has, while the change of its settings is wrong.
+
+        Only an API that is open to all may not: perhaps the change was meant to close it.
+        """
+        if part in self._closed:
+            return False
+        return part is not Closable.API or self._used.api.enable_auth or not self._used.api.enabled
+
+    def _tell(
+        self, faults: tuple[SettingsFault, ...], *, refused: tuple[SettingsFault, ...], notes: tuple[str, ...]
+    ) -> None:
+        before = self._gateway.hub.state(SETTINGS, SettingsStatus) or SettingsStatus()
+        costing = tuple(fault for fault in faults if fault not in refused)
+        status = SettingsStatus(
+            problem=joined(costing) or None,
+            refused=joined(refused) or None,
+            faults=faults,
+            closed=tuple(sorted(self._closed)),
+            restart_needed=tuple(name for name in different(self._started, self._used) if name in AT_START),
+            notes=notes,
+        )
+        if faults != before.faults:
+            for fault in faults:
+                _LOG.error("%s. %s", fault.text, _cost(fault, refused=fault in refused))
+        if status != before:
+            self._gateway.hub.publish(SETTINGS, status)
 
     def _stamped(self) -> tuple[_Stamp, ...]:
         return tuple(_stamp(path) for path in self._files)
@@ -161,6 +217,14 @@ def different(one: Settings, other: Settings) -> list[str]:
         elif ours != theirs:
             names.append(section)
     return names
+
+
+def _cost(fault: SettingsFault, *, refused: bool) -> str:
+    if refused:
+        return "What was in use before stays in use"
+    if not fault.closes:
+        return "It is left out, everything else counts"
+    return f"Closed until it is corrected: {', '.join(sorted(fault.closes))}"
 
 
 def _stamp(path: Path) -> _Stamp:

@@ -1,6 +1,8 @@
 """Judges settings that have been read: names, types, limits, and what they mean together.
 
-A refusal is one sentence with source, key, value and what is allowed; values of secrets are not shown.
+A slip costs only its own part: what is wrong is left out and named, and where something was meant that a default would
+betray - a key, an address, a unit id - the part stays closed. Every fault is one sentence with source, key, value and
+what is allowed; values of secrets are not shown.
 """
 
 from __future__ import annotations
@@ -10,14 +12,28 @@ import ipaddress
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from neasmart.config import SECRETS, ApiSettings, LoggingSettings, Section, ServerSettings, Settings
+from neasmart.config import (
+    SECRETS,
+    ApiSettings,
+    DatabaseSettings,
+    LoggingSettings,
+    ModbusSettings,
+    MqttSettings,
+    Section,
+    ServerSettings,
+    Settings,
+    ZoneSettings,
+)
 from neasmart.errors import SettingsError
 from neasmart.registers import TABLE
+from neasmart.settings_words import SAMPLES
+from neasmart.status import Closable, SettingsFault
 
 _LAST_PORT = 65535
 _KEY = re.compile(r"[!-~]*")
@@ -25,10 +41,9 @@ _ORIGIN = re.compile(r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?"
 _SHORT_NUMBER = re.compile(r"[0-9]{1,5}")
 _HOST = re.compile(r"\*|(\*\.)?[A-Za-z0-9._-]+")
 _SYSLOG = re.compile(r"(udp|tcp)://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>\d{1,5}))?|unix:///\S+")
-_DIALLED = re.compile(r"(socket|rfc2217)://[^/\s@]+:\d{1,5}(/.*)?")
+_DIALLED = re.compile(r"(socket|rfc2217)://[^/\s@]+:(?P<port>\d{1,5})(/.*)?")
 _BROKER = re.compile(r"[^\s/@]*")
 _LOGIN = re.compile(r"^(.*?://)?.*@", re.DOTALL)
-_FIELDS = "__struct_fields__"
 _NO_DATA_POINTS = {
     "no_data_mode": "global.mode",
     "no_data_mode_told": "global.mode",
@@ -39,34 +54,108 @@ _NO_DATA_POINTS = {
 }
 
 
-def validated(merged: dict[str, Any], origins: Mapping[tuple[str, ...], str]) -> Settings:
-    """Return the settings of a merged document; raise SettingsError with the source, by path, of what is wrong."""
-    for path, kind in _sections():
-        content = merged.get(path[0]) if path else merged
-        if isinstance(content, dict):
-            for key in content:
-                if key not in kind.__struct_fields__:
-                    where = origins.get((*path, key), "settings")
-                    raise SettingsError(
-                        f"{where}: unknown key {'.'.join((*path, str(key)))}. "
-                        f"{suggestion(str(key), kind.__struct_fields__)}"
-                    )
-    _normalise_unit_ids(merged)
-    _normalise_secrets(merged)
-    try:
-        settings = msgspec.convert(merged, Settings)
-    except msgspec.ValidationError as error:
-        raise _explained(error, merged, origins) from error
-    _check_meaning(settings, origins)
-    if not settings.server.url:
-        return settings
-    server = msgspec.structs.replace(settings.server, serial_port=settings.server.url, url="")
-    return msgspec.structs.replace(settings, server=server)
+_CLOSES = {"server": Closable.BUS, "modbus": Closable.BUS, "api": Closable.API, "mqtt": Closable.MQTT}
+EVERYTHING = frozenset(Closable)
+_SHOWN = 80
+_NEAR = 0.75
+"""How alike two names must be to suggest one for the other; less leads astray more often than it helps."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """What may be used, what is wrong, and what the reader wants to tell about where it has read."""
+
+    settings: Settings
+    faults: tuple[SettingsFault, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def closed(self) -> frozenset[Closable]:
+        """The parts that stay closed."""
+        return frozenset(part for fault in self.faults for part in fault.closes)
+
+
+@dataclass(slots=True, kw_only=True)
+class Sources:
+    """All sources, merged key by key; a later one wins, but never hides that an earlier one is no section at all."""
+
+    merged: dict[str, Any] = field(default_factory=dict)
+    origins: dict[tuple[str, ...], str] = field(default_factory=dict)
+    faults: list[SettingsFault] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def add(self, document: Mapping[str, Any], name: str) -> None:
+        """Take a document; `name` says in a fault where it comes from."""
+        for section, content in document.items():
+            if section not in Settings.__struct_fields__:
+                known = suggestion(str(section), Settings.__struct_fields__)
+                self.blame_whole(f"{name}: unknown key {str(section)[:_SHOWN]}. {known}")
+            elif section in _SECTIONS and not isinstance(content, Mapping):
+                # What stands in the place of a section can be anything, such as the broker's URL with its password.
+                secret = bool(SECRETS & set(_SECTIONS[section].__struct_fields__))
+                shown = "(hidden)" if secret else _shown(content)
+                self.blame((section,), f"{name}: {section} = {shown} is not allowed. Expected an object")
+            elif section in _SECTIONS:
+                for key, value in content.items():
+                    self.set((section, str(key)), value, name)
+            else:
+                self.set((section,), content, name)
+
+    def set(self, path: tuple[str, ...], value: Any, name: str) -> None:
+        """Set one value."""
+        self.origins[path] = name
+        if len(path) == 1:
+            self.merged[path[0]] = value
+        else:
+            self.merged.setdefault(path[0], {})[path[1]] = value
+
+    def blame(self, path: tuple[str, ...], text: str, key: str | None = None) -> None:
+        """Note a fault of one setting or section."""
+        self.faults.append(SettingsFault(key=key or ".".join(path), text=text, closes=_closed_by(path)))
+
+    def blame_whole(self, text: str) -> None:
+        """Note a fault that may hide any setting, so that everything stays closed."""
+        self.faults.append(SettingsFault(key="", text=text, closes=EVERYTHING))
+
+
+def judged(sources: Sources) -> Judged:
+    """Return the settings with what is wrong left out; whatever is closed is switched off in them, too."""
+    sections: dict[str, Any] = {}
+    for section, kind in _SECTIONS.items():
+        sections[section] = _section(section, kind, sources)
+    sections["zones"] = list(_zones(sources))
+    settings = Settings(**sections)
+    found = Judged(settings=settings, faults=tuple(sources.faults), notes=tuple(sources.notes))
+    if settings.server.url:
+        server = msgspec.structs.replace(settings.server, serial_port=settings.server.url, url="")
+        settings = msgspec.structs.replace(settings, server=server)
+    if Closable.API in found.closed:
+        settings = msgspec.structs.replace(settings, api=msgspec.structs.replace(settings.api, enabled=False))
+    if Closable.MQTT in found.closed:
+        settings = msgspec.structs.replace(settings, mqtt=msgspec.structs.replace(settings.mqtt, enabled=False))
+    return Judged(settings=settings, faults=found.faults, notes=found.notes)
+
+
+def strict(found: Judged) -> Settings:
+    """Return settings without any fault; raise SettingsError that names all of them."""
+    if found.faults:
+        raise SettingsError(joined(found.faults))
+    return found.settings
+
+
+def joined(faults: tuple[SettingsFault, ...]) -> str:
+    """Return all faults in one line."""
+    return "; ".join(fault.text for fault in faults)
 
 
 def may_be_opened(serial_port: str) -> bool:
     """Return whether this can be a device or a converter to dial; converters know no login, so a URL has none."""
-    return "://" not in serial_port or _DIALLED.fullmatch(serial_port) is not None
+    return "://" not in serial_port or _dialled(serial_port)
+
+
+def _dialled(url: str) -> bool:
+    match = _DIALLED.fullmatch(url)
+    return match is not None and 1 <= int(match["port"]) <= _LAST_PORT
 
 
 def without_login(text: str) -> str:
@@ -74,142 +163,216 @@ def without_login(text: str) -> str:
     return _LOGIN.sub(r"\1(hidden)@", text)
 
 
-def _normalise_unit_ids(merged: dict[str, Any]) -> None:
-    section = merged.get("modbus")
-    if isinstance(section, dict) and isinstance(section.get("slave_id"), int | str):
-        value = section["slave_id"]
-        parts = [value] if isinstance(value, int) else [part.strip() for part in value.split(",")]
-        section["slave_id"] = [
-            int(part) if isinstance(part, str) and _SHORT_NUMBER.fullmatch(part) else part for part in parts
-        ]
+def suggestion(name: str, known: Mapping[str, object] | tuple[str, ...]) -> str:
+    """Return what may stand in the place of an unknown name."""
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=_NEAR)
+    hint = f"Did you mean {close[0]}? " if close else ""
+    return f"{hint}Allowed: {', '.join(sorted(known))}"
 
 
-def _normalise_secrets(merged: dict[str, Any]) -> None:
-    """Take a key of digits only for the text that it is; files and forms make a number of it."""
-    for section in merged.values():
-        for name in SECRETS & section.keys() if isinstance(section, dict) else ():
-            if isinstance(section[name], int) and not isinstance(section[name], bool):
-                section[name] = str(section[name])
+class _RefusedError(Exception):
+    """A value does not fit; `at` says where inside of it, ``[2].base`` for instance, `value` what stands there."""
+
+    def __init__(self, value: object, allowed: str, at: str = "") -> None:
+        super().__init__(allowed)
+        self.value = value
+        self.allowed = allowed
+        self.at = at
 
 
-def _sections() -> Iterator[tuple[tuple[str, ...], type[Section]]]:
-    yield (), Settings
-    for section, kind in get_type_hints(Settings).items():
-        if isinstance(kind, type) and issubclass(kind, Section):
-            yield (section,), kind
+@dataclass(frozen=True, slots=True)
+class _Objection:
+    """A value that has the right type and yet cannot be used."""
+
+    key: str
+    value: object
+    allowed: str
+    depends_on: frozenset[str] = frozenset()
 
 
-def _explained(
-    error: msgspec.ValidationError, merged: dict[str, Any], origins: Mapping[tuple[str, ...], str]
-) -> SettingsError:
-    """Turn ``Expected `int` <= 5 - at `$.server.port` `` into a sentence with key, value and source."""
-    text, _, at = str(error).partition(" - at `$")
-    steps = re.findall(r"\.([a-z_]+)|\[(\d+|\.\.\.)\]", at)
-    path: list[str] = []
-    value: Any = merged
-    for name, position in steps:
-        path.append(name or f"[{position}]")
-        if name and isinstance(value, dict):
-            value = value.get(name)
-        elif position.isdecimal() and isinstance(value, list):
-            value = value[int(position)]
-    named = tuple(step for step in path if not step.startswith("["))
-    where = origins.get(named[:2]) or origins.get(named[:1]) or "settings"
-    # What stands in the place of a whole section can be anything, such as the broker's URL with its password.
-    whole = len(path) == 1 and bool(SECRETS & set(getattr(get_type_hints(Settings).get(path[0]), _FIELDS, ())))
-    secret = whole or bool(SECRETS & set(path))
-    shown = "(hidden)" if secret else without_login(json.dumps(value, default=str))[:80]
-    allowed = text.replace("`", "")
-    return SettingsError(f"{where}: {'.'.join(path)} = {shown} is not allowed. {allowed}{_choices(named)}")
+def _section(section: str, kind: type[Section], sources: Sources) -> Section:
+    """Return a section without what is wrong with it, which is noted."""
+    kinds = get_type_hints(kind, include_extras=True)
+    good: dict[str, Any] = {}
+    for key, value in sources.merged.get(section, {}).items():
+        where = sources.origins[section, key]
+        if key not in kinds:
+            known = suggestion(key, kind.__struct_fields__)
+            sources.blame((section, key), f"{where}: unknown key {section}.{key[:_SHOWN]}. {known}")
+            continue
+        try:
+            good[key] = _converted(kinds[key], _normalised(section, key, value))
+        except _RefusedError as refused:
+            shown = "(hidden)" if key in SECRETS else _shown(refused.value)
+            name = f"{section}.{key}{refused.at}"
+            text = f"{where}: {name} = {shown} is not allowed. {refused}{_choices(kinds[key])}"
+            sources.blame((section, key), text, name)
+    built = kind(**good)
+    for objection in _OBJECTIONS.get(section, lambda _: iter(()))(built):
+        if objection.depends_on & sources.merged.get(section, {}).keys() - good.keys():
+            # What it asks for stands there, and is refused by itself.
+            continue
+        where = sources.origins.get((section, objection.key), "settings")
+        name = f"{section}.{objection.key}"
+        shown = "(hidden)" if objection.key in SECRETS else without_login(repr(objection.value))[:_SHOWN]
+        sources.blame((section, objection.key), f"{where}: {name} = {shown} is not allowed. {objection.allowed}", name)
+        good.pop(objection.key, None)
+    return kind(**good)
 
 
-def _choices(path: tuple[str, ...]) -> str:
-    if len(path) != 2:  # noqa: PLR2004 - section and key
-        return ""
-    section = get_type_hints(Settings).get(path[0])
-    kind = get_type_hints(section).get(path[1]) if isinstance(section, type) else None
+def _zones(sources: Sources) -> Iterator[ZoneSettings]:
+    """Yield the zones that are named well, each once."""
+    entries = sources.merged.get("zones", [])
+    where = sources.origins.get(("zones",), "settings")
+    if not isinstance(entries, list):
+        sources.blame(("zones",), f"{where}: zones = {_shown(entries)} is not allowed. Expected an array")
+        return
+    known: set[tuple[int, int]] = set()
+    for position, entry in enumerate(entries):
+        name = f"zones[{position}]"
+        try:
+            zone = _converted(ZoneSettings, entry)
+        except _RefusedError as refused:
+            name += refused.at
+            shown = _shown(refused.value)
+            sources.blame(("zones",), f"{where}: {name} = {shown} is not allowed. {refused}", name)
+            continue
+        if (zone.base, zone.zone) in known:
+            text = f"{where}: {name}: zone {zone.base}.{zone.zone} is named twice; its first name counts"
+            sources.blame(("zones",), text, name)
+            continue
+        known.add((zone.base, zone.zone))
+        yield zone
+
+
+def _converted(kind: Any, value: Any) -> Any:
+    if get_origin(kind) is list and isinstance(value, list):
+        return [_element(get_args(kind)[0], position, each) for position, each in enumerate(value)]
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        text, _, at = str(error).partition(" - at `$")
+        at = at.rstrip("`")
+        inner = value.get(at.removeprefix(".")) if isinstance(value, dict) and at.startswith(".") else value
+        raise _RefusedError(inner, text.replace("`", ""), at) from error
+
+
+def _element(kind: Any, position: int, value: Any) -> Any:
+    try:
+        return _converted(kind, value)
+    except _RefusedError as refused:
+        raise _RefusedError(refused.value, str(refused), f"[{position}]{refused.at}") from refused
+
+
+def _normalised(section: str, key: str, value: Any) -> Any:
+    if (section, key) == ("modbus", "slave_id") and isinstance(value, int | str) and not isinstance(value, bool):
+        parts = [value] if isinstance(value, int) else re.split(r"\s*(?:,|\band\b)\s*", value.strip())
+        return [int(part) if isinstance(part, str) and _SHORT_NUMBER.fullmatch(part) else part for part in parts]
+    if key in SECRETS and isinstance(value, int) and not isinstance(value, bool):
+        # A key of digits only is the text that it is; files and forms make a number of it.
+        return str(value)
+    return value
+
+
+def _choices(kind: Any) -> str:
     if isinstance(kind, type) and issubclass(kind, StrEnum):
         return f". Allowed: {', '.join(kind)}"
+    if get_origin(kind) is Literal:
+        return f". Allowed: {', '.join(map(str, get_args(kind)))}"
     return ""
 
 
-def _check_meaning(settings: Settings, origins: Mapping[tuple[str, ...], str]) -> None:
-    _check_server(settings.server, origins)
-    _check_api(settings.api, origins)
-    _check_logging(settings.logging, origins)
-    if not _BROKER.fullmatch(settings.mqtt.host.strip()):
-        allowed = "Allowed: a name or an address; port, user name, password and TLS are settings of their own"
-        raise _refusal(("mqtt", "host"), settings.mqtt.host, allowed, origins)
-    ids = settings.modbus.slave_id
-    if not ids or len(set(ids)) != len(ids):
-        allowed = "Expected at least one unit id, each once, such as 240, 241"
-        raise _refusal(("modbus", "slave_id"), ids, allowed, origins)
-    for key, ref_id in _NO_DATA_POINTS.items():
-        word = getattr(settings.modbus, key)
-        if TABLE.ref(ref_id).decode(word).value is not None:
-            allowed = "It must be no legal value, because the base would take it as a command"
-            raise _refusal(("modbus", key), word, allowed, origins)
-    zones = [(zone.base, zone.zone) for zone in settings.zones]
-    for zone in zones:
-        if zones.count(zone) > 1:
-            raise SettingsError(f"{origins.get(('zones',), 'settings')}: zone {zone[0]}.{zone[1]} is named twice")
+def _shown(value: object) -> str:
+    return without_login(json.dumps(value, default=str))[:_SHOWN]
 
 
-def _check_server(server: ServerSettings, origins: Mapping[tuple[str, ...], str]) -> None:
+def _closed_by(path: tuple[str, ...]) -> frozenset[Closable]:
+    if path[0] == "database":
+        # Only where the values go must not be guessed.
+        return frozenset({Closable.STORE}) if path[1:] in ((), ("path",)) else frozenset()
+    part = _CLOSES.get(path[0])
+    return frozenset() if part is None else frozenset({part})
+
+
+def _of_server(server: ServerSettings) -> Iterator[_Objection]:
     for text in server.allowed_peers:
         try:
             ipaddress.ip_network(text.strip(), strict=False)
-        except ValueError as error:
+        except ValueError:
             allowed = "Allowed: addresses or networks such as 192.168.1.7 or 192.168.1.0/24"
-            raise _refusal(("server", "allowed_peers"), text, allowed, origins) from error
+            yield _Objection("allowed_peers", text, allowed)
     if not may_be_opened(server.serial_port):
         allowed = "Allowed: a device path, socket://HOST:PORT or rfc2217://HOST:PORT"
-        raise _refusal(("server", "serial_port"), server.serial_port, allowed, origins)
-    if server.url and not _DIALLED.fullmatch(server.url):
-        raise _refusal(("server", "url"), server.url, "Allowed: socket://HOST:PORT or rfc2217://HOST:PORT", origins)
-    if server.url and server.serial_port:
+        yield _Objection("serial_port", server.serial_port, allowed)
+    if server.url and not _dialled(server.url):
+        yield _Objection("url", server.url, "Allowed: socket://HOST:PORT or rfc2217://HOST:PORT")
+    elif server.url and server.serial_port:
         allowed = f"Remove it or server.serial_port = {server.serial_port!r}: there is one link"
-        raise _refusal(("server", "url"), server.url, allowed, origins)
+        yield _Objection("url", server.url, allowed)
 
 
-def _check_api(api: ApiSettings, origins: Mapping[tuple[str, ...], str]) -> None:
+def _of_modbus(modbus: ModbusSettings) -> Iterator[_Objection]:
+    ids = modbus.slave_id
+    if not ids or len(set(ids)) != len(ids):
+        yield _Objection("slave_id", ids, "Expected at least one unit id, each once, such as 240, 241")
+    for key, ref_id in _NO_DATA_POINTS.items():
+        word = getattr(modbus, key)
+        if TABLE.ref(ref_id).decode(word).value is not None:
+            yield _Objection(key, word, "It must be no legal value, because the base would take it as a command")
+
+
+def _of_api(api: ApiSettings) -> Iterator[_Objection]:
     if api.enable_auth and not (api.key or api.jwt_secret):
         allowed = "Set api.key or api.jwt_secret, too; `python -m neasmart token` makes a key"
-        raise _refusal(("api", "enable_auth"), value=True, allowed=allowed, origins=origins)
+        yield _Objection("enable_auth", value=True, allowed=allowed, depends_on=frozenset({"key", "jwt_secret"}))
+    for name in ("key", "jwt_secret") if api.enable_auth else ():
+        if getattr(api, name) in SAMPLES:
+            allowed = (
+                "It stands in a published description, so everybody knows it; `python -m neasmart token` makes one"
+            )
+            yield _Objection(name, getattr(api, name), allowed)
     if not _KEY.fullmatch(api.key):
         allowed = "Allowed: letters, digits and signs of ASCII without blanks, because it stands in a header"
-        raise _refusal(("api", "key"), "(hidden)", allowed, origins)
+        yield _Objection("key", api.key, allowed)
     for origin in api.cors_origins:
         if origin == "*" and not api.enable_auth:
             allowed = "Any page could change the heating. Name the origins, or set api.enable_auth"
-            raise _refusal(("api", "cors_origins"), origin, allowed, origins)
-        if origin != "*" and not _ORIGIN.fullmatch(origin):
+            yield _Objection("cors_origins", origin, allowed, depends_on=frozenset({"enable_auth"}))
+        elif origin != "*" and not _ORIGIN.fullmatch(origin):
             allowed = "Allowed: origins such as http://192.168.1.7:3000 or https://panel.example, without a path"
-            raise _refusal(("api", "cors_origins"), origin, allowed, origins)
+            yield _Objection("cors_origins", origin, allowed)
     for host in api.allowed_hosts:
         if not _HOST.fullmatch(host):
             allowed = "Allowed: names without port such as gateway.example or *.example, or * for any"
-            raise _refusal(("api", "allowed_hosts"), host, allowed, origins)
+            yield _Objection("allowed_hosts", host, allowed)
 
 
-def _check_logging(logging: LoggingSettings, origins: Mapping[tuple[str, ...], str]) -> None:
+def _of_logging(logging: LoggingSettings) -> Iterator[_Objection]:
     if not logging.syslog:
         return
     match = _SYSLOG.fullmatch(logging.syslog)
     if match is None or not 1 <= int(match["port"] or 1) <= _LAST_PORT:
-        allowed = "Allowed: udp://HOST:PORT, tcp://HOST:PORT or unix:///dev/log"
-        raise _refusal(("logging", "syslog"), logging.syslog, allowed, origins)
+        yield _Objection("syslog", logging.syslog, "Allowed: udp://HOST:PORT, tcp://HOST:PORT or unix:///dev/log")
 
 
-def _refusal(
-    path: tuple[str, str], value: object, allowed: str, origins: Mapping[tuple[str, ...], str]
-) -> SettingsError:
-    where = origins.get(path, "settings")
-    return SettingsError(f"{where}: {'.'.join(path)} = {without_login(repr(value))} is not allowed. {allowed}")
+def _of_mqtt(mqtt: MqttSettings) -> Iterator[_Objection]:
+    if not _BROKER.fullmatch(mqtt.host.strip()):
+        allowed = "Allowed: a name or an address; port, user name, password and TLS are settings of their own"
+        yield _Objection("host", mqtt.host, allowed)
 
 
-def suggestion(name: str, known: Mapping[str, object] | tuple[str, ...]) -> str:
-    """Return what may stand in the place of an unknown name."""
-    close = difflib.get_close_matches(name, list(known), n=1)
-    hint = f"Did you mean {close[0]}? " if close else ""
-    return f"{hint}Allowed: {', '.join(sorted(known))}"
+_SECTIONS: dict[str, type[Section]] = {
+    "server": ServerSettings,
+    "modbus": ModbusSettings,
+    "api": ApiSettings,
+    "database": DatabaseSettings,
+    "logging": LoggingSettings,
+    "mqtt": MqttSettings,
+}
+_OBJECTIONS: dict[str, Any] = {
+    "server": _of_server,
+    "modbus": _of_modbus,
+    "api": _of_api,
+    "logging": _of_logging,
+    "mqtt": _of_mqtt,
+}

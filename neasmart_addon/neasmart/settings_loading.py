@@ -1,29 +1,37 @@
 """Where the settings are read from.
 
 Sources, a later one wins: built-in defaults, `config.json`, the app's `options.json`, environment variables. All are
-validated together, once; what does not fit stops the start with one message that names key, value and what is allowed.
+judged together; what does not fit costs its own part only, and all of it is named at once.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import stat
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import msgspec
 
 from neasmart.config import Section, Settings
 from neasmart.errors import SettingsError
-from neasmart.settings_checks import suggestion, validated, without_login
+from neasmart.settings_checks import Judged, Sources, judged, strict, suggestion, without_login
+from neasmart.settings_rooms import rooms
+from neasmart.settings_words import level, modern_variables, modernised
 
 CONFIG_FILE = "NEASMART_CONFIG_FILE"
 OPTIONS_FILE = "NEASMART_OPTIONS_FILE"
-DEFAULT_CONFIG_FILE = Path("config.json")
+CONFIG_NAME = "config.json"
+DEFAULT_CONFIG_FILE = Path(CONFIG_NAME)
 DEFAULT_OPTIONS_FILE = Path("/data/options.json")
-_FILES = {CONFIG_FILE: DEFAULT_CONFIG_FILE, OPTIONS_FILE: DEFAULT_OPTIONS_FILE}
+SIZE_LIMIT = 1_000_000
+_OLDER_FOLDER = Path("/app/data")
+"""Where compose files of an older gateway mount its data."""
+_DATABASE_PATH = "NEASMART_DATABASE_PATH"
 _ENVIRONMENT_EXCEPTIONS = {
     ("api", "ingress_port"): "NEASMART_INGRESS_PORT",
     ("api", "ingress_host"): "NEASMART_INGRESS_HOST",
@@ -49,53 +57,78 @@ def environment_names() -> dict[str, tuple[str, ...]]:
     return names
 
 
-def load(environment: Mapping[str, str] | None = None, *, with_options: bool = True) -> Settings:
-    """Read and validate all sources; raise SettingsError with one clear message."""
+def load(environment: Mapping[str, str] | None = None) -> Settings:
+    """Read all sources; raise SettingsError that names everything that is wrong with them."""
+    return strict(load_judged(environment))
+
+
+def load_judged(environment: Mapping[str, str] | None = None, *, options: Mapping[str, Any] | None = None) -> Judged:
+    """Read all sources and say what may be used and what is wrong; `options` stand in for the app's options file."""
     environment = os.environ if environment is None else environment
-    merged: dict[str, Any] = {}
-    origins: dict[tuple[str, ...], str] = {}
-    for variable, default in _FILES.items():
-        named = environment.get(variable)
-        path = Path(named) if named else default
-        if (named or path.is_file()) and (with_options or variable != OPTIONS_FILE):
-            _merge(merged, read_file(path), str(path), origins)
-    _merge(merged, _from_environment(environment, origins), None, origins)
-    return validated(merged, origins)
+    sources = Sources()
+    path, passed_over = config_file(environment)
+    if path is not None:
+        _add_file(sources, path)
+        sources.notes.append(f"Settings are read from {path}")
+    sources.notes += [f"{other} is not read, because {path} is" for other in passed_over]
+    path = _options_file(environment)
+    if options is not None:
+        _add(sources, options, str(path))
+    elif environment.get(OPTIONS_FILE) or path.exists():
+        _add_file(sources, path)
+    _add_environment(sources, environment)
+    if _OLDER_FOLDER.is_dir():
+        sources.notes.append(f"{_OLDER_FOLDER} is not read here: mount the folder of the older gateway at /data")
+    return judged(sources)
+
+
+def config_file(environment: Mapping[str, str]) -> tuple[Path | None, list[Path]]:
+    """Return the `config.json` that is read, if there is one, and those that are passed over because of it."""
+    named = environment.get(CONFIG_FILE)
+    candidates = _config_candidates(environment)
+    found = [path for path in candidates if path.exists()]
+    if named:
+        own = Path(named)
+        return own, [path for path in found if path.resolve() != own.resolve()]
+    return (found[0], found[1:]) if found else (None, [])
+
+
+def config_target(environment: Mapping[str, str] | None = None) -> Path:
+    """Return the `config.json` that the next start reads, or will read once it is written."""
+    environment = os.environ if environment is None else environment
+    found, _ = config_file(environment)
+    if found is not None:
+        return found
+    # A working directory that nobody has chosen, as in a container, does not outlive the next update.
+    return _config_candidates(environment)[-1] if environment.get(_DATABASE_PATH) else DEFAULT_CONFIG_FILE
 
 
 def files(environment: Mapping[str, str] | None = None) -> list[Path]:
     """Return the files that `load` reads if they exist."""
     environment = os.environ if environment is None else environment
-    return [Path(environment.get(variable) or default) for variable, default in _FILES.items()]
-
-
-def load_tolerant(environment: Mapping[str, str] | None = None) -> tuple[Settings, str | None]:
-    """Return the settings, or those without the app's options and what is wrong with the options.
-
-    The app's owner sees its page, not its log; so broken options must not keep the page from opening. Raises
-    SettingsError if the other sources are wrong.
-    """
-    try:
-        return load(environment), None
-    except SettingsError as error:
-        try:
-            return load(environment, with_options=False), str(error)
-        except SettingsError:
-            raise error from None
+    named = environment.get(CONFIG_FILE)
+    return [*([Path(named)] if named else _config_candidates(environment)), _options_file(environment)]
 
 
 def checked(content: Mapping[str, Any], name: str) -> Settings:
-    """Validate a document that is to become a settings file; `name` says in a refusal where it comes from."""
-    merged: dict[str, Any] = {}
-    origins: dict[tuple[str, ...], str] = {}
-    _merge(merged, content, name, origins)
-    return validated(merged, origins)
+    """Judge a document that is to become a settings file; `name` says in a SettingsError where it comes from."""
+    return strict(load_document(content, name))
+
+
+def load_document(content: Mapping[str, Any], name: str) -> Judged:
+    """Judge a document that is or is to become a settings file, on its own."""
+    sources = Sources()
+    _add(sources, content, name)
+    return judged(sources)
 
 
 def read_file(path: Path) -> dict[str, Any]:
-    """Return a settings file as it is, not validated; raise SettingsError if it holds no JSON object."""
+    """Return a settings file as it is, not judged; raise SettingsError if it holds no JSON object."""
     try:
-        content = json.loads(path.read_bytes())
+        text = read_regular(path)
+        if len(text) > SIZE_LIMIT:
+            raise SettingsError(f"{path}: is larger than {SIZE_LIMIT} bytes, so it holds no settings")
+        content = json.loads(text)
     except OSError as error:
         raise SettingsError(f"{path}: cannot be read ({error.strerror})") from error
     except (ValueError, RecursionError) as error:
@@ -107,36 +140,15 @@ def read_file(path: Path) -> dict[str, Any]:
     return content
 
 
-def _merge(target: dict[str, Any], source: Mapping[str, Any], name: str | None, origins: dict[Any, str]) -> None:
-    for section, content in source.items():
-        if isinstance(content, dict) and isinstance(target.get(section), dict):
-            target[section].update(content)
-        elif section in target and isinstance(content, dict) and section in Settings.__struct_fields__:
-            # An earlier source is wrong here; a later one must not hide that.
-            continue
-        else:
-            target[section] = dict(content) if isinstance(content, dict) else content
-        if name is not None:
-            origins[(section,)] = name
-            if isinstance(content, dict):
-                origins.update(((section, key), name) for key in content)
-
-
-def _from_environment(environment: Mapping[str, str], origins: dict[tuple[str, ...], str]) -> dict[str, Any]:
-    names = environment_names()
-    found: dict[str, Any] = {}
-    for name, text in environment.items():
-        path = names.get(name)
-        if path is None:
-            if name.startswith("NEASMART_") and name not in _OTHER_NAMES:
-                raise SettingsError(f"{name}: unknown environment variable. {suggestion(name, names)}")
-            continue
-        origins[path] = name
-        if len(path) == 1:
-            found[path[0]] = _json(name, text)
-        else:
-            found.setdefault(path[0], {})[path[1]] = from_text(name, path, text)
-    return found
+def read_regular(path: Path, limit: int = SIZE_LIMIT) -> bytes:
+    """Return a file's content, cut one byte after the limit; raise OSError for what would never end or begin."""
+    # Without O_NONBLOCK a pipe is waited for until somebody writes to it.
+    number = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(number).st_mode):
+        os.close(number)
+        raise OSError(errno.EINVAL, "it is no regular file", str(path))
+    with os.fdopen(number, "rb") as file:
+        return file.read(limit + 1)
 
 
 def from_text(name: str, path: tuple[str, ...], text: str) -> Any:
@@ -151,10 +163,10 @@ def from_text(name: str, path: tuple[str, ...], text: str) -> Any:
         parts = _json(name, text)
     else:
         lowered = text.strip().lower()
-        if kind is bool:
+        if bool in (kind, *get_args(kind)):
             text = {"yes": "true", "on": "true", "no": "false", "off": "false"}.get(lowered, lowered)
         elif isinstance(kind, type) and issubclass(kind, StrEnum):
-            text = lowered
+            text = level(text) if path == ("logging", "level") else lowered
         try:
             return msgspec.convert(text, kind, strict=False)
         except msgspec.ValidationError:
@@ -163,6 +175,55 @@ def from_text(name: str, path: tuple[str, ...], text: str) -> Any:
         return msgspec.convert(parts, kind, strict=False)
     except msgspec.ValidationError:
         return [_number_or_text(part) if isinstance(part, str) else part for part in parts]
+
+
+def _config_candidates(environment: Mapping[str, str]) -> list[Path]:
+    """Return where `config.json` is looked for, the first that exists is read: here, then beside the data."""
+    beside = Path(environment.get(_DATABASE_PATH) or Settings().database.path).parent / CONFIG_NAME
+    return [DEFAULT_CONFIG_FILE, beside] if beside.absolute() != DEFAULT_CONFIG_FILE.absolute() else [beside]
+
+
+def _options_file(environment: Mapping[str, str]) -> Path:
+    return Path(environment.get(OPTIONS_FILE) or DEFAULT_OPTIONS_FILE)
+
+
+def _add_file(sources: Sources, path: Path) -> None:
+    try:
+        content = read_file(path)
+    except SettingsError as error:
+        sources.blame_whole(str(error))
+    else:
+        _add(sources, content, str(path))
+
+
+def _add(sources: Sources, content: Mapping[str, Any], name: str) -> None:
+    document, notes = modernised(content, name)
+    sources.notes += notes
+    sources.add(document, name)
+
+
+def _add_environment(sources: Sources, environment: Mapping[str, str]) -> None:
+    names = environment_names()
+    variables, notes = modern_variables(environment)
+    sources.notes += notes
+    for ours, (text, name) in variables.items():
+        path = names.get(ours)
+        if path is None:
+            if name.startswith("NEASMART_") and name not in _OTHER_NAMES:
+                sources.blame_whole(f"{name}: unknown environment variable. {suggestion(name, _alike(name, names))}")
+            continue
+        try:
+            value = rooms(_json(name, text)) if len(path) == 1 else from_text(name, path, text)
+        except SettingsError as error:
+            sources.blame(path, str(error))
+        else:
+            sources.set(path, value, name)
+
+
+def _alike(name: str, names: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """Return the names of the section that a name seems to mean, or all: there are some eighty."""
+    begin = "_".join(name.split("_")[:2]) + "_"
+    return tuple(each for each in names if each.startswith(begin)) or tuple(names)
 
 
 def _number_or_text(text: str) -> int | float | str:

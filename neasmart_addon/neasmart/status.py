@@ -6,6 +6,7 @@ Counters only ever grow; times are monotonic seconds.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from neasmart.breaker import BreakerState
 
@@ -60,17 +61,44 @@ class StoreStatus:
     last_flush_at: float | None = None
 
 
+class Closable(StrEnum):
+    """What stays closed while its settings cannot be used."""
+
+    API = "api"
+    BUS = "bus"
+    MQTT = "mqtt"
+    STORE = "store"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingsFault:
+    """A setting that cannot be used.
+
+    `key` is its name such as ``zones[2].name``, empty where a whole file or an unknown name is at fault; `text` one
+    sentence with source, key, value and what is allowed, without secrets; `closes` what stays closed because of it.
+    """
+
+    key: str
+    text: str
+    closes: frozenset[Closable] = frozenset()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettingsStatus:
-    """Whether the settings could be used; `problem` names the key, the value and what is allowed.
+    """What is wrong with the settings, and what it costs.
 
-    `refused` says the same of a change that was made while the gateway ran: the settings of before stay in use.
-    `restart_needed` names the settings that have changed and count from the next start on.
+    `problem` joins the sentences of all faults that cost something now, `refused` those of a change that was made while
+    the gateway ran and leaves in use what was before. `faults` are both. `closed` are the parts that do not run because
+    of them. `restart_needed` names the settings that have changed and count from the next start on, `notes` tells of
+    older words and of files that were passed over.
     """
 
     problem: str | None = None
     refused: str | None = None
+    faults: tuple[SettingsFault, ...] = ()
+    closed: tuple[Closable, ...] = ()
     restart_needed: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from neasmart.command import CommandTimes
-from neasmart.config import ModbusSettings
+from neasmart.config import ModbusSettings, Settings
 from neasmart.image import NoData
 from neasmart.plant import StaleTimes
 from neasmart.registers import TABLE, Part
+from neasmart.rooms import Room
 from neasmart.walks import WalkTimes
 
 
@@ -36,6 +37,14 @@ def walk_times(modbus: ModbusSettings) -> WalkTimes:
 def stale_times(modbus: ModbusSettings) -> StaleTimes:
     """Return the ages at which the bus is late and a reading stale."""
     return StaleTimes(warn_s=modbus.registers_late_after_seconds, stale_s=modbus.registers_stale_after_seconds)
+
+
+def first_rooms(settings: Settings) -> list[Room]:
+    """Return the rooms that the settings name."""
+    return [
+        Room(base_id=zone.base, zone_id=zone.zone, name=zone.name.strip(), floor=zone.floor.strip())
+        for zone in settings.zones
+    ]
 
 
 def no_data(modbus: ModbusSettings) -> dict[int, NoData]:

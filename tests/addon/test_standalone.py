@@ -68,7 +68,6 @@ def test_install_explains_itself_and_refuses_what_it_does_not_know() -> None:
     assert (refused.returncode, refused.stdout) == (2, "")
 
 
-def test_the_systemd_unit_does_not_repeat_a_start_that_the_settings_forbid() -> None:
-    assert "RestartPreventExitStatus=78" in INSTALL
+def test_the_systemd_unit_stops_in_time_and_has_an_account_of_its_own() -> None:
     assert f"TimeoutStopSec={manifest()['timeout']}" in INSTALL
     assert "\nUser=neasmart\n" in INSTALL

@@ -12,6 +12,7 @@ from typing import Any
 
 import aiohttp
 import jwt
+import msgspec
 import pytest
 from multidict import CIMultiDict, CIMultiDictProxy
 
@@ -26,6 +27,7 @@ from neasmart.web.rates import Rates
 from neasmart.web.server import Role
 from tests.api.conftest import Served, Start, eventually
 from tests.support.gateways import FakeClock
+from tests.support.ports import free_port
 
 KEY = "12345678901234567890"
 SECRET = "a secret of more than sixty-four characters, as long as HS512 wants a key"
@@ -45,6 +47,12 @@ def unsigned(header: object, claims: object, signature: bytes = b"") -> str:
 
 def bearer(text: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {text}"}
+
+
+def use(served: Served, **changed: Any) -> None:
+    """Change settings of the API while it serves."""
+    settings = served.server._settings
+    served.server.use(msgspec.structs.replace(settings, api=msgspec.structs.replace(settings.api, **changed)))
 
 
 GOOD = [{"X-API-Key": KEY}, bearer(token())]
@@ -189,7 +197,7 @@ async def test_a_valid_token_opens_nothing_under_another_secret(locked: Served) 
     headers = bearer(token())
     assert (await locked.get("/mode", headers=headers))[0] == 200
 
-    locked.server.apply(type(locked.server._api)(enable_auth=True, jwt_secret="another" * 8))
+    use(locked, key="", jwt_secret="another" * 8)
 
     assert (await locked.get("/mode", headers=headers))[0] == 401
 
@@ -383,10 +391,31 @@ def test_addresses_without_number_share_one_count(monkeypatch: pytest.MonkeyPatc
 
 
 async def test_other_settings_count_from_the_next_request_on(locked: Served) -> None:
-    locked.server.apply(type(locked.server._api)(enable_auth=True, key="another key".replace(" ", "-")))
+    use(locked, key="another-key", jwt_secret="")
 
     assert (await locked.get("/api/v1/mode", headers=GOOD[0]))[0] == 401
     assert (await locked.get("/api/v1/mode", headers={"X-API-Key": "another-key"}))[0] == 200
+
+
+async def test_the_api_closes_moves_and_opens_while_the_page_goes_on(locked: Served) -> None:
+    async with locked.api.ws_connect(LIVE, headers=GOOD[0]) as page, locked.ingress.ws_connect(LIVE) as owner:
+        use(locked, enabled=False)
+        await eventually(lambda: not locked.server.status.api)
+        while not (message := await page.receive(timeout=5)).type.name.startswith("CLOS"):
+            pass
+        assert message.data == aiohttp.WSCloseCode.GOING_AWAY
+        with pytest.raises(aiohttp.ClientConnectorError):
+            await locked.api.get("/health")
+        assert locked.server.status.detail == "The page is open; the API is closed."
+        elsewhere = free_port()
+
+        use(locked, enabled=True, port=elsewhere)
+
+        await eventually(lambda: locked.server.status.api)
+        async with aiohttp.ClientSession() as client, client.get(f"http://127.0.0.1:{elsewhere}/zones") as answer:
+            assert answer.status == 401
+        assert (await owner.receive(timeout=5)).type is aiohttp.WSMsgType.TEXT
+        assert not owner.closed
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from neasmart import __version__
 from neasmart.breaker import BreakerState
 from neasmart.gateway import LINK, SETTINGS, STORE, Gateway
-from neasmart.status import LinkStatus, SettingsStatus, StoreStatus
+from neasmart.status import Closable, LinkStatus, SettingsFault, SettingsStatus, StoreStatus
 from neasmart.web.health import health
 from neasmart.web.web_status import WEB, WebStatus
 from tests.api.conftest import Served
@@ -91,7 +91,7 @@ def test_what_mends_itself_is_degraded(gateway: Gateway, clock: FakeClock, key: 
     ("key", "item"),
     [
         (LINK, LinkStatus(code="stopped", detail="The link has stopped.")),
-        (SETTINGS, SettingsStatus(problem="server.port = 0 is not allowed")),
+        (SETTINGS, SettingsStatus(problem="server.port = 0 is not allowed", closed=(Closable.BUS,))),
         (STORE, StoreStatus(healthy=False, using_fallback=False)),
         (WEB, WebStatus(api=False, ingress=True, failed=True, detail="The api listener cannot use port 5001.")),
     ],
@@ -104,6 +104,19 @@ def test_what_needs_the_owner_s_hand_is_unhealthy(gateway: Gateway, clock: FakeC
 
     assert answer["status"] == "unhealthy"
     assert len(answer["reasons"]) == 1
+
+
+def test_a_name_that_was_left_out_is_told_and_costs_nothing_else(gateway: Gateway, clock: FakeClock) -> None:
+    before = health(gateway, clock.now)["reasons"]
+    fault = SettingsFault(key="zones[1].name", text="config.json: zones[1].name = 5 is not allowed. Expected str")
+    gateway.hub.publish(SETTINGS, SettingsStatus(problem=fault.text, faults=(fault,)))
+
+    answer = health(gateway, clock.now)
+
+    assert answer["status"] == "degraded"
+    assert answer["reasons"] == [f"Some settings are left out: {fault.text}", *before]
+    assert answer["settings"]["faults"] == [{"key": fault.key, "text": fault.text, "closes": []}]
+    assert gateway.settings_problem is None
 
 
 def test_fallback_entries_are_what_waits_for_the_disk(gateway: Gateway, clock: FakeClock) -> None:

@@ -17,6 +17,7 @@ import msgspec
 from neasmart import older, settings_loading
 from neasmart.errors import NeasmartError, SettingsError
 from neasmart.mqtt import broker, supervisor
+from neasmart.status import Closable
 from neasmart.store import older as older_store
 from neasmart.store.database import DatabaseFile
 from neasmart.sysbus import pcapng
@@ -42,16 +43,19 @@ def settings_environment(content: bytes) -> None:
     for name in (settings_loading.CONFIG_FILE, settings_loading.OPTIONS_FILE):
         variables.pop(name, None)
     with contextlib.suppress(SettingsError):
-        found = settings_loading.load(variables, with_options=False)
+        found = settings_loading.load(variables)
         assert settings_loading.checked(json.loads(msgspec.json.encode(found)), "again") == found
 
 
 def settings_file(content: bytes) -> None:
-    """A file is settings or refused in words, and the options are refused without keeping the page from opening."""
+    """A file is settings or refused in words, and what is refused of the options costs its own part."""
     path = str(_file(content))
     with contextlib.suppress(SettingsError):
-        settings_loading.load({settings_loading.CONFIG_FILE: path}, with_options=False)
-    settings_loading.load_tolerant({settings_loading.OPTIONS_FILE: path})
+        settings_loading.load({settings_loading.CONFIG_FILE: path})
+    found = settings_loading.load_judged({settings_loading.OPTIONS_FILE: path})
+    assert found.faults or found.settings
+    # What was refused never opens what it may have been meant to close.
+    assert Closable.API not in found.closed or not found.settings.api.enabled
 
 
 def older_pickle(content: bytes) -> None:

@@ -79,7 +79,7 @@ def settings(content: bytes) -> None:
     names = sorted(settings_loading.environment_names())
     variable = names[sum(name.encode()) % len(names)]
     with contextlib.suppress(SettingsError):
-        settings_loading.load({variable: text}, with_options=False)
+        settings_loading.load({variable: text})
 
 
 def rest_body(content: bytes) -> None:

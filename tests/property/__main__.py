@@ -9,7 +9,7 @@ import time
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from neasmart.simulator.oracle import Figures, Limit, Verdict
+from neasmart.simulator.oracle import Figures, Verdict
 from tests.property.machine import LastHand, LastHandOnEdges
 
 EXAMPLES_AT_ONCE = 50
@@ -42,8 +42,8 @@ def told(figures: Figures) -> str:
     undone = ", ".join(f"{count} {limit}" for limit, count in sorted(figures.undone.items())) or "none"
     return (
         f"{figures.words} served words, {figures.verdicts[Verdict.COMMAND]} of commands,"
-        f" {figures.verdicts[Verdict.UNEXPLAINED]} unexplained; {figures.turns} turns by hand,"
-        f" {figures.undone[Limit.NONE]} undone for no reason; by the limits: {undone}"
+        f" {figures.verdicts[Verdict.UNEXPLAINED]} unexplained, {figures.accused} accused in all;"
+        f" {figures.turns} turns by hand, undone by the limits: {undone}"
     )
 
 

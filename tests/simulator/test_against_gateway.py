@@ -291,10 +291,12 @@ async def test_a_gateway_that_stands_still_answers_nothing_late_and_serves_nothi
                 *("--freeze-every", "1", "--freeze-for", "1.5"),
             )
             report = await finished(process, path)
+            counters = (await asyncio.to_thread(gateway.get, "/api/v1/bus"))["counters"]
 
     assert report["freezes"] >= 2
-    assert report["answered"] == report["polls"]
-    assert set(report["accusations"]) <= {"late"}, report["accusations"]
+    # A busy computer blocks the gateway's loop as well, and then it keeps silent on purpose.
+    assert report["polls"] - report["answered"] <= counters["replies_late"] + counters["replies_moved_on"]
+    assert set(report["accusations"]) <= {"late", "unanswered"}, report["accusations"]
     assert report["words"]["by_verdict"] == {"nothing": report["words"]["checked"]}
 
 

@@ -141,6 +141,7 @@ def test_only_a_related_command_gives_the_benefit_of_the_doubt(cause: int, word:
     oracle = an_oracle()
     oracle.ordered(cause, word, 1.0)
     oracle.served(cause, word, 2.0)
+    oracle.told(cause, word, 2.2)
     oracle.told(SETPOINT, OLD, 2.5)
     oracle.ordered(SETPOINT, WANTED, 3.0)
 
@@ -250,3 +251,28 @@ def test_a_command_that_is_newer_than_the_turn_undoes_it_rightly() -> None:
 
     assert oracle.adopted(SETPOINT, WANTED, 3.0) is None
     assert oracle.figures.undone == {}
+
+
+@pytest.mark.parametrize(("cause", "word"), [(STATE, OperatingState.NORMAL), (GLOBAL_MODE, 2)])
+def test_a_command_waits_for_an_older_one_that_has_to_do_with_it(cause: int, word: int) -> None:
+    oracle = an_oracle()
+    oracle.ordered(cause, word, 1.0)
+    oracle.ordered(SETPOINT, WANTED, 1.0)
+    oracle.ordered(OTHER, WANTED, 1.0)
+
+    assert oracle.served(SETPOINT, WANTED, 2.0) is Verdict.EARLY
+    assert oracle.served(OTHER, WANTED, 2.0) is (Verdict.COMMAND if cause == STATE else Verdict.EARLY)
+    assert oracle.figures.accused > 0
+    oracle.told(cause, word, 3.0)
+    assert oracle.served(SETPOINT, WANTED, 4.0) is Verdict.COMMAND
+
+
+def test_a_command_does_not_wait_for_a_newer_one_or_for_ever() -> None:
+    newer, later = an_oracle(), an_oracle()
+    newer.ordered(SETPOINT, WANTED, 1.0)
+    newer.ordered(STATE, OperatingState.NORMAL, 1.0)
+    later.ordered(STATE, OperatingState.NORMAL, 1.0)
+    later.ordered(SETPOINT, WANTED, 1.0)
+
+    assert newer.served(SETPOINT, WANTED, 2.0) is Verdict.COMMAND
+    assert later.served(SETPOINT, WANTED, 14.0) is Verdict.COMMAND

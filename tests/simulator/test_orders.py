@@ -39,7 +39,7 @@ async def api(commands: list[dict[str, Any]]) -> AsyncIterator[str]:
 def a_command(*, queued_s_ago: float, ended_s_ago: float | None = None) -> dict[str, Any]:
     now = time.time()
     return {
-        "id": "1",
+        "id": "ab-1",
         "point": "zone.1.1.setpoint",
         "value": 23.0,
         "queued_at": iso(now - queued_s_ago),

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from neasmart.plant import Source
+from neasmart.store import folder_lock
 from tests.support.store import Bench
 
 STATE, SETPOINT, TEMPERATURE = 100, 101, 102
@@ -154,7 +155,7 @@ async def test_a_file_of_a_newer_version_is_not_touched(stores: Callable[..., Be
     await bench.close()
 
     assert bench.path.read_bytes() == content
-    assert [each.name for each in bench.path.parent.iterdir()] == ["neasmart.db"]
+    assert {each.name for each in bench.path.parent.iterdir()} == {"neasmart.db", folder_lock.NAME}
     assert bench.status.using_fallback
     assert "newer version of the gateway" in (bench.status.detail or "")
 
@@ -192,3 +193,18 @@ async def test_rows_that_make_no_sense_are_not_shown(stores: Callable[..., Bench
     assert await bench.store.command_history(10) == []
     assert bench.reading("zone.1.1.setpoint").age_s(bench.time.monotonic_s) == 30 * 86400
     assert bench.reading("global.mode").age_s(bench.time.monotonic_s) == 30 * 86400
+
+
+async def test_the_file_of_an_older_gateway_stays_and_the_import_is_offered(stores: Callable[..., Bench]) -> None:
+    bench = stores()
+    bench.path.parent.mkdir()
+    connection = sqlite3.connect(bench.path)
+    connection.execute("CREATE TABLE holding_registers (key TEXT PRIMARY KEY, value BLOB)")
+    connection.close()
+    content = bench.path.read_bytes()
+
+    await bench.store.open()
+    await bench.close()
+
+    assert bench.path.read_bytes() == content
+    assert f"`neasmart import {bench.path} --apply`" in (bench.status.detail or "")

@@ -108,6 +108,7 @@ async def test_a_kill_costs_at_most_the_last_hour_and_a_flush(stores: Callable[.
     for hour in range(3):
         await live(bench, 60, 18.0 + hour)
     await live(bench, 30, 25.0)
+    bench.killed()
 
     killed = stores(time=bench.time)
     await killed.store.open()

@@ -6,6 +6,8 @@ import json
 import os
 import pickle
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -163,18 +165,18 @@ def test_a_dry_run_writes_nothing(folder: Path, capsys: pytest.CaptureFixture[st
 
 
 def test_older_options_become_ours(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    options = {"listen_address": "192.168.1.7", "listen_port": "5020", "server_type": "TCP", "slave_id": 241, "x": 1}
+    options = {"listen_address": "127.0.0.1", "listen_port": "5020", "server_type": "TCP", "slave_id": 241, "x": 1}
     (folder / "options.json").write_text(json.dumps(options), encoding="utf-8")
     (folder / "config.json").write_text('{"server": {"port": 502, "parity": "E"}}', encoding="utf-8")
 
     assert main(["import", "options.json", "--apply"]) == 0
 
     settings = load({})
-    assert (settings.server.type, settings.server.address, settings.server.port) == ("tcp", "192.168.1.7", 5020)
+    assert (settings.server.type, settings.server.address, settings.server.port) == ("tcp", "127.0.0.1", 5020)
     assert (settings.server.parity, settings.modbus.slave_id) == ("E", [241])
     said = capsys.readouterr().out
     assert "changed  listen_port: server.port = 5020, instead of 502" in said
-    assert "taken    listen_address: server.address = 192.168.1.7" in said
+    assert "taken    listen_address: server.address = 127.0.0.1" in said
     assert "dropped  x: there is no such setting here" in said
     (copy,) = folder.glob("config.json.before-import-*")
     assert json.loads(copy.read_text()) == {"server": {"port": 502, "parity": "E"}}
@@ -214,7 +216,7 @@ def test_our_own_file_must_be_right_before_it_is_changed(folder: Path) -> None:
 
 
 SECTIONED = {
-    "server": {"type": "TCP", "address": "192.168.1.7", "port": 5020, "workers": 4},
+    "server": {"type": "TCP", "address": "127.0.0.1", "port": 5020, "workers": 4},
     "modbus": {
         "slave_ids": "240, 241",
         "sync_on_startup": "no",
@@ -239,7 +241,7 @@ def test_sections_of_an_older_gateway_become_ours(folder: Path, capsys: pytest.C
     assert main(["import", "old.json", "--apply"]) == 0
 
     assert json.loads((folder / "config.json").read_text(encoding="utf-8")) == {
-        "server": {"type": "tcp", "address": "192.168.1.7", "port": 5020},
+        "server": {"type": "tcp", "address": "127.0.0.1", "port": 5020},
         "modbus": {
             "slave_id": [240, 241],
             "sync_on_startup": False,
@@ -253,7 +255,7 @@ def test_sections_of_an_older_gateway_become_ours(folder: Path, capsys: pytest.C
     assert load({}).api.enable_auth
     said = capsys.readouterr().out
     assert "taken    modbus.circuit_breaker.failure_threshold: modbus.circuit_breaker_failure_threshold = 3" in said
-    assert "dropped  server.workers: there is no such setting here" in said
+    assert "dropped  server.workers: it has no effect here: one process serves everything" in said
     assert "dropped  database.path: the storage here has a form of its own" in said
     assert "dropped  api.rate_limit: api.rate_limit = " in said
     assert "dropped  telemetry.endpoint" in said
@@ -314,7 +316,7 @@ def test_authentication_without_a_key_is_dropped_and_never_half_taken(
         {"server": None, "modbus": {"slave_id": {"a": {"b": {"c": {"d": 1}}}}}},
         {"": {"": 1}, "server": {"": 1, ".": 2}},
         {"server": {"port": True, "type": ["tcp"]}, "logging": {"level": {}}},
-        {"zones": [{"base": 1}], "neasmart_zones": "[", "neasmart_api_cors_origins": "["},
+        {"zones": [{"base": 1}], "structures": [{"zones": 5}], "neasmart_zones": "[", "neasmart_api_cors_origins": "["},
     ],
 )
 def test_odd_sections_are_dropped_in_words(content: object, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -324,3 +326,165 @@ def test_odd_sections_are_dropped_in_words(content: object, folder: Path, capsys
 
     assert "dropped" in capsys.readouterr().out
     assert not (folder / "config.json").exists()
+
+
+def test_the_list_of_unit_ids_wins_over_the_single_one(folder: Path) -> None:
+    (folder / "old.json").write_text('{"slave_id": 240, "slave_ids": [240, 241], "server_type": "tcp"}')
+
+    assert main(["import", "old.json", "--apply"]) == 0
+
+    assert load({}).modbus.slave_id == [240, 241]
+
+
+GATEWAY_ENV = """\
+NEASMART_GATEWAY_SERVER_TYPE=serial
+NEASMART_GATEWAY_SERVER_SERIAL_PORT="/dev/ttyUSB0"  # the dongle
+NEASMART_GATEWAY_SERVER_SERIAL_BAUDRATE=38400
+NEASMART_GATEWAY_SERVER_SERIAL_PARITY='N'
+NEASMART_API_KEY=your-secure-api-key-here
+NEASMART_API_JWT_SECRET=your-jwt-secret-here
+NEASMART_WORKERS=4
+NEASMART_MODBUS_SLAVE_ID=240  # the id
+"""
+
+
+def test_a_file_of_the_published_description_is_taken_without_its_sample_secrets(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "old.env").write_text(GATEWAY_ENV, encoding="utf-8")
+
+    assert main(["import", "old.env", "--apply"]) == 0
+
+    assert json.loads((folder / "config.json").read_text()) == {
+        "server": {"type": "serial", "serial_port": "/dev/ttyUSB0", "baudrate": 38400, "parity": "N"},
+        "modbus": {"slave_id": 240},
+    }
+    said = capsys.readouterr().out
+    assert said.count("so everybody knows it") == 2
+    assert "dropped  NEASMART_WORKERS: it has no effect here: one process serves everything" in said
+
+
+NESTED = [{"base_id": 1, "base_label": "Floor", "zones": [{"id": 1, "label": "Room A"}, {"id": 2, "label": "Room B"}]}]
+
+
+@pytest.mark.parametrize(
+    "rooms",
+    [
+        {"structures": NESTED},
+        {"zones": NESTED},
+        {"zones": {"1": {"label": "Floor", "zones": {"1": "Room A", "2": "Room B"}}}},
+        {
+            "zones": [
+                {"base_id": 1, "zone_id": each, "label": f"Room {name}", "floor": "Floor"}
+                for each, name in ((1, "A"), (2, "B"))
+            ]
+        },
+        {
+            "zones": [
+                {"base": 1, "zone": each, "name": f"Room {name}", "floor": "Floor"}
+                for each, name in ((1, "A"), (2, "B"))
+            ]
+        },
+    ],
+    ids=["structures", "nested", "by number", "flat", "ours"],
+)
+def test_names_and_floors_are_taken_from_every_shape(
+    rooms: dict[str, object], folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "old.json").write_text(json.dumps({"server_type": "tcp", **rooms}), encoding="utf-8")
+    (folder / "config.json").write_text('{"zones": [{"base": 1, "zone": 2, "name": "Mine"}]}')
+
+    assert main(["import", "old.json", "--apply"]) == 0
+
+    zones = {(zone.base, zone.zone): (zone.name, zone.floor) for zone in load({}).zones}
+    assert zones == {(1, 1): ("Room A", "Floor"), (1, 2): ("Mine", "")}
+    said = capsys.readouterr().out
+    assert "taken    zone 1.1: Room A (Floor)" in said
+    assert "zone 1.2 has a name already" in said
+
+
+def test_a_room_that_cannot_be_is_dropped_alone(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "old.json").write_text(
+        json.dumps({"structures": [{"base_id": 9, "zones": [{"id": 1, "label": "x"}]}, *NESTED]})
+    )
+
+    assert main(["import", "old.json", "--apply"]) == 0
+
+    assert load({}).zone_names == {(1, 1): "Room A", (1, 2): "Room B"}
+    assert "dropped  zones[0]" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("name", "address"), [("listen_address", "192.0.2.7"), ("api.host", "2001:db8::7")])
+def test_an_address_that_is_not_this_computers_is_named_as_that(
+    name: str, address: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "old.json").write_text(json.dumps({name: address, "listen_port": 503}))
+
+    assert main(["import", "old.json", "--apply"]) == 0
+
+    assert json.loads((folder / "config.json").read_text()) == {"server": {"port": 503}}
+    assert f"dropped  {name}: {address} is no address of this computer" in capsys.readouterr().out
+
+
+def test_what_is_written_is_what_the_next_start_reads(folder: Path) -> None:
+    (folder / "data").mkdir()
+    (folder / "data" / "config.json").write_text('{"server": {"port": 503}}')
+    (folder / "old.json").write_text('{"slave_id": 241}')
+
+    assert main(["import", "old.json", "--apply"]) == 0
+
+    assert not (folder / "config.json").exists()
+    assert (load({}).modbus.slave_id, load({}).server.port) == ([241], 503)
+
+
+def test_in_a_container_it_is_written_beside_the_data(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "volume").mkdir()
+    (folder / "old.json").write_text('{"slave_id": 241}')
+    monkeypatch.setenv("NEASMART_DATABASE_PATH", str(folder / "volume" / "neasmart.db"))
+
+    assert main(["import", "old.json", "--apply"]) == 0
+
+    assert not (folder / "config.json").exists()
+    assert load().modbus.slave_id == [241]
+
+
+@pytest.mark.parametrize("path", ["pipe", "/dev/zero", "."])
+def test_what_is_no_file_is_refused_at_once(path: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    os.mkfifo(folder / "pipe")
+
+    assert main(["import", path]) == 1
+
+    assert path in capsys.readouterr().err
+
+
+HUGE = {
+    "computed": "CREATE TABLE holding_registers (key TEXT, value BLOB AS (zeroblob(900000)))",
+    "stored": "CREATE TABLE holding_registers (key TEXT, value BLOB)",
+    "keys": "CREATE TABLE holding_registers (key TEXT AS (printf('%.*c', 900000, '1')), value BLOB)",
+}
+
+
+@pytest.mark.parametrize("kind", HUGE)
+def test_rows_of_a_megabyte_cost_no_memory(kind: str, folder: Path) -> None:
+    with closing(sqlite3.connect(folder / "registers.db")) as connection, connection:
+        connection.execute(HUGE[kind])
+        column = "key" if kind == "computed" else "value"
+        rows = 60 if kind == "stored" else 5000
+        content = "zeroblob(900000)" if kind == "stored" else "'101'"
+        connection.execute(
+            f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows})"
+            f" INSERT INTO holding_registers ({column}) SELECT {content} FROM n"
+        )
+
+    code = (
+        "import pathlib, re, sys; from neasmart.__main__ import main; code = main(['import', 'registers.db']);"
+        " status = pathlib.Path('/proc/self/status').read_text();"
+        " print('peak', int(re.search(r'VmHWM:\\s+(\\d+)', status)[1]) // 1024); sys.exit(code)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, timeout=60, check=False
+    )
+
+    peak_mb = int(done.stdout.rpartition("peak ")[2])
+    assert peak_mb < 120, done.stdout
+    assert f"refused  {rows} rows" in done.stdout or "longer than 10 s" in done.stderr

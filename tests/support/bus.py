@@ -77,7 +77,7 @@ def mbap(hexadecimal: str, transaction_id: int = 1) -> bytes:
     return transaction_id.to_bytes(2, "big") + b"\0\0" + len(content).to_bytes(2, "big") + content
 
 
-async def until(condition: Callable[[], object], what: str, within_s: float = 10.0) -> None:
+async def until(condition: Callable[[], object], what: str, within_s: float = 30.0) -> None:
     """Wait until a condition holds; fail with `what` if it does not in time."""
     deadline = time.monotonic() + within_s
     while not condition():

@@ -9,7 +9,6 @@ from neasmart.app import build_gateway
 from neasmart.clock import Clock
 from neasmart.config import DatabaseSettings, ModbusSettings, Settings
 from neasmart.plant import Reading
-from neasmart.registers import TABLE
 from neasmart.status import StoreStatus
 from neasmart.store import Store
 from neasmart.store.database import Connect
@@ -48,7 +47,7 @@ class Bench:
 
     def command(self, point: str, value: float) -> str:
         """Give a command that the base reads and confirms at once; return its id."""
-        ref = TABLE.ref(point)
+        ref = self.gateway.table.ref(point)
         (command,) = self.gateway.submit([(ref, value)], origin="test", queue=True)
         self.gateway.left(self.gateway.poll(ref.address, 1, 240, self.time.monotonic_s), self.time.monotonic_s)
         self.write(ref.address, command.word)
@@ -61,11 +60,15 @@ class Bench:
             self.gateway.tick(self.time.monotonic_s)
             await self.store.step()
 
+    def killed(self) -> None:
+        """Give back what the kernel takes from a process that is killed."""
+        self.store.lock.release()
+
     async def close(self) -> None:
         await self.store.close()
 
     def reading(self, point: str) -> Reading:
-        return self.gateway.plant.reading(TABLE.ref(point))
+        return self.gateway.plant.reading(self.gateway.table.ref(point))
 
     @property
     def status(self) -> StoreStatus:

@@ -55,13 +55,22 @@ class Element:
             if not isinstance(value, bool):
                 raise RefusedError(f"{name} is no bool")
             return value
-        if self.kind == "port" and not 1 <= int(value) <= 65535:
-            raise RefusedError(f"{name} is no port")
+        if self.kind == "port":
+            return self._port(name, value)
         if self.pattern is not None and not re.match(self.pattern, str(value)):
             raise RefusedError(f"{name} does not match {self.pattern}")
         if self.choices is not None and str(value) not in self.choices:
             raise RefusedError(f"{name} is none of {self.choices}")
-        return int(value) if self.kind == "port" else str(value)
+        return str(value)
+
+    def _port(self, name: str, value: Any) -> int:
+        try:
+            number = int(value)
+        except (TypeError, ValueError) as error:
+            raise RefusedError(f"{name} is no port") from error
+        if not 1 <= number <= 65535:
+            raise RefusedError(f"{name} is no port")
+        return number
 
     def _number(self, name: str, value: Any) -> int | float:
         try:
@@ -94,9 +103,7 @@ def options_for(entered: dict[str, Any] | None = None) -> dict[str, Any]:
     """Return what the Supervisor writes to options.json for what a user has entered over the defaults."""
     form = manifest()
     options = _merged(deepcopy(form["options"]), entered or {})
-    return {
-        name: _taken(form["schema"][name], value, name) for name, value in options.items() if name in form["schema"]
-    }
+    return {name: taken(form["schema"][name], value, name) for name, value in options.items() if name in form["schema"]}
 
 
 def _merged(target: dict[str, Any], source: dict[str, Any]) -> dict[str, Any]:
@@ -108,18 +115,18 @@ def _merged(target: dict[str, Any], source: dict[str, Any]) -> dict[str, Any]:
     return target
 
 
-def _taken(schema: Any, value: Any, name: str) -> Any:
+def taken(schema: Any, value: Any, name: str) -> Any:
     if isinstance(schema, list):
         if not isinstance(value, list):
             raise RefusedError(f"{name} is no list")
-        return [_taken(schema[0], each, name) for each in value]
+        return [taken(schema[0], each, name) for each in value]
     if isinstance(schema, dict):
         if not isinstance(value, dict):
             raise RefusedError(f"{name} is no group")
-        taken = {key: _taken(schema[key], each, key) for key, each in value.items() if key in schema}
-        for key in schema.keys() - taken.keys():
+        found = {key: taken(schema[key], each, key) for key, each in value.items() if key in schema}
+        for key in schema.keys() - found.keys():
             inner = schema[key][0] if isinstance(schema[key], list) else schema[key]
             if not (isinstance(inner, str) and inner.endswith("?")):
                 raise RefusedError(f"{name}.{key} is missing")
-        return taken
+        return found
     return Element(schema).taken(name, value)

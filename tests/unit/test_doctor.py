@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from neasmart.doctor import FRAMINGS, Diagnosis, Observed, Patience, diagnose
 from neasmart.gateway import DOCTOR, SETTINGS
 from neasmart.patterns import Hint, Pattern, PatternTaker
-from neasmart.status import BusCounters, LinkStatus, SettingsStatus
+from neasmart.status import BusCounters, Closable, LinkStatus, SettingsFault, SettingsStatus
 from neasmart.sysbus.rtu import RtuFramer
 from neasmart.sysbus.slaves import MbapSlave
 from neasmart.verdicts import BY_CODE, LINK_VERDICTS, VERDICTS, Level
@@ -102,7 +102,9 @@ def of_a_line(content: bytes, seconds: int = 8) -> Diagnosis:
 
 def with_a_problem() -> Diagnosis:
     bus = connected()
-    bus.gateway.hub.publish(SETTINGS, SettingsStatus(problem="server.port = 0 is not allowed"))
+    text = "server.port = 0 is not allowed"
+    fault = SettingsFault(key="server.port", text=text, closes=frozenset({Closable.BUS}))
+    bus.gateway.hub.publish(SETTINGS, SettingsStatus(problem=text, faults=(fault,), closed=(Closable.BUS,)))
     bus.seconds(2, GOOD)
     return bus.diagnosis
 

@@ -14,10 +14,11 @@ CORE = [
     {"command_life", "verdicts", "doctor", "bus_watch"},
     {"commands"},
     {"undo"},
+    {"rooms"},
     {"hub"},
     {"gateway"},
 ]
-EDGES = {"sysbus", "store", "web", "mqtt", "simulator"}
+EDGES = {"sysbus", "store", "web", "mqtt", "supervisor", "simulator"}
 TOP = {
     "logs",
     "docs",
@@ -31,6 +32,13 @@ TOP = {
     "reload",
     "settings_checks",
     "settings_loading",
+    "settings_rooms",
+    "settings_store",
+    "settings_words",
+    "setup_guide",
+    "archive",
+    "edges",
+    "house",
     "syslog",
     "tuning",
     "__main__",
@@ -42,7 +50,7 @@ ONLY_IN = {
     "sqlite3": {"store"},
     "aiomqtt": {"mqtt"},
     "paho": {"mqtt"},
-    "aiohttp": {"web", "mqtt"},
+    "aiohttp": {"web", "mqtt", "supervisor"},
 }
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

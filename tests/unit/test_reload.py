@@ -1,4 +1,4 @@
-"""Live settings: what can be applied is applied, the rest is named, and a wrong file changes nothing."""
+"""Settings while the gateway runs: what can be used is used at once, what is wrong costs its own part only."""
 
 from __future__ import annotations
 
@@ -7,50 +7,68 @@ import json
 import logging
 import os
 import signal
-from collections.abc import Iterator
+import socket
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from neasmart import config, settings_loading
 from neasmart.app import build_gateway
-from neasmart.config import ApiSettings, Settings
+from neasmart.config import Settings
+from neasmart.errors import NeasmartError
 from neasmart.gateway import SETTINGS, Gateway
-from neasmart.plant import Reading
-from neasmart.reload import Reloader, different
-from neasmart.status import SettingsStatus
-from neasmart.web.health import DEGRADED, health
-from tests.support.processes import eventually, gateway_process
+from neasmart.reload import Reloader, Watched, different
+from neasmart.status import Closable, SettingsStatus
+from tests.support.ports import free_port
+from tests.support.processes import GatewayProcess, eventually, gateway_process
+
+KEY = "abcdefghijklmnop"
 
 
-class House:
-    """A gateway whose settings stand in one file."""
+class Form:
+    """The Supervisor, as far as it knows what is saved in the form."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self) -> None:
+        self.saved: dict[str, Any] | None = None
+        self.asked = asyncio.Event()
+        self.count = 0
+
+    async def options(self) -> dict[str, Any]:
+        self.count += 1
+        self.asked.set()
+        if self.saved is None:
+            raise NeasmartError("The Supervisor is away.")
+        return self.saved
+
+
+class Changing:
+    """A reloader whose settings stand in one file, and who is told of every change."""
+
+    def __init__(self, folder: Path, start: object, form: Form | None = None, ask_s: float = 30.0) -> None:
         self.file = folder / "config.json"
-        self.write({})
+        self.write(start)
         self.environment = {
             settings_loading.CONFIG_FILE: str(self.file),
             settings_loading.OPTIONS_FILE: str(folder / "options.json"),
         }
         (folder / "options.json").write_text("{}", encoding="utf-8")
-        self.settings = self.load()
-        self.gateway: Gateway = build_gateway(self.settings)
-        self.applied: list[ApiSettings] = []
-        self.reloader = Reloader(
-            self.settings,
-            self.gateway,
-            self,
-            load=self.load,
-            files=settings_loading.files(self.environment),
-            look_s=0.05,
-        )
+        found = self.load(None)
+        self.gateway: Gateway = build_gateway(found.settings)
+        self.used = found.settings
+        self.closed = found.closed
+        self.changes = 0
+        watched = Watched(load=self.load, files=settings_loading.files(self.environment), saved=form)
+        self.reloader = Reloader(found, self.gateway, self, watched, look_s=0.02, ask_s=ask_s)
 
-    def apply(self, api: ApiSettings) -> None:
-        self.applied.append(api)
+    async def use(self, settings: Settings, closed: frozenset[Closable]) -> None:
+        self.used, self.closed = settings, closed
+        self.changes += 1
 
-    def load(self) -> Settings:
-        return settings_loading.load(self.environment)
+    def load(self, options: object) -> Any:
+        assert options is None or isinstance(options, dict)
+        return settings_loading.load_judged(self.environment, options=options)
 
     def write(self, content: object) -> None:
         self.file.write_text(json.dumps(content), encoding="utf-8")
@@ -60,102 +78,161 @@ class House:
         await self.reloader.reload()
         return self.status
 
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Run until a condition holds."""
+        running = asyncio.create_task(self.reloader.run())
+        try:
+            async with asyncio.timeout(10):
+                while not condition():  # noqa: ASYNC110 - what is waited for sends no event
+                    await asyncio.sleep(0.005)
+        finally:
+            running.cancel()
+            await asyncio.wait({running})
+
     @property
     def status(self) -> SettingsStatus:
         return self.gateway.hub.state(SETTINGS, SettingsStatus) or SettingsStatus()
 
 
-@pytest.fixture
-def house(tmp_path: Path) -> House:
-    return House(tmp_path)
+NAMES = [{"base": 1, "zone": 3, "name": "Study"}]
 
 
-@pytest.fixture(autouse=True)
-def _levels() -> Iterator[None]:
-    loggers = [logging.getLogger(), logging.getLogger("neasmart")]
-    before = [logger.level for logger in loggers]
-    yield
-    for logger, level in zip(loggers, before, strict=True):
-        logger.setLevel(level)
-
-
-async def test_names_of_zones_are_told_to_all_who_show_them(house: House) -> None:
-    with house.gateway.hub.subscribed() as (_, subscription):
-        await house.change({"zones": [{"base": 1, "zone": 3, "name": "Study"}]})
-        told = [item for item in subscription.take().values() if isinstance(item, Reading)]
-
-    assert house.gateway.plant.zone_name(1, 3) == "Study"
-    assert {reading.ref.index for reading in told} == {(1, 3)}
-
-
-async def test_times_and_level_count_at_once(house: House) -> None:
-    modbus = {"registers_stale_after_seconds": 60, "registers_late_after_seconds": 5, "command_grace_walks": 7}
-
-    status = await house.change({"modbus": modbus, "logging": {"level": "error"}})
-
-    gateway = house.gateway
-    assert (gateway.plant.stale_times.stale_s, gateway.plant.stale_times.warn_s, gateway.image.late_s) == (60, 5, 5)
-    assert gateway.commands.times.grace_walks == 7
-    assert logging.getLogger("neasmart").level == logging.ERROR
-    assert status.restart_needed == ()
-
-
-async def test_keys_are_applied_and_ports_wait_for_the_restart(house: House, caplog: pytest.LogCaptureFixture) -> None:
+async def test_what_has_changed_is_used_at_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, logger="neasmart")
+    house = Changing(tmp_path, {})
 
-    status = await house.change({"api": {"key": "a-very-secret-key", "enable_auth": True, "port": 5009}})
+    status = await house.change({"zones": NAMES, "api": {"key": KEY, "port": 5009}, "server": {"port": 503}})
 
-    assert [(api.key, api.enable_auth, api.port) for api in house.applied] == [("a-very-secret-key", True, 5001)]
-    assert status.restart_needed == ("api.port",)
-    assert "api.port" in caplog.text
-    assert "a-very-secret-key" not in caplog.text
+    assert house.used.zone_names == {(1, 3): "Study"}
+    assert (house.used.api.port, house.used.server.port) == (5009, 503)
+    assert status == SettingsStatus(notes=status.notes)
+    assert "In use from now on: server.port, api.port, api.key, zones" in caplog.text
+    assert KEY not in caplog.text
 
 
-async def test_what_is_changed_back_needs_no_restart(house: House) -> None:
-    assert (await house.change({"server": {"port": 503}})).restart_needed == ("server.port",)
+async def test_only_where_the_page_listens_and_the_log_goes_wait_for_a_start(tmp_path: Path) -> None:
+    house = Changing(tmp_path, {})
 
+    status = await house.change({"api": {"ingress_port": 9000}, "logging": {"format": "json", "level": "error"}})
+
+    assert status.restart_needed == ("api.ingress_port", "logging.format")
     assert (await house.change({})).restart_needed == ()
 
 
-async def test_a_wrong_file_keeps_everything_and_says_why(house: House, caplog: pytest.LogCaptureFixture) -> None:
-    names = [{"base": 1, "zone": 3, "name": "Study"}]
-    await house.change({"zones": names})
+async def test_nothing_is_touched_when_nothing_has_changed(tmp_path: Path) -> None:
+    house = Changing(tmp_path, {"zones": NAMES})
 
-    status = await house.change({"zones": [], "api": {"port": 0}})
+    await house.change({"zones": NAMES})
 
-    assert house.gateway.plant.zone_name(1, 3) == "Study"
-    assert status.problem is None
+    assert house.changes == 0
+
+
+@pytest.mark.parametrize(
+    ("slip", "part"),
+    [
+        ({"server": {"port": 0}}, "bus"),
+        ({"modbus": {"slave_id": []}}, "bus"),
+        ({"mqtt": {"host": "mqtt://x"}}, "mqtt"),
+        ({"database": {"path": 5}}, "store"),
+        ({"api": {"enable_auth": True, "key": "a b"}}, "api"),
+    ],
+)
+async def test_a_slip_in_a_part_that_runs_leaves_it_as_it_is_and_the_rest_counts(
+    tmp_path: Path, slip: dict[str, Any], part: str
+) -> None:
+    house = Changing(tmp_path, {"api": {"enable_auth": True, "key": KEY}})
+    before = house.used
+
+    status = await house.change({"api": {"enable_auth": True, "key": KEY}, **slip, "zones": NAMES})
+
+    assert house.used.zone_names == {(1, 3): "Study"}
+    assert different(before, house.used) == ["zones"]
+    assert (house.closed, status.closed, status.problem) == (frozenset(), (), None)
     assert status.refused is not None
-    assert "api.port" in status.refused
-    assert "api.port" in caplog.text
-    answer = health(house.gateway, house.gateway.clock.monotonic())
-    assert answer["status"] == DEGRADED
-    assert answer["settings"]["refused"] == status.refused
-    assert any("api.port" in reason for reason in answer["reasons"])
-    assert (await house.change({"zones": names})).refused is None
+    assert next(iter(slip)) in status.refused
+    assert [sorted(fault.closes) for fault in status.faults] == [[part]]
 
 
-async def test_after_a_start_with_wrong_settings_nothing_is_applied_by_halves(house: House) -> None:
-    house.gateway.hub.publish(SETTINGS, SettingsStatus(problem="server.port = 0"))
+async def test_an_api_that_is_open_to_all_closes_when_its_settings_slip(tmp_path: Path) -> None:
+    house = Changing(tmp_path, {})
 
-    status = await house.change({"zones": [{"base": 1, "zone": 3, "name": "Study"}], "server": {"port": 503}})
+    status = await house.change({"api": {"enable_auth": True}})
 
-    assert house.gateway.plant.zone_name(1, 3) is None
-    assert (status.problem, status.restart_needed) == ("server.port = 0", ("server.port",))
+    assert (house.closed, house.used.api.enabled) == ({Closable.API}, False)
+    assert status.problem is not None
+    assert "api.enable_auth" in status.problem
+    assert (await house.change({"api": {"enable_auth": True, "key": KEY}})).faults == ()
+    assert (house.closed, house.used.api.enabled) == (frozenset(), True)
 
 
-async def test_a_changed_file_is_noticed(house: House) -> None:
-    running = asyncio.create_task(house.reloader.run())
-    try:
-        with house.gateway.hub.subscribed() as (_, subscription):
-            house.write({"server": {"port": 50_000}})
-            async with asyncio.timeout(10):
-                while SETTINGS not in await subscription.batch():
-                    pass
-    finally:
-        running.cancel()
+async def test_an_unreadable_file_closes_an_api_that_is_open_to_all_and_nothing_else(tmp_path: Path) -> None:
+    house = Changing(tmp_path, {"zones": NAMES})
+    house.file.write_text("{", encoding="utf-8")
 
-    assert house.status.restart_needed == ("server.port",)
+    await house.reloader.reload()
+
+    assert house.closed == {Closable.API}
+    assert house.used.mqtt.enabled
+
+
+async def test_a_correction_opens_what_was_closed_at_the_start(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    house = Changing(tmp_path, {"server": {"port": 0}, "sever": {}})
+    assert set(house.status.closed) == set(Closable)
+    assert "server.port = 0" in caplog.text
+    assert "sever" in caplog.text
+
+    status = await house.change({"server": {"port": 503}})
+
+    assert (house.closed, house.used.server.port, house.used.api.enabled) == (frozenset(), 503, True)
+    assert status.faults == ()
+
+
+async def test_the_form_is_asked_when_the_page_is_opened(tmp_path: Path) -> None:
+    form = Form()
+    house = Changing(tmp_path, {}, form)
+    form.saved = {"zones": NAMES}
+    await house.until(lambda: True)
+    assert form.count == 0
+
+    house.reloader.page_opened()
+    await house.until(lambda: house.used.zone_names == {(1, 3): "Study"})
+
+    assert form.count == 1
+
+
+async def test_while_something_is_wrong_the_form_is_asked_until_it_is_corrected(tmp_path: Path) -> None:
+    form = Form()
+    house = Changing(tmp_path, {}, form, ask_s=0.05)
+    form.saved = {"server": {"port": 0}}
+    house.reloader.page_opened()
+    await house.until(lambda: house.status.refused is not None)
+    form.saved = {"server": {"port": 1502}}
+
+    await house.until(lambda: house.used.server.port == 1502)
+
+    assert house.status.faults == ()
+    asked = form.count
+    await house.until(lambda: True)
+    assert form.count == asked
+
+
+async def test_a_supervisor_that_is_away_changes_nothing(tmp_path: Path) -> None:
+    form = Form()
+    house = Changing(tmp_path, {"zones": NAMES}, form)
+    house.reloader.page_opened()
+
+    await house.until(form.asked.is_set)
+
+    assert (house.changes, house.status.faults) == (0, ())
+
+
+async def test_a_changed_file_is_noticed(tmp_path: Path) -> None:
+    house = Changing(tmp_path, {})
+    house.write({"server": {"port": 50_000}})
+
+    await house.until(lambda: house.used.server.port == 50_000)
 
 
 def test_no_setting_is_forgotten_when_two_are_compared() -> None:
@@ -165,15 +242,37 @@ def test_no_setting_is_forgotten_when_two_are_compared() -> None:
     assert different(other, other) == []
 
 
-def test_a_running_gateway_takes_a_name_on_sighup(tmp_path: Path) -> None:
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_a_running_gateway_moves_its_bus_its_api_and_its_storage(tmp_path: Path) -> None:
     file = tmp_path / "config.json"
     file.write_text("{}", encoding="utf-8")
     with gateway_process(tmp_path, NEASMART_CONFIG_FILE=str(file)) as gateway:
-        file.write_text('{"server": {"parity": "E"}}', encoding="utf-8")
-        assert gateway.process is not None
-        os.kill(gateway.process.pid, signal.SIGHUP)
-
-        eventually(lambda: gateway.get("/api/v1/health")["settings"]["restart_needed"] == ["server.parity"])
-
-        assert "server.parity" in gateway.log
+        for name in ("SERVER_PORT", "API_PORT", "DATABASE_PATH", "SERVER_TYPE"):
+            gateway.environment.pop(f"NEASMART_{name}", None)
+        bus, api, database = free_port(), free_port(), tmp_path / "moved" / "neasmart.db"
+        place = {"port": gateway.api_port}, {"path": str(tmp_path / "first.db")}
+        _write(file, {"server": {"port": free_port()}, "api": place[0], "database": place[1]})
         assert gateway.stop() == 0
+        gateway.start()
+
+        _write(file, {"server": {"port": bus}, "api": {"port": api}, "database": {"path": str(database)}})
+        _reload(gateway)
+
+        eventually(lambda: _listens(bus) and _listens(api) and database.exists())
+        assert not _listens(gateway.api_port)
+        gateway.api_port = api
+        assert gateway.get("/api/v1/health")["settings"]["restart_needed"] == []
+        assert gateway.stop() == 0
+
+
+def _write(file: Path, content: object) -> None:
+    file.write_text(json.dumps(content), encoding="utf-8")
+
+
+def _reload(gateway: GatewayProcess) -> None:
+    assert gateway.process is not None
+    os.kill(gateway.process.pid, signal.SIGHUP)

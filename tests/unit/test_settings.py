@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 from neasmart.config import LogFormat, LogLevel, ServerType, Settings
 from neasmart.errors import SettingsError
-from neasmart.settings_loading import checked, environment_names, load, load_tolerant
+from neasmart.settings_loading import checked, environment_names, load, load_judged
+from neasmart.status import Closable
 
 DOCUMENTED_NAMES = [
     "NEASMART_SERVER_TYPE",
@@ -141,8 +143,12 @@ def test_unit_ids_may_be_one_or_a_list(folder: Path, unit_ids: object, expected:
         ({"server": {"type": "udp"}}, ["server.type", '"udp"', "auto, tcp, rtu_tcp, serial"]),
         ({"server": {"prot": 502}}, ["server.prot", "port"]),
         ({"sever": {}}, ["sever", "server"]),
-        ({"server": 5}, ["server", "5", "object"]),
-        ({"modbus": {"slave_id": [0]}}, ["modbus.slave_id", "0", "1"]),
+        ({"server": 5}, ["server = 5", "object"]),
+        ({"api": "mqtt://user:secret@host"}, ["api = (hidden)", "object"]),
+        ({"server": {"port": 0}, "logging": {"level": "loud"}}, ["server.port = 0", 'logging.level = "loud"']),
+        ({"server": {"parity": "X"}}, ["server.parity", '"X"', "N, E, O"]),
+        ({"api": {"enable_auth": True, "key": "a b"}}, ["api.key = (hidden)", "without blanks"]),
+        ({"modbus": {"slave_id": [240, 0]}}, ["modbus.slave_id[1] = 0", "1"]),
         ({"modbus": {"slave_id": []}}, ["modbus.slave_id", "at least one"]),
         ({"modbus": {"slave_id": [240, 240]}}, ["modbus.slave_id", "each once"]),
         ({"modbus": {"no_data_mode": 2}}, ["modbus.no_data_mode", "2", "command"]),
@@ -150,7 +156,7 @@ def test_unit_ids_may_be_one_or_a_list(folder: Path, unit_ids: object, expected:
         ({"logging": {"syslog": "udp://logs.lan:70000"}}, ["logging.syslog", "70000", "udp://HOST:PORT"]),
         ({"server": {"allowed_peers": ["home"]}}, ["server.allowed_peers", "'home'", "192.168.1.0/24"]),
         ({"server": {"serial_port": "http://x:1"}}, ["server.serial_port", "socket://HOST:PORT"]),
-        ({"zones": [{"base": 6, "zone": 1}]}, ["zones", "6", "5"]),
+        ({"zones": [{"base": 1, "zone": 1}, {"base": 6, "zone": 1}]}, ["zones[1].base = 6", "5"]),
         ({"zones": [{"base": 1, "zone": 1}, {"base": 1, "zone": 1}]}, ["zone 1.1", "twice"]),
         ({"zones": {"1": "x"}}, ["zones", "array"]),
         ("{", ["not valid JSON"]),
@@ -202,20 +208,136 @@ def test_a_file_that_is_not_utf_8_is_named(folder: Path) -> None:
         load({})
 
 
-def test_broken_options_leave_the_other_settings_and_say_what_is_wrong(folder: Path) -> None:
-    write(folder / "config.json", {"api": {"port": 6001}})
-    options = write(folder / "options.json", {"server": {"port": 0}})
-
-    settings, problem = load_tolerant({"NEASMART_OPTIONS_FILE": str(options)})
-
-    assert settings.api.port == 6001
-    assert settings.server.port == 502
-    assert problem is not None
-    assert "options.json: server.port = 0 is not allowed" in problem
+ALL = frozenset(Closable)
 
 
-def test_a_broken_file_of_ones_own_stops_the_start(folder: Path) -> None:
+@pytest.mark.parametrize(
+    ("options", "closed", "key"),
+    [
+        ({"zones": [{"base": 1, "zone": 1, "name": "A"}, {"base": 1, "zone": 1}]}, set(), "zones[1]"),
+        ({"zones": [{"base": 1, "zone": 1, "name": "A"}, {"base": 9, "zone": 1}]}, set(), "zones[1].base"),
+        ({"zones": [{"base": 1, "zone": 1, "name": "A"}, 5]}, set(), "zones[1]"),
+        ({"logging": {"level": "loud"}}, set(), "logging.level"),
+        ({"logging": {"syslog": "logs.lan"}}, set(), "logging.syslog"),
+        ({"logging": {"colour": "red"}}, set(), "logging.colour"),
+        ({"database": {"history_max_mb": 0}}, set(), "database.history_max_mb"),
+        ({"database": {"path": 5}}, {Closable.STORE}, "database.path"),
+        ({"database": []}, {Closable.STORE}, "database"),
+        ({"mqtt": {"host": "mqtt://broker"}}, {Closable.MQTT}, "mqtt.host"),
+        ({"mqtt": {"node_id": "a b"}}, {Closable.MQTT}, "mqtt.node_id"),
+        ({"api": {"enable_auth": True}}, {Closable.API}, "api.enable_auth"),
+        ({"api": {"enable_auht": True}}, {Closable.API}, "api.enable_auht"),
+        ({"api": {"port": 0}}, {Closable.API}, "api.port"),
+        ({"api": 5}, {Closable.API}, "api"),
+        ({"server": {"allowed_peers": ["999.1.1.1"]}}, {Closable.BUS}, "server.allowed_peers"),
+        ({"modbus": {"slave_id": [300]}}, {Closable.BUS}, "modbus.slave_id[0]"),
+        ({"sever": {}}, ALL, ""),
+    ],
+)
+def test_a_slip_costs_its_own_part_only(folder: Path, options: object, closed: set[Closable], key: str) -> None:
+    write(folder / "config.json", {"api": {"port": 6001, "rate_limit": 5}, "server": {"baudrate": 9600}})
+    file = write(folder / "options.json", options)
+
+    found = load_judged({"NEASMART_OPTIONS_FILE": str(file)})
+
+    assert [fault.key for fault in found.faults] == [key]
+    assert "options.json" in found.faults[0].text
+    assert found.closed == closed
+    assert found.settings.server.baudrate == 9600
+    assert found.settings.api.enabled is (Closable.API not in closed)
+    assert found.settings.mqtt.enabled is (Closable.MQTT not in closed)
+    if key.startswith("zones"):
+        assert found.settings.zone_names == {(1, 1): "A"}
+
+
+@pytest.mark.parametrize("source", ["file", "environment"])
+def test_what_may_have_meant_anything_closes_everything(folder: Path, source: str) -> None:
+    file = write(folder / "options.json", "{" if source == "file" else {})
+    variables = {} if source == "file" else {"NEASMART_API_ENABLE_AUHT": "true"}
+
+    found = load_judged({"NEASMART_OPTIONS_FILE": str(file), **variables})
+
+    assert found.closed == ALL
+    assert (found.settings.api.enabled, found.settings.mqtt.enabled) == (False, False)
+
+
+def test_all_faults_are_named_at_once_each_with_its_source(folder: Path) -> None:
+    write(folder / "config.json", {"server": {"port": 0}, "api": {"rate_limit": -1, "key": "a b"}})
+
+    with pytest.raises(SettingsError) as caught:
+        load({"NEASMART_MODBUS_SLAVE_ID": "900"})
+
+    for part in ("config.json: server.port", "api.rate_limit", "api.key = (hidden)", "NEASMART_MODBUS_SLAVE_ID"):
+        assert part in str(caught.value)
+
+
+def test_a_fault_of_one_source_is_made_good_by_a_later_one(folder: Path) -> None:
     write(folder / "config.json", {"server": {"port": 0}})
 
-    with pytest.raises(SettingsError, match=r"config\.json: server\.port = 0"):
-        load_tolerant({})
+    assert load({"NEASMART_SERVER_PORT": "1502"}).server.port == 1502
+
+
+def test_what_is_saved_in_the_form_stands_in_for_its_file(folder: Path) -> None:
+    file = write(folder / "options.json", {"server": {"port": 0}})
+
+    found = load_judged({"NEASMART_OPTIONS_FILE": str(file)}, options={"server": {"port": 1502}})
+
+    assert (found.settings.server.port, found.faults) == (1502, ())
+
+
+def test_a_pipe_in_the_place_of_a_file_is_named_and_not_waited_for(folder: Path) -> None:
+    os.mkfifo(folder / "pipe")
+
+    with pytest.raises(SettingsError, match="no regular file"):
+        load({"NEASMART_CONFIG_FILE": str(folder / "pipe")})
+
+
+def test_a_file_without_end_is_refused(folder: Path) -> None:
+    write(folder / "config.json", " " * 1_000_001)
+
+    with pytest.raises(SettingsError, match="larger than 1000000 bytes"):
+        load({})
+
+
+def test_the_words_of_the_published_description_are_taken(folder: Path) -> None:
+    write(
+        folder / "config.json",
+        {
+            "server": {"type": "TCP"},
+            "api": {"rate_limit_per_minute": 120, "workers": 4},
+            "logging": {"level": "INFO", "format": "JSON", "enable_file": True, "file_path": "log/gateway.log"},
+        },
+    )
+
+    found = load_judged({"NEASMART_WORKERS": "4", "ENVIRONMENT": "production", "NEASMART_LOG_LEVEL": "CRITICAL"})
+
+    assert found.faults == ()
+    settings = found.settings
+    assert (settings.server.type, settings.api.rate_limit) == (ServerType.TCP, 120)
+    assert (settings.logging.level, settings.logging.format) == (LogLevel.ERROR, LogFormat.JSON)
+    assert settings.logging.file == "log/gateway.log"
+    notes = " ".join(found.notes)
+    assert "api.rate_limit_per_minute is taken as api.rate_limit" in notes
+    assert notes.count("one process serves everything") == 2
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_the_switch_of_the_log_file_counts(folder: Path, enabled: bool) -> None:
+    write(folder / "config.json", {"logging": {"enable_file": enabled, "file_path": "gateway.log"}})
+
+    assert load({}).logging.file == ("gateway.log" if enabled else "")
+
+
+def test_a_configuration_beside_the_data_is_read_and_one_that_is_passed_over_is_named(folder: Path) -> None:
+    beside = folder / "data" / "config.json"
+    beside.parent.mkdir()
+    write(beside, {"server": {"port": 1000}})
+
+    alone = load_judged({})
+    write(folder / "config.json", {"server": {"port": 2000}})
+    both = load_judged({})
+
+    assert (alone.settings.server.port, both.settings.server.port) == (1000, 2000)
+    assert "Settings are read from data/config.json" in alone.notes
+    assert "data/config.json is not read, because config.json is" in both.notes
+    assert load({"NEASMART_DATABASE_PATH": str(folder / "data" / "neasmart.db")}).server.port == 2000

@@ -30,6 +30,7 @@ class Fault(StrEnum):
     UNSOLICITED = "unsolicited"
     STALE_COMMAND = "stale_command"
     UNEXPLAINED_WORD = "unexplained_word"
+    EARLY_COMMAND = "early_command"
     ENDED_COMMAND = "ended_command"
     OVERTAKEN_COMMAND = "overtaken_command"
     TURN_UNDONE = "turn_undone"

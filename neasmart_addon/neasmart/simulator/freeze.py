@@ -7,6 +7,9 @@ import os
 import signal
 from dataclasses import dataclass
 
+RECOVERS_WITHIN_S = 0.5
+"""A process that goes on reads first what has waited, and keeps silent until it is sure that nothing is late."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FreezePlan:
@@ -43,8 +46,8 @@ class Freezer:
                 self._go_on(pid)
 
     def stood_since(self, at_s: float) -> bool:
-        """Return whether the process stood still at any moment since `at_s`, a time of the running loop."""
-        return self._standing or self._stood_until >= at_s
+        """Return whether the process stood still, or recovered, at any moment since `at_s` of the running loop."""
+        return self._standing or self._stood_until + RECOVERS_WITHIN_S >= at_s
 
     def _go_on(self, pid: int) -> None:
         self._standing = False

@@ -11,6 +11,7 @@ from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import count
 
 from neasmart.codecs import DPT9_STANDBY
 from neasmart.registers import TABLE, Kind, Ref
@@ -26,6 +27,8 @@ _AFTER_READ_S = 120.0
 _CLOCK_TICKS_S = 5.0
 _GLOBAL_NO_DATA = 10
 _KEPT = 16
+_HOUSE = TABLE.at("global", "state").address
+"""It may end early, by what the rooms say."""
 _CONFIRMED_WITHIN_C = 0.1 + 1e-6
 
 
@@ -35,6 +38,7 @@ class Verdict(StrEnum):
     NOTHING = "nothing"
     COMMAND = "command"
     UNEXPLAINED = "unexplained"
+    EARLY = "early"
     ENDED = "ended"
     TURNED = "turned"
 
@@ -54,15 +58,17 @@ class Limit(StrEnum):
 class Order:
     """One command as people gave it; `known` are words that do not show a turn, `end` why it may not be served.
 
-    `end_s` is since when not.
+    `end_s` is since when not. Orders are numbered as they were given; `unsure` tells that it may have ended.
     """
 
+    number: int
     address: int
     word: int
     given_s: float
     read_s: float | None = None
     last_read_s: float | None = None
     first_counts: bool = False
+    unsure: bool = False
     known: dict[int, Limit] = field(default_factory=dict)
     end: Verdict | None = None
     end_s: float = float("inf")
@@ -94,7 +100,7 @@ class Figures:
     @property
     def accused(self) -> int:
         """How many words should not have been served, and turns not have been undone."""
-        wrong = (Verdict.UNEXPLAINED, Verdict.ENDED, Verdict.TURNED)
+        wrong = (Verdict.UNEXPLAINED, Verdict.EARLY, Verdict.ENDED, Verdict.TURNED)
         return sum(self.verdicts[each] for each in wrong) + self.undone[Limit.NONE]
 
 
@@ -108,6 +114,8 @@ class Oracle:
         self._unread_s = max(_UNREAD_S, UNREAD_WALKS * longest_walk_s) + WALKS_WAITING * longest_walk_s + _CLOCK_TICKS_S
         self._read_s = max(_AFTER_READ_S, WALKS_AFTER_READ * longest_walk_s) + _CLOCK_TICKS_S
         self._life_s = self._unread_s + self._read_s
+        self._numbers = count(1)
+        self._waits_s = WALKS_WAITING * shortest_walk_s
         self._orders: dict[int, deque[Order]] = {}
         self._told: dict[int, deque[tuple[float, int]]] = {}
         self._turns: dict[int, Turn] = {}
@@ -120,7 +128,7 @@ class Oracle:
             whole_house = ref.id == "global.state" and TABLE.by_address[older.address].group.key == "zone"
             if older.address == address or whole_house:
                 older.stop(Verdict.ENDED, at_s)
-        order = Order(address=address, word=word, given_s=at_s)
+        order = Order(number=next(self._numbers), address=address, word=word, given_s=at_s)
         told = self._told.get(address, ())
         before = [each for each in told if each[0] <= at_s]
         if before:
@@ -202,7 +210,7 @@ class Oracle:
             if order.end_s > asked_s and not self._too_old(order, asked_s):
                 order.read_s = at_s if order.read_s is None else order.read_s
                 order.last_read_s = at_s
-                return Verdict.COMMAND
+                return Verdict.EARLY if self._has_to_wait(order, at_s) else Verdict.COMMAND
         return (orders[-1].end or Verdict.ENDED) if orders else Verdict.UNEXPLAINED
 
     def _too_old(self, order: Order, at_s: float) -> bool:
@@ -223,6 +231,7 @@ class Oracle:
         if _confirms(ref, word, order.word):
             # Before it was read, the base's own value may be about to change by a command that has to do with it.
             unsure = others or (order.read_s is None and self._follows_another(order, at_s))
+            order.unsure = True
             if not unsure:
                 order.stop(Verdict.ENDED, at_s)
         elif order.known.get(word) not in (None, Limit.UNTOLD):
@@ -236,6 +245,15 @@ class Oracle:
             order.known[word] = Limit.ECHO
         elif word not in order.known:
             order.stop(Verdict.TURNED, at_s)
+
+    def _has_to_wait(self, order: Order, at_s: float) -> bool:
+        """Return whether a command that has to do with this one was given before it and is live for certain."""
+        ref = TABLE.by_address[order.address]
+        return at_s - order.given_s < self._waits_s and any(
+            each.number < order.number and not each.unsure and at_s - each.given_s < self._waits_s
+            for each in self._live()
+            if each.address != _HOUSE and _affects(TABLE.by_address[each.address], ref)
+        )
 
     def _limit(self, order: Order, turn: Turn) -> Limit:
         # A base that reacts some walks later may have read the command before it told of the turn.

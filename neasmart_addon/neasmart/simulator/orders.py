@@ -39,7 +39,7 @@ class RestOrders:
             log.info("The gateway does not tell its commands: %s", error)
             return False
         offset_s = asyncio.get_running_loop().time() - time.time()
-        for command in sorted(commands, key=lambda each: str(each["queued_at"])):
+        for command in sorted(commands, key=_given):
             self._take(command, offset_s)
         return True
 
@@ -56,6 +56,11 @@ class RestOrders:
     def _fetched(self) -> list[dict[str, Any]]:
         with urllib.request.urlopen(self._url, timeout=_TIMEOUT_S) as reply:  # noqa: S310 - the URL is our user's own
             return list(json.load(reply)["commands"])
+
+
+def _given(command: Mapping[str, Any]) -> tuple[str, int]:
+    """Return what sorts commands as they were given; those of one request differ by the number in their id."""
+    return str(command["queued_at"]), int(command["id"].rpartition("-")[2])
 
 
 def _unix_s(text: str) -> float:

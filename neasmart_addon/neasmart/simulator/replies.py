@@ -26,6 +26,7 @@ LOGGED = 24
 """How many bytes of evidence a log line shows; the report has them all."""
 _EXCEPTION = 0x80
 _FAULTS = {
+    Verdict.EARLY: Fault.EARLY_COMMAND,
     Verdict.UNEXPLAINED: Fault.UNEXPLAINED_WORD,
     Verdict.ENDED: Fault.ENDED_COMMAND,
     Verdict.TURNED: Fault.OVERTAKEN_COMMAND,

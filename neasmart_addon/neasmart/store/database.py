@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+import stat
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from importlib import resources
 from pathlib import Path
 
 from neasmart.errors import NeasmartError
+from neasmart.store.folder_lock import FolderLock
 
 Connect = Callable[[Path], sqlite3.Connection]
 
@@ -30,6 +32,7 @@ _CHECK_LIMIT_S = 2.0
 _DAMAGED_KEPT = 3
 _MAGIC = b"SQLite format 3\x00"
 _VERSION_OFFSET = 60
+_OTHERS = 0o007
 
 
 class NewerFileError(NeasmartError):
@@ -53,21 +56,34 @@ class DamagedFileError(NeasmartError):
 class DatabaseFile:
     """The file at a path, and what was found when it was opened."""
 
-    def __init__(self, path: Path, *, wall: Callable[[], float], connect: Connect | None = None) -> None:
-        """Name the file only; `wall` gives the Unix time for the name of a damaged one."""
+    def __init__(
+        self,
+        path: Path,
+        *,
+        wall: Callable[[], float],
+        connect: Connect | None = None,
+        lock: FolderLock | None = None,
+    ) -> None:
+        """Name the file only; `wall` gives the Unix time for the name of a damaged one.
+
+        With a `lock` the file is opened only while nobody else writes into its folder.
+        """
         self.path = path
         self.damaged = False
         self.set_aside_as: Path | None = None
         self._wall = wall
         self._connect = connect or connect_to
+        self._lock = lock
         self._identity: tuple[int, int] | None = None
 
     def open(self) -> sqlite3.Connection:
         """Return a connection to a sound file of the present schema.
 
-        Raises sqlite3.Error and OSError as they come, NewerFileError and ForeignFileError.
+        Raises sqlite3.Error and OSError as they come, NewerFileError, ForeignFileError and FolderInUseError.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        if self._lock is not None:
+            self._lock.acquire()
         if self.damaged:
             self._set_aside()
         try:
@@ -90,6 +106,7 @@ class DatabaseFile:
         _refuse_newer(_header_version(self.path), self.path)
         connection = self._connect(self.path)
         try:
+            _hide(self.path)
             _prepare(connection, self.path)
         except BaseException:
             connection.close()
@@ -139,11 +156,11 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     _refuse_newer(version, path)
     _check(connection)
     if version == 0 and connection.execute("SELECT count(*) FROM sqlite_master").fetchone() != (0,):
-        raise ForeignFileError(
-            f"The file {path} belongs to another program. Move it away, or choose another database.path."
-        )
+        raise ForeignFileError(_foreign(connection, path))
     for pragma in (
         f"page_size = {_PAGE_BYTES}",
+        # Lets the file become smaller; counts for a new file, and for an old one from its next VACUUM on.
+        "auto_vacuum = INCREMENTAL",
         "journal_mode = WAL",
         "synchronous = NORMAL",
         f"cache_size = -{_CACHE_KIB}",
@@ -155,6 +172,27 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     for number, script in _migrations():
         if number > version:
             connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")
+
+
+def _foreign(connection: sqlite3.Connection, path: Path) -> str:
+    older = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'holding_registers'"
+    if connection.execute(older).fetchone() == (1,):
+        return (
+            f"The file {path} is the storage of an older gateway and stays as it is. Choose another database.path, and"
+            f" take over what it holds by `neasmart import {path} --apply`."
+        )
+    return f"The file {path} belongs to another program. Move it away, or choose another database.path."
+
+
+def _hide(path: Path) -> None:
+    """Take the file from the eyes of other accounts: it tells when somebody is at home."""
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if mode & _OTHERS:
+            path.chmod(mode & ~_OTHERS)
+    except OSError:
+        # Whoever may not change that may still write the file, and opening it will tell.
+        _LOGGER.debug("The mode of %s stays as it is", path, exc_info=True)
 
 
 def _check(connection: sqlite3.Connection) -> None:

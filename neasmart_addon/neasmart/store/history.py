@@ -22,7 +22,7 @@ import aiosqlite
 from neasmart.clock import Clock
 from neasmart.plant import Reading, Source
 from neasmart.registers import RegisterTable
-from neasmart.store.samples import DamagedBlockError, Samples, packed, thinned, unpacked
+from neasmart.store.samples import DamagedBlockError, Samples, packed, thinned, unpacked, without
 from neasmart.store.source import Changes, Parameters
 
 BLOCK_MIN = 60
@@ -53,6 +53,16 @@ _TRIM = (
     " (SELECT (page_count - freelist_count) * page_size"
     " FROM pragma_page_count, pragma_freelist_count, pragma_page_size)"
 )
+_DROP_OLDEST = (
+    "DELETE FROM history WHERE number IN (SELECT number FROM history ORDER BY start"
+    " LIMIT min(1 + CAST((SELECT count(*) FROM history) * ? AS INTEGER), ?))"
+)
+_DROPPED_AT_ONCE = 200
+"""Blocks; a second's work even for a slow card, and a whole history is gone within minutes."""
+_FREED_PAGES = 2000
+_LEAVE = "UPDATE history SET samples = cleared(samples, ?) WHERE number > ? AND number <= ?"
+_CLEARED_AT_ONCE = 500
+"""Blocks; some tenths of a second in the connection's thread."""
 _SELECT = "SELECT start, length, samples FROM history WHERE start <= ? AND start + length >= ? ORDER BY start, number"
 _LOGGER = logging.getLogger(__name__)
 
@@ -83,7 +93,8 @@ class Block:
     """A finished block that is not in the file yet.
 
     `at` is the monotonic second of its first minute, `offset_s` what makes Unix time of it, None while that is not
-    known. Packing takes milliseconds, so it waits for a thread: until then `packed` is None.
+    known. Packing takes milliseconds, so it waits for a thread: until then `packed` is None, and `without` are the
+    addresses that are still to be taken out.
     """
 
     at: float
@@ -91,6 +102,7 @@ class Block:
     length_min: int
     samples: Mapping[int, Samples]
     packed: bytes | None = None
+    without: frozenset[int] = frozenset()
 
 
 class History:
@@ -105,6 +117,8 @@ class History:
         self._offset_s = clock.to_wall(0.0)
         self._samples: dict[int, Samples] = {}
         self._finished: deque[Block] = deque(maxlen=BLOCKS_IN_MEMORY)
+        self._leaving: frozenset[int] = frozenset()
+        self._leaving_until: int | None = None
 
     @property
     def waiting(self) -> int:
@@ -122,6 +136,34 @@ class History:
         if not isinstance(item, Reading) or item.at is None or item.source is not Source.BUS:
             return
         self._note(item.ref.address, None if item.stale else item.word)
+
+    def drop(self, addresses: Iterable[int]) -> None:
+        """Forget what registers were; the file is cleared of them by `leave`, bit by bit."""
+        leaving = frozenset(addresses)
+        for address in leaving:
+            self._samples.pop(address, None)
+        for position, block in enumerate(list(self._finished)):
+            self._finished[position] = replace(block, without=block.without | leaving)
+        self._leaving |= leaving
+        self._leaving_until = None
+
+    @property
+    def leaving(self) -> bool:
+        """Whether the file still holds samples that are to be forgotten."""
+        return bool(self._leaving)
+
+    async def leave(self, connection: aiosqlite.Connection) -> None:
+        """Take a part of what is to be forgotten out of the file, the newest first."""
+        if self._leaving_until is None:
+            ((newest,),) = await connection.execute_fetchall("SELECT coalesce(max(number), 0) FROM history")
+            self._leaving_until = int(newest)
+        leaving, until = self._leaving, self._leaving_until
+        addresses = ",".join(map(str, sorted(leaving)))
+        await connection.execute_fetchall(_LEAVE, (addresses, until - _CLEARED_AT_ONCE, until))
+        if self._leaving == leaving:
+            self._leaving_until = until - _CLEARED_AT_ONCE
+            if self._leaving_until <= 0:
+                self._leaving = frozenset()
 
     def roll(self) -> None:
         """Begin a new block when the present one is an hour old, and notice when the wall clock jumps."""
@@ -150,11 +192,20 @@ class History:
         """Pack the finished blocks; takes milliseconds for each and belongs into a thread."""
         for position, block in enumerate(list(self._finished)):
             if block.packed is None:
-                self._finished[position] = replace(block, packed=packed(block.samples), samples={})
+                samples = {address: each for address, each in block.samples.items() if address not in block.without}
+                done = replace(block, packed=packed(samples), samples={}, without=frozenset())
+            elif block.without:
+                done = replace(block, packed=without(block.packed, block.without), without=frozenset())
+            else:
+                continue
+            # Meanwhile more may have to be taken out of it, or it may have been written.
+            if position < len(self._finished) and self._finished[position] is block:
+                self._finished[position] = done
 
     def changes(self) -> Changes:
         """Return the finished blocks, packed before, and with them what is old enough to be thinned or dropped."""
-        blocks = [block for block in self._finished if block.packed is not None] if self._clock_is_plausible() else []
+        packed_ones = [block for block in self._finished if block.packed is not None and not block.without]
+        blocks = packed_ones if self._clock_is_plausible() else []
         if not blocks:
             return Changes(statements=(), confirm=lambda: None)
         rows: list[Parameters] = [(self._start(block), block.length_min, block.packed) for block in blocks]
@@ -176,6 +227,30 @@ class History:
     async def load(self, connection: aiosqlite.Connection) -> None:
         """Give the connection the function that thins."""
         await connection.create_function("thinned", 3, self._thinned, deterministic=True)
+        await connection.create_function("cleared", 2, _cleared, deterministic=True)
+
+    async def too_large(self, connection: aiosqlite.Connection) -> bool:
+        """Return whether the file is larger than it may be, for instance because that was changed."""
+        return (await _sizes(connection)).file > self._limit_bytes
+
+    async def shrink(self, connection: aiosqlite.Connection) -> bool:
+        """Do a part of what makes a file that is too large smaller; return whether more is to be done."""
+        sizes = await _sizes(connection)
+        if sizes.file <= self._limit_bytes:
+            return False
+        if sizes.used > self._limit_bytes:
+            before = connection.total_changes
+            share = 1 - self._limit_bytes / sizes.used
+            await connection.execute_fetchall(_DROP_OLDEST, (share, _DROPPED_AT_ONCE))
+            # What else is in the file is small, and stays.
+            return connection.total_changes > before
+        if sizes.can_shrink:
+            # A step of this statement frees one page and returns no row, so only a script is stepped to its end.
+            await connection.executescript(f"PRAGMA incremental_vacuum({_FREED_PAGES})")
+        else:
+            await connection.execute_fetchall("VACUUM")
+        await connection.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
+        return sizes.can_shrink
 
     def forget(self) -> None:
         """Drop the blocks that wait."""
@@ -191,7 +266,9 @@ class History:
             await cursor.close()
         if self._clock_is_plausible():
             for block in self._finished:
-                samples = block.samples if block.packed is None else unpacked(block.packed, question.addresses)
+                wanted = frozenset(question.addresses) - block.without
+                samples = block.samples if block.packed is None else unpacked(block.packed, wanted)
+                samples = {address: each for address, each in samples.items() if address in wanted}
                 answer.take(self._start(block), block.length_min, samples)
             answer.take(self._start_of_present(), max(1, self._minute() + 1), self._samples)
         return answer.series()
@@ -238,6 +315,31 @@ class History:
         except DamagedBlockError as error:
             _LOGGER.warning("An hour of history cannot be read and is dropped: %s", error)
             return packed({})
+
+
+def _cleared(block: bytes, addresses: str) -> bytes:
+    """Return a block without some addresses; one that is damaged becomes an empty one."""
+    try:
+        return without(block, frozenset(int(each) for each in addresses.split(",")))
+    except DamagedBlockError:
+        return packed({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sizes:
+    """Bytes of the file, and of them those in use; and whether the file can give pages back one by one."""
+
+    file: int
+    used: int
+    can_shrink: bool
+
+
+async def _sizes(connection: aiosqlite.Connection) -> _Sizes:
+    ((pages, free, page_bytes, mode),) = await connection.execute_fetchall(
+        "SELECT page_count, freelist_count, page_size, auto_vacuum"
+        " FROM pragma_page_count, pragma_freelist_count, pragma_page_size, pragma_auto_vacuum"
+    )
+    return _Sizes(file=pages * page_bytes, used=(pages - free) * page_bytes, can_shrink=mode != 0)
 
 
 def _minute_of(unix_s: float) -> int:

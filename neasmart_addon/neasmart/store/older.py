@@ -24,7 +24,13 @@ ROW_LIMIT = 65_536
 _WORD_LIMIT = 65_536
 _LENGTH_LIMIT = 1_000_000
 _PATIENCE_S = 10.0
-_STEPS = 10_000
+_STEPS = 1000
+_KEY_LENGTH = 5
+_PICKLE_LENGTH = 20
+_ROWS = (
+    "SELECT CASE typeof(key) WHEN 'text' THEN substr(key, 1, ?) END,"
+    " CASE WHEN typeof(value) = 'blob' AND length(value) <= ? THEN value END FROM holding_registers LIMIT ?"
+)
 _ADDRESS = re.compile(r"0|[1-9][0-9]{0,4}")
 _PICKLED_INT = re.compile(
     rb"(?:\x80[\x02-\x05])?"  # protocol
@@ -68,10 +74,12 @@ def read(path: Path) -> OlderRegisters:
         kind = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'holding_registers'"
         if connection.execute(kind).fetchone() != (1,):
             raise OlderFileError(f"{path}: has no table holding_registers, so no older gateway wrote it")
-        rows = connection.execute("SELECT key, value FROM holding_registers LIMIT ?", (ROW_LIMIT + 1,)).fetchall()
-    if len(rows) > ROW_LIMIT:
+        # One row at a time, and of each no more than a register has: a row can be a megabyte, and computed.
+        rows = connection.execute(_ROWS, (_KEY_LENGTH + 1, _PICKLE_LENGTH, ROW_LIMIT + 1))
+        kept = [(key, content) for key, content in rows]
+    if len(kept) > ROW_LIMIT:
         raise OlderFileError(f"{path}: has more than {ROW_LIMIT} registers, so no older gateway wrote it")
-    for key, content in rows:
+    for key, content in kept:
         word = pickled_int(content)
         if word is None or not 0 <= word < _WORD_LIMIT or not isinstance(key, str) or not _ADDRESS.fullmatch(key):
             refused += 1
@@ -124,4 +132,6 @@ def _reading(path: Path) -> Iterator[sqlite3.Connection]:
         # sqlite3 fails over names that are no UTF-8 in its own errors; impossible lengths are more than it may take.
         raise OlderFileError(f"{path}: cannot be read (its schema is damaged)") from error
     except sqlite3.Error as error:
-        raise OlderFileError(f"{path}: cannot be read ({error})") from error
+        interrupted = time.monotonic() > deadline
+        why = f"it takes longer than {_PATIENCE_S:g} s" if interrupted else str(error)
+        raise OlderFileError(f"{path}: cannot be read ({why})") from error

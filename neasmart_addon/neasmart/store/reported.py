@@ -8,7 +8,7 @@ others went on gets the time of its last report.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import aiosqlite
@@ -28,6 +28,7 @@ _WRITE = (
 _WRITE_SAVED = (
     "INSERT INTO saved (id, at_unix_s) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET at_unix_s = excluded.at_unix_s"
 )
+_DROP = "DELETE FROM reported WHERE address = ?"
 _WORD_LIMIT = 65536
 
 
@@ -49,6 +50,7 @@ class ReportedRows:
         self._stored: dict[int, ReportedRow] = {}
         self._waiting: set[int] = set()
         self._urgent: set[int] = set()
+        self._dropped: set[int] = set()
         self._last_report_at: float | None = None
         self._saved_at: float | None = None
 
@@ -63,6 +65,15 @@ class ReportedRows:
         if item.ref.address in self._waiting and self._matters(item.ref.address, item.ref.point):
             self._urgent.add(item.ref.address)
 
+    def drop(self, addresses: Iterable[int]) -> None:
+        """Forget registers, in the file, too."""
+        for address in addresses:
+            self._dropped.add(address)
+            for known in (self._rows, self._stored):
+                known.pop(address, None)
+            self._waiting.discard(address)
+            self._urgent.discard(address)
+
     async def load(self, connection: aiosqlite.Connection) -> None:
         """Take the file's rows for all registers that the bus has not reported in this process."""
         rows = await connection.execute_fetchall("SELECT address, word, at_unix_s FROM reported")
@@ -71,7 +82,7 @@ class ReportedRows:
         self._stored = {
             address: ReportedRow(word=word, silent_since=at)
             for address, word, at in rows
-            if 0 <= address < ADDRESS_LIMIT and 0 <= word < _WORD_LIMIT
+            if 0 <= address < ADDRESS_LIMIT and 0 <= word < _WORD_LIMIT and address not in self._dropped
         }
         for address, row in self._stored.items():
             if address not in self._rows:
@@ -93,6 +104,9 @@ class ReportedRows:
         rows = {address: self._rows[address] for address in sorted(self._waiting)}
         saved_at = self._saved_at if self._last_report_at is None else self._clock.to_wall(self._last_report_at)
         statements: list[tuple[str, list[Parameters]]] = []
+        dropped = tuple(sorted(self._dropped))
+        if dropped:
+            statements.append((_DROP, [(address,) for address in dropped]))
         if rows:
             statements.append((_WRITE, [(address, row.word, row.silent_since) for address, row in rows.items()]))
         if saved_at is not None and (self._saved_at is None or abs(saved_at - self._saved_at) >= 1.0):
@@ -101,6 +115,7 @@ class ReportedRows:
         def confirm() -> None:
             self._saved_at = saved_at
             self._stored.update(rows)
+            self._dropped.difference_update(dropped)
             for address, row in rows.items():
                 if self._rows.get(address) == row:
                     self._waiting.discard(address)
@@ -118,12 +133,12 @@ class ReportedRows:
     @property
     def waiting(self) -> int:
         """How many rows differ from the file."""
-        return len(self._waiting)
+        return len(self._waiting) + len(self._dropped)
 
     @property
     def urgent(self) -> bool:
         """Whether a mode, state, setpoint or fault has changed, or a register was seen for the first time."""
-        return bool(self._urgent)
+        return bool(self._urgent or self._dropped)
 
     def _put(self, address: int, row: ReportedRow) -> None:
         self._rows[address] = row

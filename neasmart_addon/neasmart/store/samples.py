@@ -69,6 +69,13 @@ def unpacked(block: bytes, wanted: Collection[int] | None = None) -> dict[int, S
     return samples
 
 
+def without(block: bytes, addresses: Collection[int]) -> bytes:
+    """Return a block without the samples of some addresses; the block itself if it has none of them."""
+    samples = unpacked(block)
+    left = {address: each for address, each in samples.items() if address not in addresses}
+    return block if len(left) == len(samples) else packed(left)
+
+
 def thinned(block: bytes, resolution_min: int, length_min: int, table: RegisterTable) -> bytes:
     """Return a block with at most one sample in `resolution_min`: the mean of numbers, the last of all others."""
     return packed(

@@ -28,6 +28,7 @@ from neasmart.status import StoreStatus
 from neasmart.store.command_log import CommandLog, StoredCommand
 from neasmart.store.database import Connect, DatabaseFile, is_damage
 from neasmart.store.faults import explain, slow
+from neasmart.store.folder_lock import FolderLock
 from neasmart.store.history import History, Points, Question, Series
 from neasmart.store.reported import ReportedRows
 from neasmart.store.source import Source
@@ -55,10 +56,11 @@ class Store:
         self, settings: DatabaseSettings, modbus: ModbusSettings, gateway: Gateway, *, connect: Connect | None = None
     ) -> None:
         """Touch nothing yet; `connect` replaces the way to a SQLite connection in tests of failing disks."""
+        self.lock = FolderLock(Path(settings.path).parent)
         self._settings = settings
         self._gateway = gateway
         self._clock = gateway.clock
-        self._file = DatabaseFile(Path(settings.path), wall=gateway.clock.wall, connect=connect)
+        self._file = DatabaseFile(Path(settings.path), wall=gateway.clock.wall, connect=connect, lock=self.lock)
         self._breaker = CircuitBreaker(
             failure_threshold=modbus.circuit_breaker_failure_threshold,
             recovery_s=modbus.circuit_breaker_recovery_timeout,
@@ -76,6 +78,7 @@ class Store:
         self._subscription: Subscription | None = None
         self._restored = False
         self._closing = False
+        self._too_large = False
         self._waiting_since: float | None = None
         self._urgent_since: float | None = None
         self._retry_at = 0.0
@@ -128,6 +131,7 @@ class Store:
             _LOGGER.warning("%s The last values were not stored.", slow(self._file.path))
             await self._abandon()
         finally:
+            self.lock.release()
             self._subscriptions.close()
             self._subscription = None
             self._publish()
@@ -136,6 +140,12 @@ class Store:
         """Return the last commands, newest first, at most a thousand; answers while the disk fails, too."""
         self._collect()
         return self._commands.newest(limit)
+
+    def forget(self, addresses: Collection[int]) -> None:
+        """Forget what registers held, at once for whoever asks, and within a minute in the file."""
+        self._collect()
+        self._reported.drop(addresses)
+        self._history.drop(addresses)
 
     async def history(
         self,
@@ -196,6 +206,8 @@ class Store:
     def _due(self, now: float) -> bool:
         if self._connection is None:
             return now >= self._retry_at and self._breaker.state(now) is not BreakerState.OPEN
+        if self._too_large or self._history.leaving:
+            return True
         interval_s = self._settings.flush_interval_seconds
         if self._urgent_since is not None and now - self._urgent_since >= interval_s:
             return True
@@ -228,7 +240,12 @@ class Store:
                 _LOGGER.warning("The file %s was moved or removed; a new one is begun", self._file.path)
                 self._errors += 1
                 await self._discard()
-            await self._flush(self._connection or await self._open())
+            connection = self._connection or await self._open()
+            await self._flush(connection)
+            if self._history.leaving:
+                await self._history.leave(connection)
+            elif self._too_large:
+                self._too_large = await self._history.shrink(connection)
         except (sqlite3.Error, OSError, NeasmartError) as error:
             await self._failed(error)
         else:
@@ -256,6 +273,7 @@ class Store:
         await connection.create_function("unmoved", 0, self._file.unmoved)
         for source in self._sources:
             await source.load(connection)
+        self._too_large = await self._history.too_large(connection)
         await connection.execute_fetchall(_FORGET_PAGES)
         if self._file.set_aside_as is not None:
             self._notice = f"The storage file was damaged. It was set aside as {self._file.set_aside_as.name}."

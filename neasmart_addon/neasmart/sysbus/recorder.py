@@ -67,8 +67,8 @@ class Recorder:
 
     def __init__(self, folder: Path, facts: LineFacts, gateway: Gateway, limits: RecorderLimits | None = None) -> None:
         """Record into `folder`, which need not exist; old unfinished files are removed with the first recording."""
-        self._folder = folder
-        self._facts = facts
+        self.folder = folder
+        self.facts = facts
         self._gateway = gateway
         self._limits = limits or RecorderLimits()
         self._running: _Recording | None = None
@@ -101,7 +101,7 @@ class Recorder:
 
     async def path(self, name: str) -> Path | None:
         """Return where a finished recording is, None if there is none of this name."""
-        path = self._folder / name
+        path = self.folder / name
         found = _NAME.fullmatch(name) is not None and await asyncio.to_thread(path.is_file)
         return path if found else None
 
@@ -128,7 +128,7 @@ class Recorder:
         loop = asyncio.get_running_loop()
         lasting_s = min(self._limits.seconds, seconds or self._limits.seconds)
         recording = _Recording(
-            self._facts,
+            self.facts,
             replace(self._limits, seconds=lasting_s),
             to_wall_s=self._gateway.clock.to_wall(now) - now,
             ended=lambda: loop.call_soon_threadsafe(self._ended, recording),
@@ -138,7 +138,7 @@ class Recorder:
             await asyncio.to_thread(self._open, recording)
         except OSError as error:
             self._running = None
-            raise RecorderError(f"Cannot record into {self._folder}: {error.strerror or error}") from error
+            raise RecorderError(f"Cannot record into {self.folder}: {error.strerror or error}") from error
         self._publish(
             RecorderStatus(
                 recording=True, name=recording.name, since=now, limit_s=lasting_s, limit_bytes=self._limits.file_bytes
@@ -148,21 +148,21 @@ class Recorder:
         return self.status
 
     def _open(self, recording: _Recording) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        for left in self._folder.glob(f"capture-*{_PARTIAL}"):
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for left in self.folder.glob(f"capture-*{_PARTIAL}"):
             left.unlink(missing_ok=True)
         for old in self._files()[self._limits.files - 1 :]:
-            (self._folder / old.name).unlink(missing_ok=True)
+            (self.folder / old.name).unlink(missing_ok=True)
         stamp = datetime.fromtimestamp(self._gateway.clock.wall(), tz=UTC).strftime("%Y%m%d-%H%M%S")
         name, number = f"capture-{stamp}.pcapng", 1
-        while (self._folder / name).exists():
+        while (self.folder / name).exists():
             number += 1
             name = f"capture-{stamp}-{number}.pcapng"
-        recording.open(self._folder / name)
+        recording.open(self.folder / name)
 
     def _files(self) -> list[CaptureFile]:
         found = []
-        with contextlib.suppress(FileNotFoundError), os.scandir(self._folder) as entries:
+        with contextlib.suppress(FileNotFoundError), os.scandir(self.folder) as entries:
             for entry in entries:
                 if _NAME.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
                     facts = entry.stat()

@@ -11,6 +11,7 @@ import hashlib
 import html
 import logging
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -77,10 +78,11 @@ class Assets:
         }
         return cls(files)
 
-    def routes(self, gateway: Gateway) -> list[web.RouteDef]:
-        """Return the routes of the page."""
+    def routes(self, gateway: Gateway, on_page: Callable[[], None] = lambda: None) -> list[web.RouteDef]:
+        """Return the routes of the page; `on_page` is called when it is opened."""
 
         async def page(request: web.Request) -> web.Response:
+            on_page()
             index = self.index if self.index is not None else _asset(_INDEX, _placeholder(gateway))
             return _answer(request, index, cache="no-cache")
 

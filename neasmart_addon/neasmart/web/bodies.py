@@ -18,7 +18,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from neasmart.web.problems import Problem
 
-BODY_LIMIT = 1024 * 1024
+BODY_LIMIT = 64 * 1024
 BODY_TIMEOUT_S = 10.0
 
 Document = dict[str, Any]
@@ -34,6 +34,11 @@ def encoded(document: object) -> bytes:
 def reply(document: object, *, status: int = HTTPStatus.OK) -> web.Response:
     """Return an answer with a JSON body."""
     return web.Response(body=_encode(document), status=status, content_type="application/json")
+
+
+async def read_document(request: web.Request) -> Document:
+    """Return the body, one JSON object of any depth that Python reads; raise Problem for anything else."""
+    return _parsed(await _body(request))
 
 
 async def read_object(request: web.Request, allowed: Collection[str] | None = None) -> Document:

@@ -89,6 +89,8 @@ class Connection(web.RequestHandler):
             max_line_size=_LINE_BYTES,
             max_field_size=_LINE_BYTES,
             max_headers=_HEADERS,
+            # A compressed body is refused by `problems` instead, before a byte of it is inflated.
+            auto_decompress=False,
         )
         self._doors = doors
         self._client: str | None = None

@@ -1,6 +1,7 @@
 """Judges whether the gateway can do its job, and says why not; of the bus it says what the doctor says.
 
-`unhealthy` means that the owner's hand or a restart is needed: the settings cannot be used, a listener has no port, the
+`unhealthy` means that the owner's hand or a restart is needed: a part of the settings cannot be used and keeps
+something closed, a listener has no port, the
 link has stopped, storage fails without its fallback. A silent bus, a missing device or an open breaker is `degraded`:
 the gateway goes on trying by itself, and restarting it would help nobody.
 """
@@ -13,7 +14,7 @@ from neasmart import __version__
 from neasmart.breaker import BreakerState
 from neasmart.doctor import Diagnosis
 from neasmart.gateway import SETTINGS, Gateway
-from neasmart.status import SettingsStatus
+from neasmart.status import Closable, SettingsStatus
 from neasmart.verdicts import Level
 from neasmart.web.documents import Document
 from neasmart.web.documents import bus as bus_document
@@ -23,6 +24,12 @@ from neasmart.web.web_status import WEB, WebStatus
 HEALTHY = "healthy"
 DEGRADED = "degraded"
 UNHEALTHY = "unhealthy"
+_CLOSED = {
+    Closable.API: "the API stays closed",
+    Closable.BUS: "the bus is left alone",
+    Closable.MQTT: "MQTT stays off",
+    Closable.STORE: "nothing is stored",
+}
 _FAILED = frozenset({"stopped", "settings_error"})
 """Verdicts that are told among the reasons for which the gateway cannot do its job."""
 
@@ -62,7 +69,12 @@ def health(gateway: Gateway, now: float) -> Document:
         "settings": {
             "problem": settings.problem,
             "refused": settings.refused,
+            "faults": [
+                {"key": fault.key, "text": fault.text, "closes": sorted(fault.closes)} for fault in settings.faults
+            ],
+            "closed": list(settings.closed),
             "restart_needed": list(settings.restart_needed),
+            "notes": list(settings.notes),
         },
         "uptime": math.floor(now - gateway.started_at),
         "version": __version__,
@@ -78,9 +90,10 @@ def health(gateway: Gateway, now: float) -> Document:
 def failed(gateway: Gateway) -> list[str]:
     """Return the reasons for which the gateway cannot do its job."""
     reasons = []
-    settings = gateway.hub.state(SETTINGS, SettingsStatus)
-    if settings is not None and settings.problem is not None:
-        reasons.append(f"The settings cannot be used: {settings.problem}")
+    settings = gateway.hub.state(SETTINGS, SettingsStatus) or SettingsStatus()
+    if settings.problem is not None and settings.closed:
+        closed = ", ".join(_CLOSED[part] for part in settings.closed)
+        reasons.append(f"The settings cannot be used, so {closed}: {settings.problem}")
     if gateway.link.code == "stopped":
         reasons.append(gateway.link.detail)
     if not gateway.store.healthy and not gateway.store.using_fallback:
@@ -94,9 +107,11 @@ def failed(gateway: Gateway) -> list[str]:
 def troubled(gateway: Gateway, wiring: Diagnosis) -> list[str]:
     """Return the reasons for which it does its job only in part."""
     link, store = gateway.link, gateway.store
-    settings = gateway.hub.state(SETTINGS, SettingsStatus)
+    settings = gateway.hub.state(SETTINGS, SettingsStatus) or SettingsStatus()
     reasons = []
-    if settings is not None and settings.refused is not None:
+    if settings.problem is not None and not settings.closed:
+        reasons.append(f"Some settings are left out: {settings.problem}")
+    if settings.refused is not None:
         reasons.append(f"The changed settings are refused, and those of before are in use: {settings.refused}")
     if wiring.level is not Level.OK and wiring.code not in _FAILED:
         reasons.append(wiring.sentence)

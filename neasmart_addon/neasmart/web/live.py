@@ -79,7 +79,8 @@ class _Changes:
 class _Client:
     """One page and what it has not been sent yet."""
 
-    def __init__(self) -> None:
+    def __init__(self, listener: web.Application) -> None:
+        self.listener = listener
         self.socket = web.WebSocketResponse(
             timeout=_CLOSE_TIMEOUT_S,
             heartbeat=HEARTBEAT_S,
@@ -166,7 +167,7 @@ class Feed:
             # aiohttp would log what was offered, and that may be a key.
             message = f"A WebSocket that offers subprotocols must offer {SUBPROTOCOL}, too"
             raise Problem(HTTPStatus.BAD_REQUEST, "unknown_subprotocol", message)
-        client = _Client()
+        client = _Client(request.app)
         if not client.socket.can_prepare(request).ok:
             message = "This path is a WebSocket; poll /api/v1/snapshot instead"
             raise Problem(HTTPStatus.BAD_REQUEST, "websocket_required", message)
@@ -184,9 +185,9 @@ class Feed:
                 transport.abort()
         return client.socket
 
-    async def close(self) -> None:
-        """Say good-bye to all pages."""
-        await asyncio.gather(*(client.close() for client in list(self._clients)))
+    async def close(self, listener: web.Application) -> None:
+        """Say good-bye to all pages of a listener."""
+        await asyncio.gather(*(client.close() for client in list(self._clients) if client.listener is listener))
 
     async def _converse(self, client: _Client) -> None:
         sending = asyncio.create_task(self._send(client))

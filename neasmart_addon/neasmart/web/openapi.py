@@ -28,11 +28,12 @@ _PROBLEMS: Mapping[int, str] = {
     408: "The body did not arrive in time",
     409: "Not possible at the moment",
     413: "The body is too large",
+    415: "The body is compressed",
     429: "Too many requests or failed attempts; `Retry-After` tells when to come back",
     503: "Not connected to the base station, or too many clients",
 }
 _EVERYWHERE = (400, 401, 403, 429)
-_WITH_BODY = (408, 413)
+_WITH_BODY = (408, 413, 415)
 _STALE = (
     "X-Rehau-Registers-Stale",
     "X-Rehau-Registers-Age-Seconds",

@@ -45,6 +45,7 @@ def operations(table: RegisterTable) -> dict[str, Operation]:
         **_rooms(base_axis),
         **_points(),
         **_bus(),
+        **_setup(),
         **_root(),
         "GET /api/v1/health": _read("How the gateway is", "system", ref("Health")),
         "GET /api/v1/schema": _read("The points, their units and limits", "system", ref("Schema")),
@@ -105,6 +106,19 @@ def _rooms(base_axis: Axis) -> dict[str, Operation]:
         f"GET {v1}/zones": zones,
         f"GET {v1}/zones/": zones,
         f"GET {zone}": _read("One room", "rooms", ref("Zone")),
+        f"DELETE {zone}": Operation(
+            summary="Forget a room and its past, until the base writes it again; its name stays",
+            tag="rooms",
+            answers={JSON: fields({"base_id": COUNT, "zone_id": COUNT, "forgotten": FLAG})},
+            problems=(404,),
+        ),
+        f"GET {v1}/rooms": _read("What the owner calls the rooms, in the order of the page", "rooms", ref("Rooms")),
+        f"PUT {v1}/rooms": Operation(
+            summary="Change names, floors, order and what is hidden, of all rooms or of some",
+            tag="rooms",
+            answers={JSON: ref("Rooms")},
+            sends=ref("RoomsChange"),
+        ),
         f"POST {zone}": _write("Set a room's state, setpoint or both", "rooms", ref("ZoneCommand"), zone_set, 200),
         f"GET {v1}/outsidetemperature": _read("Outside temperature", "system", ref("OutsideTemperature")),
         f"GET {v1}/notifications": _read("What the base has to tell", "system", ref("Notifications")),
@@ -221,6 +235,41 @@ def _bus() -> dict[str, Operation]:
             "A recording for Wireshark", "bus", {"type": "string", "format": "binary"}, kind="application/x-pcapng"
         ),
         f"DELETE {v1}/captures/{{name}}": _read("Delete a recording", "bus", captures),
+    }
+
+
+def _setup() -> dict[str, Operation]:
+    choice: Schema = {
+        "type": "object",
+        "properties": {
+            "device": TEXT | {"description": "The path of a serial device"},
+            "url": TEXT | {"description": "`socket://HOST:PORT` or `rfc2217://HOST:PORT`"},
+            "listen": {"type": "boolean", "enum": [True], "description": "Wait for a converter that dials"},
+        },
+        "minProperties": 1,
+        "maxProperties": 1,
+        "additionalProperties": False,
+    }
+    more = {
+        "open_port": {"type": "boolean", "enum": [True], "description": "Have Home Assistant open the port"},
+        "restart": {"type": "boolean", "enum": [True], "description": "Have the app started anew"},
+    }
+    return {
+        "GET /api/v1/setup": _read("What can be the link to the bus, and what is", "setup", ref("Setup")),
+        "POST /api/v1/setup/listen": Operation(
+            summary="Listen to a link for ten minutes, without sending",
+            tag="setup",
+            answers={JSON: ref("Setup")},
+            sends=choice,
+            problems=(409,),
+        ),
+        "POST /api/v1/setup/apply": Operation(
+            summary="Store a link and use it, open the port, or restart",
+            tag="setup",
+            answers={JSON: ref("Setup")},
+            sends=choice | {"properties": {**choice["properties"], **more}},
+            problems=(409,),
+        ),
     }
 
 

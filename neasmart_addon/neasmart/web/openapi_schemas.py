@@ -12,9 +12,11 @@ from neasmart.codecs import Quality
 from neasmart.command import CommandState
 from neasmart.plant import Source
 from neasmart.registers import ADDRESS_LIMIT, Axis, Kind, Point, RegisterTable
-from neasmart.status import BusCounters
+from neasmart.rooms import LONGEST_NAME
+from neasmart.status import BusCounters, Closable
 from neasmart.verdicts import BY_CODE, DoctorState, Level
 from neasmart.web.health import DEGRADED, HEALTHY, UNHEALTHY
+from neasmart.web.rooms import POSITIONS
 
 Schema = dict[str, Any]
 
@@ -25,6 +27,7 @@ COUNT: Schema = {"type": "integer", "minimum": 0}
 AGE: Schema = {"type": ["number", "null"], "minimum": 0, "description": "Seconds; null: never"}
 TIME: Schema = {"type": ["string", "null"], "format": "date-time", "description": "ISO 8601 in UTC; null: never"}
 OBJECT: Schema = {"type": "object"}
+_PART: Schema = {"type": "string", "enum": list(Closable)}
 _WORD: Schema = {"type": ["integer", "null"], "minimum": 0, "maximum": 0xFFFF}
 _VERDICT: Schema = {"type": "string", "enum": list(BY_CODE)}
 _UNIT_AGES: Schema = {"type": "object", "additionalProperties": AGE, "description": "By unit id"}
@@ -45,6 +48,62 @@ def body(properties: Mapping[str, Schema], *, required: tuple[str, ...] = ()) ->
     """Return an object that a client sends: at least one of the properties and no other."""
     schema: Schema = {"type": "object", "properties": dict(properties), "additionalProperties": False}
     return schema | ({"required": list(required)} if required else {"minProperties": 1})
+
+
+def _rooms(whereabouts: Mapping[str, Schema]) -> dict[str, Schema]:
+    text = TEXT | {"maxLength": LONGEST_NAME}
+    position: Schema = {"type": ["integer", "null"], "minimum": 1, "maximum": POSITIONS}
+    said = {"name": text, "floor": text, "position": position, "hidden": FLAG, "in_home_assistant": FLAG}
+    change = {
+        "type": "object",
+        "properties": {**whereabouts, **said, "active": FLAG},
+        "required": ["base_id", "zone_id"],
+        "additionalProperties": False,
+    }
+    room = fields({**whereabouts, **said, "active": FLAG})
+    return {
+        "Rooms": fields({"rooms": listed(room), "stored": FLAG, "detail": nullable(TEXT)}),
+        "RoomsChange": {
+            "type": "object",
+            "properties": {"rooms": listed(change)},
+            "required": ["rooms"],
+            "additionalProperties": False,
+        },
+    }
+
+
+def _setup() -> Schema:
+    link = fields(
+        {
+            "kind": {"type": "string", "enum": ["serial", "dial", "listen"]},
+            "device": nullable(TEXT),
+            "url": nullable(TEXT),
+        }
+    )
+    device = fields(
+        {
+            "path": TEXT,
+            "name": TEXT,
+            "maker": nullable(TEXT),
+            "known_as": nullable(TEXT),
+            "chosen": FLAG,
+            "appeared_s": AGE,
+            "problem": {"type": ["string", "null"], "enum": ["busy", "no_permission", "gone", None]},
+        }
+    )
+    converter = fields(
+        {"host": nullable(TEXT), "port": COUNT, "port_open": nullable(FLAG), "can_open_port": FLAG},
+    )
+    return fields(
+        {
+            "link": link,
+            "listening": {"oneOf": [link, {"type": "null"}]},
+            "devices": listed(device),
+            "converter": converter,
+            "decided_by": {"type": "string", "enum": ["supervisor", "file", "environment"]},
+            "restart_needed": FLAG,
+        }
+    )
 
 
 def listed(item: Schema) -> Schema:
@@ -123,6 +182,8 @@ def schemas(table: RegisterTable) -> dict[str, Schema]:
                 "pending": nullable(ref("Command")),
             }
         ),
+        **_rooms(whereabouts),
+        "Setup": _setup(),
         "RootZone": fields(
             {
                 "state": nullable(measured(state)),
@@ -247,7 +308,16 @@ def _health() -> Schema:
             "database": fields(database),
             "modbus": fields(modbus),
             "mqtt": OBJECT,
-            "settings": fields({"problem": nullable(TEXT), "refused": nullable(TEXT), "restart_needed": listed(TEXT)}),
+            "settings": fields(
+                {
+                    "problem": nullable(TEXT),
+                    "refused": nullable(TEXT),
+                    "faults": listed(fields({"key": TEXT, "text": TEXT, "closes": listed(_PART)})),
+                    "closed": listed(_PART),
+                    "restart_needed": listed(TEXT),
+                    "notes": listed(TEXT),
+                }
+            ),
             "uptime": COUNT | {"description": "Seconds"},
             "version": TEXT,
             "registers_receiving_updates": FLAG,

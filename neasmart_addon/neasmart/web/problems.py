@@ -15,6 +15,7 @@ from typing import Protocol
 
 import msgspec
 from aiohttp import web
+from aiohttp.hdrs import CONTENT_ENCODING, TRANSFER_ENCODING
 
 from neasmart.errors import (
     InvalidValueError,
@@ -110,6 +111,7 @@ def answering(
         try:
             if bus_waits():
                 await _step_back(bus_waits)
+            _refuse_compressed(request)
             early = await gate.admit(request)
             admitted = early is None
             response = await handler(request) if early is None else early
@@ -130,6 +132,16 @@ def answering(
         return response
 
     return answer
+
+
+def _refuse_compressed(request: web.BaseRequest) -> None:
+    """Raise Problem for a body that would have to be inflated: a small one can become a thousand times as large."""
+    coding = request.headers.get(CONTENT_ENCODING, "identity").strip().lower()
+    transfer = request.headers.get(TRANSFER_ENCODING, "chunked").strip().lower()
+    if coding not in ("", "identity") or transfer not in ("", "chunked"):
+        message = "The body may not be compressed"
+        headers = {"Accept-Encoding": "identity", "Connection": "close"}
+        raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "compressed_body", message, headers=headers)
 
 
 async def _step_back(bus_waits: Callable[[], bool]) -> None:

@@ -22,6 +22,8 @@ from neasmart.web.bodies import Document, flag, query, read_object, reply
 from neasmart.web.diagnostics import diagnostics
 from neasmart.web.live import Feed
 from neasmart.web.problems import Problem
+from neasmart.web.rooms import RoomKeeper
+from neasmart.web.setup import Guide
 
 SECONDS_LIMIT = 600
 
@@ -67,18 +69,21 @@ class Recorder(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sights:
-    """Where the things come from that the web server itself cannot see."""
+    """Where the things come from that the web server itself cannot see, and who wants to know what only it sees."""
 
     recorder: Recorder
     last_frames: Callable[[], Sequence[Document]]
     log_lines: Callable[[], Sequence[str]]
+    page_opened: Callable[[], None] = lambda: None
+    rooms: RoomKeeper | None = None
+    guide: Guide | None = None
 
 
 class Seeing:
     """The handlers."""
 
-    def __init__(self, settings: Settings, gateway: Gateway, feed: Feed, sights: Sights) -> None:
-        """Take the collaborators."""
+    def __init__(self, settings: Callable[[], Settings], gateway: Gateway, feed: Feed, sights: Sights) -> None:
+        """Take the collaborators; `settings` gives those that are in use."""
         self._settings = settings
         self._gateway = gateway
         self._feed = feed
@@ -107,7 +112,7 @@ class Seeing:
         names = flag(query(request, "names"), "names")
         document = diagnostics(
             self._gateway,
-            self._settings,
+            self._settings(),
             frames=self._sights.last_frames(),
             log_lines=self._sights.log_lines(),
             frames_per_s=self._feed.frames_per_s,

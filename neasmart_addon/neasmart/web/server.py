@@ -33,7 +33,9 @@ from neasmart.web.metrics import Metrics
 from neasmart.web.peers import trusted_only
 from neasmart.web.problems import API_POLICY, COMMON_HEADERS, Decorate, answering
 from neasmart.web.rest import CommandStore, Rest
+from neasmart.web.rooms import RoomRoutes
 from neasmart.web.seeing import Seeing, Sights
+from neasmart.web.setup import SetupRoutes
 from neasmart.web.web_counters import WebCounters
 from neasmart.web.web_status import WEB, WebStatus
 
@@ -87,6 +89,7 @@ class WebServer:
         self._store = store
         self._history = history
         self._page = page
+        self._changed = asyncio.Event()
         self.feed = Feed(gateway)
         self.counters = WebCounters()
         self.doors: dict[Role, Doors] = {}
@@ -97,22 +100,44 @@ class WebServer:
         """Serve for ever; a port that is taken is tried again. Ends within a second when cancelled."""
         self._publish(WebStatus())
         assets = await asyncio.to_thread(Assets.load, self._page)
-        api = self._api
-        sites = [
-            _Site(
-                role=Role.INGRESS,
-                host=api.ingress_host,
-                port=api.ingress_port,
-                gate=IngressGate(self.counters),
-                # All users of Home Assistant come from the one address of the Supervisor.
-                client_limit=None,
-                middlewares=(trusted_only,),
-                routes=[*assets.routes(self._gateway), *self.routes(Role.INGRESS)],
-            ),
-        ]
-        if api.enabled:
-            sites.append(
-                _Site(
+        page = _Site(
+            role=Role.INGRESS,
+            host=self._api.ingress_host,
+            port=self._api.ingress_port,
+            gate=IngressGate(self.counters),
+            # All users of Home Assistant come from the one address of the Supervisor.
+            client_limit=None,
+            middlewares=(trusted_only,),
+            routes=[*assets.routes(self._gateway, self._page_opened), *self.routes(Role.INGRESS)],
+        )
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.feed.run())
+            group.create_task(self._serve(page))
+            await self._serve_api(group)
+
+    def use(self, settings: Settings) -> None:
+        """Use other settings: keys, rates, origins and host names from the next request on.
+
+        Where the API listens, and whether it does, changes at once; the page stays where it is.
+        """
+        before, self._api, self._settings = self._api, settings.api, settings
+        if settings.api != before:
+            self._gate.apply(settings.api)
+        if _place(settings.api) != _place(before):
+            self._changed.set()
+
+    def _page_opened(self) -> None:
+        if self._sights is not None:
+            self._sights.page_opened()
+
+    async def _serve_api(self, group: asyncio.TaskGroup) -> None:
+        """Serve the API where the settings want it, if they do, and elsewhere when they change."""
+        while True:
+            self._changed.clear()
+            api = self._api
+            serving: asyncio.Task[None] | None = None
+            if api.enabled:
+                site = _Site(
                     role=Role.API,
                     host=api.host,
                     port=api.port,
@@ -121,29 +146,31 @@ class WebServer:
                     middlewares=(),
                     routes=self.routes(Role.API),
                 )
-            )
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self.feed.run())
-            for site in sites:
-                group.create_task(self._serve(site))
-
-    def apply(self, api: ApiSettings) -> None:
-        """Use other keys, rates, origins and host names from the next request on; ports stay as they are."""
-        self._gate.apply(api)
+                serving = group.create_task(self._serve(site))
+            else:
+                self._report_success(None)
+            await self._changed.wait()
+            if serving is not None:
+                serving.cancel()
+                await asyncio.wait({serving})
 
     def routes(self, role: Role) -> list[web.RouteDef]:
         """Return what a listener serves beside the page's files."""
-        return self._shared_routes("panel" if role is Role.INGRESS else "rest")
+        return self._shared_routes(role)
 
-    def _shared_routes(self, origin: str) -> list[web.RouteDef]:
+    def _shared_routes(self, role: Role) -> list[web.RouteDef]:
+        origin = "panel" if role is Role.INGRESS else "rest"
         schema = documents.schema(self._gateway.table)
         routes = [*Legacy(self._gateway, origin=origin).routes(), *Metrics(self._gateway, self.counters).routes()]
+        routes += RoomRoutes(self._gateway, lambda: None if self._sights is None else self._sights.rooms).routes()
         if self._history is not None:
             schema["history"] = limits()
             routes += History(self._gateway, self._history).routes()
         routes = [*Rest(self._gateway, self._store, self.feed, origin=origin, schema=schema).routes(), *routes]
         if self._sights is not None:
-            routes += Seeing(self._settings, self._gateway, self.feed, self._sights).routes()
+            routes += Seeing(lambda: self._settings, self._gateway, self.feed, self._sights).routes()
+            if role is Role.INGRESS:
+                routes += SetupRoutes(lambda: None if self._sights is None else self._sights.guide).routes()
         docs = DocsPage()
         routes += docs.routes()
         docs.describe(self._gateway.table, routes)
@@ -170,7 +197,7 @@ class WebServer:
                 await asyncio.Event().wait()
         finally:
             # Before the cleanup, from which on aiohttp reads nothing any more, not even a page's good-bye.
-            await self.feed.close()
+            await self.feed.close(app)
             await runner.cleanup()
             self._publish(_opened(self.status, site.role, is_open=False))
 
@@ -190,17 +217,17 @@ class WebServer:
                 self._report_failure(site, error)
                 await asyncio.sleep(delay_s)
                 delay_s = min(2 * delay_s, _RETRY_LAST_S)
-        self._report_success(site)
+        _LOG.info("The %s listener is open on %s port %d", site.role.value, site.host, site.port)
+        self._report_success(site.role)
         try:
             yield
         finally:
             listener.close()
 
-    def _report_success(self, site: _Site) -> None:
-        _LOG.info("The %s listener is open on %s port %d", site.role.value, site.host, site.port)
-        now = _opened(self.status, site.role, is_open=True)
+    def _report_success(self, role: Role | None) -> None:
+        now = self.status if role is None else _opened(self.status, role, is_open=True)
         if now.ingress and (now.api or not self._api.enabled):
-            detail = "Both listeners are open." if now.api else "The page is open; the API is switched off."
+            detail = "Both listeners are open." if now.api else "The page is open; the API is closed."
             now = replace(now, failed=False, detail=detail)
         self._publish(now)
 
@@ -214,6 +241,10 @@ class WebServer:
     def _publish(self, status: WebStatus) -> None:
         self.status = status
         self._gateway.hub.publish(WEB, status)
+
+
+def _place(api: ApiSettings) -> tuple[bool, str, int]:
+    return api.enabled, api.host, api.port
 
 
 def _opened(status: WebStatus, role: Role, *, is_open: bool) -> WebStatus:

@@ -1,0 +1,167 @@
+"""Writes settings to where they live: to the Supervisor under Home Assistant, else into `config.json`.
+
+What the environment says cannot be changed from here, and says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from copy import deepcopy
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from neasmart import settings_loading
+from neasmart.errors import NeasmartError, SettingsError
+from neasmart.settings_words import modern_variables
+from neasmart.supervisor import Supervisor, SupervisorError
+
+COPY_SUFFIX = ".before"
+_MODE = 0o600
+
+
+class Decider(StrEnum):
+    """Who decides a setting."""
+
+    SUPERVISOR = "supervisor"
+    FILE = "file"
+    ENVIRONMENT = "environment"
+
+
+class DecidedElsewhereError(NeasmartError):
+    """A setting is decided by the environment."""
+
+    code = "decided_elsewhere"
+
+
+class NotStoredError(NeasmartError):
+    """The settings cannot be written."""
+
+    code = "not_stored"
+
+
+class SettingsStore:
+    """One place to change settings in; the Supervisor is None outside Home Assistant."""
+
+    def __init__(self, environment: Mapping[str, str], supervisor: Supervisor | None) -> None:
+        """Change nothing yet."""
+        self._environment = environment
+        self._supervisor = supervisor
+
+    def decider(self, section: str, keys: Mapping[str, Any]) -> Decider:
+        """Return who decides these settings."""
+        if self._deciding(section, keys):
+            return Decider.ENVIRONMENT
+        return Decider.FILE if self._supervisor is None else Decider.SUPERVISOR
+
+    async def change(self, section: str, values: Mapping[str, Any]) -> None:
+        """Store values of a section; None removes one.
+
+        Raises DecidedElsewhereError, SupervisorError with its refusal, SettingsError and NotStoredError.
+        """
+        deciding = self._deciding(section, values)
+        if deciding:
+            raise DecidedElsewhereError(
+                f"The environment decides this, by {', '.join(deciding)}. Change it there and start again."
+            )
+        if self._supervisor is not None:
+            await self._change_options(self._supervisor, section, values)
+        else:
+            await asyncio.to_thread(self._change_file, section, values)
+
+    async def ports(self) -> dict[str, int | None]:
+        """Return the ports that Home Assistant opens for the app, None for a closed one; raise SupervisorError."""
+        info = await self._of_home_assistant.info()
+        network = info.get("network")
+        return dict(network) if isinstance(network, dict) else {}
+
+    async def open_port(self, name: str, number: int) -> None:
+        """Have a port opened from the next start on; raise SupervisorError."""
+        supervisor = self._of_home_assistant
+        info = await supervisor.info()
+        network = info.get("network")
+        # Posted ports replace the stored set, so all of them are sent.
+        ports = dict(network) if isinstance(network, dict) else {}
+        await supervisor.store(_options_of(info), network={**ports, name: number})
+
+    async def restart(self) -> None:
+        """Have the app started anew; raise SupervisorError."""
+        await self._of_home_assistant.restart()
+
+    @property
+    def can_open_ports(self) -> bool:
+        """Whether there is somebody who opens ports."""
+        return self._supervisor is not None
+
+    @property
+    def _of_home_assistant(self) -> Supervisor:
+        if self._supervisor is None:
+            raise DecidedElsewhereError("Only Home Assistant opens ports; here the gateway has those of its computer.")
+        return self._supervisor
+
+    def _deciding(self, section: str, keys: Mapping[str, Any]) -> list[str]:
+        variables, _ = modern_variables(self._environment)
+        wanted = {(section, key) for key in keys}
+        ours = {name for name, path in settings_loading.environment_names().items() if path in wanted}
+        return sorted(original for name, (_, original) in variables.items() if name in ours)
+
+    async def _change_options(self, supervisor: Supervisor, section: str, values: Mapping[str, Any]) -> None:
+        info = await supervisor.info()
+        options = _changed(_options_of(info), section, values)
+        await supervisor.store(options)
+        saved = (await supervisor.options()).get(section, {})
+        if any(saved.get(key) != value for key, value in values.items() if value is not None):
+            raise SupervisorError("The options were changed elsewhere at the same moment. Look at them, and try again.")
+
+    def _change_file(self, section: str, values: Mapping[str, Any]) -> None:
+        path = settings_loading.config_target(self._environment)
+        present = settings_loading.read_file(path) if path.exists() else {}
+        wanted = _changed(present, section, values)
+        before = {fault.text for fault in settings_loading.load_document(present, str(path)).faults}
+        new = [
+            fault.text for fault in settings_loading.load_document(wanted, str(path)).faults if fault.text not in before
+        ]
+        if new:
+            raise SettingsError("; ".join(new))
+        try:
+            write(path, wanted, copy=path.with_name(f"{path.name}{COPY_SUFFIX}"))
+        except OSError as error:
+            raise NotStoredError(f"{path} cannot be written ({error.strerror}).") from error
+
+
+def write(path: Path, document: Mapping[str, Any], *, copy: Path) -> None:
+    """Write a settings file in one step, with a copy of what was there; raise OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f"{path.name}.new")
+    beside.touch(mode=_MODE)
+    if path.exists():
+        shutil.copy2(path, copy)
+        shutil.copymode(path, beside)
+    with beside.open("w", encoding="utf-8") as file:
+        file.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
+
+
+def _options_of(info: Mapping[str, Any]) -> dict[str, Any]:
+    options = info.get("options")
+    if not isinstance(options, dict):
+        raise SupervisorError("The Supervisor does not tell the options that are saved.")
+    return options
+
+
+def _changed(document: Mapping[str, Any], section: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    changed = deepcopy(dict(document))
+    content = changed.get(section)
+    content = dict(content) if isinstance(content, Mapping) else {}
+    for key, value in values.items():
+        if value is None:
+            content.pop(key, None)
+        else:
+            content[key] = value
+    return {**changed, section: content}

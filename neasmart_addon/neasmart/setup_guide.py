@@ -1,0 +1,240 @@
+"""Leads an owner from a device to rooms: what is plugged in, what comes from it, and storing what was chosen.
+
+No port is opened that the owner has not chosen, and while one is only listened to, nothing is sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+
+from neasmart.config import ServerSettings, ServerType, Settings
+from neasmart.errors import NeasmartError
+from neasmart.settings_checks import may_be_opened
+from neasmart.settings_store import SettingsStore
+from neasmart.supervisor import SupervisorError
+from neasmart.sysbus.devices import Device, devices
+
+LISTEN_S = 600.0
+"""A trial ends by itself, so that a page that was left open does not keep the bus from being served."""
+LINK_KEYS = ("type", "serial_port", "url")
+_PORTS_EVERY_S = 5.0
+_DEVICES = ("/dev/",)
+
+
+class SetupError(NeasmartError):
+    """What was chosen cannot be used."""
+
+    code = "cannot_set_up"
+
+
+class Links(Protocol):
+    """Who runs the link."""
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in use."""
+
+    @property
+    def listening(self) -> ServerSettings | None:
+        """The link that is only listened to, None while the one of the settings is served."""
+
+    async def listen(self, server: ServerSettings | None) -> None:
+        """Listen to another link without sending, or serve that of the settings again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """One of: a device, a converter to dial, waiting for a converter, opening the port for it, a restart."""
+
+    device: str | None = None
+    url: str | None = None
+    listen: bool = False
+    open_port: bool = False
+    restart: bool = False
+
+
+class Guide:
+    """The state of the guide, which is nearly all somebody else's."""
+
+    def __init__(
+        self,
+        links: Links,
+        store: SettingsStore,
+        follow: Callable[[], Awaitable[None]],
+        *,
+        list_devices: Callable[[], list[Device]] = devices,
+    ) -> None:
+        """Take who runs the link, where settings are stored, and what makes them count."""
+        self._links = links
+        self._store = store
+        self._follow = follow
+        self._list = list_devices
+        self._seen: dict[str, float | None] | None = None
+        self._ports: dict[str, int | None] | None = None
+        self._ports_at = float("-inf")
+        self._restart_needed = False
+        self._end: asyncio.TimerHandle | None = None
+        self._ending: set[asyncio.Task[None]] = set()
+        self._changing = asyncio.Lock()
+
+    async def setup_document(self) -> dict[str, Any]:
+        """Return what the page shows."""
+        return await self.document()
+
+    async def setup_listen(self, choice: dict[str, Any]) -> dict[str, Any]:
+        """Open what was chosen and send nothing."""
+        return await self.listen(Choice(**choice))
+
+    async def setup_apply(self, choice: dict[str, Any]) -> dict[str, Any]:
+        """Store what was chosen and use it."""
+        return await self.apply(Choice(**choice))
+
+    async def document(self) -> dict[str, Any]:
+        """Return what the page shows."""
+        settings = self._links.settings
+        server = settings.server
+        found = await asyncio.to_thread(self._list)
+        await self._ask_for_ports()
+        ports = self._ports
+        open_as = None if ports is None else ports.get(self._port_name)
+        return {
+            "link": _told(server),
+            "listening": None if self._links.listening is None else _told(self._links.listening),
+            "devices": self._devices(found, server),
+            "converter": {
+                "host": None,
+                "port": open_as or server.port,
+                "port_open": None if ports is None else open_as is not None,
+                "can_open_port": self._store.can_open_ports,
+            },
+            "decided_by": self._store.decider("server", dict.fromkeys(LINK_KEYS)),
+            "restart_needed": self._restart_needed,
+        }
+
+    async def listen(self, choice: Choice) -> dict[str, Any]:
+        """Open what was chosen and send nothing; raise SetupError."""
+        async with self._changing:
+            if choice.open_port or choice.restart:
+                raise SetupError("Only a device, an address to dial or the port can be listened to.")
+            server = await self._server(choice)
+            await self._links.listen(server)
+            self._schedule_end()
+        return await self.document()
+
+    async def apply(self, choice: Choice) -> dict[str, Any]:
+        """Store what was chosen and use it; raise SetupError, or what the place of the settings says."""
+        async with self._changing:
+            if choice.restart:
+                await self._store.restart()
+            elif choice.open_port:
+                await self._store.open_port(self._port_name, self._links.settings.server.port)
+                self._restart_needed, self._ports_at = True, float("-inf")
+            else:
+                server = await self._server(choice)
+                dialled = "://" in server.serial_port
+                # The kind follows from what is set, so an older word for it must not stand in the way.
+                await self._store.change(
+                    "server",
+                    {
+                        "type": None,
+                        "serial_port": None if dialled else server.serial_port or None,
+                        "url": server.serial_port if dialled else None,
+                    },
+                )
+                await self._follow()
+                await self._links.listen(None)
+                self._forget_end()
+        return await self.document()
+
+    async def _server(self, choice: Choice) -> ServerSettings:
+        server = self._links.settings.server
+        if choice.listen:
+            return msgspec.structs.replace(server, type=ServerType.AUTO, serial_port="", url="")
+        chosen = choice.device or choice.url or ""
+        if choice.url is not None and ("://" not in chosen or not may_be_opened(chosen)):
+            raise SetupError(f"{chosen[:80]} is no address to dial. Allowed: socket://HOST:PORT or rfc2217://HOST:PORT")
+        if choice.device is not None:
+            if not chosen.startswith(_DEVICES) or ".." in Path(chosen).parts:
+                raise SetupError(f"{chosen[:80]} is no serial device.")
+            if not await asyncio.to_thread(Path(chosen).exists):
+                raise SetupError(f"{chosen[:80]} is not there any more. Plug it in again, or choose another one.")
+        return msgspec.structs.replace(server, type=ServerType.AUTO, serial_port=chosen, url="")
+
+    def _devices(self, found: list[Device], server: ServerSettings) -> list[dict[str, Any]]:
+        """Return the devices, newest first; one that is chosen and not there any more among them."""
+        now = time.monotonic()
+        at_start = self._seen is None
+        seen = self._seen or {}
+        self._seen = {each.path: seen.get(each.path, None if at_start else now) for each in found}
+        chosen = None if "://" in server.serial_port else server.serial_port or None
+        known = {os.path.realpath(each.path) for each in found}
+        if chosen is not None and os.path.realpath(chosen) not in known:
+            found = [*found, Device(path=chosen, name=Path(chosen).name)]
+        told = [self._device(each, chosen, now) for each in found]
+        return sorted(told, key=lambda each: (each["appeared_s"] is None, each["appeared_s"] or 0.0, each["path"]))
+
+    def _device(self, device: Device, chosen: str | None, now: float) -> dict[str, Any]:
+        appeared = (self._seen or {}).get(device.path)
+        problem = None
+        if not Path(device.path).exists():
+            problem = "gone"
+        elif not os.access(device.path, os.R_OK | os.W_OK):
+            problem = "no_permission"
+        return {
+            "path": device.path,
+            "name": device.name,
+            "maker": device.maker,
+            "known_as": device.known_as,
+            "chosen": chosen is not None and os.path.realpath(device.path) == os.path.realpath(chosen),
+            "appeared_s": None if appeared is None else round(now - appeared, 1),
+            "problem": problem,
+        }
+
+    async def _ask_for_ports(self) -> None:
+        if not self._store.can_open_ports or time.monotonic() - self._ports_at < _PORTS_EVERY_S:
+            return
+        self._ports_at = time.monotonic()
+        try:
+            self._ports = await self._store.ports()
+        except SupervisorError:
+            self._ports = None
+
+    @property
+    def _port_name(self) -> str:
+        return f"{self._links.settings.server.port}/tcp"
+
+    def _schedule_end(self) -> None:
+        self._forget_end()
+        self._end = asyncio.get_running_loop().call_later(LISTEN_S, self._give_up)
+
+    def _forget_end(self) -> None:
+        if self._end is not None:
+            self._end.cancel()
+            self._end = None
+
+    def _give_up(self) -> None:
+        task = asyncio.get_running_loop().create_task(self._serve_again())
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+
+    async def _serve_again(self) -> None:
+        async with self._changing:
+            with contextlib.suppress(NeasmartError):
+                await self._links.listen(None)
+
+
+def _told(server: ServerSettings) -> dict[str, Any]:
+    if "://" in server.serial_port:
+        return {"kind": "dial", "device": None, "url": server.serial_port}
+    if server.serial_port:
+        return {"kind": "serial", "device": server.serial_port, "url": None}
+    return {"kind": "listen", "device": None, "url": None}

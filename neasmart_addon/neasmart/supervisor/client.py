@@ -1,0 +1,93 @@
+"""Asks the Supervisor what an app may ask about itself; no other permission is needed than the app's own token.
+
+The Supervisor writes `/data/options.json` at a start only, so what is saved in the form later is learned here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from neasmart.errors import NeasmartError
+
+TOKEN = "SUPERVISOR_TOKEN"  # noqa: S105 - the name of the variable, not its content
+URL = "http://supervisor"
+TIMEOUT_S = 10.0
+_ANSWER_LIMIT = 1024 * 1024
+_OK = 200
+
+
+class SupervisorError(NeasmartError):
+    """The Supervisor is away or refuses; the message is one sentence for the owner and holds no secret."""
+
+    code = "supervisor"
+
+
+class Supervisor:
+    """The Supervisor, as far as it concerns this app."""
+
+    def __init__(self, token: str, *, url: str = URL, timeout_s: float = TIMEOUT_S) -> None:
+        """Ask nothing yet."""
+        self._token = token
+        self._url = url
+        self._timeout_s = timeout_s
+
+    @classmethod
+    def known_to(cls, environment: Mapping[str, str]) -> Supervisor | None:
+        """Return the Supervisor that has started us, None outside Home Assistant."""
+        token = environment.get(TOKEN)
+        return cls(token) if token else None
+
+    async def options(self) -> dict[str, Any]:
+        """Return the options as they are saved now; raise SupervisorError."""
+        return await self._ask("GET", "/addons/self/options/config")
+
+    async def info(self) -> dict[str, Any]:
+        """Return what the Supervisor knows of the app: its saved `options`, its `network` and more."""
+        return await self._ask("GET", "/addons/self/info")
+
+    async def store(self, options: Mapping[str, Any], *, network: Mapping[str, int | None] | None = None) -> None:
+        """Save all options, and all ports if given, for both replace what was there; raise SupervisorError."""
+        body: dict[str, Any] = {"options": dict(options)}
+        if network is not None:
+            body["network"] = dict(network)
+        await self._ask("POST", "/addons/self/options", body)
+
+    async def restart(self) -> None:
+        """Have the app started anew; the answer may not come any more."""
+        await self._ask("POST", "/addons/self/restart")
+
+    async def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        import aiohttp  # noqa: PLC0415 - only needed where a Supervisor is
+
+        headers = {"Authorization": f"Bearer {self._token}"}
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=self._timeout_s)) as session,
+                session.request(
+                    method, f"{self._url}{path}", headers=headers, json=body, allow_redirects=False
+                ) as response,
+            ):
+                status = response.status
+                text = await response.content.read(_ANSWER_LIMIT)
+        except TimeoutError as error:
+            raise SupervisorError(f"The Supervisor did not answer within {self._timeout_s:g} s.") from error
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise SupervisorError(f"The Supervisor cannot be reached ({type(error).__name__}).") from error
+        return _told(status, text)
+
+
+def _told(status: int, text: bytes) -> dict[str, Any]:
+    try:
+        answer = json.loads(text) if text else {}
+    except (ValueError, RecursionError):
+        answer = None
+    if not isinstance(answer, dict):
+        raise SupervisorError(f"The Supervisor's answer cannot be read (HTTP {status}).")
+    if status != _OK or answer.get("result") != "ok":
+        message = answer.get("message")
+        why = str(message)[:300] if message else f"HTTP {status}"
+        raise SupervisorError(f"The Supervisor refuses: {why}")
+    data = answer.get("data")
+    return data if isinstance(data, dict) else {}

@@ -1,0 +1,66 @@
+"""Lists the serial devices of this computer by what they call themselves, without opening any of them.
+
+Opening a port can reset what hangs on it, so a stick that is known for something else is only named.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import serialx
+
+_BY_NAME = {
+    "zwave": "z-wave zwave z-stick zst10 zst39 uzb zwa-2 razberry husbzb",
+    "thread": "openthread ot-rcp",
+    "zigbee": "zigbee conbee raspbee skyconnect zbt-1 zbt-2 zbdongle slzb zigstar tubeszb cc2531 cc2652 elelabs",
+    "meter": "p1-cable dsmr smartmeter lesekopf",
+    "gps": "gps gnss u-blox",
+    "modem": "modem lte gsm",
+}
+"""What a stick is, by parts of the names that it gives itself."""
+_BY_ID = {
+    (0x0658, 0x0200): "zwave",
+    (0x0451, 0x16A8): "zigbee",
+    (0x1CF1, 0x0030): "zigbee",
+    (0x10C4, 0x8A2A): "zwave",
+    (0x10C4, 0x8B34): "zigbee",
+    (0x1546, 0x01A7): "gps",
+    (0x1546, 0x01A8): "gps",
+}
+"""What a stick is, by vendor and product id, where these are of one product alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """A serial device; `path` stays the same when it is plugged in elsewhere, if the system knows such a path.
+
+    `known_as` is None, or what it is that is no adapter for the bus, such as ``zigbee``.
+    """
+
+    path: str
+    name: str
+    maker: str | None = None
+    known_as: str | None = None
+
+
+def devices() -> list[Device]:
+    """Return what is plugged in now; reads a few files of the system, and so belongs into a thread."""
+    return [
+        Device(
+            path=port.device,
+            name=port.product or Path(port.resolved_device).name,
+            maker=port.manufacturer,
+            known_as=known_as(port.vid, port.pid, port.product, port.manufacturer, port.interface_description),
+        )
+        for port in serialx.list_serial_ports()
+    ]
+
+
+def known_as(vid: int | None, pid: int | None, *names: str | None) -> str | None:
+    """Return what a stick is known for by its names or its ids, None if it may be an adapter for the bus."""
+    text = " ".join(name for name in names if name).lower()
+    for kind, parts in _BY_NAME.items():
+        if any(part in text for part in parts.split()):
+            return kind
+    return None if vid is None or pid is None else _BY_ID.get((vid, pid))

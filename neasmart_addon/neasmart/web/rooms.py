@@ -1,0 +1,154 @@
+"""The paths of the rooms: what the owner calls them and where they are, and to forget one that is none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
+from http import HTTPStatus
+from typing import Annotated, Any, Protocol
+
+import msgspec
+from aiohttp import web
+
+from neasmart.gateway import ROOMS, Gateway
+from neasmart.rooms import LONGEST_NAME, Room, RoomsStatus
+from neasmart.web import places
+from neasmart.web.bodies import Document, query, read_document, reply
+from neasmart.web.problems import Problem
+
+_PREFIX = "/api/v1"
+POSITIONS = 1000
+
+_Text = Annotated[str, msgspec.Meta(max_length=LONGEST_NAME)]
+
+
+class RoomChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is to be said of one room; what is not given stays. `active` is told and cannot be changed."""
+
+    base_id: int
+    zone_id: int
+    name: _Text | msgspec.UnsetType = msgspec.UNSET
+    floor: _Text | msgspec.UnsetType = msgspec.UNSET
+    position: Annotated[int, msgspec.Meta(ge=1, le=POSITIONS)] | msgspec.UnsetType | None = msgspec.UNSET
+    hidden: bool | msgspec.UnsetType = msgspec.UNSET
+    in_home_assistant: bool | msgspec.UnsetType = msgspec.UNSET
+    active: bool | msgspec.UnsetType = msgspec.UNSET
+
+
+class RoomKeeper(Protocol):
+    """Where the owner's word and the past of rooms are kept."""
+
+    async def save_rooms(self) -> bool:
+        """Store what was said of the rooms; return whether it is stored."""
+
+    def forget(self, addresses: Collection[int]) -> None:
+        """Forget what registers held."""
+
+
+class RoomRoutes:
+    """The handlers."""
+
+    def __init__(self, gateway: Gateway, keeper: Callable[[], RoomKeeper | None]) -> None:
+        """Take the core, and who keeps what is said; None keeps it as long as the process lives."""
+        self._gateway = gateway
+        self._keeper = keeper
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return the routes."""
+        return [
+            web.get(f"{_PREFIX}/rooms", self.rooms),
+            web.put(f"{_PREFIX}/rooms", self.change),
+            web.delete(f"{_PREFIX}/zones/{{base_id}}/{{zone_id}}", self.forget),
+        ]
+
+    async def rooms(self, request: web.Request) -> web.Response:
+        """Answer all rooms that are heard or named, in the order of the page."""
+        query(request)
+        return reply(self._document())
+
+    async def change(self, request: web.Request) -> web.Response:
+        """Take names, floors, order and what is hidden, of all rooms or of some."""
+        query(request)
+        document = await read_document(request)
+        changes = list(self._changes(document))
+        self._gateway.put_rooms(changed(self._gateway.rooms.of((each.base_id, each.zone_id)), each) for each in changes)
+        keeper = self._keeper()
+        if keeper is not None:
+            await keeper.save_rooms()
+        return reply(self._document())
+
+    async def forget(self, request: web.Request) -> web.Response:
+        """Forget a room that was re-paired or never was; it is back when the base writes it again."""
+        query(request)
+        base_id, zone_id = places.index(request, self._gateway.table, "zone")
+        if not self._gateway.plant.zone_active(base_id, zone_id):
+            message = f"Nothing is known of zone {base_id}.{zone_id}, so there is nothing to forget"
+            raise Problem(HTTPStatus.NOT_FOUND, "unknown_zone", message)
+        forgotten = self._gateway.forget_zone(base_id, zone_id, self._gateway.clock.monotonic())
+        keeper = self._keeper()
+        if keeper is not None:
+            keeper.forget(forgotten)
+        return reply({"base_id": base_id, "zone_id": zone_id, "forgotten": True})
+
+    def _changes(self, document: Document) -> Iterator[RoomChange]:
+        entries = document.get("rooms")
+        if document.keys() != {"rooms"} or not isinstance(entries, list):
+            raise _invalid("", 'the body is {"rooms": [{"base_id": 1, "zone_id": 1, "name": "Living room"}]}')
+        base_axis, zone_axis = self._gateway.table.groups["zone"].axes
+        seen: set[tuple[int, int]] = set()
+        for position, entry in enumerate(entries):
+            try:
+                room = msgspec.convert(entry, RoomChange)
+            except msgspec.ValidationError as error:
+                text, _, at = str(error).partition(" - at `$")
+                raise _invalid(f"rooms[{position}]{at.rstrip('`')}", text.replace("`", "")) from error
+            for axis, number in ((base_axis, room.base_id), (zone_axis, room.zone_id)):
+                if number not in axis.indices:
+                    raise places.invalid(axis, str(number))
+            if (room.base_id, room.zone_id) in seen:
+                raise _invalid(f"rooms[{position}]", f"zone {room.base_id}.{room.zone_id} is there twice")
+            seen.add((room.base_id, room.zone_id))
+            for key in ("name", "floor"):
+                text = getattr(room, key)
+                if isinstance(text, str) and not text.isprintable():
+                    raise _invalid(f"rooms[{position}].{key}", "only letters and signs that can be seen are allowed")
+            yield room
+
+    def _document(self) -> Document:
+        gateway = self._gateway
+        status = gateway.hub.state(ROOMS, RoomsStatus) or RoomsStatus()
+        rooms = gateway.rooms.ordered(gateway.plant.zones)
+        return {
+            "rooms": [
+                {
+                    "base_id": room.base_id,
+                    "zone_id": room.zone_id,
+                    "name": room.name,
+                    "floor": room.floor,
+                    "position": room.position,
+                    "hidden": room.hidden,
+                    "in_home_assistant": room.in_home_assistant,
+                    "active": gateway.plant.zone_active(room.base_id, room.zone_id),
+                }
+                for room in rooms
+            ],
+            "stored": status.detail is None and self._keeper() is not None,
+            "detail": status.detail,
+        }
+
+
+def changed(room: Room, change: RoomChange) -> Room:
+    """Return a room with what is given changed."""
+    given: dict[str, Any] = {
+        key: value.strip() if isinstance(value, str) else value
+        for key in ("name", "floor", "position", "hidden", "in_home_assistant")
+        if (value := getattr(change, key)) is not msgspec.UNSET
+    }
+    if "name" in given or "floor" in given:
+        given["from_page"] = True
+    return replace(room, **given)
+
+
+def _invalid(where: str, why: str) -> Problem:
+    message = f"Invalid {where or 'rooms'}: {why}"
+    return Problem(HTTPStatus.BAD_REQUEST, "invalid_rooms", message, details="Nothing was changed")

@@ -1,0 +1,162 @@
+"""Settings are stored where they live: with the Supervisor, in config.json, or not where the environment decides."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from neasmart.errors import SettingsError
+from neasmart.settings_loading import load_judged
+from neasmart.settings_store import DecidedElsewhereError, Decider, NotStoredError, SettingsStore
+from neasmart.supervisor import Supervisor, SupervisorError
+from tests.support.fake_supervisor import FakeSupervisor
+
+DIALLED = {"serial_port": None, "url": "socket://192.168.1.50:8899"}
+
+
+@pytest.fixture
+def store(client: Supervisor) -> SettingsStore:
+    return SettingsStore({}, client)
+
+
+async def test_one_change_keeps_all_other_options(store: SettingsStore, fake: FakeSupervisor) -> None:
+    fake.save_in_form(mqtt={**fake.options["mqtt"], "host": "192.168.1.9", "password": "secret"})
+    fake.save_in_form(server={**fake.options["server"], "serial_port": "/dev/ttyUSB0", "allowed_peers": ["10.0.0.1"]})
+
+    await store.change("server", DIALLED)
+
+    server = fake.options["server"]
+    assert (server.get("serial_port"), server["url"]) == (None, "socket://192.168.1.50:8899")
+    assert server["allowed_peers"] == ["10.0.0.1"]
+    assert fake.options["mqtt"]["password"] == "secret"
+    assert fake.posted[-1].keys() == {"options"}
+    found = load_judged({}, options=await Supervisor.options(store._of_home_assistant))
+    assert (found.faults, found.settings.server.serial_port) == ((), "socket://192.168.1.50:8899")
+
+
+async def test_a_port_is_opened_with_all_ports_and_a_restart_is_asked_for(
+    store: SettingsStore, fake: FakeSupervisor
+) -> None:
+    fake.network["5001/tcp"] = 5001
+
+    await store.open_port("502/tcp", 502)
+    await store.restart()
+
+    assert fake.network == {"502/tcp": 502, "5001/tcp": 5001}
+    assert await store.ports() == fake.network
+    assert fake.restarts == 1
+
+
+async def test_a_refusal_is_told_and_nothing_is_changed(store: SettingsStore, fake: FakeSupervisor) -> None:
+    before = fake.options
+
+    with pytest.raises(SupervisorError, match="Invalid options: level is none of"):
+        await store.change("logging", {"level": "loud"})
+
+    assert fake.options == before
+
+
+async def test_options_that_change_elsewhere_at_the_same_moment_are_noticed(
+    store: SettingsStore, fake: FakeSupervisor
+) -> None:
+    def elsewhere() -> None:
+        fake.user["server"] = {**fake.options["server"], "url": "socket://10.9.9.9:1"}
+
+    fake.after_post = elsewhere
+
+    with pytest.raises(SupervisorError, match="changed elsewhere"):
+        await store.change("server", DIALLED)
+
+
+async def test_a_supervisor_that_hangs_or_is_away_is_told(store: SettingsStore, fake: FakeSupervisor) -> None:
+    fake.hangs = True
+    with pytest.raises(SupervisorError, match="did not answer"):
+        await store.change("server", DIALLED)
+    with pytest.raises(SupervisorError, match="did not answer"):
+        await store.restart()
+
+    fake.hangs, fake.refuses = False, "System is not ready"
+    with pytest.raises(SupervisorError, match="System is not ready"):
+        await store.ports()
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def read(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+async def test_without_home_assistant_config_json_is_written_with_a_copy(folder: Path) -> None:
+    file = folder / "config.json"
+    before = {
+        "server": {"serial_port": "/dev/ttyUSB0", "baudrate": 9600},
+        "zones": [{"base": 1, "zone": 1, "name": "A"}],
+    }
+    file.write_text(json.dumps(before))
+    file.chmod(0o640)
+    store = SettingsStore({}, None)
+
+    await store.change("server", DIALLED)
+
+    assert read(file) == {**before, "server": {"baudrate": 9600, "url": "socket://192.168.1.50:8899"}}
+    assert read(folder / "config.json.before") == before
+    assert stat.S_IMODE(file.stat().st_mode) == 0o640
+    assert store.decider("server", DIALLED) is Decider.FILE
+    assert load_judged({}).settings.server.serial_port == "socket://192.168.1.50:8899"
+
+
+async def test_the_first_file_is_nobody_elses(folder: Path) -> None:
+    await SettingsStore({}, None).change("server", DIALLED)
+
+    assert stat.S_IMODE((folder / "config.json").stat().st_mode) == 0o600
+    assert sorted(each.name for each in await asyncio.to_thread(lambda: list(folder.iterdir()))) == ["config.json"]
+
+
+async def test_what_could_not_be_used_is_not_stored_but_older_slips_stand_in_nobodys_way(folder: Path) -> None:
+    file = folder / "config.json"
+    file.write_text('{"logging": {"level": "loud"}}')
+    store = SettingsStore({}, None)
+
+    await store.change("server", DIALLED)
+    with pytest.raises(SettingsError, match=r"server\.url"):
+        await store.change("server", {"url": "http://x"})
+
+    assert read(file)["server"]["url"] == "socket://192.168.1.50:8899"
+
+
+@pytest.mark.skipif(os.geteuid() == 0 and not Path("/proc/self").exists(), reason="needs a folder nobody can write")
+async def test_a_file_that_cannot_be_written_is_named() -> None:
+    store = SettingsStore({"NEASMART_CONFIG_FILE": "/proc/config.json"}, None)
+
+    with pytest.raises(NotStoredError, match=r"/proc/config\.json cannot be written"):
+        await store.change("server", DIALLED)
+
+
+@pytest.mark.parametrize("name", ["NEASMART_SERVER_URL", "NEASMART_GATEWAY_SERVER_SERIAL_PORT"])
+async def test_what_the_environment_decides_is_refused_by_name(name: str, client: Supervisor) -> None:
+    for supervisor in (None, client):
+        store = SettingsStore({name: "x", "NEASMART_API_PORT": "5001"}, supervisor)
+
+        assert store.decider("server", DIALLED) is Decider.ENVIRONMENT
+        with pytest.raises(DecidedElsewhereError, match=name):
+            await store.change("server", DIALLED)
+
+
+async def test_outside_home_assistant_nobody_opens_ports(folder: Path) -> None:
+    store = SettingsStore({}, None)
+
+    assert not store.can_open_ports
+    for asked in (store.restart(), store.open_port("502/tcp", 502), store.ports()):
+        with pytest.raises(DecidedElsewhereError):
+            await asked
+    assert not (folder / "config.json").exists()

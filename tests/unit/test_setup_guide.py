@@ -1,0 +1,191 @@
+"""The guide opens nothing unasked, listens without sending, and stores what was chosen."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from neasmart import setup_guide
+from neasmart.config import ServerSettings, Settings
+from neasmart.settings_store import SettingsStore
+from neasmart.setup_guide import Choice, Guide, SetupError
+from neasmart.sysbus.devices import Device, known_as
+
+
+class Links:
+    """The house, as far as the guide sees it."""
+
+    def __init__(self) -> None:
+        self.settings = Settings()
+        self.listening: ServerSettings | None = None
+        self.followed = 0
+
+    async def listen(self, server: ServerSettings | None) -> None:
+        self.listening = server
+
+    async def follow(self) -> None:
+        self.followed += 1
+
+
+class Store(SettingsStore):
+    """Keeps in memory what is to be stored."""
+
+    def __init__(self) -> None:
+        super().__init__({}, None)
+        self.changes: list[tuple[str, Mapping[str, Any]]] = []
+
+    async def change(self, section: str, values: Mapping[str, Any]) -> None:
+        self.changes.append((section, values))
+
+
+class Desk:
+    """A guide with what surrounds it."""
+
+    def __init__(self) -> None:
+        self.links, self.store = Links(), Store()
+        self.plugged: list[Device] = []
+        self.guide = Guide(self.links, self.store, self.links.follow, list_devices=lambda: self.plugged)
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+async def test_devices_come_newest_first_and_say_what_they_are(desk: Desk) -> None:
+    desk.plugged = [Device(path="/dev/ttyS0", name="ttyS0"), Device(path="/dev/null", name="Zigbee", known_as="zigbee")]
+    first = await desk.guide.document()
+    desk.plugged = [*desk.plugged, Device(path="/dev/zero", name="FT232R", maker="FTDI")]
+
+    second = await desk.guide.document()
+
+    assert [each["appeared_s"] for each in first["devices"]] == [None, None]
+    newest = second["devices"][0]
+    assert (newest["path"], newest["name"], newest["maker"], newest["problem"]) == ("/dev/zero", "FT232R", "FTDI", None)
+    assert newest["appeared_s"] < 5
+    assert {each["path"]: each["known_as"] for each in second["devices"]}["/dev/null"] == "zigbee"
+
+
+async def test_a_chosen_device_that_is_gone_is_shown_as_that(desk: Desk) -> None:
+    server = ServerSettings(serial_port="/dev/nowhere")
+    desk.links.settings = msgspec.structs.replace(desk.links.settings, server=server)
+
+    document = await desk.guide.document()
+
+    assert document["link"] == {"kind": "serial", "device": "/dev/nowhere", "url": None}
+    (device,) = document["devices"]
+    assert (device["chosen"], device["problem"]) == (True, "gone")
+
+
+async def test_a_link_under_a_name_of_its_own_is_the_chosen_device(desk: Desk, tmp_path: Path) -> None:
+    link = tmp_path / "by-id"
+    link.symlink_to("/dev/null")
+    desk.plugged = [Device(path="/dev/null", name="Dongle")]
+    desk.links.settings = Settings(server=ServerSettings(serial_port=str(link)))
+
+    (device,) = (await desk.guide.document())["devices"]
+
+    assert device["chosen"]
+
+
+@pytest.mark.parametrize(
+    ("choice", "port"),
+    [
+        (Choice(device="/dev/null"), "/dev/null"),
+        (Choice(url="socket://10.0.0.9:8899"), "socket://10.0.0.9:8899"),
+        (Choice(listen=True), ""),
+    ],
+)
+async def test_what_is_chosen_is_listened_to_and_not_stored(desk: Desk, choice: Choice, port: str) -> None:
+    document = await desk.guide.listen(choice)
+
+    assert desk.links.listening is not None
+    assert desk.links.listening.serial_port == port
+    assert document["listening"] is not None
+    assert desk.store.changes == []
+
+
+@pytest.mark.parametrize(
+    ("choice", "stored"),
+    [
+        (Choice(device="/dev/null"), {"type": None, "serial_port": "/dev/null", "url": None}),
+        (Choice(url="rfc2217://h:1"), {"type": None, "serial_port": None, "url": "rfc2217://h:1"}),
+        (Choice(listen=True), {"type": None, "serial_port": None, "url": None}),
+    ],
+)
+async def test_what_is_applied_is_stored_and_used(desk: Desk, choice: Choice, stored: dict[str, Any]) -> None:
+    await desk.guide.listen(Choice(device="/dev/zero"))
+
+    await desk.guide.apply(choice)
+
+    assert desk.store.changes == [("server", stored)]
+    assert (desk.links.followed, desk.links.listening) == (1, None)
+
+
+@pytest.mark.parametrize(
+    ("choice", "said"),
+    [
+        (Choice(device="/dev/nowhere"), "not there any more"),
+        (Choice(device="/etc/passwd"), "no serial device"),
+        (Choice(device="/dev/../etc/passwd"), "no serial device"),
+        (Choice(url="http://x:1"), "socket://HOST:PORT"),
+        (Choice(url="/dev/null"), "socket://HOST:PORT"),
+        (Choice(url="socket://u:secret@h:1"), "Allowed"),
+    ],
+)
+async def test_what_cannot_be_the_link_is_refused_in_a_sentence(desk: Desk, choice: Choice, said: str) -> None:
+    for asked in (desk.guide.listen, desk.guide.apply):
+        with pytest.raises(SetupError, match=said):
+            await asked(choice)
+    assert (desk.links.listening, desk.store.changes) == (None, [])
+
+
+async def test_a_trial_ends_by_itself(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(setup_guide, "LISTEN_S", 0.01)
+
+    await desk.guide.listen(Choice(listen=True))
+
+    async with asyncio.timeout(10):
+        while desk.links.listening is not None:  # noqa: ASYNC110 - what is waited for sends no event
+            await asyncio.sleep(0.005)
+
+
+@pytest.mark.parametrize(
+    ("ids", "names", "expected"),
+    [
+        ((0x0403, 0x6001), ("FT232R USB UART", "FTDI"), None),
+        ((0x1A86, 0x7523), ("USB Serial", "QinHeng"), None),
+        ((0x10C4, 0xEA60), ("CP2102 USB to UART Bridge Controller", "Silicon Labs"), None),
+        ((0x10C4, 0xEA60), ("Sonoff Zigbee 3.0 USB Dongle Plus", "Silicon Labs"), "zigbee"),
+        ((0x10C4, 0xEA60), ("SkyConnect v1.0", "Nabu Casa"), "zigbee"),
+        ((0x303A, 0x4001), ("ZWA-2", "Nabu Casa"), "zwave"),
+        ((0x1CF1, 0x0030), (None, None), "zigbee"),
+        ((0x0658, 0x0200), (None, None), "zwave"),
+        ((None, None), (None, None), None),
+    ],
+)
+def test_sticks_for_something_else_are_known(
+    ids: tuple[int | None, int | None], names: tuple[str | None, str | None], expected: str | None
+) -> None:
+    assert known_as(*ids, *names) == expected
+
+
+def test_the_devices_of_this_computer_can_be_listed_without_opening_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    real = os.open
+
+    def watched(path: Any, *arguments: Any, **named: Any) -> int:
+        opened.append(str(path))
+        return real(path, *arguments, **named)
+
+    monkeypatch.setattr(os, "open", watched)
+    from neasmart.sysbus.devices import devices  # noqa: PLC0415
+
+    assert isinstance(devices(), list)
+    assert not [path for path in opened if path.startswith("/dev/tty")]
