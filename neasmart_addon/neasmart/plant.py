@@ -10,8 +10,6 @@ from neasmart.codecs import Quality, Value
 from neasmart.registers import Limits, Ref, RegisterTable, setpoint_limits
 
 ZoneIndex = tuple[int, int]
-TOLD_BEFORE_ANNOUNCED = 2
-"""How often a room's temperature must have been told before others hear of the room: one bad frame makes none."""
 
 
 class Source(StrEnum):
@@ -36,6 +34,7 @@ class Reading:
 
     `value` is in the point's unit, None when not known; `word` as on the wire; `at` monotonic seconds of the last
     write, negative ages never occur; `held` is the last value that was not None, for clients that cannot show a gap.
+    `told` counts the reports and stops at 2, which a stored value had reached already.
     """
 
     ref: Ref
@@ -46,6 +45,7 @@ class Reading:
     source: Source = Source.NEVER
     stale: bool = True
     held: Value = None
+    told: int = 0
 
     def age_s(self, now: float) -> float | None:
         """Return the seconds since the base last wrote the point, None if it never did."""
@@ -63,7 +63,6 @@ class Plant:
         self.names: dict[ZoneIndex, str] = dict(names or {})
         self.stale_times = stale or StaleTimes()
         self._readings: dict[int, Reading] = {ref.address: Reading(ref=ref) for ref in table}
-        self._told: dict[int, int] = {}
         self.last_write_at: float | None = None
 
     def observe(self, address: int, word: int, now: float) -> Reading:
@@ -121,11 +120,6 @@ class Plant:
         """Return whether a zone's temperature has been received, now or before the last restart."""
         return self.reading(self.table.at("zone", "temperature", base_id, zone_id)).at is not None
 
-    def zone_certain(self, base_id: int, zone_id: int) -> bool:
-        """Return whether a zone's temperature has been told often enough to make devices for it elsewhere."""
-        ref = self.table.at("zone", "temperature", base_id, zone_id)
-        return self._told.get(ref.address, 0) >= TOLD_BEFORE_ANNOUNCED
-
     def zone_name(self, base_id: int, zone_id: int) -> str | None:
         """Return the name that the owner has given to a zone."""
         return self.names.get((base_id, zone_id))
@@ -152,8 +146,7 @@ class Plant:
             source=source,
             stale=stale,
             held=before.held if value is None else value,
+            told=2 if source is Source.STORED else min(before.told + 1, 2),
         )
         self._readings[address] = reading
-        if self._told.get(address, 0) < TOLD_BEFORE_ANNOUNCED:
-            self._told[address] = self._told.get(address, 0) + 1
         return reading

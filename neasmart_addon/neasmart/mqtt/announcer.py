@@ -106,7 +106,10 @@ class Announcer:
         if self._announce_at is not None and now >= self._announce_at:
             self._announce_at = None
             self._announced_at = now
-            self._announced = self._inventory()
+            before, self._announced = self._announced, self._inventory()
+            if before is not None:
+                # A room that the owner has forgotten.
+                self._remove(_zones(before) - _zones(self._announced))
             self._round = _Round(inventory=self._announced, devices=described(self._announced, self._style))
         elif now >= self._look_at:
             self.look(now)
@@ -195,3 +198,7 @@ class Announcer:
             self._outbox.put(self._topic(zone), "")
             for part in ZONE_TOPICS:
                 self._outbox.put(self._topics.zone(zone, part), "")
+
+
+def _zones(inventory: Inventory) -> set[ZoneIndex]:
+    return {room.zone for room in inventory.rooms}

@@ -93,7 +93,8 @@ def take_inventory(
                 humidity=plant.reading(table.at("zone", "humidity", *zone)).at is not None,
             )
             for zone in plant.zones
-            if zone not in absent and (zone in announced or plant.zone_certain(*zone))
+            if zone not in absent
+            and (zone in announced or plant.reading(table.at("zone", "temperature", *zone)).told > 1)
         ),
         optional=tuple(each.ref.id for each in optional),
         flow=any(each.ref.point.key == FLOW and each.held is not None for each in optional),
