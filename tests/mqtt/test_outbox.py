@@ -153,3 +153,15 @@ def test_what_was_overwritten_is_said_again_unless_something_newer_waits() -> No
     outbox.put("a", "2")
     outbox.restore("a")
     assert drained(outbox, 0.0) == [("a", "2")]
+
+
+def test_an_announcement_waits_for_echoes_alone_and_keeps_its_order() -> None:
+    outbox = Outbox(Pace(stock=1))
+    outbox.paced = True
+    outbox.put("climate", "before")
+    outbox.put("slow", "1")
+    outbox.put("config", "1", unpaced=True)
+    outbox.put("climate", "after", unpaced=True, repeat=True)
+    outbox.put("echo", "1", urgent=True)
+
+    assert drained(outbox, 0.0) == [("echo", "1"), ("config", "1"), ("climate", "after"), ("slow", "1")]

@@ -40,6 +40,7 @@ class _Round:
     """One announcement under way: what is described, what is still to come, and whose climate follows."""
 
     inventory: Inventory
+    first: bool
     devices: Iterator[tuple[str, Device]] | None
     settling: set[ZoneIndex | None] = field(default_factory=set)
     settle_at: float | None = None
@@ -54,11 +55,14 @@ class Announcer:
         style: Style,
         outbox: Outbox,
         *,
-        say_again: Callable[[ZoneIndex | None], None],
+        say_again: Callable[[ZoneIndex | None, bool], None],
         book: RoomBook,
         times: AnnounceTimes,
     ) -> None:
-        """Announce nothing before `begin`; `say_again` repeats what a changed device, None for the base, shows."""
+        """Announce nothing before `begin`.
+
+        `say_again` repeats what a changed device shows, None for the base, and its words, too, if they may be others.
+        """
         self._gateway = gateway
         self._style = style
         self._topics = style.topics
@@ -110,7 +114,9 @@ class Announcer:
             if before is not None:
                 # A room that the owner has forgotten.
                 self._remove(_zones(before) - _zones(self._announced))
-            self._round = _Round(inventory=self._announced, devices=described(self._announced, self._style))
+            self._round = _Round(
+                inventory=self._announced, first=before is None, devices=described(self._announced, self._style)
+            )
         elif now >= self._look_at:
             self.look(now)
         if self._round is not None:
@@ -172,10 +178,10 @@ class Announcer:
             if zone is not None:
                 self._published.add(zone)
             payload = json.dumps(message, ensure_ascii=False)
-            changed = self._outbox.put(topic, payload)
+            changed = self._outbox.put(topic, payload, unpaced=True)
             if changed and self._kept.pop(topic, None) != payload.encode():
                 current.settling.add(zone)
-                self._say_again(zone)
+                self._say_again(zone, current.first)
 
     def _settle(self, current: _Round, now: float) -> None:
         if current.devices is not None:
@@ -188,7 +194,7 @@ class Announcer:
         if now < current.settle_at:
             return
         for zone in sorted(current.settling, key=lambda each: each or (0, 0)):
-            self._say_again(zone)
+            self._say_again(zone, current.first)
         self._round = None
         self.complete = True
 

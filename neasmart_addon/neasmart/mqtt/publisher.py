@@ -209,20 +209,23 @@ class Publisher:
         dues = (self.announcer.wait_s(now), self._outbox.wait_s(now))
         return min([1.0, *(due for due in dues if due is not None)])
 
-    def _say_again(self, zone: ZoneIndex | None) -> None:
-        """Repeat what Home Assistant reads by words or forgets when a device is described to it anew."""
-        place = "global" if zone is None else f"zone.{zone[0]}.{zone[1]}"
+    def _say_again(self, zone: ZoneIndex | None, words: bool) -> None:  # noqa: FBT001 - as the announcer calls it
+        """Repeat what Home Assistant forgets when a device is described to it anew, and what it reads by `words`."""
         if zone is None:
-            self._say_house(repeat=True)
-            self._outbox.put(self._topics.wiring, wiring_payload(self._gateway.watch.diagnosis), repeat=True)
+            self._say_house(unpaced=True, repeat=True)
         else:
-            self.rooms.say_climate(zone, repeat=True)
+            self.rooms.say_climate(zone, unpaced=True, repeat=True)
+        if not words:
+            return
+        place = "global" if zone is None else f"zone.{zone[0]}.{zone[1]}"
         for each in self._gateway.table.writable:
             if each.id.startswith(f"{place}.") and each.point.options is not None:
                 self.rooms.say_value(each, repeat=True)
         topic = self._topics.last_command(place)
         if topic in self._results:
             self._outbox.put(topic, self._results[topic], repeat=True)
+        if zone is None:
+            self._outbox.put(self._topics.wiring, wiring_payload(self._gateway.watch.diagnosis), repeat=True)
 
     def _say_command(self, command: Command, now: float) -> None:
         topic = self._topics.last_command(command.ref.id.rpartition(".")[0])
@@ -233,7 +236,7 @@ class Publisher:
         if command.ref.group.key == "global":
             self._say_house(urgent=True)
 
-    def _say_house(self, *, urgent: bool = False, repeat: bool = False) -> None:
+    def _say_house(self, *, urgent: bool = False, unpaced: bool = False, repeat: bool = False) -> None:
         table = self._gateway.table
         mode, state = (self._gateway.shown(table.ref(f"global.{key}")) for key in ("mode", "state"))
         payload = house_payload(
@@ -241,7 +244,7 @@ class Publisher:
             season=SEASON_WORDS[GlobalMode(int(mode)) if mode else None],
             temperature=self.rooms.mean_payload(),
         )
-        self._outbox.put(self._topics.house, payload, urgent=urgent, repeat=repeat)
+        self._outbox.put(self._topics.house, payload, urgent=urgent, unpaced=unpaced, repeat=repeat)
 
     def _change_payload(self, change: Change) -> str:
         ref = change.ref

@@ -145,7 +145,9 @@ class Rooms:
                 return expected
         return self.gateway.shown(ref)
 
-    def say_climate(self, zone: ZoneIndex, *, urgent: bool = False, repeat: bool = False) -> None:
+    def say_climate(
+        self, zone: ZoneIndex, *, urgent: bool = False, unpaced: bool = False, repeat: bool = False
+    ) -> None:
         """Say a room's climate state."""
         room, table, mode = self._room(zone), self.gateway.table, global_mode(self.gateway)
         state, setpoint = (self.shown(table.at("zone", key, *zone)) for key in ("state", "setpoint"))
@@ -158,7 +160,8 @@ class Rooms:
         )
         room.action = action(facts, room.action)
         shown = ClimateState(state=state, setpoint=setpoint, season=SEASON_WORDS[mode], action=room.action)
-        self.outbox.put(self.topics.zone(zone, "climate"), shown.payload, urgent=urgent, repeat=repeat)
+        topic = self.topics.zone(zone, "climate")
+        self.outbox.put(topic, shown.payload, urgent=urgent, unpaced=unpaced, repeat=repeat)
 
     def mean_payload(self) -> str:
         """Return the mean temperature of the rooms whose values are not old."""
