@@ -1,8 +1,9 @@
 """What is still to be published: the last payload of each topic, steady in the long run and quick when it matters.
 
-What a person did is echoed before everything else and never waits, and announcements are not held back. The rest has a stock of messages that may go out at
-once and that grows by ten a second, so a change that touches sixty rooms arrives whole, while a house that never rests
-cannot flood the broker. What came back from the broker and is not from us is noticed.
+What a person did is echoed before everything else and never waits, and announcements are not held back. The rest has
+a stock of messages that may go out at once and that grows by ten a second, so a change that touches sixty rooms
+arrives whole, while a house that never rests cannot flood the broker. What came back from the broker and is not from
+us is noticed.
 """
 
 from __future__ import annotations
@@ -79,8 +80,11 @@ class Outbox:
 
     def forget(self) -> None:
         """Assume that the broker knows nothing, and start without pace; what happened before is no news any more."""
-        for each in (*self._queues, self._said, self._events, self._awaited):
-            each.clear()
+        for queue in self._queues:
+            queue.clear()
+        self._events.clear()
+        self._said.clear()
+        self._awaited.clear()
         self.paced = False
 
     def next(self, now: float) -> Message | None:
