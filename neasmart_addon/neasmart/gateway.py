@@ -34,6 +34,7 @@ SETTINGS = "status/settings"
 DOCTOR = "status/doctor"
 RECORDER = "status/recorder"
 ROOMS = "status/rooms"
+PORTS = "status/ports"
 
 
 _ORDER = (Part.SEASON, Part.HOUSE, Part.ROOM, Part.TARGET)

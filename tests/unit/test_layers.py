@@ -9,7 +9,19 @@ import pytest
 
 PACKAGE = Path(__file__).parents[2] / "neasmart_addon" / "neasmart"
 CORE = [
-    {"errors", "clock", "codecs", "breaker", "histogram", "registers", "config", "status", "about", "redaction"},
+    {
+        "arguments",
+        "errors",
+        "clock",
+        "codecs",
+        "breaker",
+        "histogram",
+        "registers",
+        "config",
+        "status",
+        "about",
+        "redaction",
+    },
     {"carrier", "walks", "image", "plant", "traffic", "patterns", "command", "leavings", "idle_polls"},
     {"command_life", "verdicts", "doctor", "bus_watch"},
     {"commands"},
@@ -23,6 +35,8 @@ TOP = {
     "logs",
     "docs",
     "demo",
+    "tethered",
+    "meanings",
     "app",
     "check",
     "replay",
