@@ -29,6 +29,8 @@ PHONE, DESK = (390, 844), (1280, 860)
 # A pixel counts as another one from here on, of 255; and so many in ten thousand may be.
 LEAST_DIFFERENCE = 44
 TOLERATED = 15
+CHART_FITS = """() => [...document.querySelectorAll("history-chart")]
+  .every((chart) => Math.abs((chart.querySelector(".u-wrap")?.clientWidth ?? 0) - chart.clientWidth) < 2)"""
 STANDS_AFTER = timedelta(seconds=40)
 
 
@@ -172,6 +174,10 @@ def staged(theatre: Theatre, scene: Scene, **how: Any) -> Page:
     expect(page.locator(PLACES.get(scene.place, ".day svg")).first).to_be_visible()
     if scene.act is not None:
         scene.act(page, stage)
+    if page.locator(".room").count():
+        expect(page.locator(".room .trend span").first).to_be_visible()  # the day has come
+    # A chart takes the font that is there when it is drawn; another scheme draws it anew.
+    page.emulate_media(color_scheme="dark")
     # From here on the clock stands, later than any machine needs until here, so that every age is the same.
     page.clock.pause_at(NOW + STANDS_AFTER)
     page.clock.run_for(200)
@@ -186,7 +192,7 @@ def picture(page: Page, *, whole: bool) -> Image.Image:
     for _ in range(20):
         page.wait_for_timeout(60)
         taken = page.screenshot(full_page=whole, animations="disabled")
-        if taken == before:
+        if taken == before and page.evaluate(CHART_FITS):
             break
         before = taken
     with Image.open(io.BytesIO(before)) as image:
