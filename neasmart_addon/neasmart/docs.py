@@ -7,7 +7,8 @@ from typing import get_type_hints
 import msgspec
 
 from neasmart.config import Settings
-from neasmart.registers import TABLE, Group, Point
+from neasmart.points import TABLE
+from neasmart.registers import Group, Point
 from neasmart.settings_loading import environment_names
 
 

@@ -31,7 +31,7 @@ from neasmart.config import (
     ZoneSettings,
 )
 from neasmart.errors import SettingsError
-from neasmart.registers import TABLE
+from neasmart.points import TABLE
 from neasmart.settings_words import SAMPLES
 from neasmart.status import Closable, SettingsFault
 

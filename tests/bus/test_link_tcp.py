@@ -11,7 +11,7 @@ from pymodbus import FramerType
 from pymodbus.client import AsyncModbusTcpClient
 
 from neasmart.config import ServerSettings, ServerType
-from neasmart.registers import TABLE
+from neasmart.points import TABLE
 from neasmart.sysbus.connection import Direction
 from neasmart.sysbus.journal import FREE_LINES
 from neasmart.sysbus.link import LinkTuning

@@ -15,7 +15,7 @@ from neasmart.codecs import GlobalMode
 from neasmart.mqtt.discovery import Style, devices
 from neasmart.mqtt.inventory import Inventory, Room, take_inventory
 from neasmart.mqtt.topics import Topics
-from neasmart.registers import TABLE
+from neasmart.points import TABLE
 from tests.mqtt.discovery_snapshot import FILE, STYLE, TOPICS, house
 from tests.support.device_discovery import faults
 from tests.support.gateways import FakeClock, base_reports, fill_house, make_gateway

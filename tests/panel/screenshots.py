@@ -18,7 +18,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from neasmart.codecs import OperatingState, encode_dpt9
-from neasmart.registers import TABLE
+from neasmart.points import TABLE
 from neasmart.simulator.house import HOUSES
 from neasmart.simulator.house import House as SimulatedHouse
 from neasmart.store.samples import Samples, packed

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from neasmart.codecs import encode_dpt9
-from neasmart.registers import TABLE
+from neasmart.points import TABLE
 from neasmart.store.samples import Samples, packed
 from tests.support.panel import UNKNOWN, House, Visitor, serious_findings, simulated_house
 

@@ -11,7 +11,7 @@ import pytest
 from neasmart.codecs import GlobalMode, OperatingState, Quality
 from neasmart.command import CommandState
 from neasmart.plant import Source
-from neasmart.registers import TABLE
+from neasmart.points import TABLE
 
 STATIC = Path(__file__).parents[2] / "neasmart_addon" / "neasmart" / "web" / "static"
 LANGUAGES = ("en", "de", "it", "fr")

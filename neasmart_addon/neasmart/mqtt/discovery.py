@@ -21,7 +21,8 @@ from neasmart.mqtt.inventory import Inventory, Room
 from neasmart.mqtt.topics import Topics
 from neasmart.mqtt.words import Words, template
 from neasmart.plant import ZoneIndex
-from neasmart.registers import TABLE, Kind, Ref, setpoint_limits
+from neasmart.points import TABLE
+from neasmart.registers import Kind, Ref, setpoint_limits
 from neasmart.verdicts import DoctorState
 
 Component = dict[str, Any]

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from neasmart.codecs import DPT9_STANDBY, LOW_BYTE, GlobalMode, OperatingState, Value, encode_dpt9
-from neasmart.registers import TABLE, Kind, Ref, setpoint_limits
+from neasmart.points import TABLE
+from neasmart.registers import Kind, Ref, setpoint_limits
 from neasmart.simulator.house import House, MixedCircuit, Room
 
 _MIXED_WORD = 0

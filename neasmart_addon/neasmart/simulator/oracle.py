@@ -14,7 +14,8 @@ from enum import StrEnum
 from itertools import count
 
 from neasmart.codecs import DPT9_STANDBY
-from neasmart.registers import TABLE, Kind, Ref
+from neasmart.points import TABLE
+from neasmart.registers import Kind, Ref
 
 SHORTEST_WALK_S = 4.0
 LONGEST_WALK_S = 40.0
