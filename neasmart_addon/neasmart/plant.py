@@ -118,7 +118,7 @@ class Plant:
 
     def zone_active(self, base_id: int, zone_id: int) -> bool:
         """Return whether a zone's temperature has been received, now or before the last restart."""
-        return self.reading(self.table.part(Part.AIR, base_id, zone_id)).at is not None
+        return self.reading(self.table.exists_by(base_id, zone_id)).at is not None
 
     def zone_name(self, base_id: int, zone_id: int) -> str | None:
         """Return the name that the owner has given to a zone."""

@@ -181,7 +181,7 @@ ZONE = Group(
         Axis(name="zone_id", label="zone ID", low=1, high=12, stride=100),
     ),
     rooms=True,
-    exists_by=Part.AIR,
+    exists_by="temperature",
     points=(
         Point(key="state", label="State", offset=0, kind=Kind.ENUM, codec=_STATE, no_data=0, part=Part.ROOM),
         Point(

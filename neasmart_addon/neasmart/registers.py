@@ -202,7 +202,7 @@ class Group:
     axes: tuple[Axis, ...] = ()
     points: tuple[Point, ...]
     rooms: bool = False
-    exists_by: Part | None = None
+    exists_by: str | None = None
 
     def address(self, *index: int) -> int:
         """Return the first register of one repetition."""
@@ -241,11 +241,6 @@ class Ref:
     def room(self) -> tuple[int, int] | None:
         """The base and zone number of the room that the register belongs to, None for what is no room's."""
         return (self.index[0], self.index[1]) if self.group.rooms else None
-
-    @property
-    def makes_exist(self) -> bool:
-        """Whether what it belongs to exists once this register has been received."""
-        return self.group.exists_by in (None, self.point.part)
 
     def decode(self, word: int) -> Decoded:
         """Return what a word means at this address."""
@@ -318,20 +313,33 @@ class RegisterTable:
         (found,) = (group for group in self.groups.values() if group.rooms)
         return found
 
+    def place(self, group: str, *index: int) -> tuple[Ref, ...]:
+        """Return the registers of one repetition of a group in the order of the table, none out of range."""
+        return self._places.get((group, *index), ())
+
     def room(self, *index: int) -> tuple[Ref, ...]:
         """Return the registers of one room in the order of the table, none out of range."""
-        return self._by_room.get(index, ())
+        return self._places.get((self.rooms.key, *index), ())
+
+    def exists_by(self, *index: int) -> Ref:
+        """Return the register of a room that makes it exist; raise UnknownPointError."""
+        return self.at(self.rooms.key, self.rooms.exists_by or "", *index)
 
     def answered(self, answer: str) -> tuple[Ref, ...]:
         """Return the registers that one answer of REST has."""
-        return tuple(ref for ref in self if ref.point.answer == answer and ref.of_house)
+        return self._answers.get(answer, ())
 
     @cached_property
-    def _by_room(self) -> dict[tuple[int, ...], tuple[Ref, ...]]:
-        return {
-            index: tuple(self.at(self.rooms.key, point.key, *index) for point in self.rooms.points)
-            for index in product(*(axis.indices for axis in self.rooms.axes))
-        }
+    def _answers(self) -> dict[str, tuple[Ref, ...]]:
+        names = {ref.point.answer for ref in self if ref.point.answer is not None}
+        return {name: tuple(ref for ref in self if ref.point.answer == name) for name in names}
+
+    @cached_property
+    def _places(self) -> dict[tuple[str | int, ...], tuple[Ref, ...]]:
+        found: dict[tuple[str | int, ...], list[Ref]] = {}
+        for ref in self:
+            found.setdefault((ref.group.key, *ref.index), []).append(ref)
+        return {place: tuple(refs) for place, refs in found.items()}
 
     @cached_property
     def _of_part(self) -> dict[tuple[Part, tuple[int, ...] | None], tuple[Ref, ...]]:

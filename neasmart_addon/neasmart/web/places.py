@@ -22,6 +22,12 @@ def index(request: web.Request, table: RegisterTable, group: str) -> tuple[int, 
     return found or tuple([number(axis, named[axis.name]) for axis in table.groups[group].axes])
 
 
+def room(request: web.Request, table: RegisterTable) -> tuple[int, int]:
+    """Return the base and zone number in the path; raise Problem out of range."""
+    base_id, zone_id = index(request, table, table.rooms.key)
+    return base_id, zone_id
+
+
 def number(axis: Axis, text: str) -> int:
     """Return one number of an axis; raise Problem out of range."""
     found = _numbers(axis).get(text)
