@@ -10,8 +10,10 @@ PYTEST_WORKERS ?= 2
 HOURS ?= 2
 SECONDS ?= 120
 TARGETS ?=
+COUNT ?= 200
+SEED ?= 1
 
-.PHONY: help setup demo run test lint unit docs screenshots bench fuzz soak fleet audit lock clean
+.PHONY: help setup demo run test lint unit docs screenshots bench fuzz mutants soak fleet audit lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -73,6 +75,9 @@ fuzz: setup $(VENV)/.tools ## try every reader, or TARGETS, with hostile input f
 	-$(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes -r tests/fuzz/requirements.txt
 	PYTHONPATH=.:neasmart_addon $(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(TARGETS:%=--target %)
 	$(if $(TARGETS),,PYTHONPATH=.:neasmart_addon $(BIN)/python -m tests.property --seconds $(SECONDS))
+
+mutants: setup $(VENV)/.tools $(VENV)/.debian ## break the heart in COUNT (200) small ways, chosen by SEED, and print what no test notices
+	PYTHONPATH=.:neasmart_addon $(BIN)/python -m tests.mutants --count $(COUNT) --seed $(SEED) --goal 90
 
 docs: setup ## print the tables of registers and settings
 	@$(BIN)/python -m neasmart docs

@@ -10,6 +10,7 @@ import pytest
 from pymodbus import FramerType
 from pymodbus.client import AsyncModbusTcpClient
 
+from neasmart.command import CommandState
 from neasmart.config import ServerSettings, ServerType
 from neasmart.points import TABLE
 from neasmart.sysbus.connection import Direction
@@ -80,6 +81,22 @@ async def test_a_reply_does_not_wait_for_another_read(start_tcp: StartTcp, dial:
     assert await ask(reader, writer, POLL_240, len(NO_DATA_240)) == NO_DATA_240
 
     assert running.gateway.plant.zones == [(1, 1)]
+
+
+@pytest.mark.parametrize("kind", [ServerType.TCP, ServerType.RTU_TCP], ids=str)
+async def test_a_command_is_delivered_by_the_reply_that_carries_it(
+    start_tcp: StartTcp, dial: Dial, kind: ServerType
+) -> None:
+    running = await start_tcp(kind)
+    reader, writer = await dial(running)
+    await running.reaches("connected")
+    (command,) = running.gateway.submit([(STATE, 2)], origin="test")
+    poll, length = (POLL, len(NO_DATA)) if kind is ServerType.TCP else (POLL_240, len(NO_DATA_240))
+
+    assert (await ask(reader, writer, poll, length)).hex().count("0002") >= 1
+
+    await until(lambda: running.gateway.commands.pending[0].state is CommandState.DELIVERED, "the command is delivered")
+    assert running.gateway.commands.pending[0].id == command.id
 
 
 async def test_many_requests_in_one_segment_are_each_answered(start_tcp: StartTcp, dial: Dial) -> None:

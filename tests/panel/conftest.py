@@ -14,6 +14,19 @@ JAPANESE = "子供部屋"
 WITH_HTML = '<img src=x onerror="document.title=1"> & <b>Bath</b>'
 
 
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker(
+                pytest.mark.unguarded(
+                    "descriptors", reason="browser and ingress live longer than a test, and so do their connections"
+                )
+            )
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """A browser for one module: as long as Playwright runs, no other test of this process can run an event loop."""

@@ -24,6 +24,13 @@ from neasmart.status import Closable, SettingsStatus
 from tests.support.ports import free_port
 from tests.support.processes import GatewayProcess, eventually, gateway_process
 
+pytestmark = [
+    pytest.mark.unguarded(
+        "blocking",
+        reason="settings are loaded before the loop begins; the test does it inside",
+    )
+]
+
 KEY = "abcdefghijklmnop"
 
 
