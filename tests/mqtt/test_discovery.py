@@ -20,12 +20,16 @@ from tests.mqtt.discovery_snapshot import FILE, STYLE, TOPICS, house
 from tests.support.device_discovery import faults
 from tests.support.gateways import FakeClock, base_reports, fill_house, make_gateway
 
-OPTIONAL = tuple(ref.id for ref in TABLE if ref.group.key not in ("global", "zone"))
+OPTIONAL = tuple(ref.id for ref in TABLE if not (ref.of_house or ref.room))
 ZONES = [(base_id, zone_id) for base_id in range(1, 6) for zone_id in range(1, 13)]
 
 
+def _told(*, humid: bool) -> frozenset[str]:
+    return frozenset({"humidity"} if humid else ())
+
+
 def full_house(mode: GlobalMode | None = GlobalMode.HEATING, *, name: str = "Room", humidity: bool = True) -> Inventory:
-    rooms = tuple(Room(zone=zone, name=f"{name} {zone}", humidity=humidity) for zone in ZONES)
+    rooms = tuple(Room(zone=zone, name=f"{name} {zone}", told=_told(humid=humidity)) for zone in ZONES)
     return Inventory(mode=mode, rooms=rooms, optional=OPTIONAL, flow=True)
 
 
@@ -130,7 +134,9 @@ def test_optional_parts_appear_when_they_are_first_received() -> None:
 
 @given(name=st.text(min_size=1, max_size=60))
 def test_any_name_of_a_room_makes_a_valid_message(name: str) -> None:
-    inventory = Inventory(mode=None, rooms=(Room(zone=(1, 1), name=name, humidity=True),), optional=(), flow=False)
+    inventory = Inventory(
+        mode=None, rooms=(Room(zone=(1, 1), name=name, told=_told(humid=True)),), optional=(), flow=False
+    )
 
     message = devices(inventory, STYLE)["neasmart_zone_1_1"]
 

@@ -184,5 +184,5 @@ class Announcer:
             self._published.discard(zone)
             self._rooms.forget(zone)
             self._outbox.put(self._topics.discovery(self._topics.zone_device(zone)), "")
-            for part in ZONE_TOPICS:
+            for part in (*ZONE_TOPICS, *(point.key for point in self._gateway.table.rooms.points)):
                 self._outbox.put(self._topics.zone(zone, part), "")
