@@ -5,15 +5,19 @@ set -euo pipefail
 
 prefix=/opt/neasmart
 service=yes
+uninstall=no
 settings=/etc/neasmart
+unit=/etc/systemd/system/neasmart.service
+data=/var/lib/neasmart
 python=${PYTHON:-python3}
 
 usage() {
     cat <<TEXT
-Usage: sudo ./install.sh [--prefix FOLDER] [--no-service]
+Usage: sudo ./install.sh [--prefix FOLDER] [--no-service | --uninstall]
 
   --prefix FOLDER  where the gateway goes (default: $prefix)
   --no-service     no user, no settings, no systemd unit: only FOLDER/bin/neasmart
+  --uninstall      remove the service and FOLDER; settings and data stay
 TEXT
 }
 
@@ -24,30 +28,68 @@ fail() {
 
 while [[ $# -gt 0 ]]; do
     case "$1" in
-        --prefix) [[ $# -gt 1 ]] || fail "--prefix needs a folder"; prefix=$2; shift 2 ;;
+        --prefix) [[ $# -gt 1 && -n $2 ]] || fail "--prefix needs a folder"; prefix=$2; shift 2 ;;
         --no-service) service=no; shift ;;
+        --uninstall) uninstall=yes; shift ;;
         --help | -h) usage; exit 0 ;;
         *) usage >&2; exit 2 ;;
     esac
 done
 
+# As seen from where the command was given; only what a shell, systemd and Python all take for a plain name.
+prefix=$(realpath -m -- "$prefix")
+[[ $prefix =~ ^/[A-Za-z0-9\ ._@+/-]+$ ]] || fail "--prefix may hold letters, digits, spaces and . _ @ + - only"
 cd "$(dirname "$(readlink -f "$0")")/neasmart_addon"
 
-"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
-    fail "Python 3.11 or newer is needed. Name one with PYTHON=/path/to/python3.12 ./install.sh"
-if [[ $service == yes ]]; then
-    [[ $(id -u) -eq 0 ]] || fail "the service needs root. Use sudo, or --no-service with a --prefix of your own"
-    command -v systemctl >/dev/null || fail "there is no systemd here. Use --no-service"
+is_ours() { [[ -f $prefix/pyvenv.cfg && -f $prefix/bin/neasmart ]]; }
+
+if [[ $uninstall == yes ]]; then
+    [[ -e $unit && $service == yes ]] || is_ours || fail "nothing is installed at $prefix"
+    if [[ -e $unit && $service == yes ]]; then
+        [[ $(id -u) -eq 0 ]] || fail "removing the service needs root. Use sudo"
+        systemctl disable --quiet --now neasmart.service || true
+        rm -f "$unit"
+        systemctl daemon-reload || true
+    fi
+    if is_ours; then rm -rf "$prefix"; fi
+    echo "The gateway is removed from $prefix."
+    for kept in "$settings" "$data"; do
+        if [[ -d $kept ]]; then echo "$kept is kept; to remove it, too: sudo rm -r $kept"; fi
+    done
+    exit 0
 fi
 
-if [[ ! -f neasmart/web/static/vendor/lit-html/lit-html.js ]]; then
-    command -v npm >/dev/null || fail "npm is needed once for the page's two libraries: sudo apt-get install npm"
-    npm ci --ignore-scripts --no-audit --no-fund --silent
+# Everything is looked at before anything is changed.
+missing=()
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
+    missing+=("Python 3.11 or newer. Name one with PYTHON=/path/to/python3.12 ./install.sh")
+"$python" -c 'import ensurepip, venv' 2>/dev/null ||
+    missing+=("Python's module venv: sudo apt-get install python3-venv")
+vendored=neasmart/web/static/vendor/lit-html/lit-html.js
+[[ -f $vendored ]] || command -v npm >/dev/null ||
+    missing+=("npm, once, for the page's libraries: sudo apt-get install npm")
+if [[ $service == yes ]]; then
+    [[ $(id -u) -eq 0 ]] || missing+=("root, for the service. Use sudo, or --no-service with a --prefix of your own")
+    [[ ! $prefix =~ ^/(home|root)/ ]] || missing+=("a --prefix outside of /home and /root, which the service cannot see")
+    [[ -d /run/systemd/system ]] || missing+=("systemd, running, for the service. Use --no-service where there is none")
+fi
+if [[ -e $prefix && ! -f $prefix/pyvenv.cfg && -n $(ls -A -- "$prefix") ]]; then
+    missing+=("an empty folder: there is something else in $prefix")
+fi
+if [[ ${#missing[@]} -gt 0 ]]; then
+    printf 'install.sh: this is needed first:\n' >&2
+    printf '  - %s\n' "${missing[@]}" >&2
+    exit 1
+fi
+
+if [[ ! -f $vendored ]]; then
+    echo "Fetching the page's libraries ..."
+    npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
     npm run --silent vendor
 fi
 
-echo "Installing to $prefix"
-"$python" -m venv "$prefix" || fail "no virtual environment. On Debian: sudo apt-get install python3-venv"
+echo "Installing to $prefix; this takes a minute ..."
+"$python" -m venv "$prefix"
 "$prefix/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary=:all: \
     --requirement requirements.txt
 packages=$("$prefix/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
@@ -63,7 +105,7 @@ chmod 755 "$prefix/bin/neasmart"
 [[ $service == yes ]] || exit 0
 
 id neasmart >/dev/null 2>&1 ||
-    useradd --system --home-dir /var/lib/neasmart --no-create-home --shell /usr/sbin/nologin neasmart
+    useradd --system --home-dir "$data" --no-create-home --shell /usr/sbin/nologin neasmart
 mkdir -p "$settings"
 if [[ ! -f $settings/environment ]]; then
     cp ../.env.example "$settings/environment"
@@ -73,7 +115,7 @@ chown -R root:neasmart "$settings"
 chmod 750 "$settings"
 chmod 640 "$settings/environment"
 
-cat >/etc/systemd/system/neasmart.service <<UNIT
+cat >"$unit" <<UNIT
 [Unit]
 Description=Nea Smart gateway
 Documentation=https://github.com/neasmart/neasmart-gateway
@@ -81,12 +123,12 @@ After=network-online.target
 Wants=network-online.target
 
 [Service]
-ExecStart=$prefix/bin/neasmart run
+ExecStart="$prefix/bin/neasmart" run
 User=neasmart
 SupplementaryGroups=dialout
 StateDirectory=neasmart
-WorkingDirectory=/var/lib/neasmart
-Environment=NEASMART_DATABASE_PATH=/var/lib/neasmart/neasmart.db
+WorkingDirectory=$data
+Environment=NEASMART_DATABASE_PATH=$data/neasmart.db
 EnvironmentFile=-$settings/environment
 Restart=on-failure
 RestartSec=5

@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench import noise, panel, store_writes, turnaround, whole_process
+from bench import home_assistant, instructions, noise, panel, store_writes, turnaround, whole_process
 from bench.figures import Figure, write
 
 RESULTS = Path(__file__).parent / "results.json"
@@ -38,7 +38,7 @@ def disk(commands_per_day: float) -> Iterator[Figure]:
     with tempfile.TemporaryDirectory(dir=Path(__file__).parent) as folder:
         result = asyncio.run(store_writes.day(Path(folder), 24.0, commands_per_day))
     per_thousand, per_day = result
-    yield Figure(what="written for 1000 register updates", unit="kB", samples=(per_thousand,), limit=100)
+    yield Figure(what="written for 1000 register updates", unit="kB", samples=(per_thousand,), limit=20)
     yield Figure(what="written in a day", unit="MB", samples=(per_day,), limit=5)
 
 
@@ -49,7 +49,9 @@ def main() -> int:
     parser.add_argument("--polls", type=int, default=1000, help="polls in a round of the turnaround")
     parser.add_argument("--noise-polls", type=int, default=2000, help="polls in a round on the noisy bus")
     parser.add_argument(
-        "--only", action="append", choices=["noise", "turnaround", "rest", "start", "idle", "panel", "disk"]
+        "--only",
+        action="append",
+        choices=["start", "turnaround", "rest", "idle", "noise", "panel", "home-assistant", "disk", "instructions"],
     )
     parser.add_argument("--results", type=Path, default=RESULTS)
     chosen = parser.parse_args()
@@ -60,7 +62,9 @@ def main() -> int:
         "idle": lambda: whole_process.idle(min(chosen.rounds, 3)),
         "noise": lambda: noisy_bus(min(chosen.rounds, 3), chosen.noise_polls),
         "panel": lambda: panel.measure(2 * chosen.rounds),
+        "home-assistant": lambda: home_assistant.measure(chosen.rounds),
         "disk": lambda: disk(50.0),
+        "instructions": instructions.measure,
     }
     before = os.getloadavg()[0]
     figures: list[Figure] = []

@@ -12,8 +12,10 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
+from bench.figures import Figure
 from bench.peers import ROOT
 from bench.turnaround import ZONES, poll, write
 from neasmart.app import build_gateway, line_facts
@@ -86,6 +88,19 @@ def counted(kind: str, frames: int) -> int:
     return int(total[1])
 
 
+def by_frame() -> dict[str, float]:
+    """Return the instructions of a poll with its reply and of a broadcast."""
+    nothing = counted("poll", 0)
+    return {kind: (counted(kind, FRAMES) - nothing) / FRAMES for kind in ("poll", "write")}
+
+
+def measure() -> Iterator[Figure]:
+    """Count both; there is one round, because a count does not vary."""
+    for kind, count in by_frame().items():
+        what = "a poll and its reply" if kind == "poll" else "a broadcast of a room"
+        yield Figure(what=f"instructions of {what}", unit="k", samples=(count / 1000,))
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.instructions", description="Count instructions.")
     parser.add_argument("--serve", nargs=2, help=argparse.SUPPRESS)
@@ -93,8 +108,7 @@ def main() -> int:
     if chosen.serve:
         asyncio.run(serve(chosen.serve[0], int(chosen.serve[1])))
         return 0
-    nothing = counted("poll", 0)
-    each = {kind: (counted(kind, FRAMES) - nothing) / FRAMES for kind in ("poll", "write")}
+    each = by_frame()
     for kind, instructions in each.items():
         slow, quick = (1e6 * instructions / PI_4_HZ / rate for rate in PI_4_PER_CYCLE)
         print(

@@ -1,4 +1,7 @@
-"""Measures what the gateway costs as a process: its start, its memory, its processor time on a live bus, and REST."""
+"""Measures what the gateway costs as a process: its start, its memory, its processor time on a live bus, and REST.
+
+Memory is that of everything at once: sixty rooms on a live bus, broker, history, API and an open page.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench import peers
+from bench import peers, turnaround
 from bench.figures import Figure, ratios
 from tests.support.mosquitto import Mosquitto
 from tests.support.panel import simulated_base
@@ -22,6 +25,8 @@ from tests.support.processes import GatewayProcess, eventually, gateway_process
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 SETTLE_S = 5.0
 WALK_S = 30
+MEMORY_LIMIT_MB = 46.0 if sys.version_info < (3, 14) else 52.0
+"""Code objects of Python 3.14 are a third larger, which is 4 MB with all that we import."""
 _RATE = re.compile(r"Requests/sec:\s+([\d.]+)")
 _P99 = re.compile(r"99%\s+([\d.]+)(us|ms|s)")
 
@@ -39,8 +44,8 @@ def start(rounds: int) -> Iterator[Figure]:
                 eventually(lambda: _answers(gateway), within_s=20)  # noqa: B023 - called at once
                 found.append(time.perf_counter() - began)
                 gateway.stop()
-    yield Figure(what="start to first answer, new folder", unit="s", samples=tuple(first), limit=0.7)
-    yield Figure(what="start to first answer, used folder", unit="s", samples=tuple(later), limit=0.7)
+    yield Figure(what="start to first answer, new folder", unit="s", samples=tuple(first), limit=0.4)
+    yield Figure(what="start to first answer, used folder", unit="s", samples=tuple(later), limit=0.4)
 
 
 def _answers(gateway: GatewayProcess) -> bool:
@@ -57,7 +62,7 @@ def rest(rounds: int, seconds: int) -> Iterator[Figure]:
     theirs: list[tuple[float, float]] = []
     with (
         tempfile.TemporaryDirectory() as folder,
-        gateway_process(Path(folder), NEASMART_API_RATE_LIMIT="1000000") as gateway,
+        gateway_process(Path(folder)) as gateway,
         simulated_base(gateway.bus_port, "--cycle", str(WALK_S), house="full"),
         peers.flask() as flask,
     ):
@@ -69,7 +74,7 @@ def rest(rounds: int, seconds: int) -> Iterator[Figure]:
     rates = [[rate for rate, _ in found] for found in (ours, theirs)]
     yield Figure(what="GET one zone, gateway", unit="/s", samples=tuple(rates[0]))
     yield Figure(what="GET one zone, Flask + waitress", unit="/s", samples=tuple(rates[1]))
-    yield ratios("GET one zone, gateway / Flask + waitress", rates[0], rates[1], 4.0, at_least=True)
+    yield ratios("GET one zone, gateway / Flask + waitress", rates[0], rates[1], 5.0, at_least=True)
     yield Figure(what="GET one zone p99, gateway", unit="ms", samples=tuple(p99 for _, p99 in ours))
     yield Figure(what="GET one zone p99, Flask + waitress", unit="ms", samples=tuple(p99 for _, p99 in theirs))
 
@@ -86,15 +91,15 @@ def load(address: str, seconds: int) -> tuple[float, float]:
 
 
 def idle(rounds: int) -> Iterator[Figure]:
-    """Measure memory and processor time with sixty zones, a broker and a page, each round as long as a walk."""
+    """Measure memory and processor time with sixty zones and a broker, then with a page; a round lasts a walk."""
     shares: list[float] = []
+    with_page: list[float] = []
     sizes: list[float] = []
     with tempfile.TemporaryDirectory() as folder:
         broker = Mosquitto(Path(folder))
         broker.start()
         try:
             mqtt = {"NEASMART_MQTT_HOST": "127.0.0.1", "NEASMART_MQTT_PORT": str(broker.port)}
-            mqtt |= {"NEASMART_API_RATE_LIMIT": "0"}
             with (
                 gateway_process(Path(folder), **mqtt) as gateway,
                 simulated_base(gateway.bus_port, "--cycle", str(WALK_S), house="full"),
@@ -102,16 +107,24 @@ def idle(rounds: int) -> Iterator[Figure]:
                 eventually(lambda: len(gateway.get("/api/v1/zones")["zones"]) == 60, within_s=90)
                 time.sleep(SETTLE_S)
                 assert gateway.process is not None
-                for _ in range(rounds):
-                    used = processor_s(gateway.process.pid)
-                    began = time.monotonic()
-                    time.sleep(WALK_S)
-                    shares.append(100 * (processor_s(gateway.process.pid) - used) / (time.monotonic() - began))
-                    sizes.append(resident_mb(gateway.process.pid))
+                shares += [busy(gateway.process.pid) for _ in range(rounds)]
+                with turnaround.pages(gateway, 1):
+                    for _ in range(rounds):
+                        with_page.append(busy(gateway.process.pid))
+                        load(f"http://127.0.0.1:{gateway.api_port}/api/v1/zones/1/1", 1)
+                        sizes.append(resident_mb(gateway.process.pid))
         finally:
             broker.kill()
-    yield Figure(what="processor time, live bus, 60 zones, MQTT", unit="%", samples=tuple(shares), limit=1.0)
-    yield Figure(what="resident memory, live bus, 60 zones, MQTT", unit="MB", samples=tuple(sizes), limit=60.0)
+    yield Figure(what="processor time, live bus, 60 zones, MQTT", unit="%", samples=tuple(shares), limit=0.5)
+    yield Figure(what="processor time, the same and a page", unit="%", samples=tuple(with_page))
+    yield Figure(what="resident memory, everything on", unit="MB", samples=tuple(sizes), limit=MEMORY_LIMIT_MB)
+
+
+def busy(pid: int) -> float:
+    """Return the share of a core in percent that a process uses for as long as a walk lasts."""
+    used, began = processor_s(pid), time.monotonic()
+    time.sleep(WALK_S)
+    return 100 * (processor_s(pid) - used) / (time.monotonic() - began)
 
 
 def processor_s(pid: int) -> float:

@@ -1,8 +1,12 @@
-"""What holds for every test: a slow machine fails no property, nothing blocks the loop, and nothing is left behind."""
+"""What holds for every test: a slow machine fails no property, nothing blocks the loop, and nothing is left behind.
+
+An ordinary account of Debian finds the broker and ser2net, too.
+"""
 
 from __future__ import annotations
 
 import gc
+import os
 import time
 from collections.abc import Iterator
 
@@ -13,6 +17,7 @@ from tests.support.guards import Guards, descriptors
 
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
+os.environ["PATH"] += ":/usr/sbin:/sbin"
 
 THREADS_END_S = 1.0
 """So long a thread that has been told to end may need to close what it had open."""

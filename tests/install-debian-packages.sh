@@ -1,12 +1,22 @@
 #!/bin/sh
-# Installs the Debian packages of a list, by default that of the tests, as root or through sudo; does nothing if all are there.
+# Installs the Debian packages of a list, by default that of the tests, as root or through sudo; does nothing if all are
+# there. With --missing before the list it only prints the names of those that are not.
 set -eu
+only_print=no
+if [ "${1:-}" = --missing ]; then
+    only_print=yes
+    shift
+fi
 list="${1:-$(dirname "$0")/debian-packages.txt}"
 missing=""
 while read -r package; do
     [ -n "$package" ] || continue
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q '^install ok installed$' || missing="$missing $package"
 done <"$list"
+if [ $only_print = yes ]; then
+    echo "$missing"
+    exit 0
+fi
 [ -n "$missing" ] || exit 0
 as_root=""
 if [ "$(id -u)" -ne 0 ]; then
@@ -16,6 +26,7 @@ if [ "$(id -u)" -ne 0 ]; then
     }
     as_root="sudo"
 fi
+echo "Installing the Debian packages$missing"
 export DEBIAN_FRONTEND=noninteractive
 $as_root apt-get update -qq
 # shellcheck disable=SC2086 # a list of names

@@ -5,17 +5,17 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import msgspec
 
-from neasmart import app, settings_checks
+from neasmart import app, arguments, settings_checks
 from neasmart.bus_watch import BusWatch
 from neasmart.config import DEFAULT_UNIT_IDS, ModbusSettings, ServerSettings, ServerType, Settings
 from neasmart.doctor import Diagnosis
-from neasmart.errors import SettingsError
 from neasmart.gateway import Gateway
 from neasmart.patterns import Hint
 from neasmart.status import LinkStatus
@@ -25,6 +25,7 @@ from neasmart.verdicts import DoctorState, code_of
 LISTEN_S = 20.0
 TRY_S = 4.0
 WAIT_FOR_PEER_S = 60.0
+LONGEST_S = 86_400.0
 USUAL = (
     (9600, "N"),
     (19200, "N"),
@@ -76,16 +77,27 @@ class Times:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     line = parser.add_mutually_exclusive_group(required=True)
-    line.add_argument("--serial", metavar="PATH", help="device, or socket://HOST:PORT or rfc2217://HOST:PORT")
-    line.add_argument("--tcp-listen", metavar="PORT", type=int, help="wait for a converter with Modbus TCP")
-    line.add_argument("--rtu-tcp-listen", metavar="PORT", type=int, help="wait for a converter with RTU over TCP")
+    line.add_argument(
+        "--serial", metavar="PATH", type=_line, help="device, or socket://HOST:PORT or rfc2217://HOST:PORT"
+    )
+    line.add_argument("--tcp-listen", metavar="PORT", type=arguments.port, help="wait for a converter, Modbus TCP")
+    line.add_argument(
+        "--rtu-tcp-listen", metavar="PORT", type=arguments.port, help="wait for a converter, RTU over TCP"
+    )
     parser.add_argument("--address", default="0.0.0.0", help="where to listen (default: everywhere)")  # noqa: S104 - converters dial from the home network
-    parser.add_argument("--seconds", type=float, help="how long to listen (default: 20, for a converter 60)")
-    parser.add_argument("--unit-ids", default="240,241", help="our unit ids (default: 240,241)")
+    parser.add_argument(
+        "--seconds",
+        type=arguments.number(0.1, LONGEST_S),
+        metavar="S",
+        help="how long to listen (default: 20, for a converter 60)",
+    )
+    parser.add_argument(
+        "--unit-ids", type=arguments.unit_ids, default=DEFAULT_UNIT_IDS, metavar="240,241", help="our unit ids"
+    )
 
 
 def run(namespace: argparse.Namespace, say: Callable[[str], object] = sys.stdout.write) -> int:
-    """Listen and print the finding; return 0 if the line is healthy, else 1."""
+    """Listen and print the finding; return 0 if the line is healthy, else 1; raise UsageError for a foreign address."""
     settings = _settings(namespace)
     listening = settings.server.listens
     seconds = namespace.seconds or (WAIT_FOR_PEER_S if listening else LISTEN_S)
@@ -167,22 +179,36 @@ def _decided(gateway: Gateway) -> bool:
 
 
 def _settings(namespace: argparse.Namespace) -> Settings:
-    try:
-        unit_ids = [int(text) for text in namespace.unit_ids.split(",")] or list(DEFAULT_UNIT_IDS)
-    except ValueError as error:
-        raise SettingsError(f"--unit-ids {namespace.unit_ids!r} is no list such as 240,241") from error
     if namespace.serial is not None:
-        if not settings_checks.may_be_opened(namespace.serial):
-            raise SettingsError("--serial: allowed are a device path, socket://HOST:PORT and rfc2217://HOST:PORT")
         server = ServerSettings(type=ServerType.SERIAL, serial_port=namespace.serial)
     else:
+        _refuse_foreign(namespace.address)
         rtu = namespace.rtu_tcp_listen is not None
         server = ServerSettings(
             type=ServerType.RTU_TCP if rtu else ServerType.TCP,
             address=namespace.address,
             port=namespace.rtu_tcp_listen if rtu else namespace.tcp_listen,
         )
-    return Settings(server=server, modbus=ModbusSettings(slave_id=unit_ids))
+    return Settings(server=server, modbus=ModbusSettings(slave_id=list(namespace.unit_ids)))
+
+
+def _line(text: str) -> str:
+    if not settings_checks.may_be_opened(text):
+        raise argparse.ArgumentTypeError("allowed are a device path, socket://HOST:PORT and rfc2217://HOST:PORT")
+    return text
+
+
+def _refuse_foreign(address: str) -> None:
+    """Refuse an address at which nobody can ever dial us, instead of waiting there."""
+    try:
+        family, kind, protocol, _, place = socket.getaddrinfo(address, 0, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.bind(place)
+    except OSError as error:
+        raise arguments.UsageError(
+            f"argument --address: {address!r} is no address of this computer ({error.strerror}); without it the "
+            "doctor listens on all of them"
+        ) from error
 
 
 def _others(settings: Settings) -> Iterator[Settings]:

@@ -155,6 +155,7 @@ class ApiSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True
     jwt_secret: Annotated[str, msgspec.Meta(max_length=256)] = ""
     cors_origins: list[str] = []
     allowed_hosts: list[str] = []
+    trusted_proxies: list[str] = []
     rate_limit: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 600
     rate_limit_writes: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 60
 

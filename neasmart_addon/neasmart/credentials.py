@@ -8,7 +8,7 @@ import sys
 import time
 import warnings
 
-from neasmart import settings_loading
+from neasmart import arguments, settings_loading
 from neasmart.errors import SettingsError
 
 KEY_BYTES = 32
@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--jwt", action="store_true", help="sign a token with api.jwt_secret instead of making a key")
     parser.add_argument(
         "--days",
-        type=_days,
+        type=arguments.whole(1, LONGEST_DAYS),
         default=_DEFAULT_DAYS,
         metavar="N",
         help=f"how long the token of --jwt is valid, 1 to {LONGEST_DAYS} (default: {_DEFAULT_DAYS})",
@@ -55,10 +55,3 @@ def signed(secret: str, *, days: int, now: float) -> str:
     with warnings.catch_warnings(action="ignore", category=jwt.InsecureKeyLengthWarning):
         # The gateway's log tells of a short secret; the line here is meant for a pipe.
         return jwt.encode({"iat": int(now), "exp": int(now) + days * _DAY_S}, secret, algorithm="HS256")
-
-
-def _days(text: str) -> int:
-    days = int(text) if text.isdecimal() and len(text) <= len(str(LONGEST_DAYS)) else 0
-    if not 1 <= days <= LONGEST_DAYS:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of days from 1 to {LONGEST_DAYS}")
-    return days

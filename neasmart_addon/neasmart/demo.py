@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -11,7 +12,7 @@ import sys
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from neasmart import config, settings_loading
 from neasmart.errors import SettingsError
@@ -38,13 +39,19 @@ _SETTINGS = {
 
 
 async def run() -> int:
-    """Run until Ctrl-C or SIGTERM; return 0, or 1 if one of the two processes ended by itself."""
+    """Run until Ctrl-C, SIGTERM or the end of the terminal; return 0, or 1 if a process ended by itself."""
     environment = {settings_loading.CONFIG_FILE: _written_settings(), **os.environ}
     settings = settings_loading.load(environment)
-    _refuse_taken(api=settings.api.port, ingress=settings.api.ingress_port, bus=settings.server.port)
+    _refuse_taken(
+        {
+            "NEASMART_API_PORT": settings.api.port,
+            "NEASMART_INGRESS_PORT": settings.api.ingress_port,
+            "NEASMART_SERVER_PORT": settings.server.port,
+        }
+    )
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
     hour = past.hour_now()
     if settings.database.path == str(DATABASE):
@@ -75,9 +82,14 @@ async def run() -> int:
 
 
 def _written_settings() -> str:
-    FOLDER.mkdir(parents=True, exist_ok=True)
     file = FOLDER / "config.json"
-    file.write_text(json.dumps(_SETTINGS, indent=2) + "\n", encoding="utf-8")
+    try:
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(_SETTINGS, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(
+            f"{file} cannot be written ({error.strerror}): begin the demo in a folder of yours"
+        ) from error
     return str(file)
 
 
@@ -106,7 +118,9 @@ def _remember_a_day(hour: float) -> None:
 async def _start(environment: Mapping[str, str], *arguments: str) -> asyncio.subprocess.Process:
     # A session of its own keeps the terminal's Ctrl-C here, so that both processes stop in order.
     return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "neasmart", *arguments, env=environment, start_new_session=True
+        *(sys.executable, "-m", "neasmart.tethered", str(os.getpid()), *arguments),
+        env=environment,
+        start_new_session=True,
     )
 
 
@@ -124,31 +138,43 @@ async def _serving(port: int) -> None:
 
 def _say_where(settings: config.Settings) -> None:
     api, page = settings.api.port, settings.api.ingress_port
-    sys.stdout.write(
+    _tell(
+        sys.stdout,
         f"\n  Page:  http://127.0.0.1:{page}/\n"
         f"  API:   http://127.0.0.1:{api}/api/v1/zones  and  http://127.0.0.1:{api}/health\n"
         f"  Bus:   Modbus TCP on 127.0.0.1:{settings.server.port}, served to a simulated base\n"
-        "  Stop:  Ctrl-C\n\n"
+        "  Stop:  Ctrl-C\n\n",
     )
-    sys.stdout.flush()
 
 
 def _say_what_ended(tasks: Iterable[asyncio.Task[Any]]) -> None:
     for task in sorted(tasks, key=asyncio.Task.get_name):
-        sys.stderr.write(
-            f"The demo ends because its {task.get_name()} has ended by itself, with code {task.result()}\n"
+        _tell(
+            sys.stderr, f"The demo ends because its {task.get_name()} has ended by itself, with code {task.result()}\n"
         )
-    sys.stderr.flush()
 
 
-def _refuse_taken(**ports: int) -> None:
-    for name, port in ports.items():
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError as error:
-                raise SettingsError(
-                    f"port {port} ({name}) cannot be used: {error.strerror}. Stop the program that uses it, or choose"
-                    " others by NEASMART_API_PORT, NEASMART_INGRESS_PORT and NEASMART_SERVER_PORT"
-                ) from error
+def _tell(stream: TextIO, text: str) -> None:
+    # A terminal that was closed takes nothing any more.
+    with contextlib.suppress(OSError):
+        stream.write(text)
+        stream.flush()
+
+
+def _refuse_taken(ports: Mapping[str, int]) -> None:
+    taken = [f"{port} ({name}: {reason})" for name, port in ports.items() if (reason := _refusal(port)) is not None]
+    if taken:
+        raise SettingsError(
+            f"these ports cannot be used: {', '.join(taken)}. Stop the program that uses them, or choose others by the "
+            "names in brackets"
+        )
+
+
+def _refusal(port: int) -> str | None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            return error.strerror
+    return None

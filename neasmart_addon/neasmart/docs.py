@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import get_type_hints
+from functools import reduce
 
 import msgspec
+from msgspec import inspect
 
 from neasmart.config import Settings
+from neasmart.meanings import MEANINGS
 from neasmart.points import TABLE
 from neasmart.registers import Group, Point
 from neasmart.settings_loading import environment_names
@@ -28,15 +30,16 @@ def registers() -> str:
 
 
 def settings() -> str:
-    """Return one row for each setting: its key in the file, its environment variable and its default."""
+    """Return one row for each setting: key in the file, environment variable, what is allowed, default, meaning."""
     defaults = msgspec.to_builtins(Settings())
     rows = []
     for variable, path in environment_names().items():
         value = defaults
         for step in path:
             value = value[step]
-        rows.append(_row(f"`{'.'.join(path)}`", f"`{variable}`", _kind(path), _default(value)))
-    return _table(("key", "environment", "type", "default"), rows)
+        key = ".".join(path)
+        rows.append(_row(f"`{key}`", f"`{variable}`", _allowed(_kind(path)), _default(value), MEANINGS.get(key, "")))
+    return _table(("key", "environment", "allowed", "default", "meaning"), rows)
 
 
 def _address(group: Group, point: Point) -> str:
@@ -56,11 +59,38 @@ def _values(point: Point) -> str:
     return point.unit or "0 or 1"
 
 
-def _kind(path: tuple[str, ...]) -> str:
-    kind = get_type_hints(Settings)[path[0]]
-    if len(path) > 1:
-        kind = get_type_hints(kind)[path[1]]
-    return str(getattr(kind, "__name__", kind)).replace("neasmart.config.", "").replace("typing.", "")
+def _kind(path: tuple[str, ...]) -> inspect.Type:
+    """Return the type of a setting without None."""
+    whole = inspect.type_info(Settings)
+    found = reduce(_field, path, whole)
+    if isinstance(found, inspect.UnionType):
+        return next(each for each in found.types if not isinstance(each, inspect.NoneType))
+    return found
+
+
+def _field(section: inspect.Type, name: str) -> inspect.Type:
+    if not isinstance(section, inspect.StructType):
+        raise TypeError(f"{name} is looked for in what is no section")
+    return next(field.type for field in section.fields if field.encode_name == name)
+
+
+def _allowed(kind: inspect.Type) -> str:
+    match kind:
+        case inspect.EnumType():
+            choices = [each.value for each in kind.cls]
+        case inspect.LiteralType():
+            choices = list(kind.values)
+        case inspect.BoolType():
+            choices = ["true", "false"]
+        case inspect.IntType() | inspect.FloatType():
+            return f"{kind.ge:.10g} to {kind.le:.10g}"
+        case inspect.ListType():
+            return f"list of {_allowed(kind.item_type)}"
+        case inspect.StructType():
+            return "objects"
+        case _:
+            return "text"
+    return ", ".join(f"`{each}`" for each in choices)
 
 
 def _default(value: object) -> str:

@@ -11,17 +11,18 @@ import os
 import signal
 import sys
 import time
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from neasmart import about, config, settings_loading
+from neasmart import about, arguments, config, settings_loading
 from neasmart.clock import iso
 from neasmart.errors import NeasmartError, SettingsError
 from neasmart.redaction import settings_document
 
 TIMEOUT_S = 15.0
 LOOK_S = 0.3
+LEAST_S, MOST_S = 1.0, 600.0
+"""How long a recording may last; the gateway checks it again."""
 
 _CAPTURES = "/api/v1/captures"
 
@@ -38,8 +39,8 @@ class Remote:
     def __init__(self, url: str, api_key: str | None = None) -> None:
         """Take an address such as ``http://127.0.0.1:5001``."""
         parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise RemoteError("--url is no address such as http://127.0.0.1:5001")
+        if parts.hostname is None:
+            raise RemoteError("there is no host in the address")
         self._https = parts.scheme == "https"
         self._host, self._port, self._prefix = parts.hostname, parts.port, parts.path.rstrip("/")
         self._headers = {"X-API-Key": api_key} if api_key else {}
@@ -67,15 +68,23 @@ class Remote:
 def add_record_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `record`."""
     _add_common(parser)
-    parser.add_argument("--seconds", type=float, default=60.0, help="how long, up to 600 (default: 60)")
-    parser.add_argument("file", type=Path, metavar="FILE", help="where to save, for example bus.pcapng")
+    parser.add_argument(
+        "--seconds",
+        type=arguments.number(LEAST_S, MOST_S),
+        default=60.0,
+        metavar="S",
+        help=f"how long, {LEAST_S:g} to {MOST_S:g} (default: 60)",
+    )
+    parser.add_argument("file", type=arguments.new_file, metavar="FILE", help="where to save, for example bus.pcapng")
 
 
 def add_diagnostics_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `diagnostics`."""
     _add_common(parser)
     parser.add_argument("--names", action="store_true", help="with the names of the rooms")
-    parser.add_argument("file", type=Path, nargs="?", metavar="FILE", help="where to save (default: print)")
+    parser.add_argument(
+        "file", type=arguments.new_file, nargs="?", metavar="FILE", help="where to save (default: print)"
+    )
 
 
 def record(namespace: argparse.Namespace) -> int:
@@ -150,7 +159,9 @@ def _offline(error: RemoteError, *, names: bool) -> dict[str, Any]:
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--url", help="of the gateway's API (default: as configured, http://127.0.0.1:5001)")
+    parser.add_argument(
+        "--url", type=arguments.http_url, help="of the gateway's API (default: as configured, http://127.0.0.1:5001)"
+    )
     parser.add_argument("--api-key", default=os.environ.get("NEASMART_API_KEY"), help="if the API asks for one")
 
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from neasmart import app
+from neasmart import app, arguments
 from neasmart.clock import Clock
 from neasmart.config import ModbusSettings, Settings
 from neasmart.gateway import Gateway
@@ -58,20 +58,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path, metavar="FILE", help="a capture of this gateway")
     parser.add_argument("--serve", action="store_true", help="act as the recorded base; needs one of the lines below")
     line = parser.add_mutually_exclusive_group()
-    line.add_argument("--tcp", metavar="HOST:PORT", help="dial a gateway with Modbus TCP")
-    line.add_argument("--rtu-tcp", metavar="HOST:PORT", help="dial a gateway, RTU frames over TCP")
+    line.add_argument("--tcp", metavar="HOST:PORT", type=arguments.host_port, help="dial a gateway with Modbus TCP")
+    line.add_argument("--rtu-tcp", metavar="HOST:PORT", type=arguments.host_port, help="dial a gateway, RTU over TCP")
     line.add_argument("--serial", metavar="PATH", help="serial device or pty, RTU frames")
     pace = parser.add_mutually_exclusive_group()
-    pace.add_argument("--speed", type=float, default=1.0, metavar="N", help="times the recorded speed")
+    pace.add_argument(
+        "--speed", type=arguments.number(0.001, 1e6), default=1.0, metavar="N", help="times the recorded speed"
+    )
     pace.add_argument("--fast", action="store_true", help="without any pause; each poll waits for its reply")
 
 
 def run(namespace: argparse.Namespace, say: Say = sys.stdout.write) -> int:
     """Replay the file; return 0, or 1 if it cannot be read or the gateway cannot be reached."""
+    chosen = _chosen(namespace)
     try:
         with namespace.file.open("rb") as file:
-            if namespace.serve:
-                return asyncio.run(_serve(file, namespace, say))
+            if chosen is not None:
+                return asyncio.run(_serve(file, *chosen, None if namespace.fast else namespace.speed, say))
             shown(Capture(file), say)
     except (OSError, CaptureError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
@@ -162,15 +165,17 @@ async def served(capture: Capture, opener: Opener, framing: Framing, speed: floa
     return outcome
 
 
-async def _serve(file: BinaryIO, namespace: argparse.Namespace, say: Say) -> int:
+def _chosen(namespace: argparse.Namespace) -> tuple[Transport, str] | None:
+    """Return where to serve, None to print; raise UsageError if one was said without the other."""
     targets = {Transport.TCP: namespace.tcp, Transport.RTU_TCP: namespace.rtu_tcp, Transport.SERIAL: namespace.serial}
     chosen = [(transport, target) for transport, target in targets.items() if target is not None]
-    if not chosen or namespace.speed <= 0:
-        sys.stderr.write("neasmart: --serve needs --tcp, --rtu-tcp or --serial, and a speed above 0\n")
-        return 1
-    transport, target = chosen[0]
+    if namespace.serve != bool(chosen):
+        raise arguments.UsageError("--serve needs --tcp, --rtu-tcp or --serial, and these need --serve")
+    return chosen[0] if chosen else None
+
+
+async def _serve(file: BinaryIO, transport: Transport, target: str, speed: float | None, say: Say) -> int:
     framing = Framing.MBAP if transport is Transport.TCP else Framing.RTU
-    speed = None if namespace.fast else namespace.speed
     outcome = await served(Capture(file), Opener(transport, target), framing, speed)
     say(f"{outcome.sent} pieces sent\n")
     return 0

@@ -295,13 +295,16 @@ def _closed_by(path: tuple[str, ...]) -> frozenset[Closable]:
     return frozenset() if part is None else frozenset({part})
 
 
-def _of_server(server: ServerSettings) -> Iterator[_Objection]:
-    for text in server.allowed_peers:
+def _of_networks(key: str, texts: list[str]) -> Iterator[_Objection]:
+    for text in texts:
         try:
             ipaddress.ip_network(text.strip(), strict=False)
         except ValueError:
-            allowed = "Allowed: addresses or networks such as 192.168.1.7 or 192.168.1.0/24"
-            yield _Objection("allowed_peers", text, allowed)
+            yield _Objection(key, text, "Allowed: addresses or networks such as 192.168.1.7 or 192.168.1.0/24")
+
+
+def _of_server(server: ServerSettings) -> Iterator[_Objection]:
+    yield from _of_networks("allowed_peers", server.allowed_peers)
     if not may_be_opened(server.serial_port):
         allowed = "Allowed: a device path, socket://HOST:PORT or rfc2217://HOST:PORT"
         yield _Objection("serial_port", server.serial_port, allowed)
@@ -342,6 +345,7 @@ def _of_api(api: ApiSettings) -> Iterator[_Objection]:
         elif origin != "*" and not _ORIGIN.fullmatch(origin):
             allowed = "Allowed: origins such as http://192.168.1.7:3000 or https://panel.example, without a path"
             yield _Objection("cors_origins", origin, allowed)
+    yield from _of_networks("trusted_proxies", api.trusted_proxies)
     for host in api.allowed_hosts:
         if not _HOST.fullmatch(host):
             allowed = "Allowed: names without port such as gateway.example or *.example, or * for any"

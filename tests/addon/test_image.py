@@ -151,14 +151,15 @@ def _panel_project(folder: Path) -> Path:
 
 @pytest.mark.timeout(DOWNLOAD_TIMEOUT_S)
 def test_the_package_installs_from_the_lock_into_a_clean_environment(tmp_path: Path) -> None:
-    prefix = tmp_path / "gateway"
+    line = [str(ROOT / "install.sh"), "--prefix", "./a gateway", "--no-service"]
+    prefix = tmp_path / "a gateway"
+    environment = os.environ | {"PYTHON": sys.executable}
 
-    subprocess.run(
-        [str(ROOT / "install.sh"), "--prefix", str(prefix), "--no-service"],
-        check=True,
-        capture_output=True,
-        env=os.environ | {"PYTHON": sys.executable},
-    )
+    installed = subprocess.run(line, check=False, capture_output=True, text=True, cwd=tmp_path, env=environment)
+
+    assert installed.returncode == 0, installed.stderr
     shown = subprocess.run([str(prefix / "bin/neasmart"), "--version"], check=True, capture_output=True, text=True)
-
     assert shown.stdout.strip() == neasmart.__version__
+
+    subprocess.run([*line, "--uninstall"], check=True, capture_output=True, cwd=tmp_path, env=environment)
+    assert not prefix.exists()

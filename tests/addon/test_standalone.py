@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from pathlib import Path
 
+import pytest
 import yaml
 
 from neasmart import config, settings_loading
+from neasmart.errors import SettingsError
 from tests.support.supervisor import ROOT, manifest
 
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
@@ -19,13 +22,14 @@ def _environment(text: str) -> dict[str, str]:
     return dict(re.findall(r"^([A-Z_]+)=(.*)$", text, re.MULTILINE))
 
 
-def test_compose_runs_the_image_of_the_app() -> None:
-    assert SERVICE["image"].rpartition(":")[0] == manifest()["image"]
+def test_compose_builds_the_image_of_the_app_and_asks_no_registry_for_it() -> None:
     assert SERVICE["build"] == "neasmart_addon"
+    assert "/" not in SERVICE["image"]
+    assert SERVICE["pull_policy"] == "build"
 
 
 def test_compose_keeps_the_data_and_the_page_off_the_network() -> None:
-    assert SERVICE["volumes"] == ["./data:/data"]
+    assert "./data:/data" in SERVICE["volumes"]
     assert SERVICE["environment"]["NEASMART_INGRESS_HOST"] == "127.0.0.1"
     assert not SERVICE.get("privileged")
 
@@ -34,30 +38,56 @@ def test_compose_gives_a_stop_as_long_as_home_assistant_does() -> None:
     assert SERVICE["stop_grace_period"] == f"{manifest()['timeout']}s"
 
 
-def test_the_example_is_usable_as_it_is(tmp_path: Path) -> None:
-    environment = _environment(EXAMPLE) | {"NEASMART_CONFIG_FILE": str(tmp_path / "config.json")}
+def settings_of(text: str, tmp_path: Path) -> config.Settings:
     (tmp_path / "config.json").write_text("{}", encoding="ascii")
+    return settings_loading.load(_environment(text) | {"NEASMART_CONFIG_FILE": str(tmp_path / "config.json")})
 
-    settings = settings_loading.load(environment)
+
+def test_the_example_is_usable_as_it_is(tmp_path: Path) -> None:
+    settings = settings_of(EXAMPLE, tmp_path)
 
     assert settings.server.type is config.ServerType.AUTO
     assert settings.api.host == "127.0.0.1"
 
 
-def test_every_line_of_the_example_that_is_commented_out_works_too(tmp_path: Path) -> None:
-    (tmp_path / "config.json").write_text("{}", encoding="ascii")
-    offered = re.findall(r"^#([A-Z_]+)=(.*)$", EXAMPLE, re.MULTILINE)
+def test_removing_the_signs_before_one_block_is_enough(tmp_path: Path) -> None:
+    """A later line wins, in compose and in systemd; so the blocks may not lie before what they replace."""
+    blocks = {block.splitlines()[0]: block for block in EXAMPLE.split("\n\n")}
 
-    for name, text in offered:
-        settings_loading.load({name: text, "NEASMART_CONFIG_FILE": str(tmp_path / "config.json")})
+    def with_block(begin: str) -> config.Settings:
+        found = next(block for first, block in blocks.items() if first.startswith(begin))
+        return settings_of(EXAMPLE.replace(found, re.sub("^#(?=NEASMART_)", "", found, flags=re.MULTILINE)), tmp_path)
 
-    assert {name for name, _ in offered} <= settings_loading.environment_names().keys() | {"SERIAL_DEVICE"}
+    assert with_block("# 1.").server.allowed_peers == ["192.168.1.50"]
+    dongle, dialled, broker = with_block("# 2.").server, with_block("# 3.").server, with_block("# Entities").mqtt
+    assert dongle.serial_port == "/dev/ttyUSB0"
+    assert dialled.serial_port == "socket://192.168.1.50:8899"
+    assert (broker.host, broker.username) == ("192.168.1.10", "neasmart")
+    assert with_block("# Names").zone_names == {(1, 1): "Living room", (1, 2): "Kitchen"}
+    assert with_block("# The page").api.ingress_port == 8099
 
 
-def test_the_dongle_of_the_example_is_where_compose_puts_it() -> None:
-    inside = dict(re.findall(r"^#(NEASMART_SERVER_SERIAL_PORT)=(.*)$", EXAMPLE, re.MULTILINE))
+def test_a_key_is_asked_for_before_anybody_is_let_in_without_one(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"api\.key"):
+        settings_of(EXAMPLE.replace("#NEASMART_API_ENABLE_AUTH", "NEASMART_API_ENABLE_AUTH"), tmp_path)
 
-    assert SERVICE["devices"] == ["${SERIAL_DEVICE:-/dev/null}:" + inside["NEASMART_SERVER_SERIAL_PORT"]]
+
+def test_every_name_of_the_example_is_a_setting() -> None:
+    offered = set(re.findall(r"^#?(NEASMART_[A-Z_]+)=", EXAMPLE, re.MULTILINE))
+
+    assert offered <= settings_loading.environment_names().keys()
+
+
+def test_a_dongle_that_is_plugged_in_again_is_there_again() -> None:
+    """A device that is listed alone is the old one; the folder shows the new one, and the rules allow its kinds."""
+    allowed = {rule.split()[1] for rule in SERVICE["device_cgroup_rules"]}
+
+    assert "/dev:/dev" in SERVICE["volumes"]
+    assert "devices" not in SERVICE
+    assert {"188:*", "166:*"} <= allowed
+    assert all(
+        rule.startswith("c ") and rule.split("#")[0].split()[2] == "rmw" for rule in SERVICE["device_cgroup_rules"]
+    )
 
 
 def test_install_explains_itself_and_refuses_what_it_does_not_know() -> None:
@@ -71,3 +101,42 @@ def test_install_explains_itself_and_refuses_what_it_does_not_know() -> None:
 def test_the_systemd_unit_stops_in_time_and_has_an_account_of_its_own() -> None:
     assert f"TimeoutStopSec={manifest()['timeout']}" in INSTALL
     assert "\nUser=neasmart\n" in INSTALL
+
+
+def install(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(ROOT / "install.sh"), *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env=os.environ | environment,
+    )
+
+
+def test_all_that_an_installation_needs_is_named_before_anything_is_changed(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "letter").write_text("Dear all", encoding="ascii")
+
+    refused = install("--prefix", "mine", "--no-service", cwd=tmp_path, PYTHON="/bin/false")
+
+    assert refused.returncode == 1
+    for needed in ("Python 3.11", "python3-venv", f"something else in {tmp_path / 'mine'}"):
+        assert needed in refused.stderr
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["letter"]
+
+
+@pytest.mark.parametrize("prefix", ["", "a$b", 'a"b', "a`b"])
+def test_a_folder_that_a_shell_would_read_in_another_way_is_refused(tmp_path: Path, prefix: str) -> None:
+    refused = install("--prefix", prefix, "--no-service", cwd=tmp_path)
+
+    assert refused.returncode == 1
+    assert "--prefix" in refused.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_not_ours_is_not_uninstalled(tmp_path: Path) -> None:
+    refused = install("--prefix", ".", "--uninstall", "--no-service", cwd=tmp_path)
+
+    assert (refused.returncode, tmp_path.exists()) == (1, True)
+    assert f"nothing is installed at {tmp_path}" in refused.stderr

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from tests.fuzz.targets import TARGETS
-from tests.support.supervisor import ROOT, manifest
+from tests.support.supervisor import PUBLISHED, ROOT
 
 GITHUB = ROOT / ".github"
 WORKFLOWS = sorted((GITHUB / "workflows").glob("*.yaml"))
@@ -63,11 +63,25 @@ def test_every_reader_is_fuzzed_once() -> None:
     assert sorted(name for group in groups for name in group["targets"].split()) == sorted(TARGETS)
 
 
-def test_a_release_publishes_the_image_of_the_manifest() -> None:
+def test_a_release_publishes_the_image_that_the_manifest_may_name() -> None:
     release = _read(GITHUB / "workflows/release.yaml")
-    prefix, _, name = manifest()["image"].rpartition("/")
+    prefix, _, name = PUBLISHED.rpartition("/")
 
     assert release["env"] == {"ARCHITECTURES": '["aarch64", "amd64"]', "IMAGE": name, "REGISTRY": prefix}
+
+
+@pytest.mark.parametrize(("workflow", "job"), [("ci", "test"), ("release", "test")])
+def test_what_runs_all_tests_stands_on_debian_which_has_the_packages_of_the_list(workflow: str, job: str) -> None:
+    """Ubuntu's Chromium is a snap, which runs on no runner."""
+    described = _read(GITHUB / f"workflows/{workflow}.yaml")["jobs"][job]
+    image = described["container"]["image"]
+
+    assert re.fullmatch(r"python:(3\.14|\$\{\{ matrix\.python \}\})-trixie", image)
+    assert not [step for step in described["steps"] if "setup-python" in step.get("uses", "")]
+
+
+def test_the_gate_ends_within_a_quarter_of_an_hour() -> None:
+    assert int(_read(GITHUB / "workflows/ci.yaml")["jobs"]["test"]["timeout-minutes"]) <= 15
 
 
 def test_issue_forms_ask_for_the_diagnostics_file() -> None:

@@ -46,6 +46,11 @@ class Served:
             body = await response.read()
             return response.status, await response.json() if body else None
 
+    async def status(self, method: str, path: str, **kwargs: Any) -> int:
+        async with self.api.request(method, path, **kwargs) as response:
+            await response.read()
+            return response.status
+
     async def put(self, path: str, json: object, **kwargs: Any) -> tuple[int, Any]:
         async with self.api.put(path, json=json, **kwargs) as response:
             return response.status, await response.json()

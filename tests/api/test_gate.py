@@ -9,11 +9,13 @@ import json
 import logging
 import time
 from typing import Any
+from unittest.mock import Mock
 
 import aiohttp
 import jwt
 import msgspec
 import pytest
+from aiohttp.test_utils import make_mocked_request
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from neasmart.config import ApiSettings
@@ -23,6 +25,7 @@ from neasmart.web.auth import Attempts
 from neasmart.web.clients import name
 from neasmart.web.origins import _at_home
 from neasmart.web.problems import Problem
+from neasmart.web.proxies import Proxies
 from neasmart.web.rates import Rates
 from neasmart.web.server import Role
 from tests.api.conftest import Served, Start, eventually
@@ -362,11 +365,12 @@ async def test_only_a_few_answers_are_delayed_at_once(monkeypatch: pytest.Monkey
 async def test_more_requests_than_the_rate_are_refused_with_retry_after(
     start: Start, gateway: Gateway, clock: FakeClock
 ) -> None:
-    served = await start(gateway, clock, rate_limit=5, rate_limit_writes=2)
+    served = await start(gateway, clock, rate_limit=5, rate_limit_writes=2, trusted_proxies=["127.0.0.1"])
+    stranger = {"X-Forwarded-For": "192.168.1.20"}
 
-    writes = [(await served.post("/api/v1/mode", {"mode": 1}))[0] for _ in range(3)]
-    reads = [(await served.get("/api/v1/mode"))[0] for _ in range(2)]
-    async with served.api.get("/mode") as answer:
+    writes = [await served.status("POST", "/api/v1/mode", json={"mode": 1}, headers=stranger) for _ in range(3)]
+    reads = [await served.status("GET", "/api/v1/mode", headers=stranger) for _ in range(2)]
+    async with served.api.get("/mode", headers=stranger) as answer:
         document = await answer.json()
 
     assert writes == [202, 202, 429]
@@ -376,6 +380,92 @@ async def test_more_requests_than_the_rate_are_refused_with_retry_after(
     assert 1 <= int(answer.headers["Retry-After"]) <= 60
     async with served.ingress.get("/mode") as answer:
         assert answer.status == 200
+    assert await served.status("GET", "/health", headers=stranger) == 200
+    assert await served.status("GET", "/mode", headers={"X-Forwarded-For": "192.168.1.21"}) == 200
+
+
+async def test_programs_on_this_computer_are_not_limited_but_their_wrong_keys_are(
+    start: Start, gateway: Gateway, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served = await start(gateway, clock, rate_limit=2, rate_limit_writes=1, **LOCKED)
+
+    right = [await served.status("POST", "/mode", json={"mode": 1}, headers=GOOD[0]) for _ in range(10)]
+    for _ in range(auth.FREE_FAILURES):
+        assert await served.status("GET", "/mode", headers={"X-API-Key": "wrong"}) == 401
+    monkeypatch.setattr(auth, "DELAY_S", 2.0)
+    wrong = [
+        served.status("GET", "/mode", headers={"X-API-Key": "wrong"}) for _ in range(auth.DELAYED_OF_ONE_LIMIT + 1)
+    ]
+    guesses = await asyncio.gather(*wrong)
+
+    assert right == [202] * 10
+    assert sorted(guesses) == [401] * auth.DELAYED_OF_ONE_LIMIT + [429]
+
+
+def test_a_minute_begins_with_the_first_request_and_ends_whatever_is_sent() -> None:
+    now = 1000.0
+    limited = Rates(per_minute=2, writes_per_minute=0, monotonic=lambda: now)
+    limited.check("a", writes=False)
+    now += 30
+    limited.check("a", writes=False)
+
+    with pytest.raises(Problem) as refused:
+        limited.check("a", writes=False)
+    assert refused.value.headers == {"Retry-After": "30"}
+    now += 30
+    limited.check("a", writes=False)
+
+
+@pytest.mark.parametrize(
+    ("proxies", "forwarded", "counted"),
+    [
+        ([], "192.168.1.20", "127.0.0.1"),
+        (["10.0.0.0/8"], "192.168.1.20", "127.0.0.1"),
+        (["127.0.0.1"], "192.168.1.20", "192.168.1.20"),
+        (["127.0.0.0/8"], "1.1.1.1, 192.168.1.20", "192.168.1.20"),
+        (["127.0.0.1", "192.168.1.2"], "192.168.1.20, 192.168.1.2", "192.168.1.20"),
+        (["127.0.0.1"], "1.1.1.1, nonsense", "127.0.0.1"),
+        (["127.0.0.1"], "", "127.0.0.1"),
+        (["127.0.0.1"], "2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+    ],
+)
+async def test_only_a_listed_proxy_says_who_asks(proxies: list[str], forwarded: str, counted: str) -> None:
+    request = make_mocked_request("GET", "/", headers={"X-Forwarded-For": forwarded}, transport=_from("127.0.0.1"))
+
+    assert Proxies(proxies).client(request) == counted
+
+
+def _from(address: str) -> Mock:
+    transport = Mock()
+    transport.get_extra_info.side_effect = lambda name, default=None: (address, 1) if name == "peername" else default
+    return transport
+
+
+@pytest.mark.parametrize("upgrade", [False, True], ids=["write", "websocket"])
+async def test_a_page_behind_a_proxy_is_of_the_same_site_by_the_name_that_the_proxy_tells(
+    start: Start, gateway: Gateway, clock: FakeClock, *, upgrade: bool
+) -> None:
+    trusting = await start(gateway, clock, trusted_proxies=["127.0.0.1"], allowed_hosts=["house.example"])
+    told = {"Origin": "https://house.example", "X-Forwarded-Host": "house.example"}
+
+    async def asked(headers: dict[str, str]) -> int:
+        if not upgrade:
+            return await trusting.status("POST", "/api/v1/mode", json={"mode": 1}, headers=headers)
+        try:
+            async with trusting.api.ws_connect(LIVE, headers=headers):
+                return 101
+        except aiohttp.WSServerHandshakeError as error:
+            return error.status
+
+    assert await asked(told) == (101 if upgrade else 202)
+    assert await asked(told | {"Origin": "https://evil.example"}) == 403
+    assert await asked(told | {"X-Forwarded-Host": "evil.example", "Origin": "https://evil.example"}) == 403
+
+
+async def test_what_anybody_says_about_a_name_counts_for_nothing(served: Served) -> None:
+    headers = {"Origin": "https://house.lan", "X-Forwarded-Host": "house.lan", "X-Forwarded-For": "10.0.0.1"}
+
+    assert await served.status("POST", "/api/v1/mode", json={"mode": 1}, headers=headers) == 403
 
 
 def test_addresses_without_number_share_one_count(monkeypatch: pytest.MonkeyPatch) -> None:

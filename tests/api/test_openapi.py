@@ -16,9 +16,10 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from neasmart.config import Settings
 from neasmart.gateway import Gateway
 from neasmart.points import TABLE
-from neasmart.web import Sights, WebServer
+from neasmart.web import Sights, WebServer, openapi_paths
 from neasmart.web.history import HistoryStore
 from neasmart.web.openapi import document
+from neasmart.web.openapi_texts import DESCRIPTIONS
 from neasmart.web.server import Role
 from tests.api.conftest import Served, Start
 from tests.support.gateways import FakeClock
@@ -26,6 +27,8 @@ from tests.support.panel import House, simulated_house
 
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
 RUN_WITHIN_S = 100
+LEFT_OUT = {("GET", "/api/v1/live"), ("GET", "/api/v1/zones/")}
+"""A WebSocket, which OpenAPI cannot describe, and a second way to write a path, which linters refuse."""
 
 
 @pytest.fixture
@@ -51,7 +54,7 @@ def test_every_route_is_described_and_nothing_else(everything: WebServer, role: 
 
     api = document(TABLE, routes)
 
-    assert described(api) == {(route.method, route.path) for route in routes}
+    assert described(api) == {(route.method, route.path) for route in routes} - LEFT_OUT
 
 
 def test_what_a_gateway_does_not_have_is_not_described(gateway: Gateway) -> None:
@@ -74,12 +77,62 @@ def test_ranges_are_those_of_the_register_table(everything: WebServer) -> None:
     api = document(TABLE, everything.routes(Role.API))
 
     shapes = api["components"]["schemas"]
+    assert api["components"]["schemas"]["RoomState"]["enum"] == [1, 2, 3, 4, 5, 6]
     setpoint = shapes["ZoneCommand"]["properties"]["setpoint"]
     assert (setpoint["minimum"], setpoint["maximum"]) == (5.0, 40.0)
-    assert shapes["ModeCommand"]["properties"]["mode"]["enum"] == [1, 2, 3, 4, 5]
+    assert shapes["ModeCommand"]["properties"]["mode"] == {"$ref": "#/components/schemas/HouseMode"}
+    assert shapes["HouseMode"]["enum"] == [1, 2, 3, 4, 5]
     assert shapes["PointId"]["enum"] == [ref.id for ref in TABLE]
     base, zone = api["paths"]["/api/v1/zones/{base_id}/{zone_id}"]["get"]["parameters"]
     assert (base["schema"]["maximum"], zone["schema"]["maximum"]) == (5, 12)
+
+
+def test_generated_clients_get_a_type_with_a_name_for_every_object(everything: WebServer) -> None:
+    """What is described in place has no name, and a generator invents one or gives up."""
+    api = document(TABLE, everything.routes(Role.API))
+
+    def unnamed(schema: Any) -> list[Any]:
+        if isinstance(schema, list):
+            return [found for each in schema for found in unnamed(each)]
+        if not isinstance(schema, dict):
+            return []
+        found = [schema] if schema.get("type") == "object" and "properties" in schema else []
+        return found + [inner for each in schema.values() for inner in unnamed(each)]
+
+    assert unnamed(api["paths"]) == []
+    for name, shape in api["components"]["schemas"].items():
+        assert unnamed([each for key, each in shape.items() if key != "title"]) == [], name
+    answer = api["paths"]["/api/v1/zones"]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+    assert answer == {"$ref": "#/components/schemas/ZoneList"}
+    listed = api["components"]["schemas"]["ZoneList"]["properties"]["zones"]
+    assert listed == {"type": "array", "items": {"$ref": "#/components/schemas/Zone"}}
+
+
+def test_the_rules_of_the_usual_linters_hold(everything: WebServer) -> None:
+    """What redocly (recommended) and spectral (oas) had refused; both have been run by hand and find nothing."""
+    api = document(TABLE, everything.routes(Role.API))
+
+    assert api["info"]["contact"]["url"].startswith("https://")
+    text = json.dumps(api)
+    assert not [name for name in api["components"]["schemas"] if f'schemas/{name}"' not in text]
+    assert not [path for path in api["paths"] if path != "/" and path.endswith("/")]
+    for path, operation in operations(api):
+        assert operation["description"].strip(), path
+        assert any(status[0] in "23" for status in operation["responses"]), path
+
+
+def test_no_text_is_left_of_a_path_that_has_gone() -> None:
+    assert DESCRIPTIONS.keys() <= openapi_paths.operations(TABLE).keys()
+
+
+async def test_the_description_is_packed_for_those_who_can(served: Served) -> None:
+    bodies = []
+    for encoding in ("gzip", "identity"):
+        async with served.api.get("/api/openapi.json", headers={"Accept-Encoding": encoding}) as answer:
+            assert answer.headers.get("Content-Encoding") == (encoding if encoding == "gzip" else None)
+            assert answer.headers["Vary"] == "Accept-Encoding"
+            bodies.append(await answer.read())
+    assert bodies[0] == bodies[1]
 
 
 def test_errors_have_the_one_shape_and_at_the_root_the_old_word_too(everything: WebServer) -> None:
@@ -100,7 +153,7 @@ async def test_both_listeners_serve_the_description_of_their_own_routes(served: 
         async with client.get("/api/openapi.json") as answer:
             assert answer.content_type == "application/json"
             api = await answer.json()
-        assert described(api) == {(route.method, route.path) for route in served.server.routes(role)}
+        assert described(api) == {(route.method, route.path) for route in served.server.routes(role)} - LEFT_OUT
         assert api["servers"] == [{"url": ".."}]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import socket
 
@@ -14,6 +15,7 @@ from neasmart.command import CommandState
 from neasmart.config import ServerSettings, ServerType
 from neasmart.points import TABLE
 from neasmart.sysbus.connection import Direction
+from neasmart.sysbus.faults import listening_fault
 from neasmart.sysbus.journal import FREE_LINES
 from neasmart.sysbus.link import LinkTuning
 from neasmart.sysbus.listener import PeerLimits
@@ -316,6 +318,16 @@ async def test_rtu_on_the_modbus_tcp_port_is_named_with_the_setting_to_change(
     assert len(warnings) == 1
     assert "Simple Modbus TCP to RTU" in warnings[0]
     assert "auto" in warnings[0]
+
+
+def test_an_address_that_no_version_of_python_can_listen_on_is_said_in_the_same_words() -> None:
+    older = OSError(errno.EADDRNOTAVAIL, "error while attempting to bind on address ('192.0.2.1', 502)")
+    newer = OSError("could not bind on any address out of [('192.0.2.1', 502)]")
+
+    said = [listening_fault("192.0.2.1", "192.0.2.1:502", error) for error in (older, newer)]
+
+    assert [each.code for each in said] == ["foreign_address", "foreign_address"]
+    assert said[0].said == said[1].said
 
 
 async def test_a_taken_port_is_said_and_opened_once_it_is_free(start_link: StartLink) -> None:

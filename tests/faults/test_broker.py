@@ -61,7 +61,7 @@ def test_a_broker_that_is_killed_frozen_and_full_costs_nothing_but_mqtt(tmp_path
                 # It takes a connection, but nothing that is longer than a short state.
                 broker.extra = "max_packet_size 200\n"
                 broker.start()
-                eventually(lambda: "due to oversize packet" in broker.log_path.read_text(), within_s=30.0)
+                eventually(lambda: "oversize packet" in broker.log_path.read_text(), within_s=30.0)
                 eventually(lambda: not is_connected(gateway), within_s=20.0)
                 base.goes_on(100)
                 broker.kill()

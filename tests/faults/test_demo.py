@@ -1,14 +1,17 @@
-"""The demo says which of its two processes has ended."""
+"""The demo says which of its two processes has ended, and leaves none of them behind."""
 
 from __future__ import annotations
 
 import json
 import os
+import pty
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -43,6 +46,109 @@ def test_the_demo_tells_what_has_ended_by_itself(tmp_path: Path, argument: str, 
 
     told = (tmp_path / "log").read_text()
     assert f"The demo ends because its {name} has ended by itself, with code -9" in told
+
+
+class Demo:
+    """A demo in a terminal of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.ports = {f"NEASMART_{each}_PORT": free_port() for each in ("API", "INGRESS", "SERVER")}
+        environment = os.environ | {name: str(port) for name, port in self.ports.items()}
+        self.terminal, inner = pty.openpty()
+        self.process = subprocess.Popen(
+            ["setsid", "--ctty", sys.executable, "-m", "neasmart", "demo"],
+            cwd=folder,
+            env=environment | {"PYTHONPATH": str(PACKAGE_ROOT)},
+            stdin=inner,
+            stdout=inner,
+            stderr=inner,
+        )
+        os.close(inner)
+        self.shown = b""
+
+    def wait_until_it_serves(self) -> list[int]:
+        """Return its two processes."""
+        eventually(self._says_where, within_s=30)
+        return [pid for word in ("run", "simulate") if (pid := child(self.process.pid, word)) is not None]
+
+    def _says_where(self) -> bool:
+        self.shown += os.read(self.terminal, 4096)
+        return b"Stop:" in self.shown
+
+
+def ended(pid: int) -> bool:
+    """Return whether a process has gone; one that nobody has fetched yet counts as gone."""
+    try:
+        return "\nState:\tZ" in Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+@pytest.mark.parametrize("end", ["the terminal is closed", "the demo is killed"])
+def test_nothing_of_a_demo_outlives_it(tmp_path: Path, end: str) -> None:
+    demo = Demo(tmp_path)
+    processes = demo.wait_until_it_serves()
+    assert len(processes) == 2
+    if end == "the demo is killed":
+        demo.process.kill()
+    else:
+        os.close(demo.terminal)
+
+    demo.process.wait(15)
+    for pid in processes:
+        eventually(partial(ended, pid), within_s=15)
+    for port in demo.ports.values():
+        eventually(partial(is_free, port), within_s=15)
+    if end == "the demo is killed":
+        os.close(demo.terminal)
+
+
+def test_all_ports_that_are_taken_are_named_at_once(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as first, socket.create_server(("127.0.0.1", 0)) as second:
+        taken = {"NEASMART_API_PORT": first.getsockname()[1], "NEASMART_SERVER_PORT": second.getsockname()[1]}
+        ports = taken | {"NEASMART_INGRESS_PORT": free_port()}
+        environment = os.environ | {name: str(port) for name, port in ports.items()} | {"PYTHONPATH": str(PACKAGE_ROOT)}
+
+        refused = subprocess.run(
+            [sys.executable, "-m", "neasmart", "demo"],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=30,
+        )
+
+    assert refused.returncode == 78
+    assert all(f"{port} ({name}: Address already in use)" in refused.stderr for name, port in taken.items())
+    assert "NEASMART_INGRESS_PORT" not in refused.stderr
+
+
+def test_a_folder_that_takes_no_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("a file where the folder should be")
+
+    refused = subprocess.run(
+        [sys.executable, "-m", "neasmart", "demo"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(PACKAGE_ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+
+    assert refused.returncode == 78
+    assert refused.stderr.startswith("neasmart: data/demo/config.json cannot be written")
 
 
 def test_the_demo_has_a_day_behind_it_in_a_database_of_its_own(tmp_path: Path) -> None:

@@ -25,7 +25,8 @@ ZONES = [(base_id, zone_id) for base_id in range(1, 6) for zone_id in range(1, 1
 
 
 def _told(*, humid: bool) -> frozenset[str]:
-    return frozenset({"humidity"} if humid else ())
+    """Return everything that a room may tell, or nothing of it."""
+    return frozenset(point.key for point in TABLE.rooms.points if point.optional and humid)
 
 
 def full_house(mode: GlobalMode | None = GlobalMode.HEATING, *, name: str = "Room", humidity: bool = True) -> Inventory:

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.support.panel import House, Visitor, launch, simulated_house
+from tests.support.staged import Theatre
 
 JAPANESE = "子供部屋"
 WITH_HTML = '<img src=x onerror="document.title=1"> & <b>Bath</b>'
@@ -42,6 +43,15 @@ def visitor(browser: Browser) -> Iterator[Visitor]:
     guest = Visitor(browser)
     yield guest
     guest.leave()
+
+
+@pytest.fixture
+def theatre(browser: Browser) -> Iterator[Theatre]:
+    """Pages before stages; what the browser complains about fails the test."""
+    staging = Theatre(browser)
+    yield staging
+    staging.close()
+    assert not staging.complaints, staging.complaints
 
 
 @pytest.fixture(scope="session")

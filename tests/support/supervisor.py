@@ -15,6 +15,8 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 APP = ROOT / "neasmart_addon"
+PUBLISHED = "ghcr.io/neasmart/neasmart-gateway"
+"""The image that a release publishes; the manifest may name it once somebody can pull it."""
 
 _ELEMENT = re.compile(
     r"(?P<kind>bool|email|url|port|str|password"

@@ -9,7 +9,19 @@ import pytest
 
 PACKAGE = Path(__file__).parents[2] / "neasmart_addon" / "neasmart"
 CORE = [
-    {"errors", "clock", "codecs", "breaker", "histogram", "registers", "config", "status", "about", "redaction"},
+    {
+        "arguments",
+        "errors",
+        "clock",
+        "codecs",
+        "breaker",
+        "histogram",
+        "registers",
+        "config",
+        "status",
+        "about",
+        "redaction",
+    },
     {"points"},
     {"carrier", "walks", "image", "plant", "traffic", "patterns", "command", "leavings", "idle_polls"},
     {"command_life", "verdicts", "doctor", "bus_watch"},
@@ -24,6 +36,8 @@ TOP = {
     "logs",
     "docs",
     "demo",
+    "tethered",
+    "meanings",
     "app",
     "check",
     "replay",

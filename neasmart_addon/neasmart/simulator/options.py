@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TypeVar
 
+from neasmart import arguments as line_types
 from neasmart.config import DEFAULT_UNIT_IDS
 from neasmart.simulator.base import Behaviour, Precedence, Tells
 from neasmart.simulator.freeze import FreezePlan
@@ -107,15 +108,26 @@ class SimulatorOptions:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add all options of the simulated base to a parser."""
     line = parser.add_argument_group("line (one of)").add_mutually_exclusive_group(required=True)
-    line.add_argument("--tcp", metavar="HOST:PORT", type=_host_port, help="dial a gateway with Modbus TCP")
-    line.add_argument("--rtu-tcp", metavar="HOST:PORT", type=_host_port, help="dial a gateway, RTU frames over TCP")
-    line.add_argument("--rtu-listen", metavar="HOST:PORT", type=_host_port, help="wait for a gateway, RTU over TCP")
+    line.add_argument("--tcp", metavar="HOST:PORT", type=line_types.host_port, help="dial a gateway with Modbus TCP")
+    line.add_argument(
+        "--rtu-tcp", metavar="HOST:PORT", type=line_types.host_port, help="dial a gateway, RTU frames over TCP"
+    )
+    line.add_argument(
+        "--rtu-listen", metavar="HOST:PORT", type=line_types.host_port, help="wait for a gateway, RTU over TCP"
+    )
     line.add_argument("--serial", metavar="PATH", help="serial device or pty, RTU frames")
-    parser.add_argument("--baudrate", type=int, default=38400, help="of the serial device")
-    parser.add_argument("--unit-ids", type=_unit_ids, default=DEFAULT_UNIT_IDS, metavar="240,241", help="polled ids")
+    parser.add_argument("--baudrate", type=line_types.whole(300, 921600), default=38400, help="of the serial device")
+    parser.add_argument(
+        "--unit-ids", type=line_types.unit_ids, default=DEFAULT_UNIT_IDS, metavar="240,241", help="polled ids"
+    )
     house = parser.add_argument_group("house")
     house.add_argument("--house", choices=sorted(HOUSES), default="demo", help="2, 11 or 60 zones")
-    house.add_argument("--seed", type=int, default=1, help="the same seed gives the same house, walk and noise")
+    house.add_argument(
+        "--seed",
+        type=line_types.whole(0, 2**63 - 1),
+        default=1,
+        help="the same seed gives the same house, walk and noise",
+    )
     house.add_argument("--speed", type=_not_negative, default=1.0, help="house time per real time")
     house.add_argument("--lived-in", type=_hour, metavar="HOUR", help="the house has a day behind it; the hour now")
     run = parser.add_argument_group("run")
@@ -126,8 +138,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     run.add_argument("--late-ms", type=_not_negative, default=20.0, help="an answer after this is late")
     run.add_argument("--gap-ms", type=_not_negative, default=0.0, help="silence before every request")
     run.add_argument("--paced", action="store_true", help="let frames take the time that they take on a real bus")
-    run.add_argument("--commands", metavar="URL", help=f"API that tells what people command, or {NO_COMMANDS}")
-    run.add_argument("--report", type=Path, metavar="FILE", help="write figures and accusations as JSON")
+    run.add_argument(
+        "--commands", metavar="URL", type=_orders, help=f"API that tells what people command, or {NO_COMMANDS}"
+    )
+    run.add_argument("--report", type=line_types.new_file, metavar="FILE", help="write figures and accusations as JSON")
     walk = parser.add_argument_group("walk")
     walk.add_argument("--blocks", choices=[str(each) for each in Shape], default="pair", help="registers per request")
     walk.add_argument("--block-length", type=_block_length, default=LONGEST_BLOCK, help="for --blocks length")
@@ -164,21 +178,8 @@ def _noise(arguments: argparse.Namespace) -> NoisePlan:
     return replace(plan, **{name: value for name, value in given.items() if value is not None})
 
 
-def _host_port(text: str) -> str:
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdecimal() or not 0 <= int(port) <= 65535:  # noqa: PLR2004 - the range of TCP ports
-        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT")
-    return text
-
-
-def _unit_ids(text: str) -> tuple[int, ...]:
-    try:
-        ids = tuple(int(part) for part in text.split(","))
-    except ValueError:
-        ids = ()
-    if not ids or not all(1 <= each <= 247 for each in ids):  # noqa: PLR2004 - the range of Modbus unit ids
-        raise argparse.ArgumentTypeError(f"{text!r} is not a list of unit ids 1 to 247, such as 240,241")
-    return ids
+def _orders(text: str) -> str:
+    return text if text == NO_COMMANDS else line_types.http_url(text)
 
 
 def _positive(text: str) -> int:
@@ -213,7 +214,7 @@ def _float(text: str) -> float:
         return -1.0
 
 
-def _number(text: str, value: Number, allowed: str, *, least: float = 0, most: float = float("inf")) -> Number:
+def _number(text: str, value: Number, allowed: str, *, least: float = 0, most: float = 1e9) -> Number:
     if not least <= value <= most:
         raise argparse.ArgumentTypeError(f"{text!r} is not {allowed}")
     return value

@@ -24,6 +24,8 @@ from neasmart.simulator.wire import MbapWire, RtuWire
 log = logging.getLogger(__name__)
 
 BACKOFF_S = (0.05, 1.0)
+TELL_AFTER_S = 5.0
+"""A gateway that starts together with the base is there by then."""
 
 
 class Simulator:
@@ -74,12 +76,16 @@ class Simulator:
             report=self.report,
         )
         backoff_s = BACKOFF_S[0]
+        told = False
         while True:
             self.report.duration_s = loop.time() - begun
             try:
                 line = await self.opener.open()
             except (OSError, TimeoutError) as error:
-                log.info("No gateway at %s (%s); trying again", self.options.target, error)
+                patience_over = not self.report.connections and loop.time() - begun > TELL_AFTER_S
+                level = logging.WARNING if patience_over and not told else logging.INFO
+                told = told or patience_over
+                log.log(level, "No gateway at %s (%s); trying again", self.options.target, error or "no answer")
                 await asyncio.sleep(backoff_s)
                 backoff_s = min(2 * backoff_s, BACKOFF_S[1])
                 continue

@@ -1,4 +1,4 @@
-"""Names the client of a request by its TCP address; headers that claim another one are never believed."""
+"""Names the client of a request by its TCP address; only `proxies` believes a header that claims another one."""
 
 from __future__ import annotations
 
@@ -14,6 +14,15 @@ def client(request: web.BaseRequest) -> str:
     """Return who is counted for the request."""
     peer = request.get_extra_info("peername")
     return name(str(peer[0])) if peer else ""
+
+
+@lru_cache(maxsize=1024)
+def is_here(client: str) -> bool:
+    """Return whether a client, as it is counted, is this computer itself."""
+    try:
+        return ipaddress.ip_address(client).is_loopback
+    except ValueError:
+        return False
 
 
 @lru_cache(maxsize=1024)

@@ -10,11 +10,14 @@ import asyncio
 import logging
 import re
 import socket
+from collections.abc import Callable
 from http import HTTPStatus
 
-from aiohttp import web
+from aiohttp import WSCloseCode, web
+from aiohttp.http import WebSocketReader
 
 from neasmart.web import clients
+from neasmart.web.masks import MaskWatch
 from neasmart.web.problems import API_POLICY, COMMON_HEADERS, Problem, internal_problem, one_line, shaped
 from neasmart.web.request_id import chosen
 from neasmart.web.web_counters import WebCounters
@@ -29,6 +32,8 @@ _LINE_BYTES = 8190
 _HEADERS = 96
 _LINGERING_S = 2.0
 _KEEP_ALIVE_S = 75.0
+_PROTOCOL_ERROR = b"\x88\x02" + int(WSCloseCode.PROTOCOL_ERROR).to_bytes(2)
+"""The frame that closes a WebSocket with 1002."""
 _BYTES = re.compile(r":?\s*b?['\"].*", re.DOTALL)
 """What aiohttp quotes of a request that it cannot read; the line may hold a key."""
 _USER_TIMEOUT: int | None = getattr(socket, "TCP_USER_TIMEOUT", None)
@@ -76,7 +81,7 @@ class Doors:
 class Connection(web.RequestHandler):
     """One client's connection; what is not even HTTP is answered in the one shape of all errors, too."""
 
-    __slots__ = ("_client", "_deadline", "_doors")
+    __slots__ = ("_client", "_deadline", "_doors", "_masks")
 
     def __init__(self, server: web.Server, doors: Doors, loop: asyncio.AbstractEventLoop) -> None:
         """Serve what the server says, as long as the doors allow."""
@@ -95,6 +100,7 @@ class Connection(web.RequestHandler):
         self._doors = doors
         self._client: str | None = None
         self._deadline: asyncio.TimerHandle | None = None
+        self._masks: MaskWatch | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Let the client in, or drop it at once."""
@@ -123,12 +129,23 @@ class Connection(web.RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes; the rest of a request's head must follow soon after its first byte."""
+        if self._masks is not None and not self._masks.all_masked(data):
+            self._refuse_unmasked()
+            return
         requests = self._request_count
         super().data_received(data)
         if self._request_count != requests:
             self._forget_deadline()
         elif self._deadline is None and self._waits:
             self._await_head()
+
+    def set_parser(self, parser: WebSocketReader, data_received_cb: Callable[[], None] | None = None) -> None:
+        """Read a WebSocket from now on."""
+        self._masks = MaskWatch()
+        if not self._masks.all_masked(self._message_tail):
+            self._message_tail = b""
+            self._refuse_unmasked()
+        super().set_parser(parser, data_received_cb)
 
     def handle_error(
         self,
@@ -156,6 +173,12 @@ class Connection(web.RequestHandler):
     @property
     def _waits(self) -> bool:
         return self._current_request is None and not self._messages and not self._upgraded
+
+    def _refuse_unmasked(self) -> None:
+        self._doors.counters.refuse("unmasked")
+        if isinstance(self.transport, asyncio.WriteTransport):
+            self.transport.write(_PROTOCOL_ERROR)
+        self.force_close()
 
     def _await_head(self) -> None:
         self._deadline = self._loop.call_later(self._doors.head_timeout_s, self._give_up)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
 
@@ -34,12 +35,13 @@ class DocsPage:
     """The handlers of `/api/openapi.json` and `/api/docs`."""
 
     def __init__(self) -> None:
-        """Start without a description; `describe` makes it."""
-        self._document = b""
+        """Start without a description."""
+        self._describe: Callable[[], bytes] = bytes
+        self._packed = b""
 
     def describe(self, table: RegisterTable, routes: list[web.RouteDef]) -> None:
-        """Describe these routes."""
-        self._document = encoded(document(table, routes))
+        """Describe these routes, once somebody asks."""
+        self._describe = lambda: gzip.compress(encoded(document(table, routes)))
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes."""
@@ -52,7 +54,9 @@ class DocsPage:
     async def openapi(self, request: web.Request) -> web.Response:
         """Answer the description."""
         query(request)
-        return web.Response(body=self._document, content_type="application/json")
+        if not self._packed:
+            self._packed = await asyncio.to_thread(self._describe)
+        return await _answer(request, self._packed, content_type="application/json")
 
     async def page(self, _: web.Request) -> web.Response:
         """Answer the page."""
@@ -65,18 +69,23 @@ class DocsPage:
         name = request.match_info["name"]
         if name not in DOCS_FILES:
             raise Problem(HTTPStatus.NOT_FOUND, "not_found", "The page has no such file")
-        headers = {"Cache-Control": _HOUR, "Vary": "Accept-Encoding"}
         try:
-            body = await asyncio.to_thread(_packed, name)
+            packed = await asyncio.to_thread(_packed, name)
         except FileNotFoundError as error:
             raise Problem(HTTPStatus.NOT_FOUND, "not_found", "Swagger UI is missing: run `make setup`") from error
-        if "gzip" in request.headers.get("Accept-Encoding", ""):
-            headers["Content-Encoding"] = "gzip"
-        else:
-            body = await asyncio.to_thread(gzip.decompress, body)
-        response = web.Response(body=body, content_type=_TYPES[Path(name).suffix], headers=headers)
+        response = await _answer(request, packed, content_type=_TYPES[Path(name).suffix])
+        response.headers["Cache-Control"] = _HOUR
         response.charset = "utf-8"
         return response
+
+
+async def _answer(request: web.Request, packed: bytes, *, content_type: str) -> web.Response:
+    headers = {"Vary": "Accept-Encoding"}
+    if "gzip" in request.headers.get("Accept-Encoding", ""):
+        return web.Response(body=packed, content_type=content_type, headers=headers | {"Content-Encoding": "gzip"})
+    return web.Response(
+        body=await asyncio.to_thread(gzip.decompress, packed), content_type=content_type, headers=headers
+    )
 
 
 def _packed(name: str) -> bytes:

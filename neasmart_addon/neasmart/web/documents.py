@@ -19,6 +19,9 @@ from neasmart.registers import SETPOINT_BY_MODE, Group, Limits, Point, Ref, Regi
 Document = dict[str, Any]
 
 ENDED_COMMANDS_SHOWN = 20
+USUAL: Document = {"quality": "good", "source": "bus", "stale": False, "pending": None}
+"""What a change leaves out of a reading, because it is nearly always so; a fresh age, too."""
+_FRESH_S = 1.0
 _READING = "reading/"
 _COMMAND = "command/"
 _STATUS = "status/"
@@ -88,6 +91,19 @@ def reading(gateway: Gateway, known: Reading, now: float) -> Document:
         "at": gateway.clock.to_iso(known.at),
         "pending": None if pending is None else command(pending, gateway.clock),
     }
+
+
+def changed_reading(gateway: Gateway, known: Reading, now: float) -> Document:
+    """Return what may have changed of a point; of sixty rooms at once this is a third of their whole readings.
+
+    What is left out is as usual (`USUAL`), and everything else about a point was told by the snapshot.
+    """
+    document = reading(gateway, known, now)
+    told = {key: document[key] for key in ("id", "value", "raw")}
+    age_s = document["age_s"]
+    if age_s is None or age_s >= _FRESH_S:
+        told["age_s"] = age_s
+    return told | {key: document[key] for key, usual in USUAL.items() if document[key] != usual}
 
 
 def readings(gateway: Gateway, now: float, prefix: str = "") -> list[Document]:
@@ -273,7 +289,7 @@ def changes(gateway: Gateway, keys: Collection[str], since: float, now: float, f
     return {
         "type": "changes",
         "readings": [
-            reading(gateway, gateway.plant.reading(gateway.table.ref(point)), now) for point in sorted(points)
+            changed_reading(gateway, gateway.plant.reading(gateway.table.ref(point)), now) for point in sorted(points)
         ],
         "commands": [
             command(given, gateway.clock)

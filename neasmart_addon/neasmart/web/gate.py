@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+from collections.abc import Callable
 from typing import Protocol
 
 from aiohttp import web
 
 from neasmart.config import ApiSettings
+from neasmart.status import PortsStatus
 from neasmart.web import clients
 from neasmart.web.auth import Attempts, Authentication, missing
 from neasmart.web.openapi_paths import OPEN_PATHS
 from neasmart.web.origins import READS, Origins
 from neasmart.web.peers import SUPERVISOR
 from neasmart.web.problems import Problem
+from neasmart.web.proxies import Proxies
 from neasmart.web.rates import Rates
 from neasmart.web.web_counters import WebCounters
 
@@ -39,9 +42,12 @@ class Gate(Protocol):
 class ApiGate:
     """Before the API: rate, name, origin, key."""
 
-    def __init__(self, api: ApiSettings, counters: WebCounters) -> None:
-        """Begin with these settings."""
+    def __init__(
+        self, api: ApiSettings, counters: WebCounters, ports: Callable[[], PortsStatus | None] = lambda: None
+    ) -> None:
+        """Begin with these settings; `ports` tells what is open to the network, None while that is not known."""
         self._counters = counters
+        self._ports = ports
         self._attempts = Attempts()
         self._api = api
         self._rates = _rates(api)
@@ -49,7 +55,9 @@ class ApiGate:
 
     def apply(self, api: ApiSettings) -> None:
         """Use other settings from the next request on; counts of rates that did not change go on."""
+        self._proxies = Proxies(api.trusted_proxies)
         self._origins = Origins(
+            proxies=self._proxies,
             origins=api.cors_origins,
             hosts=api.allowed_hosts,
             # A page that has its own name lead here does not know the key.
@@ -59,24 +67,34 @@ class ApiGate:
         before, self._api = self._api, api
         if (before.rate_limit, before.rate_limit_writes) != (api.rate_limit, api.rate_limit_writes):
             self._rates = _rates(api)
-        if not api.enable_auth and not _loopback(api.host):
+        self.warn_if_open()
+
+    def warn_if_open(self) -> None:
+        """Warn of an API that asks for no key, once it is known that its port is open to the network."""
+        api, ports = self._api, self._ports()
+        reached = None if ports is None else ports.reached(api.port)
+        if reached is not None and api.enabled and not api.enable_auth and not _loopback(api.host):
             _LOG.warning(
-                "Everybody who reaches %s port %d can read and change the heating: set api.enable_auth and api.key",
-                api.host,
-                api.port,
+                "Everybody who reaches port %d of this computer can read and change the heating: set api.enable_auth"
+                " and api.key",
+                reached,
             )
 
     async def admit(self, request: web.BaseRequest) -> web.Response | None:
         """Let a request through, answer a preflight, or raise Problem."""
         try:
-            self._rates.check(clients.client(request), writes=request.method not in READS)
+            # Whoever watches us must always get an answer, or we look broken because somebody else is.
             if request.rel_url.raw_path == _HEALTH and request.method in READS:
                 return None
+            client = self._proxies.client(request)
+            # A program of the owner's on our own computer is no stranger, and a limit would only break it.
+            if not clients.is_here(client):
+                self._rates.check(client, writes=request.method not in READS)
             self._origins.check_host(request)
             self._origins.check_site(request)
             preflight = self._origins.preflight(request)
             if preflight is None and self._authentication.required and not _open(request):
-                await self._authenticate(request)
+                await self._authenticate(request, client)
         except Problem as problem:
             self._counters.refuse(problem.code)
             raise
@@ -86,11 +104,11 @@ class ApiGate:
         """Add the headers of CORS."""
         self._origins.decorate(request, response)
 
-    async def _authenticate(self, request: web.BaseRequest) -> None:
+    async def _authenticate(self, request: web.BaseRequest, client: str) -> None:
         if not self._authentication.offered(request.headers):
             raise missing()
         if not self._authentication.accepts(request.headers):
-            await self._attempts.failed(clients.client(request))
+            await self._attempts.failed(client)
 
 
 class IngressGate:

@@ -56,6 +56,8 @@ def health(gateway: Gateway, now: float) -> Document:
         },
         "modbus": {
             "circuit_breaker_state": link.breaker,
+            # The name that is asked for in circulating instructions.
+            "circuit_breaker": link.breaker,
             "context_initialized": True,
             "link": link.code,
             "connected": link.connected,

@@ -19,7 +19,7 @@ from neasmart.gateway import Gateway
 from neasmart.web import documents
 from neasmart.web.auth import PROTOCOL_HEADER, SUBPROTOCOL
 from neasmart.web.bodies import encoded
-from neasmart.web.problems import Problem
+from neasmart.web.problems import SERVER, Problem
 from neasmart.web.request_id import HEADER, REQUEST_ID
 
 CLIENTS_LIMIT = 200
@@ -173,7 +173,7 @@ class Feed:
             raise Problem(HTTPStatus.BAD_REQUEST, "websocket_required", message)
         transport = request.transport
         _bound_kernel_buffer(request)
-        client.socket.headers[HEADER] = REQUEST_ID.get()
+        client.socket.headers.update({HEADER: REQUEST_ID.get(), "Server": SERVER})
         self._clients.add(client)
         try:
             await client.socket.prepare(request)

@@ -11,15 +11,18 @@ from neasmart import __version__
 from neasmart.registers import RegisterTable
 from neasmart.web.auth import KEY_HEADER
 from neasmart.web.openapi_paths import JSON, Operation, operations
-from neasmart.web.openapi_schemas import COUNT, FLAG, TEXT, Schema, place, ref, schemas
+from neasmart.web.openapi_schemas import COUNT, FLAG, TEXT, Schema, named, place, ref, schemas
+from neasmart.web.openapi_texts import DESCRIPTIONS
 from neasmart.web.request_id import HEADER
 
 VERSION = "3.1.0"
 _ABOUT = (
     "Rooms, equipment and bus of a REHAU NEA SMART 2.0. New programs use `/api/v1`; the paths at the root serve "
     "existing clients. A value that is not known is `null`. Every GET answers HEAD, too. A request may name itself by "
-    f"`{HEADER}`; the answer and the log tell the name."
+    f"`{HEADER}`; the answer and the log tell the name. The WebSocket `/api/v1/live` sends `hello`, then `snapshot` "
+    "with all of `GET /api/v1/snapshot`, and then `changes` with what is new; it takes nothing."
 )
+_HOME = "https://github.com/neasmart/neasmart-gateway"
 _PROBLEMS: Mapping[int, str] = {
     400: "The request is not valid, and nothing of it was applied",
     401: "A key or a token is needed, or it is not valid",
@@ -51,12 +54,16 @@ def document(table: RegisterTable, routes: Iterable[web.RouteDef]) -> Schema:
         operation = known.get(f"{route.method} {route.path}")
         if operation is not None:
             paths.setdefault(route.path, {})[route.method.lower()] = _described(route, operation, axes)
+    components: dict[str, Schema] = {}
+    components |= {name: named(schema, components) for name, schema in schemas(table).items()}
+    paths = named(paths, components)
     return {
         "openapi": VERSION,
         "info": {
             "title": "Nea Smart Gateway",
             "version": __version__,
             "description": _ABOUT,
+            "contact": {"name": "Issues", "url": f"{_HOME}/issues"},
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         # Relative to this document, so that it also holds behind Home Assistant's ingress.
@@ -65,7 +72,7 @@ def document(table: RegisterTable, routes: Iterable[web.RouteDef]) -> Schema:
         "tags": [{"name": name, "description": text} for name, text in _TAGS.items()],
         "paths": paths,
         "components": {
-            "schemas": schemas(table),
+            "schemas": {name: components[name] for name in sorted(_used(paths, components))},
             "headers": _HEADERS,
             "securitySchemes": {
                 "key": {"type": "apiKey", "in": "header", "name": KEY_HEADER, "description": "`api.key`"},
@@ -78,6 +85,17 @@ def document(table: RegisterTable, routes: Iterable[web.RouteDef]) -> Schema:
             },
         },
     }
+
+
+def _used(schema: object, components: Mapping[str, Schema]) -> set[str]:
+    """Return the names of all components that are referred to, also by one another."""
+    if isinstance(schema, list):
+        return set().union(*(_used(each, components) for each in schema))
+    if not isinstance(schema, dict):
+        return set()
+    name = str(schema.get("$ref", "")).removeprefix("#/components/schemas/")
+    found = {name} | _used(components[name], components) if name in components else set()
+    return found.union(*(_used(each, components) for each in schema.values()))
 
 
 def _described(route: web.RouteDef, operation: Operation, axes: Mapping[str, Schema]) -> Schema:
@@ -93,6 +111,7 @@ def _described(route: web.RouteDef, operation: Operation, axes: Mapping[str, Sch
     described: Schema = {
         "operationId": _operation_id(route),
         "summary": operation.summary,
+        "description": DESCRIPTIONS.get(f"{route.method} {route.path}", operation.summary),
         "tags": [operation.tag],
         "parameters": parameters,
         "responses": _responses(operation, at_root=at_root, named=bool(names)),

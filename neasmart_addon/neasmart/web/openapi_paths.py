@@ -8,7 +8,7 @@ from http import HTTPStatus
 
 from neasmart.registers import Axis, RegisterTable
 from neasmart.web.history import DEFAULT_POINTS, FORMATS, MAX_POINTS, POINTS_LIMIT
-from neasmart.web.openapi_schemas import COUNT, FLAG, OBJECT, TEXT, Schema, body, fields, listed, place, ref
+from neasmart.web.openapi_schemas import COUNT, FLAG, OBJECT, TEXT, Schema, body, fields, listed, place, ref, titled
 from neasmart.web.rest import COMMANDS_LIMIT, COMMANDS_SHOWN
 from neasmart.web.seeing import SECONDS_LIMIT
 
@@ -50,13 +50,6 @@ def operations(table: RegisterTable) -> dict[str, Operation]:
         "GET /api/v1/health": _read("How the gateway is", "system", ref("Health")),
         "GET /api/v1/schema": _read("The points, their units and limits", "system", ref("Schema")),
         "GET /api/v1/snapshot": _read("Everything that a page shows", "system", ref("Snapshot")),
-        "GET /api/v1/live": Operation(
-            summary="WebSocket with `hello`, `snapshot` and then `changes`",
-            tag="system",
-            answers={},
-            status=HTTPStatus.SWITCHING_PROTOCOLS,
-            problems=(503,),
-        ),
         "GET /api/openapi.json": Operation(
             summary="This document; needs no key", tag="system", answers={JSON: OBJECT}, is_open=True
         ),
@@ -89,7 +82,10 @@ def _rooms(base_axis: Axis) -> dict[str, Operation]:
     zones = _read(
         "All rooms",
         "rooms",
-        fields({"zones": listed(ref("Zone")), "count": COUNT, "filter": fields(chosen)}),
+        fields(
+            {"zones": listed(ref("Zone")), "count": COUNT, "filter": fields(chosen, title="ZoneFilter")},
+            title="ZoneList",
+        ),
         query={"base_id": place(base_axis), "include_inactive": FLAG},
     )
     updated = {"state": {"type": "integer"}, "setpoint": {"type": "number"}, "setpoint_encoded": {"type": "integer"}}
@@ -97,19 +93,19 @@ def _rooms(base_axis: Axis) -> dict[str, Operation]:
         {
             "base_id": place(base_axis),
             "zone_id": {"type": "integer"},
-            "updated": fields(updated, optional=tuple(updated)),
+            "updated": fields(updated, optional=tuple(updated), title="ZoneUpdated"),
             "commands": listed(TEXT),
-        }
+        },
+        title="ZoneUpdate",
     )
     zone = f"{v1}/zones/{{base_id}}/{{zone_id}}"
     return {
         f"GET {v1}/zones": zones,
-        f"GET {v1}/zones/": zones,
         f"GET {zone}": _read("One room", "rooms", ref("Zone")),
         f"DELETE {zone}": Operation(
             summary="Forget a room and its past, until the base writes it again; its name stays",
             tag="rooms",
-            answers={JSON: fields({"base_id": COUNT, "zone_id": COUNT, "forgotten": FLAG})},
+            answers={JSON: fields({"base_id": COUNT, "zone_id": COUNT, "forgotten": FLAG}, title="RoomForgotten")},
             problems=(404,),
         ),
         f"GET {v1}/rooms": _read("What the owner calls the rooms, in the order of the page", "rooms", ref("Rooms")),
@@ -138,7 +134,7 @@ def _rooms(base_axis: Axis) -> dict[str, Operation]:
 
 def _points() -> dict[str, Operation]:
     v1 = "/api/v1"
-    unknown = fields({"address": COUNT, "raw": COUNT, "age_s": {"type": ["number", "null"]}})
+    unknown = fields({"address": COUNT, "raw": COUNT, "age_s": {"type": ["number", "null"]}}, title="UnknownRegister")
     limit = {"type": "integer", "minimum": 1, "maximum": COMMANDS_LIMIT, "default": COMMANDS_SHOWN}
     ids = {
         "type": "array",
@@ -148,12 +144,15 @@ def _points() -> dict[str, Operation]:
     }
     sample = listed({"type": ["number", "null"]}) | {"minItems": 2, "maxItems": 2}
     sample["description"] = "Unix seconds, and the value from then on; null is a gap"
-    series = fields({"id": TEXT, "unit": {"type": ["string", "null"]}, "points": listed(sample)})
+    series = fields({"id": TEXT, "unit": {"type": ["string", "null"]}, "points": listed(sample)}, title="HistorySeries")
     return {
         f"GET {v1}/points": _read(
             "All points, and registers without a meaning",
             "points",
-            fields({"points": listed(ref("Point")), "count": COUNT, "unknown_registers": listed(unknown)}),
+            fields(
+                {"points": listed(ref("Point")), "count": COUNT, "unknown_registers": listed(unknown)},
+                title="PointList",
+            ),
             query={"prefix": TEXT | {"description": "How the ids begin, such as `zone.1.`"}},
         ),
         f"GET {v1}/points/{{point_id}}": Operation(
@@ -164,7 +163,7 @@ def _points() -> dict[str, Operation]:
             tag="points",
             answers={JSON: ref("Command")},
             status=HTTPStatus.ACCEPTED,
-            sends=body({"value": {"type": "number"}}, required=("value",)),
+            sends=body({"value": {"type": "number"}}, required=("value",), title="PointCommand"),
             names={"point_id": ref("WritablePointId")},
             query={"queue": _QUEUE},
             problems=(503,),
@@ -172,21 +171,24 @@ def _points() -> dict[str, Operation]:
         f"GET {v1}/commands": _read(
             "The last commands, newest first",
             "points",
-            fields({"commands": listed(ref("Command"))}),
+            fields({"commands": listed(ref("Command"))}, title="CommandList"),
             query={"limit": limit},
         ),
         f"GET {v1}/commands/{{command_id}}": _read("One command", "points", ref("Command")),
         f"POST {v1}/commands/{{command_id}}/undo": Operation(
             summary="Take a command back, or bring back what was there before it",
             tag="points",
-            answers={JSON: fields({"withdrawn": listed(TEXT), "commands": listed(TEXT)})},
+            answers={JSON: fields({"withdrawn": listed(TEXT), "commands": listed(TEXT)}, title="Undone")},
             status=HTTPStatus.ACCEPTED,
             problems=(409, 503),
         ),
         f"GET {v1}/history": Operation(
             summary="What points were between two times",
             tag="points",
-            answers={JSON: fields({"from": TEXT, "to": TEXT, "series": listed(series)}), "text/csv": TEXT},
+            answers={
+                JSON: fields({"from": TEXT, "to": TEXT, "series": listed(series)}, title="History"),
+                "text/csv": TEXT,
+            },
             query={
                 "points": ids,
                 "from": {"type": "string", "format": "date-time", "description": "A day before `to` if not given"},
@@ -202,14 +204,18 @@ def _bus() -> dict[str, Operation]:
     v1 = "/api/v1"
     captures = ref("Captures")
     seconds = {"type": "number", "minimum": 1, "maximum": SECONDS_LIMIT, "default": SECONDS_LIMIT}
-    sent = {"type": "object", "properties": {"seconds": seconds}, "additionalProperties": False}
+    sent = titled(
+        "CaptureCommand", {"type": "object", "properties": {"seconds": seconds}, "additionalProperties": False}
+    )
     return {
         f"GET {v1}/bus": _read("What was seen on the wire", "bus", ref("Bus")),
-        f"GET {v1}/sync": _read("How much is still to come", "bus", fields({"refreshing": COUNT, "total": COUNT})),
+        f"GET {v1}/sync": _read(
+            "How much is still to come", "bus", fields({"refreshing": COUNT, "total": COUNT}, title="SyncProgress")
+        ),
         f"POST {v1}/sync": Operation(
             summary="Have the base write everything anew",
             tag="bus",
-            answers={JSON: fields({"refreshing": COUNT, "total": COUNT})},
+            answers={JSON: fields({"refreshing": COUNT, "total": COUNT}, title="SyncProgress")},
             status=HTTPStatus.ACCEPTED,
             problems=(503,),
         ),
@@ -309,7 +315,7 @@ def _write(summary: str, tag: str, sends: Schema, answers: Schema, status: int) 
 
 
 def _set_global(key: str) -> Operation:
-    answer = fields({key: {"type": "integer"}, "commands": listed(TEXT)})
+    answer = fields({key: {"type": "integer"}, "commands": listed(TEXT)}, title=f"{key.title()}Update")
     return _write(f"Set the global {key}", "system", ref(f"{key.title()}Command"), answer, 202)
 
 

@@ -38,29 +38,52 @@ def ref(name: str) -> Schema:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def fields(properties: Mapping[str, Schema], *, optional: tuple[str, ...] = ()) -> Schema:
+def fields(properties: Mapping[str, Schema], *, optional: tuple[str, ...] = (), title: str | None = None) -> Schema:
     """Return an object that has all of these properties but for the optional ones."""
     required = [name for name in properties if name not in optional]
-    return {"type": "object", "properties": dict(properties), "required": required}
+    schema: Schema = {"type": "object", "properties": dict(properties), "required": required}
+    return schema if title is None else titled(title, schema)
 
 
-def body(properties: Mapping[str, Schema], *, required: tuple[str, ...] = ()) -> Schema:
+def body(properties: Mapping[str, Schema], *, required: tuple[str, ...] = (), title: str | None = None) -> Schema:
     """Return an object that a client sends: at least one of the properties and no other."""
     schema: Schema = {"type": "object", "properties": dict(properties), "additionalProperties": False}
-    return schema | ({"required": list(required)} if required else {"minProperties": 1})
+    schema |= {"required": list(required)} if required else {"minProperties": 1}
+    return schema if title is None else titled(title, schema)
+
+
+def titled(title: str, schema: Schema) -> Schema:
+    """Return a schema that `named` moves to the components, so that generated clients have a type of this name."""
+    return {"title": title, **schema}
+
+
+def named(schema: Any, components: dict[str, Schema]) -> Any:
+    """Return a schema, or anything that holds some, with each titled one moved to `components` and a reference left."""
+    if isinstance(schema, list):
+        return [named(each, components) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    found = {key: named(each, components) for key, each in schema.items()}
+    title = found.get("title")
+    if not isinstance(title, str) or not found.keys() & {"type", "oneOf"}:
+        return found
+    if components.setdefault(title, found) != found:
+        raise ValueError(f"two shapes are named {title}")
+    return ref(title)
 
 
 def _rooms(whereabouts: Mapping[str, Schema]) -> dict[str, Schema]:
     text = TEXT | {"maxLength": LONGEST_NAME}
     position: Schema = {"type": ["integer", "null"], "minimum": 1, "maximum": POSITIONS}
     said = {"name": text, "floor": text, "position": position, "hidden": FLAG, "in_home_assistant": FLAG}
-    change = {
+    change: Schema = {
         "type": "object",
         "properties": {**whereabouts, **said, "active": FLAG},
         "required": ["base_id", "zone_id"],
         "additionalProperties": False,
     }
-    room = fields({**whereabouts, **said, "active": FLAG})
+    change = titled("RoomChange", change)
+    room = fields({**whereabouts, **said, "active": FLAG}, title="Room")
     return {
         "Rooms": fields({"rooms": listed(room), "stored": FLAG, "detail": nullable(TEXT)}),
         "RoomsChange": {
@@ -78,7 +101,8 @@ def _setup() -> Schema:
             "kind": {"type": "string", "enum": ["serial", "dial", "listen"]},
             "device": nullable(TEXT),
             "url": nullable(TEXT),
-        }
+        },
+        title="SetupLink",
     )
     device = fields(
         {
@@ -89,10 +113,12 @@ def _setup() -> Schema:
             "chosen": FLAG,
             "appeared_s": AGE,
             "problem": {"type": ["string", "null"], "enum": ["busy", "no_permission", "gone", None]},
-        }
+        },
+        title="SetupDevice",
     )
     converter = fields(
         {"host": nullable(TEXT), "port": COUNT, "port_open": nullable(FLAG), "can_open_port": FLAG},
+        title="SetupConverter",
     )
     return fields(
         {
@@ -113,7 +139,7 @@ def listed(item: Schema) -> Schema:
 
 def nullable(schema: Schema) -> Schema:
     """Return the schema with null allowed, too."""
-    if "type" not in schema:
+    if "type" not in schema or "title" in schema:
         return {"oneOf": [schema, {"type": "null"}]}
     more: Schema = {"type": [schema["type"], "null"]}
     if "enum" in schema:
@@ -143,7 +169,8 @@ def measured(point: Point) -> Schema:
     """Return what a point's value may be, null not included."""
     if point.options is not None:
         names = ", ".join(f"{number} {name.replace('_', ' ')}" for number, name in point.options.items())
-        return {"type": "integer", "enum": list(point.options), "description": f"{point.label}: {names}"}
+        schema: Schema = {"type": "integer", "enum": list(point.options), "description": f"{point.label}: {names}"}
+        return schema if point.part not in _CHOICES else titled(_CHOICES[point.part], schema)
     if point.kind is Kind.BIT:
         return {"type": "boolean", "description": point.label}
     unit = f" in {point.unit}" if point.unit else ""
@@ -245,7 +272,9 @@ def schemas(table: RegisterTable) -> dict[str, Schema]:
         "Captures": fields(
             {
                 "recorder": OBJECT,
-                "captures": listed(fields({"name": TEXT, "size": COUNT, "recorded_at": TIME, "path": TEXT})),
+                "captures": listed(
+                    fields({"name": TEXT, "size": COUNT, "recorded_at": TIME, "path": TEXT}, title="Capture")
+                ),
             }
         ),
         "Snapshot": fields(
@@ -265,7 +294,7 @@ def schemas(table: RegisterTable) -> dict[str, Schema]:
 
 
 def _equipment(table: RegisterTable) -> dict[str, Schema]:
-    bit: Schema = {"type": "integer", "enum": [0, 1]}
+    bit: Schema = {"type": "integer", "minimum": 0, "maximum": 1}
     found = {}
     # The root paths know no null where the published component needs a number.
     for prefix, switch in (("", nullable(bit)), ("Root", bit)):
@@ -285,25 +314,34 @@ def _health() -> Schema:
     breaker = _enum(BreakerState)
     database = {"healthy": FLAG, "using_fallback": FLAG, "fallback_entries": COUNT, "circuit_breaker_state": breaker}
     database |= {"detail": nullable(TEXT), "transactions": COUNT, "errors": COUNT, "last_flush_at": TIME}
-    modbus = {"circuit_breaker_state": breaker, "context_initialized": FLAG, "link": TEXT, "connected": FLAG}
+    modbus = {
+        "circuit_breaker_state": breaker,
+        "circuit_breaker": breaker,
+        "context_initialized": FLAG,
+        "link": TEXT,
+        "connected": FLAG,
+    }
     modbus |= {"detail": TEXT, "code": _VERDICT, "idle_reply": TEXT}
     modbus |= {"last_write_age_s": AGE, "last_poll_age_s": _UNIT_AGES}
     return fields(
         {
-            "status": {"type": "string", "enum": [HEALTHY, DEGRADED, UNHEALTHY]},
+            "status": titled("HealthStatus", {"type": "string", "enum": [HEALTHY, DEGRADED, UNHEALTHY]}),
             "reasons": listed(TEXT),
-            "database": fields(database),
-            "modbus": fields(modbus),
+            "database": fields(database, title="HealthDatabase"),
+            "modbus": fields(modbus, title="HealthModbus"),
             "mqtt": OBJECT,
             "settings": fields(
                 {
                     "problem": nullable(TEXT),
                     "refused": nullable(TEXT),
-                    "faults": listed(fields({"key": TEXT, "text": TEXT, "closes": listed(_PART)})),
+                    "faults": listed(
+                        fields({"key": TEXT, "text": TEXT, "closes": listed(_PART)}, title="SettingsFault")
+                    ),
                     "closed": listed(_PART),
                     "restart_needed": listed(TEXT),
                     "notes": listed(TEXT),
-                }
+                },
+                title="HealthSettings",
             ),
             "uptime": COUNT | {"description": "Seconds"},
             "version": TEXT,
@@ -318,9 +356,14 @@ def _health() -> Schema:
 
 
 def _enum(kind: type[StrEnum]) -> Schema:
-    return {"type": "string", "enum": [str(each) for each in kind]}
+    return titled(kind.__name__, {"type": "string", "enum": [str(each) for each in kind]})
 
 
+_CHOICES: Mapping[Part | None, str] = {
+    Part.SEASON: "HouseMode",
+    Part.HOUSE: "HouseState",
+    Part.ROOM: "RoomState",
+}
 _BUS: Schema = {
     "last_write_age_s": AGE,
     "last_poll_age_s": _UNIT_AGES,
@@ -337,6 +380,7 @@ _BUS: Schema = {
             each.name: {"type": "object", "additionalProperties": COUNT} if each.name.endswith("_by_unit") else COUNT
             for each in dataclasses.fields(BusCounters)
             if not each.name.endswith("_at")
-        }
+        },
+        title="BusCounters",
     ),
 }

@@ -16,6 +16,7 @@ from http import HTTPStatus
 from aiohttp import hdrs, web
 
 from neasmart.web.problems import Problem
+from neasmart.web.proxies import Proxies
 
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _HOME_NETWORK = (
@@ -38,15 +39,23 @@ _EXPOSED = (
 class Origins:
     """Which pages and which names are let through."""
 
-    def __init__(self, *, origins: Collection[str] = (), hosts: Collection[str] = (), check_hosts: bool) -> None:
+    def __init__(
+        self,
+        *,
+        origins: Collection[str] = (),
+        hosts: Collection[str] = (),
+        check_hosts: bool,
+        proxies: Proxies | None = None,
+    ) -> None:
         """Allow other origins and other host names than those of the home network."""
+        self._proxies = proxies or Proxies()
         self._origins = frozenset(origin.lower() for origin in origins)
         self._hosts = tuple(host.lower() for host in hosts)
         self._check_hosts = check_hosts
 
     def check_host(self, request: web.BaseRequest) -> None:
         """Refuse a name that may belong to a page on the internet; raises Problem."""
-        host = request.headers.get(hdrs.HOST)
+        host = self._proxies.host(request)
         if not self._check_hosts or host is None or _at_home(host) or self._named(host):
             return
         message = f"The gateway is not known as {host[:80]!r}"
@@ -60,7 +69,9 @@ class Origins:
         origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site")
         if (origin is None and site is None) or site in ("same-origin", "none"):
             return
-        if origin is not None and (self.allows(origin) or _netloc(origin) == request.headers.get("Host", "").lower()):
+        if origin is not None and (
+            self.allows(origin) or _netloc(origin) == (self._proxies.host(request) or "").lower()
+        ):
             return
         message = f"Pages of {(origin or 'another site')[:80]!r} may not do this"
         details = "Add the page's origin to api.cors_origins"

@@ -1,0 +1,59 @@
+"""Believes what a reverse proxy of the owner says of a request, and nobody else.
+
+A proxy speaks for its clients: all their requests come from its address, and by the name that it knows us by. What it
+says about them stands in headers that anybody can write, so they count from the listed addresses alone.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Collection
+
+from aiohttp import hdrs, web
+
+from neasmart.web import clients
+
+FORWARDED_FOR = "X-Forwarded-For"
+FORWARDED_HOST = "X-Forwarded-Host"
+
+
+class Proxies:
+    """The reverse proxies whose headers count; by default none."""
+
+    def __init__(self, networks: Collection[str] = ()) -> None:
+        """Take addresses and networks."""
+        self._networks = [ipaddress.ip_network(text.strip(), strict=False) for text in networks]
+
+    def client(self, request: web.BaseRequest) -> str:
+        """Return who is counted for a request: the last address in the chain that is no proxy of ours."""
+        peer = clients.client(request)
+        if not self._trusts(peer):
+            return peer
+        # The proxy appends to what it was sent, so what stands further left may be invented.
+        named = [text.strip() for value in request.headers.getall(FORWARDED_FOR, ()) for text in value.split(",")]
+        for text in reversed(named):
+            if _address(text) is None:
+                return peer
+            if not self._trusts(text):
+                return clients.name(text)
+        return peer
+
+    def host(self, request: web.BaseRequest) -> str | None:
+        """Return the name, with a port if there is one, by which a browser knows us."""
+        if FORWARDED_HOST in request.headers and self._trusts(clients.client(request)):
+            return request.headers.getall(FORWARDED_HOST)[-1].rpartition(",")[2].strip()
+        return request.headers.get(hdrs.HOST)
+
+    def _trusts(self, text: str) -> bool:
+        if not self._networks:
+            return False
+        address = _address(text)
+        return address is not None and any(address in network for network in self._networks)
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
