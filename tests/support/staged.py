@@ -9,8 +9,10 @@ import json
 import math
 import random
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -348,12 +350,19 @@ def doctor(code: str, level: str, *, receiving: bool, **more: Any) -> dict[str, 
     }
 
 
+@cache
+def page_files() -> Assets:
+    """Return the page's files; read in a thread of their own, because Playwright's loop runs in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(Assets.load, FOLDER).result()
+
+
 class Theatre:
     """Opens pages before stages, all in one browser."""
 
     def __init__(self, browser: Browser) -> None:
         self._browser = browser
-        self._assets = Assets.load(FOLDER)
+        self._assets = page_files()
         self._contexts: list[BrowserContext] = []
         self.complaints: list[str] = []
 
