@@ -21,7 +21,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Route, WebSocketR
 
 from neasmart import __version__
 from neasmart.gateway import Gateway
-from neasmart.registers import TABLE
+from neasmart.points import TABLE
 from neasmart.status import LinkStatus
 from neasmart.web import documents
 from neasmart.web.assets import FOLDER, Assets

@@ -40,7 +40,7 @@ class Operation:
 
 def operations(table: RegisterTable) -> dict[str, Operation]:
     """Return by method and path what there is to say."""
-    base_axis = table.groups["zone"].axes[0]
+    base_axis = table.rooms.axes[0]
     return {
         **_rooms(base_axis),
         **_points(),

@@ -13,6 +13,7 @@ from aiohttp import web
 from neasmart.command import Command
 from neasmart.errors import NoLinkError
 from neasmart.gateway import Gateway
+from neasmart.registers import Part
 from neasmart.web import documents, places
 from neasmart.web.bodies import Document, flag, invalid_parameter, query, read_object, reply, whole_number
 from neasmart.web.health import health
@@ -91,7 +92,7 @@ class Rest:
         """Answer all zones that exist, of one base or of all."""
         asked = query(request, "base_id", "include_inactive")
         include_inactive = flag(asked, "include_inactive")
-        base_axis, zone_axis = self._gateway.table.groups["zone"].axes
+        base_axis, zone_axis = self._gateway.table.rooms.axes
         base_id = places.number(base_axis, asked["base_id"]) if "base_id" in asked else None
         now = self._now()
         found = [
@@ -105,38 +106,37 @@ class Rest:
 
     async def zone(self, request: web.Request) -> web.Response:
         """Answer one zone."""
-        base_id, zone_id = places.index(request, self._gateway.table, "zone")
+        base_id, zone_id = places.room(request, self._gateway.table)
         return reply(documents.zone(self._gateway, base_id, zone_id, self._now()))
 
     async def set_zone(self, request: web.Request) -> web.Response:
         """Command a zone's state, its setpoint, or both."""
         queue = _queue(request)
-        base_id, zone_id = places.index(request, self._gateway.table, "zone")
-        wanted = await read_object(request, ("state", "setpoint"))
+        base_id, zone_id = places.room(request, self._gateway.table)
+        refs = {ref.point.key: ref for ref in self._gateway.table.room(base_id, zone_id) if ref.point.writable}
+        wanted = await read_object(request, tuple(refs))
         if not wanted:
-            message = "One of state or setpoint needs to be specified"
+            message = f"One of {' or '.join(refs)} needs to be specified"
             raise Problem(HTTPStatus.BAD_REQUEST, "missing_value", message)
-        commands = self._submit(
-            {f"zone.{base_id}.{zone_id}.{key}": value for key, value in wanted.items()}, queue=queue
-        )
+        commands = self._submit({refs[key].id: value for key, value in wanted.items()}, queue=queue)
         updated: Document = {command.ref.point.key: command.value for command in commands}
         for command in commands:
-            if command.ref.point.key == "setpoint":
-                updated["setpoint_encoded"] = command.word
+            if command.ref.point.part is Part.TARGET:
+                updated[f"{command.ref.point.key}_encoded"] = command.word
         ids = [command.id for command in commands]
         return reply({"base_id": base_id, "zone_id": zone_id, "updated": updated, "commands": ids})
 
     async def outside(self, _: web.Request) -> web.Response:
         """Answer the outside temperatures."""
-        return reply(documents.outside(self._gateway))
+        return reply(documents.answer(self._gateway, "outsidetemperature"))
 
     async def notifications(self, _: web.Request) -> web.Response:
         """Answer which kinds of messages the base has to tell."""
-        return reply(documents.notifications(self._gateway))
+        return reply(documents.answer(self._gateway, "notifications"))
 
     async def mode(self, _: web.Request) -> web.Response:
         """Answer the global mode."""
-        return reply({"mode": self._gateway.plant.value("global.mode")})
+        return reply(documents.answer(self._gateway, "mode"))
 
     async def set_mode(self, request: web.Request) -> web.Response:
         """Command the global mode."""
@@ -144,7 +144,7 @@ class Rest:
 
     async def state(self, _: web.Request) -> web.Response:
         """Answer the global state, and whether the rooms differ."""
-        document: Document = {"state": self._gateway.plant.value("global.state")}
+        document = documents.answer(self._gateway, "state")
         if self._gateway.plant.mixed:
             document["mixed"] = True
         return reply(document)
@@ -156,17 +156,17 @@ class Rest:
     async def mixed_group(self, request: web.Request) -> web.Response:
         """Answer one mixed circuit."""
         (group_id,) = places.index(request, self._gateway.table, "mixed_circuit")
-        return reply(documents.mixed_group(self._gateway, group_id))
+        return reply(documents.equipment(self._gateway, "mixed_circuit", group_id))
 
     async def dehumidifier(self, request: web.Request) -> web.Response:
         """Answer one dehumidifier."""
         (dehumidifier_id,) = places.index(request, self._gateway.table, "dehumidifier")
-        return reply(documents.dehumidifier(self._gateway, dehumidifier_id))
+        return reply(documents.equipment(self._gateway, "dehumidifier", dehumidifier_id))
 
     async def pump(self, request: web.Request) -> web.Response:
         """Answer one extra pump."""
         (pump_id,) = places.index(request, self._gateway.table, "pump")
-        return reply(documents.pump(self._gateway, pump_id))
+        return reply(documents.equipment(self._gateway, "pump", pump_id))
 
     async def health(self, _: web.Request) -> web.Response:
         """Answer how the gateway is; 200 as long as it can answer."""

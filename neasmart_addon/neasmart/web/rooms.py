@@ -80,7 +80,7 @@ class RoomRoutes:
     async def forget(self, request: web.Request) -> web.Response:
         """Forget a room that was re-paired or never was; it is back when the base writes it again."""
         query(request)
-        base_id, zone_id = places.index(request, self._gateway.table, "zone")
+        base_id, zone_id = places.room(request, self._gateway.table)
         if not self._gateway.plant.zone_active(base_id, zone_id):
             message = f"Nothing is known of zone {base_id}.{zone_id}, so there is nothing to forget"
             raise Problem(HTTPStatus.NOT_FOUND, "unknown_zone", message)
@@ -94,7 +94,7 @@ class RoomRoutes:
         entries = document.get("rooms")
         if document.keys() != {"rooms"} or not isinstance(entries, list):
             raise _invalid("", 'the body is {"rooms": [{"base_id": 1, "zone_id": 1, "name": "Living room"}]}')
-        base_axis, zone_axis = self._gateway.table.groups["zone"].axes
+        base_axis, zone_axis = self._gateway.table.rooms.axes
         seen: set[tuple[int, int]] = set()
         for position, entry in enumerate(entries):
             try:
