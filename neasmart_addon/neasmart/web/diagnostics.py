@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from neasmart import about
 from neasmart.clock import iso
 from neasmart.config import Settings
@@ -54,5 +56,5 @@ def diagnostics(
         "frames": list(frames),
         "log": list(log_lines),
     }
-    scrubbed: Document = Scrubber(settings, names=names).document(document)
+    scrubbed: Document = Scrubber(settings, names=names).document(msgspec.to_builtins(document))
     return scrubbed | {"settings": settings_document(settings, names=names)}

@@ -15,7 +15,6 @@ from aiohttp import web
 from neasmart.config import ApiSettings
 from neasmart.web import clients
 from neasmart.web.auth import Attempts, Authentication, missing
-from neasmart.web.openapi_paths import OPEN_PATHS
 from neasmart.web.origins import READS, Origins
 from neasmart.web.peers import SUPERVISOR
 from neasmart.web.problems import Problem
@@ -40,8 +39,9 @@ class Gate(Protocol):
 class ApiGate:
     """Before the API: rate, name, origin, key."""
 
-    def __init__(self, api: ApiSettings, counters: WebCounters) -> None:
-        """Begin with these settings."""
+    def __init__(self, api: ApiSettings, counters: WebCounters, open_paths: frozenset[str]) -> None:
+        """Begin with these settings; `open_paths` may be read without a key."""
+        self._open_paths = open_paths
         self._counters = counters
         self._attempts = Attempts()
         self._api = api
@@ -82,7 +82,7 @@ class ApiGate:
             self._origins.check_host(request)
             self._origins.check_site(request)
             preflight = self._origins.preflight(request)
-            if preflight is None and self._authentication.required and not _open(request):
+            if preflight is None and self._authentication.required and not self._open(request):
                 await self._authenticate(request, client)
         except Problem as problem:
             self._counters.refuse(problem.code)
@@ -92,6 +92,11 @@ class ApiGate:
     def decorate(self, request: web.BaseRequest, response: web.StreamResponse) -> None:
         """Add the headers of CORS."""
         self._origins.decorate(request, response)
+
+    def _open(self, request: web.BaseRequest) -> bool:
+        """Return whether nobody needs a key: a browser cannot send one when it opens a page."""
+        # As it was sent: what is written in another way is no open path.
+        return request.rel_url.raw_path in self._open_paths and request.method in READS
 
     async def _authenticate(self, request: web.BaseRequest, client: str) -> None:
         if not self._authentication.offered(request.headers):
@@ -122,12 +127,6 @@ class IngressGate:
 
     def decorate(self, request: web.BaseRequest, response: web.StreamResponse) -> None:
         """Add nothing."""
-
-
-def _open(request: web.BaseRequest) -> bool:
-    """Return whether nobody needs a key: a browser cannot send one when it opens a page."""
-    # As it was sent: what is written in another way is no open path.
-    return request.rel_url.raw_path in OPEN_PATHS and request.method in READS
 
 
 def _rates(api: ApiSettings) -> Rates:
