@@ -11,10 +11,12 @@ HOURS ?= 2
 SECONDS ?= 120
 LOAD_SECONDS ?= 20
 TARGETS ?=
+COUNT ?= 200
+SEED ?= 1
 # Debian's ordinary accounts do not look where the broker and ser2net are.
 export PATH := $(PATH):/usr/sbin:/sbin
 
-.PHONY: help needs needs-tests needs-bench setup demo run test lint unit docs screenshots bench fuzz load soak fleet audit lock clean
+.PHONY: help needs needs-tests needs-bench setup demo run test lint unit browsers docs screenshots bench fuzz load mutants soak fleet audit lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -82,14 +84,21 @@ lint: setup $(VENV)/.tools
 	$(BIN)/shellcheck -s sh neasmart_addon/rootfs/usr/bin/neasmart neasmart_addon/rootfs/etc/s6-overlay/s6-rc.d/neasmart/run neasmart_addon/rootfs/etc/s6-overlay/s6-rc.d/neasmart/finish
 	$(BIN)/hadolint neasmart_addon/Dockerfile
 	$(BIN)/zizmor --offline --quiet .github
+	npm --prefix neasmart_addon run --silent lint
 
 unit: needs-tests setup $(VENV)/.tools $(VENV)/.debian
 	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist loadgroup
+
+browsers: needs-tests setup $(VENV)/.tools $(VENV)/.debian ## see the page's main paths in Firefox ESR and WebKitGTK, all of them
+	$(BIN)/python -m pytest tests/panel/test_browsers.py -m ''
 
 fuzz: setup $(VENV)/.tools ## try every reader, or TARGETS, with hostile input for SECONDS (120) each
 	-$(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes -r tests/fuzz/requirements.txt
 	PYTHONPATH=.:neasmart_addon $(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(TARGETS:%=--target %)
 	$(if $(TARGETS),,PYTHONPATH=.:neasmart_addon $(BIN)/python -m tests.property --seconds $(SECONDS))
+
+mutants: setup $(VENV)/.tools $(VENV)/.debian ## break the heart in COUNT (200) small ways, chosen by SEED, and print what no test notices
+	PYTHONPATH=.:neasmart_addon $(BIN)/python -m tests.mutants --count $(COUNT) --seed $(SEED) --goal 90
 
 docs: setup ## print the tables of registers and settings
 	@$(BIN)/python -m neasmart docs

@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench import instructions, noise, panel, store_writes, turnaround, whole_process
+from bench import home_assistant, instructions, noise, panel, store_writes, turnaround, whole_process
 from bench.figures import Figure, write
 
 RESULTS = Path(__file__).parent / "results.json"
@@ -51,7 +51,7 @@ def main() -> int:
     parser.add_argument(
         "--only",
         action="append",
-        choices=["start", "turnaround", "rest", "idle", "noise", "panel", "disk", "instructions"],
+        choices=["start", "turnaround", "rest", "idle", "noise", "panel", "home-assistant", "disk", "instructions"],
     )
     parser.add_argument("--results", type=Path, default=RESULTS)
     chosen = parser.parse_args()
@@ -62,6 +62,7 @@ def main() -> int:
         "idle": lambda: whole_process.idle(min(chosen.rounds, 3)),
         "noise": lambda: noisy_bus(min(chosen.rounds, 3), chosen.noise_polls),
         "panel": lambda: panel.measure(2 * chosen.rounds),
+        "home-assistant": lambda: home_assistant.measure(chosen.rounds),
         "disk": lambda: disk(50.0),
         "instructions": instructions.measure,
     }

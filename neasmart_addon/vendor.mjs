@@ -4,20 +4,22 @@
  */
 import { createHash } from "node:crypto";
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join, relative, sep } from "node:path";
+import { basename, dirname, join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
-import { build, transform } from "esbuild";
+import { build } from "esbuild";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const source = join(here, "neasmart", "web", "static");
 const target = join(source, "vendor");
 const packed = join(target, "packed");
 
-/** What stays a file of its own: the texts are asked for before the rest is there, the chart only where it is drawn. */
-const SCRIPTS = ["early.js", "main.js", "chart.js"];
+/** What the browser asks for itself; tabs that are opened later become files of their own, and so does what they share. */
+const SCRIPTS = ["early.js", "main.js"];
+const SHEETS = ["panel.css", "history/history.css", "connection/connection.css"];
 /** Private fields and `??=` stay as they are; nothing newer than in the sources is made of them. */
 const LANGUAGE = "es2022";
+const DIRECTIVES = ["guard", "repeat"];
 
 /** Without the hint at a source map that is not served, and with what the caller adds. */
 function copyScript(from, to, added = "") {
@@ -30,7 +32,7 @@ function write(path, text) {
   writeFileSync(path, text);
 }
 
-/** The panel's own files by their path with slashes. */
+/** The panel's own files by their path with slashes; what only the type checker reads is no part of the page. */
 function ownFiles() {
   return readdirSync(source, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
@@ -46,55 +48,62 @@ function fingerprint(paths) {
   return digest.digest("hex");
 }
 
-/** An import of another file of its own stays an import of that file. */
-const apart = (entry) => ({
-  name: "apart",
-  setup(bundler) {
-    bundler.onResolve({ filter: /\.js$/ }, ({ path, kind }) => {
-      const name = SCRIPTS.find((each) => path.endsWith(`/${each}`));
-      return name && name !== entry && kind !== "entry-point" ? { path: `./${name}`, external: true } : undefined;
-    });
-  },
-});
+const common = { bundle: true, minify: true, target: LANGUAGE, charset: "utf8", logLevel: "warning" };
+
+/** Packs the scripts; returns those that the first look needs beside the two that the index names. */
+async function packScripts() {
+  const { metafile } = await build({
+    ...common,
+    entryPoints: SCRIPTS.map((name) => join(source, name)),
+    outdir: packed,
+    format: "esm",
+    splitting: true,
+    chunkNames: "[name]-[hash]",
+    metafile: true,
+    absWorkingDir: packed.replace(/packed$/, ""),
+  });
+  const needed = new Set();
+  const visit = (path) => {
+    for (const { path: imported, kind } of metafile.outputs[path]?.imports ?? []) {
+      if (kind !== "import-statement" || needed.has(imported)) continue;
+      needed.add(imported);
+      visit(imported);
+    }
+  };
+  for (const path of Object.keys(metafile.outputs)) if (SCRIPTS.includes(basename(path))) visit(path);
+  return [...needed].map((path) => basename(path)).filter((name) => !SCRIPTS.includes(name));
+}
 
 async function pack() {
   const paths = ownFiles();
-  for (const name of SCRIPTS) {
-    await build({
-      entryPoints: [join(source, name)],
-      outfile: join(packed, name),
-      bundle: true,
-      format: "esm",
-      minify: true,
-      target: LANGUAGE,
-      charset: "utf8",
-      plugins: [apart(name)],
-      logLevel: "warning",
-    });
+  mkdirSync(packed, { recursive: true });
+  const needed = await packScripts();
+  const preloads = needed.map((name) => `<link rel="modulepreload" href="static/${name}">\n`).join("");
+  for (const path of SHEETS) {
+    await build({ ...common, entryPoints: [join(source, path)], outfile: join(packed, path) });
   }
-  const inside = (path) => !SCRIPTS.includes(path);
   for (const path of paths) {
     const text = readFileSync(join(source, path), "utf8");
-    if (path === "index.html") {
-      write(join(packed, path), text.replace(/^<link rel="modulepreload" href="static\/([^"]+)">\n/gm, (line, script) => (inside(script) ? "" : line)));
-    } else if (path.endsWith(".css")) {
-      write(join(packed, path), (await transform(text, { loader: "css", minify: true, target: LANGUAGE })).code);
-    } else if (path.endsWith(".json")) {
-      write(join(packed, path), JSON.stringify(JSON.parse(text)));
-    } else if (!path.endsWith(".js")) {
-      cpSync(join(source, path), join(packed, path));
-    }
+    if (path === "index.html") write(join(packed, path), text.replace("</head>", `${preloads}</head>`));
+    else if (path.endsWith(".json")) write(join(packed, path), JSON.stringify(JSON.parse(text)));
+    else if (path.endsWith(".svg")) cpSync(join(source, path), join(packed, path));
   }
-  cpSync(join(target, "uplot/uPlot.css"), join(packed, "vendor/uplot/uPlot.css"));
   write(join(packed, "sources.sha256"), fingerprint(paths));
 }
 
 rmSync(target, { recursive: true, force: true });
 copyScript("lit-html/lit-html.js", "lit-html/lit-html.js");
+for (const name of ["directive", "directive-helpers"]) copyScript(`lit-html/${name}.js`, `lit-html/${name}.js`);
+for (const name of DIRECTIVES) copyScript(`lit-html/directives/${name}.js`, `lit-html/directives/${name}.js`);
 cpSync(join(here, "node_modules/lit-html/LICENSE"), join(target, "lit-html/LICENSE"));
+// For the type checker; the gateway serves no such file.
+for (const name of ["lit-html", "directive", ...DIRECTIVES.map((each) => `directives/${each}`)]) {
+  copyScript(`lit-html/${name}.d.ts`, `lit-html/${name}.d.ts`);
+}
 
 // uPlot ships its small build as a classic script only; one line makes it a module of half the size of its own.
 copyScript("uplot/dist/uPlot.iife.min.js", "uplot/uPlot.js", "\nexport default uPlot;\n");
+copyScript("uplot/dist/uPlot.d.ts", "uplot/uPlot.d.ts");
 cpSync(join(here, "node_modules/uplot/dist/uPlot.min.css"), join(target, "uplot/uPlot.css"));
 cpSync(join(here, "node_modules/uplot/LICENSE"), join(target, "uplot/LICENSE"));
 

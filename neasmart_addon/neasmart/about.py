@@ -13,6 +13,11 @@ from neasmart import __version__
 LIBRARIES = ("aiohttp", "aiomqtt", "aiosqlite", "msgspec", "pymodbus", "serialx")
 
 
+def facts() -> dict[str, dict[str, Any]]:
+    """Return `versions` and `platform` by these names; reads files, so it is not for the loop."""
+    return {"versions": versions(), "platform": platform_facts()}
+
+
 def versions() -> dict[str, str | None]:
     """Return the versions of the gateway, of Python and of the libraries; None for one that is not installed."""
     return {"neasmart": __version__, "python": platform.python_version()} | {name: _version(name) for name in LIBRARIES}

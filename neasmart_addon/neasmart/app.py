@@ -28,7 +28,7 @@ from neasmart.reload import Reloader, Watched
 from neasmart.settings_checks import Judged
 from neasmart.settings_store import SettingsStore
 from neasmart.setup_guide import Guide
-from neasmart.supervisor import Supervisor
+from neasmart.supervisor import Ports, Supervisor
 from neasmart.sysbus import Recorder
 from neasmart.sysbus.recorder import FOLDER
 from neasmart.walks import Walks
@@ -108,6 +108,7 @@ async def run(found: Judged, *, log_lines: Callable[[], Sequence[str]] = tuple) 
         edges = Edges(group)
         await house.begin(edges, web, found.closed)
         edges.begin("settings", reloader.run)
+        edges.begin("ports", Ports(gateway, supervisor).run)
         # What has been made by now lives as long as the process; looking through it again would stop the bus for 20 ms.
         gc.freeze()
         loop.call_later(_SETTLED_S, gc.freeze)

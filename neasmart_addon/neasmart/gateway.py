@@ -34,6 +34,7 @@ SETTINGS = "status/settings"
 DOCTOR = "status/doctor"
 RECORDER = "status/recorder"
 ROOMS = "status/rooms"
+PORTS = "status/ports"
 
 
 _ORDER = (Part.SEASON, Part.HOUSE, Part.ROOM, Part.TARGET)
@@ -109,17 +110,16 @@ class Gateway:
             self.commands.polled_by(carrier)
             self.interrupted(now)
         self.walks.polled(unit_id, address, count, now)
-        words = [self._served(each, now) for each in range(address, address + count)]
-        return Poll(words, address, unit_id, self.commands.carried(address, count))
+        words = self._served(address, count, now)
+        return Poll(words, address, unit_id, self.commands.carried(address, count) if self.image.commands else ())
 
     def left(self, poll: Poll, now: float, carrier: Carrier | None = None) -> None:
         """Note that the reply to a poll has left for the base."""
-        addresses: Iterable[int] = range(poll.address, poll.address + len(poll.words))
+        commanded: tuple[int, ...] = ()
         if poll.carried:
             self._publish_commands(self.commands.left(poll.carried, poll.unit_id, now, carrier))
-            carried = {each.address for each in poll.carried}
-            addresses = (each for each in addresses if each not in carried)
-        self.idle_polls.read(addresses, now)
+            commanded = tuple(each.address for each in poll.carried)
+        self.idle_polls.read(poll.address, len(poll.words), commanded, now)
 
     def write(
         self,
@@ -235,6 +235,7 @@ class Gateway:
     def tick(self, now: float) -> None:
         """Do what only time brings about; called about once a second."""
         self.walks.tick(now)
+        self.idle_polls.digest()
         if self._last_reports is not None:
             self._last_reports.fresh_s = 2 * self.walks.walk_s
         self._publish_commands(self.commands.tick(now))

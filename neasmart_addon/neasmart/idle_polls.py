@@ -5,10 +5,14 @@ No real base was at hand when this was written, so the first houses tell whether
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from neasmart.registers import RegisterTable
+
+_UNREAD = 4096
+"""Notes between two digests, once a second; a line of 38400 baud carries some hundreds of frames."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -35,20 +39,36 @@ class IdlePollStatistics:
         self.by_point = {f"{ref.group.key}.{ref.point.key}": IdlePolls() for ref in table.writable}
         self._of = {ref.address: self.by_point[f"{ref.group.key}.{ref.point.key}"] for ref in table.writable}
         self._since: dict[int, float] = {}
+        self._seen: deque[tuple[int, int, Sequence[int], float]] = deque(maxlen=_UNREAD)
 
-    def read(self, addresses: Iterable[int], now: float) -> None:
-        """Note that the base has read the no-data word at these registers."""
+    def read(self, address: int, count: int, commanded: Sequence[int], now: float) -> None:
+        """Note that the base has read a block; it was the no-data word at all registers but those `commanded`."""
+        self._seen.append((address, count, commanded, now))
+
+    def written(self, address: int, now: float) -> None:
+        """Note that the base has written a register."""
+        if address in self._of:
+            self._seen.append((address, 0, (), now))
+
+    def digest(self) -> None:
+        """Count what has been noted; apart from the noting, for which the base waits."""
+        while self._seen:
+            address, count, commanded, at = self._seen.popleft()
+            if count:
+                block = range(address, address + count)
+                self._count_read((each for each in block if each in self._of and each not in commanded), at)
+            else:
+                self._count_written(address, at)
+
+    def _count_read(self, addresses: Iterable[int], now: float) -> None:
         for address in addresses:
-            counted = self._of.get(address)
-            if counted is None:
-                continue
+            counted = self._of[address]
             counted.polls += 1
             if address not in self._since:
                 self._since[address] = now
                 counted.asked += 1
 
-    def written(self, address: int, now: float) -> None:
-        """Note that the base has written a register."""
+    def _count_written(self, address: int, now: float) -> None:
         since = self._since.pop(address, None)
         if since is None:
             return
@@ -59,6 +79,7 @@ class IdlePollStatistics:
 
     def document(self) -> dict[str, dict[str, float | int | None]]:
         """Return the counts by point, times in seconds."""
+        self.digest()
         return {
             point: {
                 "polls": counted.polls,

@@ -14,6 +14,9 @@ from typing import NamedTuple
 
 from neasmart.registers import ADDRESS_LIMIT, RegisterTable
 
+_BLOCKS = 512
+"""A base asks for some hundred different blocks."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
@@ -51,6 +54,7 @@ class RegisterImage:
         } | dict(no_data or {})
         self._resting = {address: words.ask for address, words in self._no_data.items() if words.ask == words.told}
         self._asking = tuple(self._no_data.keys() - self._resting.keys())
+        self._constant: dict[tuple[int, int], list[int]] = {}
         self._reports: dict[int, Report] = {}
         self._desired: dict[int, int] = {}
         self._ask_until: dict[int, float] = {}
@@ -79,19 +83,28 @@ class RegisterImage:
         for address in self._asking if addresses is None else addresses:
             self._ask_until[address] = max(until, self._ask_until.get(address, until))
 
-    def served(self, address: int, now: float) -> int:
-        """Return the word for a poll: that of the live command, else the no-data word, 0 for registers unknown."""
-        word = self._desired.get(address)
-        if word is None:
-            word = self._resting.get(address)
-        if word is not None:
-            return word
-        words = self._no_data.get(address)
-        if words is None:
-            return 0
-        report = self._reports.get(address)
-        fresh = report is not None and now - report.at <= self.late_s
-        return words.told if fresh and now >= self._ask_until.get(address, now) else words.ask
+    @property
+    def commands(self) -> bool:
+        """Whether the word of any command is served."""
+        return bool(self._desired)
+
+    def served(self, address: int, count: int, now: float) -> list[int]:
+        """Return the words for a poll of a block, for reading only.
+
+        Each is that of the live command, else the no-data word, and 0 for registers unknown. Blocks in which that is
+        all there can be are remembered while there is no command, because the base waits.
+        """
+        if not self._desired:
+            known = self._constant.get((address, count))
+            if known is not None:
+                return known
+        block = range(address, address + count)
+        words = [self._word(each, now) for each in block]
+        if not self._desired and not any(each in block for each in self._asking):
+            if len(self._constant) >= _BLOCKS:
+                self._constant.clear()
+            self._constant[address, count] = words
+        return words
 
     def desired(self, address: int) -> bool:
         """Return whether the word of a command is served at an address."""
@@ -109,6 +122,19 @@ class RegisterImage:
         """Return the registers that were written and have no meaning in the table, by address."""
         return sorted((address, report) for address, report in self._reports.items() if address not in self._known)
 
+    def _word(self, address: int, now: float) -> int:
+        word = self._desired.get(address)
+        if word is None:
+            word = self._resting.get(address)
+        if word is not None:
+            return word
+        words = self._no_data.get(address)
+        if words is None:
+            return 0
+        report = self._reports.get(address)
+        fresh = report is not None and now - report.at <= self.late_s
+        return words.told if fresh and now >= self._ask_until.get(address, now) else words.ask
+
 
 class LastReports:
     """For experts: serves what the base reported last, where no command is live, as other gateways do.
@@ -122,9 +148,13 @@ class LastReports:
         self._image = image
         self.fresh_s = 0.0
 
-    def served(self, address: int, now: float) -> int:
-        """Return the word for a poll."""
+    def served(self, address: int, count: int, now: float) -> list[int]:
+        """Return the words for a poll of a block."""
+        words = self._image.served(address, count, now)
+        return [self._word(each, word, now) for each, word in enumerate(words, address)]
+
+    def _word(self, address: int, word: int, now: float) -> int:
         report = self._image.report(address)
         if report is None or now - report.at > self.fresh_s or self._image.desired(address):
-            return self._image.served(address, now)
+            return word
         return report.word

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 _WITHOUT_EFFECT = "taken from older settings and without effect: every poll without a command does this"
 
 MEANINGS: Mapping[str, str] = {
-    "server.type": "`tcp`: Modbus TCP comes in, `rtu_tcp`: raw bytes do, `serial`: a device or a dialled converter, "
-    "`auto`: found out",
+    "server.type": "`tcp`: Modbus TCP comes in, `rtu_tcp`: raw bytes do, `serial`: a device or dialled, `auto`: any",
     "server.address": "where `tcp` and `rtu_tcp` listen",
     "server.port": "the port on which they listen",
     "server.allowed_peers": "addresses or networks that may connect to it; none listed is any",

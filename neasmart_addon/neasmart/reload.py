@@ -157,6 +157,9 @@ class Reloader:
         for part in kept:
             old = {section: getattr(self._used, section) for section in _SECTIONS[part]}
             settings = msgspec.structs.replace(settings, **old)
+        if any(not fault.key for fault in found.faults):
+            # What cannot be read says nothing of the rest either.
+            settings = msgspec.structs.replace(settings, logging=self._used.logging, zones=self._used.zones)
         closed = found.closed - kept
         names = different(self._used, settings)
         refused = tuple(fault for fault in found.faults if fault.closes & kept)

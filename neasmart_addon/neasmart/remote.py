@@ -148,8 +148,7 @@ def _offline(error: RemoteError, *, names: bool) -> dict[str, Any]:
         "format": 1,
         "written_at": iso(time.time()),
         "problem": str(error),
-        "versions": about.versions(),
-        "platform": about.platform_facts(),
+        **about.facts(),
     }
     try:
         document["settings"] = settings_document(settings_loading.load(), names=names)

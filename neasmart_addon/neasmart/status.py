@@ -5,6 +5,7 @@ Counters only ever grow; times are monotonic seconds.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -99,6 +100,20 @@ class SettingsStatus:
     closed: tuple[Closable, ...] = ()
     restart_needed: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortsStatus:
+    """Under which numbers our ports are reached from the network; published once that is known.
+
+    `numbers` names those that Home Assistant decides about, None for a closed one. Others are reached as they are.
+    """
+
+    numbers: Mapping[int, int | None] = field(default_factory=dict)
+
+    def reached(self, port: int) -> int | None:
+        """Return the number under which a port of ours is reached, None if it is closed."""
+        return self.numbers.get(port, port)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,10 @@ class WalkTimes:
     assumed_s: float = 30.0
 
 
+_UNREAD = 4096
+"""Polls between two ticks; the fastest base on a line of 38400 baud makes some two hundred."""
+
+
 class Walks:
     """The time between two polls of one register under one unit id, for all command registers."""
 
@@ -31,28 +35,27 @@ class Walks:
         self.times = times or WalkTimes()
         self._commands = tuple(sorted(ref.address for ref in table.writable))
         self._blocks: dict[tuple[int, int], tuple[int, ...]] = {}
+        self._seen: deque[tuple[int, int, int, float] | None] = deque(maxlen=_UNREAD)
         self._polled: dict[tuple[int, int], float] = {}
         self._intervals: dict[tuple[int, int], deque[float]] = {}
         self._longest: float | None = None
 
     def polled(self, unit_id: int, address: int, count: int, now: float) -> None:
-        """Note a poll of a block of registers."""
-        for each in self._covered(address, count):
-            key = (unit_id, each)
-            before = self._polled.get(key)
-            self._polled[key] = now
-            if before is not None:
-                intervals = self._intervals.get(key)
-                if intervals is None:
-                    intervals = self._intervals[key] = deque(maxlen=INTERVALS)
-                intervals.append(now - before)
+        """Note a poll of a block of registers; the base waits for its reply, so it is looked at by `tick`."""
+        self._seen.append((unit_id, address, count, now))
 
     def interrupted(self) -> None:
         """Measure no interval over this moment, because the bus was not heard."""
-        self._polled.clear()
+        self._seen.append(None)
 
     def tick(self, now: float) -> None:
         """Judge anew; a register that is not polled any more does not count."""
+        while self._seen:
+            seen = self._seen.popleft()
+            if seen is None:
+                self._polled.clear()
+            else:
+                self._measure(*seen)
         since = now - 2 * self.times.longest_s
         recent = [
             max(self._intervals[key]) for key, at in self._polled.items() if at > since and key in self._intervals
@@ -71,6 +74,17 @@ class Walks:
     def measured_s(self) -> float | None:
         """The longest measured interval in seconds, None before there is one."""
         return self._longest
+
+    def _measure(self, unit_id: int, address: int, count: int, now: float) -> None:
+        for each in self._covered(address, count):
+            key = (unit_id, each)
+            before = self._polled.get(key)
+            self._polled[key] = now
+            if before is not None:
+                intervals = self._intervals.get(key)
+                if intervals is None:
+                    intervals = self._intervals[key] = deque(maxlen=INTERVALS)
+                intervals.append(now - before)
 
     def _covered(self, address: int, count: int) -> tuple[int, ...]:
         """Return the command registers of a block; a base asks for few different blocks, so they are remembered."""

@@ -56,6 +56,16 @@ def test_the_gateway_has_one_capability_and_no_rule_for_all_files() -> None:
     assert not re.search(r"^\s*file,$", CHILD, re.MULTILINE)
 
 
+def test_the_gateway_may_read_what_a_list_of_devices_needs() -> None:
+    for rule in (
+        "/dev/serial/{,**} r,",
+        "/sys/class/tty/{,**} r,",
+        "/sys/devices/** r,",
+        "/sys/bus/{usb,usb-serial,serial-base,platform,pnp,amba}/{,**} r,",
+    ):
+        assert rule in CHILD
+
+
 def test_the_gateway_may_lock_its_database_and_open_every_kind_of_serial_port() -> None:
     assert "/data/{,**} rwk," in CHILD
     assert "/dev/tty{USB,ACM,AMA,S}[0-9]* rwk," in CHILD

@@ -13,12 +13,14 @@ import pytest
 from neasmart import __version__
 from neasmart.gateway import Gateway
 from neasmart.registers import TABLE
-from neasmart.web import live
+from neasmart.web import documents, live
+from neasmart.web.encoding import encoded
 from neasmart.web.live import FrameRate
 from tests.api.conftest import Served, eventually
 from tests.support.gateways import base_polls, base_reports, set_link
 
 PATH = "/api/v1/live"
+FRAME_LIMIT_BYTES = 5000
 
 
 async def message(page: aiohttp.ClientWebSocketResponse) -> Any:
@@ -269,3 +271,18 @@ def test_frame_rate_is_that_of_the_last_ten_seconds() -> None:
     for second in range(60, 90):
         rate.sample(float(second), 3000 + 50 * (second - 60))
     assert rate.per_s == pytest.approx(50.0)
+
+
+async def test_a_frame_of_sixty_rooms_that_change_at_once_stays_small(served: Served) -> None:
+    """What a phone gets each second from a full house."""
+    now = served.gateway.clock.monotonic()
+    zones = [f"zone.{base}.{zone}.temperature" for base in range(1, 6) for zone in range(1, 13)]
+    for point in zones:
+        base_reports(served.gateway, point, 21.5)
+
+    changes = documents.changes(
+        served.gateway, [*(f"reading/{point}" for point in zones), documents.BUS], 0.0, now, 4.0
+    )
+
+    assert len(changes.readings) == len(zones)
+    assert len(encoded(changes)) < FRAME_LIMIT_BYTES

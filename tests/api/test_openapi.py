@@ -114,6 +114,8 @@ def test_the_rules_of_the_usual_linters_hold(everything: WebServer) -> None:
     api = document(TABLE, everything.routes(Role.API))
 
     assert api["info"]["contact"]["url"].startswith("https://")
+    text = json.dumps(api)
+    assert not [name for name in api["components"]["schemas"] if f'schemas/{name}"' not in text]
     assert not [path for path in api["paths"] if path != "/" and path.endswith("/")]
     for path, operation in operations(api):
         assert operation["description"].strip(), path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import socket
 
@@ -10,9 +11,11 @@ import pytest
 from pymodbus import FramerType
 from pymodbus.client import AsyncModbusTcpClient
 
+from neasmart.command import CommandState
 from neasmart.config import ServerSettings, ServerType
 from neasmart.registers import TABLE
 from neasmart.sysbus.connection import Direction
+from neasmart.sysbus.faults import listening_fault
 from neasmart.sysbus.journal import FREE_LINES
 from neasmart.sysbus.link import LinkTuning
 from neasmart.sysbus.listener import PeerLimits
@@ -80,6 +83,22 @@ async def test_a_reply_does_not_wait_for_another_read(start_tcp: StartTcp, dial:
     assert await ask(reader, writer, POLL_240, len(NO_DATA_240)) == NO_DATA_240
 
     assert running.gateway.plant.zones == [(1, 1)]
+
+
+@pytest.mark.parametrize("kind", [ServerType.TCP, ServerType.RTU_TCP], ids=str)
+async def test_a_command_is_delivered_by_the_reply_that_carries_it(
+    start_tcp: StartTcp, dial: Dial, kind: ServerType
+) -> None:
+    running = await start_tcp(kind)
+    reader, writer = await dial(running)
+    await running.reaches("connected")
+    (command,) = running.gateway.submit([(STATE, 2)], origin="test")
+    poll, length = (POLL, len(NO_DATA)) if kind is ServerType.TCP else (POLL_240, len(NO_DATA_240))
+
+    assert (await ask(reader, writer, poll, length)).hex().count("0002") >= 1
+
+    await until(lambda: running.gateway.commands.pending[0].state is CommandState.DELIVERED, "the command is delivered")
+    assert running.gateway.commands.pending[0].id == command.id
 
 
 async def test_many_requests_in_one_segment_are_each_answered(start_tcp: StartTcp, dial: Dial) -> None:
@@ -299,6 +318,16 @@ async def test_rtu_on_the_modbus_tcp_port_is_named_with_the_setting_to_change(
     assert len(warnings) == 1
     assert "Simple Modbus TCP to RTU" in warnings[0]
     assert "auto" in warnings[0]
+
+
+def test_an_address_that_no_version_of_python_can_listen_on_is_said_in_the_same_words() -> None:
+    older = OSError(errno.EADDRNOTAVAIL, "error while attempting to bind on address ('192.0.2.1', 502)")
+    newer = OSError("could not bind on any address out of [('192.0.2.1', 502)]")
+
+    said = [listening_fault("192.0.2.1", "192.0.2.1:502", error) for error in (older, newer)]
+
+    assert [each.code for each in said] == ["foreign_address", "foreign_address"]
+    assert said[0].said == said[1].said
 
 
 async def test_a_taken_port_is_said_and_opened_once_it_is_free(start_link: StartLink) -> None:

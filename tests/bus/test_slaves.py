@@ -13,6 +13,7 @@ from tests.support.bus import (
     BROADCAST_STATE_AND_SETPOINT,
     BROADCAST_TEMPERATURE,
     NO_DATA_240,
+    NO_DATA_241,
     POLL_240,
     POLL_241,
     STATE_AND_SETPOINT_240,
@@ -123,6 +124,7 @@ def test_the_echo_of_a_write_is_stripped_once_echoes_are_known(gateway: Gateway,
     assert exchange(slave, WRITE_FC6, 2.01) == b""
     assert exchange(slave, WRITE_FC6, 2.1) == WRITE_FC6
     assert gateway.counters.writes == 2
+    assert (gateway.counters.echoes, gateway.counters.frames, gateway.counters.foreign_frames) == (2, 5, 0)
 
 
 def test_the_echo_of_a_block_write_is_never_taken_for_a_rival(gateway: Gateway, slave: RtuSlave) -> None:
@@ -193,3 +195,37 @@ def test_after_a_lost_request_over_modbus_tcp_the_base_is_asked_for_its_globals(
     slave.receive(b"\0\2\0\5\0\6" + bytes.fromhex("F0 06 00 64 00 02"), 1.1, late=False)
 
     assert asks(slave, poll, 1.2)
+
+
+def test_a_write_behind_a_bad_header_is_carried_out(gateway: Gateway) -> None:
+    slave = MbapSlave(Station(gateway))
+    misnamed = b"\0\2\0\5\0\6" + bytes.fromhex("F0 06 00 64 00 02")
+    write = mbap("F0 06 00 64 00 03", 3)
+
+    received = slave.receive(misnamed + write, 1.0, late=False)
+
+    state = gateway.plant.reading(TABLE.ref("zone.1.1.state"))
+    assert (received.frames, received.replies, received.reply) == (1, 1, write)
+    assert (state.value, gateway.counters.bad_headers, gateway.counters.writes) == (3, 1, 1)
+
+
+def test_only_polls_that_were_answered_are_timed_and_each_by_its_unit_id(gateway: Gateway, slave: RtuSlave) -> None:
+    slave.sent(NO_DATA_240, 2.0, asked_at=1.5)
+    slave.sent(NO_DATA_241, 3.0, asked_at=2.75)
+    slave.sent(WRITE_240_REPLY, 4.0, asked_at=3.0)
+    slave.sent(NO_DATA_240, 5.0)
+
+    seconds = {unit_id: each.total_s for unit_id, each in gateway.reply_latencies.items()}
+    assert seconds == {240: 0.5, 241: 0.25}
+
+
+def test_each_poll_of_one_reply_over_modbus_tcp_is_timed(gateway: Gateway) -> None:
+    slave = MbapSlave(Station(gateway))
+    asked = mbap("F0 03 00 64 00 02", 1) + mbap("F0 06 00 64 00 03", 2) + mbap("F1 03 00 01 00 02", 3)
+    reply = slave.receive(asked + mbap("F0 03 00 64 00 02", 4), 1.0, late=False).reply
+
+    slave.sent(reply, 1.25, asked_at=1.0)
+    slave.sent(reply, 9.0)
+
+    timed = {unit_id: (sum(each.buckets), each.total_s) for unit_id, each in gateway.reply_latencies.items()}
+    assert timed == {240: (2, 0.5), 241: (1, 0.25)}

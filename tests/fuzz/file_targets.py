@@ -19,7 +19,9 @@ from neasmart.errors import NeasmartError, SettingsError
 from neasmart.mqtt import broker, supervisor
 from neasmart.status import Closable
 from neasmart.store import older as older_store
+from neasmart.store import rooms_file as rooms_store
 from neasmart.store.database import DatabaseFile
+from neasmart.store.folder_lock import FolderLock
 from neasmart.sysbus import pcapng
 
 _BIG_ENDIAN_SECTION = struct.pack(">IIIHHqI", 0x0A0D0D0A, 28, 0x1A2B3C4D, 1, 0, -1, 28)
@@ -72,6 +74,17 @@ def older_file(content: bytes) -> None:
     with contextlib.suppress(older_store.OlderFileError):
         found = older_store.read(_file(content))
         assert all(0 < word <= _LARGEST_WORD for word in found.words.values())
+
+
+def rooms_file(content: bytes) -> None:
+    """A file of rooms gives rooms that can be stored again, or is set aside; it never stops the start."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, rooms_store.NAME)
+        path.write_bytes(content)
+        file = rooms_store.RoomsFile(Path(folder), FolderLock(Path(folder)))
+        found = file.load()
+        file.save(found)
+        assert file.load() == found
 
 
 def own_file(content: bytes) -> None:

@@ -116,6 +116,7 @@ TARGETS: dict[str, Target] = {
         file_targets.older_pickle,
         file_targets.older_file,
         file_targets.own_file,
+        file_targets.rooms_file,
         file_targets.older_rows,
         file_targets.older_settings,
         file_targets.supervisor_answer,

@@ -357,6 +357,26 @@ async def test_rooms_go_from_what_was_commanded_for_the_house_to_what_they_tell_
         assert shown == sorted(shown, key=["eco", "boost"].index)
 
 
+async def test_a_mode_and_a_state_that_are_confirmed_together_are_both_told(
+    mosquitto: Mosquitto, gateway: Gateway
+) -> None:
+    async with watching(mosquitto.port) as watcher, bridged(gateway, settings_for(mosquitto)):
+        await watcher.sees(f"{ROOT}/status", "online")
+        await watcher.send(f"{ROOT}/global/state/set", "reduced")
+        await watcher.send(f"{ROOT}/global/mode/set", "cooling")
+        await eventually(lambda: len(gateway.commands.pending) == 2)
+        for ref_id, value in (("global.mode", 3), ("global.state", 2)):
+            base_polls(gateway, ref_id)
+            base_reports(gateway, ref_id, value)
+
+        await watcher.until(lambda w: {"global.mode", "global.state"} <= confirmed(w))
+
+
+def confirmed(watcher: Watcher) -> set[str]:
+    told = map(json.loads, watcher.payloads(f"{ROOT}/global/last_command"))
+    return {each["point"] for each in told if each["result"] == "confirmed"}
+
+
 async def test_a_command_for_the_house_that_ends_without_success_shows_the_rooms_as_they_are(
     mosquitto: Mosquitto, gateway: Gateway
 ) -> None:

@@ -78,6 +78,23 @@ async def test_a_room_that_comes_back_into_the_book_is_announced(mosquitto: Mosq
         await watcher.sees(CONFIG, "")
 
 
+async def test_a_room_that_the_owner_forgets_disappears_and_comes_back_when_it_is_told_twice(
+    mosquitto: Mosquitto, gateway: Gateway
+) -> None:
+    async with watching(mosquitto.port) as watcher, bridged(gateway, settings_for(mosquitto)):
+        await watcher.sees(f"{ROOT}/status", "online")
+
+        gateway.forget_zone(1, 1, gateway.clock.monotonic())
+
+        await watcher.sees(CONFIG, "")
+        await watcher.until(lambda w: not ours(w, f"{ROOT}/zone/1/1/"))
+
+        for _ in range(2):
+            base_reports(gateway, "zone.1.1.temperature", 21.0)
+        await watcher.until(lambda w: w.retained[CONFIG] != "")
+        await watcher.sees(f"{ROOT}/zone/1/1/available", "online")
+
+
 async def test_what_somebody_else_writes_on_our_topics_is_said_and_put_right(
     mosquitto: Mosquitto, gateway: Gateway, caplog: pytest.LogCaptureFixture
 ) -> None:

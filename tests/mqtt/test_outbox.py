@@ -103,6 +103,17 @@ def test_what_happened_is_told_in_order_each_time_and_not_kept() -> None:
     assert [(each.payload, each.retained) for each in messages if each] == [("1", False), ("1", False), ("2", False)]
 
 
+def test_two_results_on_one_topic_are_both_told_and_the_last_one_is_kept() -> None:
+    outbox = Outbox()
+    outbox.put("result", "0")
+    outbox.tell("result", "1", retained=True)
+    outbox.tell("result", "2", retained=True)
+
+    messages = [each for _ in range(3) if (each := outbox.next(0.0)) is not None]
+    assert [(each.payload, each.retained) for each in messages] == [("1", True), ("2", True)]
+    assert not outbox.put("result", "2")
+
+
 def test_the_wait_is_until_the_next_message_may_go() -> None:
     outbox = Outbox(Pace(stock=1))
     assert outbox.wait_s(0.0) is None
@@ -142,3 +153,15 @@ def test_what_was_overwritten_is_said_again_unless_something_newer_waits() -> No
     outbox.put("a", "2")
     outbox.restore("a")
     assert drained(outbox, 0.0) == [("a", "2")]
+
+
+def test_an_announcement_waits_for_echoes_alone_and_keeps_its_order() -> None:
+    outbox = Outbox(Pace(stock=1))
+    outbox.paced = True
+    outbox.put("climate", "before")
+    outbox.put("slow", "1")
+    outbox.put("config", "1", unpaced=True)
+    outbox.put("climate", "after", unpaced=True, repeat=True)
+    outbox.put("echo", "1", urgent=True)
+
+    assert drained(outbox, 0.0) == [("echo", "1"), ("config", "1"), ("climate", "after"), ("slow", "1")]

@@ -9,9 +9,23 @@ import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.support.panel import House, Visitor, launch, simulated_house
+from tests.support.staged import Theatre
 
 JAPANESE = "子供部屋"
 WITH_HTML = '<img src=x onerror="document.title=1"> & <b>Bath</b>'
+
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker(
+                pytest.mark.unguarded(
+                    "descriptors", reason="browser and ingress live longer than a test, and so do their connections"
+                )
+            )
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +43,15 @@ def visitor(browser: Browser) -> Iterator[Visitor]:
     guest = Visitor(browser)
     yield guest
     guest.leave()
+
+
+@pytest.fixture
+def theatre(browser: Browser) -> Iterator[Theatre]:
+    """Pages before stages; what the browser complains about fails the test."""
+    staging = Theatre(browser)
+    yield staging
+    staging.close()
+    assert not staging.complaints, staging.complaints
 
 
 @pytest.fixture(scope="session")

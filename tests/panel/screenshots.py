@@ -1,125 +1,140 @@
-"""Takes the pictures of README and DOCS from the simulated demo house. Usage: python -m tests.panel.screenshots"""
+"""Takes the pictures of README and DOCS anew from the demo. Usage: python -m tests.panel.screenshots"""
 
 from __future__ import annotations
 
 import io
+import json
 import math
-import sqlite3
+import os
+import subprocess
 import sys
 import tempfile
-import time
+import urllib.request
 from collections import Counter
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
-from neasmart.codecs import OperatingState, encode_dpt9
-from neasmart.registers import TABLE
 from neasmart.simulator.house import HOUSES
-from neasmart.simulator.house import House as SimulatedHouse
-from neasmart.store.samples import Samples, packed
-from tests.support.panel import House, card, launch, simulated_house
-from tests.support.processes import eventually
+from tests.support.panel import card, launch
+from tests.support.ports import free_port
+from tests.support.processes import PACKAGE_ROOT, eventually
+from tests.support.staged import FONT, FONT_STYLE
 
 IMAGES = Path(__file__).parents[2] / "neasmart_addon" / "images"
 COLOURS = 256
-DAY_SEED = 7
-MINUTE_S = 60
-BLOCK_MIN = 60
-DAY_MIN = 24 * 60
-SAMPLE_MIN = 4
-# Early hours, because the house that goes on from there begins at six, warm again.
-EVENING_H = 19.0
-MORNING_H = 1.5
+WITH_FONT = """text => {
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(text);
+  document.adoptedStyleSheets.push(sheet);
+  return document.fonts.load("400 14px Test"); }"""
 WEIGHT_LIMIT = 150_000
+FLOORS = {1: "Ground floor", 2: "First floor", 5: "Cellar"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """One picture: its size in CSS pixels, the scale it is taken at, and the part of the page's address."""
+    """One picture: its size in CSS pixels, its scale, its address, and what is there when it is ready."""
 
     name: str
     width: int
     height: int
     scheme: str = "light"
     hash: str = ""
+    shows: str = ".room .trend span"
     scale: float = 1.5
 
 
 PICTURES = (
-    Picture(name="overview-light", width=1120, height=880),
-    Picture(name="overview-dark", width=1120, height=880, scheme="dark"),
+    Picture(name="overview-light", width=1280, height=900, scale=1.25),
+    Picture(name="overview-dark", width=1280, height=900, scheme="dark", scale=1.25),
     Picture(name="phone", width=380, height=800, scale=2),
-    Picture(name="detail", width=760, height=760, hash="#zone/1/1"),
-    Picture(name="bus", width=1120, height=900, hash="#bus"),
+    Picture(name="detail", width=760, height=900, hash="#room/1/1", shows=".day svg"),
+    Picture(name="history", width=1120, height=760, hash="#history", shows="history-chart canvas"),
+    Picture(name="connection", width=1120, height=900, hash="#connection", shows=".registers tbody tr"),
 )
 
 
 def main() -> int:
     """Write all pictures; return 0."""
     IMAGES.mkdir(exist_ok=True)
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        simulated_house(Path(folder), "--cycle", "2", "--speed", "20") as house,
-        sync_playwright() as playwright,
-    ):
+    with tempfile.TemporaryDirectory() as folder, demo(Path(folder)) as url, sync_playwright() as playwright:
         browser = launch(playwright)
-        _remember_a_day(house)
-        _live_a_little(browser, house)
+        _live_a_little(browser, url)
         for picture in PICTURES:
             path = IMAGES / f"{picture.name}.png"
-            path.write_bytes(_packed(_taken(browser, house, picture)))
+            path.write_bytes(_packed(_taken(browser, url, picture)))
             sys.stdout.write(f"{path.name}: {path.stat().st_size / 1000:.0f} kB\n")
         browser.close()
     return 0
 
 
-def _remember_a_day(house: House) -> None:
-    """Let the same kind of house have been lived in since yesterday, with the night lowered, up to this minute."""
-    house.gateway.stop()
-    past = SimulatedHouse(HOUSES["demo"], seed=DAY_SEED)
-    now_min = int(time.time() // MINUTE_S)
-    # It settles for a day, so that the course begins where such a house really is.
-    for _ in range(DAY_MIN):
-        past.step(MINUTE_S)
-    with closing(sqlite3.connect(house.gateway.folder / "neasmart.db")) as connection, connection:
-        for start in range(-DAY_MIN, 0, BLOCK_MIN):
-            samples: dict[int, Samples] = {}
-            for minute in range(BLOCK_MIN):
-                past.step(MINUTE_S)
-                is_day = MORNING_H <= past.hour < EVENING_H
-                for room in past.rooms.values():
-                    room.state = OperatingState.NORMAL if is_day else OperatingState.REDUCED
-                    address = TABLE.ref(f"zone.{room.plan.base_id}.{room.plan.zone_id}.temperature").address
-                    if minute % SAMPLE_MIN == 0:
-                        samples.setdefault(address, []).append((minute, encode_dpt9(round(room.temperature_c, 1))))
-            connection.execute(
-                "INSERT INTO history (start, length, resolution, samples) VALUES (?, ?, 1, ?)",
-                (now_min + start, BLOCK_MIN, packed(samples)),
-            )
-    house.gateway.start()
-    eventually(lambda: len(house.gateway.get("/api/v1/zones")["zones"]) == house.rooms, within_s=30)
+@contextmanager
+def demo(folder: Path) -> Iterator[str]:
+    """Run the demo as people see it, with its day of history, until all rooms are there; give the page's address."""
+    ports = {name: free_port() for name in ("NEASMART_API_PORT", "NEASMART_INGRESS_PORT", "NEASMART_SERVER_PORT")}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(PACKAGE_ROOT),
+        **{name: str(port) for name, port in ports.items()},
+    }
+    command = [sys.executable, "-m", "neasmart", "demo"]
+    with subprocess.Popen(
+        command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as running:
+        url = f"http://127.0.0.1:{ports['NEASMART_INGRESS_PORT']}/"
+        try:
+            eventually(lambda: len(_zones(url)) == len(HOUSES["demo"].rooms), within_s=60)
+            yield url
+        finally:
+            running.terminate()
 
 
-def _live_a_little(browser: Browser, house: House) -> None:
-    """Give some commands, so that the pictures show a house in use."""
+def _zones(url: str) -> list[Any]:
+    try:
+        with urllib.request.urlopen(f"{url}api/v1/zones", timeout=5) as answer:
+            return list(json.load(answer)["zones"])
+    except OSError:
+        return []
+
+
+def _live_a_little(browser: Browser, url: str) -> None:
+    """Name the floors and give some commands, so that the pictures show a house in use."""
     page = browser.new_page()
-    page.goto(house.url)
-    page.get_by_role("combobox", name="Mode", exact=True).select_option(label="Heating")
-    for zone, state in (("5.1", "Standby"), ("2.2", "Reduced"), ("5.12", "Time program")):
-        card(page, zone).get_by_role("combobox").select_option(label=state)
-    for zone, direction in (("1.1", "Warmer"), ("1.3", "Colder")):
-        card(page, zone).get_by_role("button", name=direction).click()
-    for zone in ("1.1", "1.3", "2.2", "5.1", "5.12"):
-        expect(card(page, zone).locator("[data-fate=done]")).to_be_visible(timeout=20_000)
+    page.goto(url)
+    expect(page.locator(".room")).to_have_count(len(HOUSES["demo"].rooms))
+    rooms = [
+        {"base_id": room.base_id, "zone_id": room.zone_id, "floor": FLOORS[room.base_id]}
+        for room in HOUSES["demo"].rooms
+    ]
+    page.evaluate(
+        """rooms => fetch("api/v1/rooms", { method: "PUT", headers: { "Content-Type": "application/json" },
+          body: JSON.stringify({ rooms }) })""",
+        rooms,
+    )
+    page.reload()
+    page.locator(".house [data-option=heating]").click()
+    expect(page.locator(".house .season [data-fate=done]")).to_be_visible(timeout=90_000)
+    page.locator(".house [data-option=normal]").click()
+    expect(page.locator(".house .all [data-fate=done]")).to_be_visible(timeout=90_000)
+    for zone in ("1.1", "2.3"):
+        for _ in range(3):
+            card(page, zone).get_by_role("button", name="Warmer").click()
+    for zone, state in (("5.1", "standby"), ("1.4", "time_program"), ("2.1", "party")):
+        card(page, zone).locator(".disc").click()
+        page.locator(f"[data-layer=menu] [data-option={state}]").click()
+        expect(page.locator("[data-layer=menu][open]")).to_have_count(0)
+    expect(page.locator(".toast")).to_be_visible()
+    expect(page.locator(".disc.busy")).to_have_count(0, timeout=120_000)
     page.close()
 
 
-def _taken(browser: Browser, house: House, picture: Picture) -> bytes:
+def _taken(browser: Browser, url: str, picture: Picture) -> bytes:
     context = browser.new_context(
         viewport={"width": picture.width, "height": picture.height},
         device_scale_factor=picture.scale,
@@ -127,26 +142,21 @@ def _taken(browser: Browser, house: House, picture: Picture) -> bytes:
         locale="en-GB",
     )
     page = context.new_page()
-    page.goto(f"{house.url}{picture.hash}")
-    _settle(page, picture)
+    page.route("**/test-font.woff2", lambda route: route.fulfill(path=FONT, content_type="font/woff2"))
+    page.goto(f"{url}{picture.hash}")
+    page.evaluate(WITH_FONT, FONT_STYLE)
+    expect(page.locator(picture.shows).first).to_be_visible()
+    if picture.name.startswith("overview"):
+        # One change on its way shows what the ring is for, and the toast its undo.
+        card(page, "1.3").get_by_role("button", name="Warmer").click()
+        expect(card(page, "1.3").locator(".disc.busy")).to_be_visible()
+        expect(page.locator(".toast")).to_be_visible()
+    page.mouse.move(0, 0)
+    page.evaluate("document.activeElement?.blur()")
+    page.wait_for_timeout(400)
     image = page.screenshot()
     context.close()
     return image
-
-
-def _settle(page: Page, picture: Picture) -> None:
-    if picture.hash == "#bus":
-        expect(page.locator(".registers tbody tr").first).to_be_visible()
-        return
-    expect(card(page, "2.1")).to_be_visible()
-    expect(page.locator(".zone svg.spark")).to_have_count(len(HOUSES["demo"].rooms))
-    if picture.name.startswith("overview"):
-        # One change on its way shows what the chips are for.
-        card(page, "2.1").get_by_role("button", name="Warmer").click()
-        expect(card(page, "2.1").locator("[data-fate=busy]")).to_be_visible()
-    if picture.hash:
-        expect(page.get_by_role("dialog")).to_be_visible()
-        page.evaluate("document.activeElement.blur()")
 
 
 def _packed(image: bytes) -> bytes:

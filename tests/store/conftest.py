@@ -16,12 +16,18 @@ async def stores(tmp_path: Path) -> AsyncIterator[Callable[..., Bench]]:
     async with AsyncExitStack() as opened:
 
         def build(
-            path: Path | None = None, *, fallback: bool = True, history_max_mb: int = 64, **kwargs: object
+            path: Path | None = None,
+            *,
+            fallback: bool = True,
+            history_max_mb: int = 64,
+            flush_interval_s: int = 30,
+            **kwargs: object,
         ) -> Bench:
             settings = DatabaseSettings(
                 path=str(path or tmp_path / "data" / "neasmart.db"),
                 enable_fallback=fallback,
                 history_max_mb=history_max_mb,
+                flush_interval_seconds=flush_interval_s,
             )
             bench = Bench(settings, **kwargs)  # type: ignore[arg-type]  # passed on as they are
             opened.push_async_callback(bench.close)

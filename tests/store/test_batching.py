@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Callable
 
+import pytest
+
+from tests.support.bus import until
 from tests.support.store import Bench
 
 STATE, SETPOINT, TEMPERATURE, PUMP = 100, 101, 102, 31
@@ -124,6 +128,39 @@ async def test_a_stop_writes_what_is_left_in_one_transaction(stores: Callable[..
     assert not bench.path.with_name("neasmart.db-wal").exists()
     assert bench.rows("SELECT count(*) FROM reported") == [(2,)]
     assert bench.rows("SELECT count(*) FROM commands") == [(1,)]
+
+
+async def test_a_store_that_runs_writes_what_is_due_and_goes_on(
+    stores: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench = stores(flush_interval_s=1)
+    await bench.store.open()
+    bench.write(SETPOINT, 0x0C33)
+    running = asyncio.create_task(bench.store.run())
+    try:
+        await until(lambda: bench.store._urgent_since is not None, "the change is seen")
+        assert bench.status.transactions == 0
+        bench.time.pass_by(1.0)
+        await until(lambda: bench.status.transactions == 1, "what is due is written")
+
+        step = bench.store.step
+
+        async def stumbling() -> None:
+            monkeypatch.setattr(bench.store, "step", step)
+            raise ZeroDivisionError
+
+        monkeypatch.setattr(bench.store, "step", stumbling)
+        await until(lambda: bench.status.errors == 1, "its own fault is counted")
+        bench.write(SETPOINT, 0x0C65)
+        await until(lambda: bench.store._urgent_since is not None, "the next change is seen")
+        bench.time.pass_by(1.0)
+        await until(lambda: bench.status.transactions == 2, "it has gone on")
+    finally:
+        running.cancel()
+        await asyncio.wait({running})
+
+    assert "stumbled" in caplog.text
+    assert bench.rows("SELECT word FROM reported") == [(0x0C65,)]
 
 
 async def test_the_file_is_kept_small_and_careful(stores: Callable[..., Bench]) -> None:

@@ -220,6 +220,7 @@ async def test_a_stop_does_not_wait_for_a_disk_that_hangs(
         disk.answers.set()
         await asyncio.to_thread(thread.join, 10)
 
+    assert thread.daemon, "it must not hold the end of the process"
     assert "The last values were not stored" in caplog.text
 
 

@@ -18,6 +18,8 @@ from neasmart.store.folder_lock import FolderInUseError, FolderLock
 from tests.support.processes import GatewayProcess, eventually, gateway_process, running
 from tests.support.store import Bench
 
+pytestmark = [pytest.mark.unguarded("descriptors", reason="the lock of the data folder is held until its process ends")]
+
 TEMPERATURE = TABLE.ref("zone.1.1.temperature").address
 MB = 1_000_000
 

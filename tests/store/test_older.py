@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import pickle
@@ -89,7 +90,7 @@ async def test_imported_registers_are_shown_and_never_served(folder: Path, capsy
     }
     path = older_file(folder / "registers.db", dict(rows))
 
-    assert main(["import", str(path), "--apply"]) == 0
+    assert await asyncio.to_thread(main, ["import", str(path), "--apply"]) == 0
 
     said = capsys.readouterr().out
     assert "taken    2 registers" in said

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +18,7 @@ LENGTH_MIN = 150
 async def test_a_past_that_was_written_is_read_back_up_to_the_present(stores: Callable[..., Bench]) -> None:
     bench = stores()
     minutes = [{TEMPERATURE: encode_dpt9(20.0 + minute // 50), STATE: 4} for minute in range(LENGTH_MIN)]
-    remember(Path(bench.settings.path), minutes, until_s=NOON)
+    await asyncio.to_thread(remember, Path(bench.settings.path), minutes, until_s=NOON)
 
     await bench.store.open()
     series = await bench.store.history([TEMPERATURE, STATE], NOON - 3 * HOUR_S, NOON + HOUR_S)

@@ -21,6 +21,8 @@ from neasmart.store.history import BLOCK_MIN
 from neasmart.tuning import first_rooms
 from tests.support.store import Bench, MovedClock
 
+pytestmark = [pytest.mark.unguarded("descriptors", reason="the lock of the data folder is held until its process ends")]
+
 KITCHEN = Room(base_id=1, zone_id=2, name="Küche", floor="Erdgeschoss", position=1, from_page=True)
 TEMPERATURE = TABLE.ref("zone.1.2.temperature").address
 OTHER = TABLE.ref("zone.1.3.temperature").address

@@ -12,6 +12,13 @@ from aiohttp import web
 from neasmart.supervisor import Supervisor, SupervisorError
 from tests.support.ports import free_port
 
+pytestmark = [
+    pytest.mark.unguarded(
+        "tasks",
+        reason="the handlers of the test's own server that hangs end with the loop",
+    )
+]
+
 TOKEN = "a-token-of-the-supervisor"
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from neasmart.app import build_gateway
 from neasmart.config import ServerSettings, Settings
 from neasmart.gateway import SETTINGS
@@ -15,6 +17,13 @@ from neasmart.setup_guide import Choice, Guide
 from neasmart.status import Closable, SettingsStatus
 from neasmart.supervisor import Supervisor
 from tests.support.fake_supervisor import FakeSupervisor
+
+pytestmark = [
+    pytest.mark.unguarded(
+        "tasks",
+        reason="the handlers of the test's own server that hangs end with the loop",
+    )
+]
 
 
 class App:

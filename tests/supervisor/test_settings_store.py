@@ -17,6 +17,17 @@ from neasmart.settings_store import DecidedElsewhereError, Decider, NotStoredErr
 from neasmart.supervisor import Supervisor, SupervisorError
 from tests.support.fake_supervisor import FakeSupervisor
 
+pytestmark = [
+    pytest.mark.unguarded(
+        "tasks",
+        reason="the handlers of the test's own server that hangs end with the loop",
+    ),
+    pytest.mark.unguarded(
+        "blocking",
+        reason="settings are loaded before the loop begins; the test does it inside",
+    ),
+]
+
 DIALLED = {"serial_port": None, "url": "socket://192.168.1.50:8899"}
 
 

@@ -64,6 +64,40 @@ def test_a_block_delivers_every_command_within_it_and_serves_no_data_beside(hand
     assert hand.state(command) is DELIVERED
 
 
+def test_a_block_delivers_a_new_command_beside_one_that_was_read_before(hand: ByHand) -> None:
+    old = hand.set((STATE, 2))
+    hand.read(STATE)
+    new = hand.set((HOUSE, 2), (SETPOINT, 22.5))
+
+    poll = hand.gateway.poll(0, 125, 240, hand.now)
+    hand.gateway.left(poll, hand.now)
+
+    assert hand.state(old) is CommandState.SUPERSEDED
+    assert hand.state(new) is DELIVERED
+
+
+def test_a_block_delivers_what_another_unit_id_has_not_read_behind_what_it_has(hand: ByHand) -> None:
+    old = hand.set((STATE, 2))
+    hand.read(STATE, 240)
+    hand.tell(STATE, 1)
+    new = hand.set((MODE, 3))
+
+    hand.gateway.left(hand.gateway.poll(0, 125, 240, hand.now), hand.now)
+
+    assert (hand.found(old).read_by, hand.found(new).read_by) == ((240,), (240,))
+
+
+def test_a_block_that_left_after_its_first_command_ended_delivers_the_others(hand: ByHand) -> None:
+    old, new = hand.gateway.submit([(STATE, 2), (MODE, 3)], origin="test")
+    poll = hand.gateway.poll(0, 125, 240, hand.now)
+    newer = hand.set((MODE, 2))
+
+    hand.gateway.left(poll, hand.now)
+
+    assert (hand.state(old), hand.state(new)) == (DELIVERED, CommandState.SUPERSEDED)
+    assert (hand.state(newer), hand.found(newer).read_by) == (QUEUED, ())
+
+
 @pytest.mark.parametrize(("written", "confirmed"), [(22.4, True), (22.6, True), (22.3, False), (22.7, False)])
 def test_a_setpoint_is_confirmed_within_a_tenth_of_a_degree(hand: ByHand, written: float, *, confirmed: bool) -> None:
     command = hand.set((SETPOINT, 22.5))
@@ -420,6 +454,16 @@ def test_while_it_is_queued_only_a_connection_that_polls_us_ends_it(hand: ByHand
     hand.tell(SETPOINT, 18.0, bus)
 
     assert hand.state(command) is OVERRIDDEN
+
+
+def test_a_command_that_ends_with_the_one_it_waits_for_ends_once(hand: ByHand) -> None:
+    state, setpoint = hand.gateway.submit([(STATE, 2), (SETPOINT, 22.0)], origin="test")
+
+    hand.set((HOUSE, 4))
+
+    assert (hand.state(state), hand.state(setpoint)) == (CommandState.SUPERSEDED, CommandState.SUPERSEDED)
+    assert hand.gateway.commands.outcomes[CommandState.SUPERSEDED, "test"] == 2
+    assert [command.ref for command in hand.gateway.commands] == [HOUSE]
 
 
 def test_the_history_is_bounded(hand: ByHand) -> None:

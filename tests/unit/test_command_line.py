@@ -29,6 +29,7 @@ WRONG = [
     ("simulate --tcp 127.0.0.1:1 --duration inf", "is not a number"),
     ("simulate --tcp 127.0.0.1:99999", "is not HOST:PORT"),
     ("simulate --serial /dev/null --baudrate 0", "from 300 to 921600"),
+    ("simulate --tcp 127.0.0.1:1 --commands file:///etc/passwd", "no address such as"),
     ("record --seconds nan here.pcapng", "from 1 to 600"),
     ("record --seconds 601 here.pcapng", "from 1 to 600"),
     ("record --url http://127.0.0.1:x here.pcapng", "no address such as"),

@@ -94,6 +94,39 @@ def test_out_of_step_only_consistent_requests_are_believed() -> None:
     assert ids(framed(lost + VENDOR + inconsistent + too_high + POLL)) == [7]
 
 
+def test_out_of_step_a_consistent_block_write_is_believed() -> None:
+    write = mbap("F0 10 00 66 00 03 06 0C 1A 00 01 00 02", 11)
+
+    assert framed(b"\xff" * 8 + write) == [Adu(transaction_id=11, unit_id=240, pdu=write[7:])]
+
+
+@pytest.mark.parametrize(
+    "inconsistent",
+    [
+        "F0 10 00 66 00 03 08 0C 1A 00 01 00 02",  # one word more than the byte count says
+        "F0 10 00 66 00 02 06 0C 1A 00 01 00 02",  # another quantity
+        "F0 10 00 66 00 03 06 0C 1A 00 01",  # a word less
+        "F0 10 00 66 00 00 00",
+        "F0 03 00 64 00 00",
+        "F0 03 00 64 00 7E",
+        "F0 03 1B 58 00 01",
+        "F0 10 1B 58 00 01 02 00 01",
+        "F0 06 00 64 00",
+    ],
+)
+def test_out_of_step_what_contradicts_itself_is_not_believed(inconsistent: str) -> None:
+    assert ids(framed(b"\xff" * 8 + mbap(inconsistent, 11) + POLL)) == [7]
+
+
+@pytest.mark.parametrize("last", ["F0 03 00 64 00 7D", "F0 03 1B 57 00 01"])
+def test_out_of_step_the_limits_themselves_are_believed(last: str) -> None:
+    assert ids(framed(b"\xff" * 8 + mbap(last, 11))) == [11]
+
+
+def test_the_longest_request_is_believed() -> None:
+    assert ids(framed(mbap("F0 41" + "00" * 252, 11) + POLL)) == [11, 7]
+
+
 def test_more_than_five_bad_headers_in_ten_seconds_are_hopeless() -> None:
     framer = MbapFramer()
     for at in range(5):

@@ -139,6 +139,28 @@ def test_foreign_requests_and_replies_are_stepped_over_whole() -> None:
     assert kinds == [(16, READ), (16, RESPONSE), (16, RESPONSE), (16, RESPONSE), (241, READ)]
 
 
+@pytest.mark.parametrize("refusal", ["10 83 02", "10 86 02", "10 90 02", "F0 83 03", "F0 86 02", "F0 90 03"])
+def test_a_refusal_is_stepped_over_where_a_frame_begins(refusal: str) -> None:
+    counters = BusCounters()
+
+    frames = framed(POLL_240 + rtu(refusal) + POLL_241, counters)
+
+    assert [(frame.unit_id, frame.kind) for frame in frames][1:] == [(int(refusal[:2], 16), RESPONSE), (241, READ)]
+    assert counters.noise_bytes == 0
+
+
+def test_a_write_that_comes_alone_is_no_poll_whatever_its_address() -> None:
+    (frame,) = framed(rtu("F0 06 03 00 00 01"))
+
+    assert frame.kind is WRITE
+
+
+def test_the_shortest_reply_is_taken_with_its_last_byte() -> None:
+    reply = rtu("10 03 02 00 01")
+
+    assert raw(framed(reply)) == [reply]
+
+
 def test_a_payload_that_holds_a_poll_of_ours_is_not_torn_from_a_foreign_reply() -> None:
     # Not decidable byte by byte: the inner frame ends first. The station drops the reply because a frame follows.
     inner = FOREIGN_REPLY[:3] + POLL_240
@@ -237,6 +259,15 @@ def test_any_bytes_do_no_harm_and_memory_is_bounded(chunks: list[bytes]) -> None
     accounted = sum(len(frame.raw) for frame in frames) + counters.noise_bytes + framer.held
     assert accounted == sum(map(len, chunks))
     assert all(crc16(frame.raw) == 0 for frame in frames)
+
+
+def test_a_start_is_looked_at_once_however_slowly_the_rest_comes() -> None:
+    framer = RtuFramer(OURS)
+
+    for byte in FOREIGN_POLL[:1] + b"\x10\x00\x64\x00\x20\x40" + bytes(60):
+        framer.feed(bytes((byte,)), 0.0)
+
+    assert len(framer._candidates) == len(set(framer._candidates)) > 0
 
 
 def test_a_flood_that_looks_like_headers_keeps_memory_bounded() -> None:

@@ -12,10 +12,10 @@ from neasmart.codecs import Quality, encode_dpt9
 from neasmart.command import Command, CommandState
 from neasmart.config import Settings, ZoneSettings
 from neasmart.errors import InvalidValueError, NoLinkError, ReadOnlyPointError
-from neasmart.gateway import LINK, Gateway
+from neasmart.gateway import LINK, MQTT, STORE, Gateway
 from neasmart.plant import Reading, Source
 from neasmart.registers import TABLE
-from neasmart.status import LinkStatus
+from neasmart.status import LinkStatus, MqttStatus, StoreStatus
 
 SETPOINT = TABLE.ref("zone.1.3.setpoint")
 TEMPERATURE = TABLE.ref("zone.1.3.temperature")
@@ -94,6 +94,24 @@ def test_a_reading_becomes_stale_by_time_alone_and_says_so_once(gateway: Gateway
     assert list(first) == [f"reading/{TEMPERATURE.id}"]
     assert gateway.plant.reading(TEMPERATURE).stale
     assert gateway.plant.value(TEMPERATURE.id) == 20.4
+
+
+def test_readings_that_are_all_too_old_become_stale_at_the_next_tick(gateway: Gateway, hands: Hands) -> None:
+    told = ("zone.1.3.state", "zone.1.3.setpoint", "zone.1.3.temperature", "global.outside_temperature")
+    for ref_id in told:
+        write(gateway, ref_id, 1)
+    hands.now += 180.0
+    gateway.tick(hands.now)
+    assert not any(gateway.plant.reading(TABLE.ref(ref_id)).stale for ref_id in told)
+
+    with gateway.hub.subscribed() as (_, changes):
+        hands.now += 0.1
+        gateway.tick(hands.now)
+        published = changes.take()
+
+    assert {key for key in published if key.startswith("reading/")} == {f"reading/{ref_id}" for ref_id in told}
+    assert all(gateway.plant.reading(TABLE.ref(ref_id)).stale for ref_id in told)
+    assert {reading.ref.id for reading in gateway.plant.readings if reading.at is not None} == set(told)
 
 
 def test_stored_words_are_shown_stale_and_never_served(gateway: Gateway, hands: Hands) -> None:
@@ -211,6 +229,14 @@ async def test_every_step_of_a_command_is_published(gateway: Gateway, hands: Han
     assert seen == [CommandState.QUEUED, CommandState.DELIVERED, CommandState.CONFIRMED]
 
 
+def test_without_a_link_nothing_of_the_base_waits(gateway: Gateway) -> None:
+    assert not gateway.bus_waits()
+
+    gateway.ask_of_bus(lambda: True)
+
+    assert gateway.bus_waits()
+
+
 def test_a_subscription_leaves_nothing_behind(gateway: Gateway) -> None:
     with gateway.hub.subscribed():
         assert gateway.hub.consumers == 1
@@ -225,3 +251,21 @@ def test_the_bus_is_stale_until_and_after_the_base_has_written(gateway: Gateway,
 
     assert gateway.last_write_age_s(hands.now + 7) == 7.0
     assert gateway.bus_stale(hands.now + 181)
+
+
+def test_the_age_of_the_last_write_begins_at_zero_and_ends_in_staleness(gateway: Gateway, hands: Hands) -> None:
+    write(gateway, TEMPERATURE.id, encode_dpt9(20.0))
+    assert gateway.last_write_age_s(hands.now) == 0.0
+    assert gateway.last_write_age_s(hands.now - 5.0) == 0.0
+
+    assert gateway.last_write_age_s(hands.now + 180.0) == 180.0
+    assert not gateway.bus_stale(hands.now + 180.0)
+    assert gateway.bus_stale(hands.now + 180.1)
+
+
+def test_the_last_status_of_each_part_is_told(gateway: Gateway) -> None:
+    link, store, mqtt = LinkStatus(code="no_device"), StoreStatus(errors=3), MqttStatus(connected=True)
+    for key, status in ((LINK, link), (STORE, store), (MQTT, mqtt)):
+        gateway.hub.publish(key, status)
+
+    assert (gateway.link, gateway.store, gateway.mqtt) == (link, store, mqtt)

@@ -98,9 +98,14 @@ def test_an_expert_may_have_the_last_report_served(hand: ByHand) -> None:
     hand.tell(SETPOINT, 21.0)
     hand.wait(19.0)
 
+    assert hand.gateway.serves_last_reports
     assert hand.reads(SETPOINT, 21.0)
     hand.wait(2.0)
     assert hand.read(SETPOINT) == 0
+
+
+def test_without_the_expert_s_choice_it_is_said_that_nothing_is_served_back(hand: ByHand) -> None:
+    assert not hand.gateway.serves_last_reports
 
 
 def test_also_for_an_expert_a_command_comes_first(hand: ByHand) -> None:

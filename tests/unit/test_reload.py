@@ -24,6 +24,13 @@ from neasmart.status import Closable, SettingsStatus
 from tests.support.ports import free_port
 from tests.support.processes import GatewayProcess, eventually, gateway_process
 
+pytestmark = [
+    pytest.mark.unguarded(
+        "blocking",
+        reason="settings are loaded before the loop begins; the test does it inside",
+    )
+]
+
 KEY = "abcdefghijklmnop"
 
 
@@ -166,12 +173,14 @@ async def test_an_api_that_is_open_to_all_closes_when_its_settings_slip(tmp_path
 
 
 async def test_an_unreadable_file_closes_an_api_that_is_open_to_all_and_nothing_else(tmp_path: Path) -> None:
-    house = Changing(tmp_path, {"zones": NAMES})
+    house = Changing(tmp_path, {"zones": NAMES, "logging": {"level": "warning"}})
+    before = house.used
     house.file.write_text("{", encoding="utf-8")
 
     await house.reloader.reload()
 
     assert house.closed == {Closable.API}
+    assert (house.used.logging, house.used.zones) == (before.logging, before.zones)
     assert house.used.mqtt.enabled
 
 

@@ -9,6 +9,7 @@ from neasmart.errors import NoLinkError, UndoError, UnknownCommandError
 from neasmart.gateway import LINK
 from neasmart.registers import TABLE
 from neasmart.status import LinkStatus
+from neasmart.undo import REMEMBERED
 from tests.support.by_hand import COOLING, HEATING, HOUSE, MODE, NORMAL, OFF, SETPOINT, STANDBY, STATE, WALK_S, ByHand
 
 OTHER_STATE = TABLE.ref("zone.1.2.state")
@@ -187,6 +188,15 @@ def test_a_command_that_was_never_read_has_nothing_to_undo(hand: ByHand) -> None
         hand.undo(command)
 
 
+def test_without_a_link_what_was_not_read_can_still_be_withdrawn(hand: ByHand) -> None:
+    command = hand.set((SETPOINT, 23.0))
+    hand.gateway.hub.publish(LINK, LinkStatus(connected=False, detail="The dongle is missing."))
+
+    hand.undo(command)
+
+    assert hand.state(command) is CommandState.WITHDRAWN
+
+
 def test_without_a_link_nothing_is_undone_and_nothing_is_lost(hand: ByHand) -> None:
     command = hand.set((SETPOINT, 23.0))
     hand.read(SETPOINT)
@@ -197,3 +207,12 @@ def test_without_a_link_nothing_is_undone_and_nothing_is_lost(hand: ByHand) -> N
     hand.gateway.hub.publish(LINK, LinkStatus(connected=True))
 
     assert [each.value for each in hand.undo(command).commands] == [21.0]
+
+
+def test_so_many_commands_are_remembered_and_no_more() -> None:
+    hand = ByHand()
+
+    for _ in range(REMEMBERED + 50):
+        hand.set((SETPOINT, 22.0))
+
+    assert len(hand.gateway._undo._kept) == REMEMBERED == 200

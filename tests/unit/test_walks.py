@@ -96,7 +96,7 @@ def test_it_is_counted_how_often_and_how_soon_the_base_writes_after_it_read_no_d
     hand = ByHand()
     hand.read(SETPOINT, 240)
     hand.read(SETPOINT, 241)
-    hand.now += 0.5
+    hand.now += 0.50049
     hand.tell(SETPOINT, 21.0)
     hand.now += 1.0
     hand.tell(SETPOINT, 21.0)

@@ -1,15 +1,15 @@
 """Announces the devices of the house to Home Assistant, and takes them away again.
 
 A change of the inventory waits `gather_s`, because zones trickle in; a change of season does not. With a changed
-discovery message Home Assistant keeps the mode of before and forgets the preset, so a room's climate state is said
-right after it, and once more after `settle_s`, because older ones need a moment to take the message in. Two messages
-for one device within `apart_s` would lose parts of the second.
+discovery message Home Assistant keeps a mode and a word of another language from before and forgets a preset, so what
+the device shows is said right after it, and once more after `settle_s`, because older ones need a moment to take the
+message in. Two messages for one device within `apart_s` would lose parts of the second.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
@@ -17,7 +17,6 @@ from neasmart.gateway import Gateway
 from neasmart.mqtt.discovery import Device, Style, described
 from neasmart.mqtt.inventory import Inventory, RoomBook, take_inventory
 from neasmart.mqtt.outbox import Outbox
-from neasmart.mqtt.rooms import Rooms
 from neasmart.mqtt.topics import ZONE_TOPICS
 from neasmart.plant import ZoneIndex
 
@@ -41,8 +40,9 @@ class _Round:
     """One announcement under way: what is described, what is still to come, and whose climate follows."""
 
     inventory: Inventory
+    first: bool
     devices: Iterator[tuple[str, Device]] | None
-    settling: set[ZoneIndex] = field(default_factory=set)
+    settling: set[ZoneIndex | None] = field(default_factory=set)
     settle_at: float | None = None
 
 
@@ -50,14 +50,24 @@ class Announcer:
     """Keeps Home Assistant's devices as the inventory says."""
 
     def __init__(
-        self, gateway: Gateway, style: Style, outbox: Outbox, rooms: Rooms, book: RoomBook, *, times: AnnounceTimes
+        self,
+        gateway: Gateway,
+        style: Style,
+        outbox: Outbox,
+        *,
+        say_again: Callable[[ZoneIndex | None, bool], None],
+        book: RoomBook,
+        times: AnnounceTimes,
     ) -> None:
-        """Announce nothing before `begin`."""
+        """Announce nothing before `begin`.
+
+        `say_again` repeats what a changed device shows, None for the base, and its words, too, if they may be others.
+        """
         self._gateway = gateway
         self._style = style
         self._topics = style.topics
         self._outbox = outbox
-        self._rooms = rooms
+        self._say_again = say_again
         self._book = book
         self._times = times
         self._announced: Inventory | None = None
@@ -68,6 +78,7 @@ class Announcer:
         self._published: set[ZoneIndex] = set()
         topics = style.topics
         self._zone_by_topic = {topics.discovery(topics.zone_device(zone)): zone for zone in gateway.plant.all_zones}
+        self._kept: dict[str, bytes] = {}
         self.complete = False
         """Whether everything has been announced once since the beginning."""
 
@@ -99,8 +110,13 @@ class Announcer:
         if self._announce_at is not None and now >= self._announce_at:
             self._announce_at = None
             self._announced_at = now
-            self._announced = self._inventory()
-            self._round = _Round(inventory=self._announced, devices=described(self._announced, self._style))
+            before, self._announced = self._announced, self._inventory()
+            if before is not None:
+                # A room that the owner has forgotten.
+                self._remove(_zones(before) - _zones(self._announced))
+            self._round = _Round(
+                inventory=self._announced, first=before is None, devices=described(self._announced, self._style)
+            )
         elif now >= self._look_at:
             self.look(now)
         if self._round is not None:
@@ -109,14 +125,12 @@ class Announcer:
         self._remove(self._published & set(self._book.absent()))
 
     def found(self, topic: str, payload: bytes) -> bool:
-        """Take a discovery message of one of our rooms that somebody else has left or sent; return whether it is one.
-
-        What an earlier run has left is remembered, so that it can be removed.
-        """
+        """Take a discovery message that an earlier run has left; return whether it is one of ours."""
         zone = self._zone_by_topic.get(topic)
-        if zone is None:
+        if zone is None and topic != self._topic(None):
             return False
-        if payload:
+        self._kept[topic] = payload
+        if payload and zone is not None:
             self._published.add(zone)
         return True
 
@@ -135,7 +149,7 @@ class Announcer:
     @property
     def topics(self) -> list[str]:
         """The discovery topics of every device that could be ours."""
-        return [self._topics.discovery(self._topics.base_device), *self._zone_by_topic]
+        return [self._topic(None), *self._zone_by_topic]
 
     def wait_s(self, now: float) -> float | None:
         """Return the seconds until something is due, None if nothing is."""
@@ -144,8 +158,12 @@ class Announcer:
         dues = [self._announce_at, None if self._round is None else self._round.settle_at]
         return min((max(0.0, due - now) for due in dues if due is not None), default=None)
 
+    def _topic(self, zone: ZoneIndex | None) -> str:
+        topics = self._topics
+        return topics.discovery(topics.base_device if zone is None else topics.zone_device(zone))
+
     def _inventory(self) -> Inventory:
-        return take_inventory(self._gateway, self._book.absent())
+        return take_inventory(self._gateway, self._book.absent(), self._published)
 
     def _describe(self, current: _Round) -> None:
         """Put the next few discovery messages into the outbox, each with the climate state that belongs to it."""
@@ -159,30 +177,34 @@ class Announcer:
             zone = self._zone_by_topic.get(topic)
             if zone is not None:
                 self._published.add(zone)
-            changed = self._outbox.put(topic, json.dumps(message, ensure_ascii=False))
-            if changed and zone is not None:
+            payload = json.dumps(message, ensure_ascii=False)
+            changed = self._outbox.put(topic, payload, unpaced=True)
+            if changed and self._kept.pop(topic, None) != payload.encode():
                 current.settling.add(zone)
-                self._rooms.say_climate(zone, repeat=True)
+                self._say_again(zone, current.first)
 
     def _settle(self, current: _Round, now: float) -> None:
         if current.devices is not None:
             return
         if current.settle_at is None:
-            waiting = {self._topics.discovery(self._topics.zone_device(zone)) for zone in current.settling}
+            waiting = {self._topic(zone) for zone in current.settling}
             if not self._outbox.holds(waiting):
                 current.settle_at = now + self._times.settle_s
             return
         if now < current.settle_at:
             return
-        for zone in sorted(current.settling):
-            self._rooms.say_climate(zone, repeat=True)
+        for zone in sorted(current.settling, key=lambda each: each or (0, 0)):
+            self._say_again(zone, current.first)
         self._round = None
         self.complete = True
 
     def _remove(self, zones: Collection[ZoneIndex]) -> None:
         for zone in sorted(zones):
             self._published.discard(zone)
-            self._rooms.forget(zone)
-            self._outbox.put(self._topics.discovery(self._topics.zone_device(zone)), "")
+            self._outbox.put(self._topic(zone), "")
             for part in ZONE_TOPICS:
                 self._outbox.put(self._topics.zone(zone, part), "")
+
+
+def _zones(inventory: Inventory) -> set[ZoneIndex]:
+    return {room.zone for room in inventory.rooms}

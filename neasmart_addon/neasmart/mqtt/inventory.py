@@ -74,13 +74,16 @@ def global_mode(gateway: Gateway) -> GlobalMode | None:
     return GlobalMode(int(mode)) if mode else None
 
 
-def take_inventory(gateway: Gateway, absent: Collection[ZoneIndex] = ()) -> Inventory:
+def take_inventory(
+    gateway: Gateway, absent: Collection[ZoneIndex] = (), announced: Collection[ZoneIndex] = ()
+) -> Inventory:
     """Return what exists now, by what the base has ever reported.
 
-    A room counts only when its temperature was told twice, so that one bad frame makes no device.
+    A room counts when its temperature was told twice, so that one bad frame makes no device, or when an earlier run has
+    announced it.
     """
     plant, table = gateway.plant, gateway.table
-    optional = [each for each in plant.readings if each.ref.group.key in OPTIONAL_GROUPS and each.told]
+    optional = [each for each in plant.readings if each.ref.group.key in OPTIONAL_GROUPS and each.at is not None]
     return Inventory(
         mode=global_mode(gateway),
         rooms=tuple(
@@ -90,7 +93,8 @@ def take_inventory(gateway: Gateway, absent: Collection[ZoneIndex] = ()) -> Inve
                 humidity=plant.reading(table.at("zone", "humidity", *zone)).at is not None,
             )
             for zone in plant.zones
-            if zone not in absent and plant.reading(table.at("zone", "temperature", *zone)).told > 1
+            if zone not in absent
+            and (zone in announced or plant.reading(table.at("zone", "temperature", *zone)).told > 1)
         ),
         optional=tuple(each.ref.id for each in optional),
         flow=any(each.ref.point.key == FLOW and each.held is not None for each in optional),

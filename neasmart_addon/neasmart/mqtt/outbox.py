@@ -1,8 +1,9 @@
 """What is still to be published: the last payload of each topic, steady in the long run and quick when it matters.
 
-What a person did is echoed before everything else and never waits. The rest has a stock of messages that may go out at
-once and that grows by ten a second, so a change that touches sixty rooms arrives whole, while a house that never rests
-cannot flood the broker. What came back from the broker and is not from us is noticed.
+What a person did is echoed before everything else and never waits, and announcements are not held back. The rest has
+a stock of messages that may go out at once and that grows by ten a second, so a change that touches sixty rooms
+arrives whole, while a house that never rests cannot flood the broker. What came back from the broker and is not from
+us is noticed.
 """
 
 from __future__ import annotations
@@ -44,35 +45,46 @@ class Outbox:
         self._stock = float(self._pace.stock)
         self._stock_at = 0.0
         self._urgent: OrderedDict[str, str] = OrderedDict()
+        self._unpaced: OrderedDict[str, str] = OrderedDict()
         self._waiting: OrderedDict[str, str] = OrderedDict()
+        self._queues = [self._urgent, self._unpaced, self._waiting]
         self._events: deque[Message] = deque(maxlen=_EVENTS)
         self._said: dict[str, str] = {}
         self._awaited: dict[str, deque[str]] = {}
 
-    def put(self, topic: str, payload: str, *, urgent: bool = False, repeat: bool = False) -> bool:
-        """Say `payload` on `topic`, once more even if nothing has changed with `repeat`; return whether it waits."""
+    def put(
+        self, topic: str, payload: str, *, urgent: bool = False, unpaced: bool = False, repeat: bool = False
+    ) -> bool:
+        """Say `payload` on `topic`, once more even if nothing has changed with `repeat`; return whether it waits.
+
+        What is `unpaced` keeps its order and its place behind the echoes.
+        """
+        queue = self._urgent if urgent else self._unpaced if unpaced else self._waiting
+        before = next((each for each in self._queues if topic in each), queue)
         if not repeat and self._said.get(topic) == payload:
-            self._waiting.pop(topic, None)
-            self._urgent.pop(topic, None)
+            before.pop(topic, None)
             return False
-        if urgent or topic in self._urgent:
-            self._waiting.pop(topic, None)
-            self._urgent[topic] = payload
-            return True
-        if repeat:
+        # What waits in a quicker queue stays there.
+        queue = min(before, queue, key=self._queues.index)
+        if repeat or queue is not before:
             # It belongs behind all that was put before it; everything else keeps its place.
-            self._waiting.pop(topic, None)
-        self._waiting[topic] = payload
+            before.pop(topic, None)
+        queue[topic] = payload
         return True
 
-    def tell(self, topic: str, payload: str) -> None:
-        """Say that something happened: each such message goes out, in order, and none is kept by the broker."""
-        self._events.append(Message(topic=topic, payload=payload, retained=False))
+    def tell(self, topic: str, payload: str, *, retained: bool = False) -> None:
+        """Say that something happened: each such message goes out, in order; the broker keeps the last one or none."""
+        for queue in self._queues if retained else ():
+            queue.pop(topic, None)
+        self._events.append(Message(topic=topic, payload=payload, retained=retained))
 
     def forget(self) -> None:
         """Assume that the broker knows nothing, and start without pace; what happened before is no news any more."""
-        for each in (self._said, self._waiting, self._urgent, self._events, self._awaited):
-            each.clear()
+        for queue in self._queues:
+            queue.clear()
+        self._events.clear()
+        self._said.clear()
+        self._awaited.clear()
         self.paced = False
 
     def next(self, now: float) -> Message | None:
@@ -81,8 +93,12 @@ class Outbox:
             return self._sent(*self._urgent.popitem(last=False))
         if self._events:
             message = self._events.popleft()
+            if message.retained:
+                return self._sent(message.topic, message.payload)
             self._await(message.topic, message.payload)
             return message
+        if self._unpaced:
+            return self._sent(*self._unpaced.popitem(last=False))
         if not self._waiting or (self.paced and not self._may_go(now)):
             return None
         return self._sent(*self._waiting.popitem(last=False))
@@ -103,12 +119,12 @@ class Outbox:
 
     def restore(self, topic: str) -> None:
         """Say again what we said last on a topic, unless something newer waits."""
-        if topic not in self._waiting and topic not in self._urgent and topic in self._said:
+        if topic in self._said and not self.holds({topic}):
             self._urgent[topic] = self._said[topic]
 
     def wait_s(self, now: float) -> float | None:
         """Return the seconds until the next message may go out, None if there is none."""
-        if self._urgent or self._events:
+        if self._urgent or self._events or self._unpaced:
             return 0.0
         if not self._waiting:
             return None
@@ -116,11 +132,11 @@ class Outbox:
 
     def holds(self, topics: set[str]) -> bool:
         """Return whether any of the topics still waits."""
-        return not (topics.isdisjoint(self._waiting) and topics.isdisjoint(self._urgent))
+        return not all(topics.isdisjoint(queue) for queue in self._queues)
 
     def __len__(self) -> int:
         """Return how many messages wait."""
-        return len(self._waiting) + len(self._urgent) + len(self._events)
+        return sum(map(len, self._queues)) + len(self._events)
 
     def _may_go(self, now: float) -> bool:
         self._stock, self._stock_at = self._filled(now), now

@@ -7,6 +7,7 @@ The order of the first publication: all states, then the discovery messages, the
 from __future__ import annotations
 
 import json
+import math
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -74,13 +75,18 @@ class Publisher:
         self._outbox = outbox
         self._times = times or PublishTimes()
         self.rooms = Rooms(gateway, style.topics, outbox, margins or Margins())
-        self.announcer = Announcer(gateway, style, outbox, self.rooms, book, times=self._times.announce)
+        self.announcer = Announcer(
+            gateway, style, outbox, say_again=self._say_again, book=book, times=self._times.announce
+        )
+        self._results: dict[str, str] = {}
         self._changes = Changes()
         self._unsaid: deque[ZoneIndex] = deque()
         self._heard_since: float | None = None
-        self._linked_at: float | None = None
+        # Endless while the link is open; at the start nothing has been there that could be missed for a moment.
+        self._grace_until = -math.inf
         self._heard = False
         self._online = False
+        self._bus_at = 0.0
         self._diagnostics_at = 0.0
         self._polls: tuple[float, int] | None = None
         self._polls_per_minute = 0
@@ -136,7 +142,8 @@ class Publisher:
 
     def tick(self, now: float) -> None:
         """Do what is due; called at least once a second and after every batch."""
-        self._say_bus(now)
+        if now >= self._bus_at:
+            self._say_bus(now)
         if now >= self._diagnostics_at:
             self._say_diagnostics(now)
         for _ in range(min(_SAID_AT_ONCE, len(self._unsaid))):
@@ -156,8 +163,9 @@ class Publisher:
         if not refs or (refs[0].group.key == "zone" and not self._gateway.plant.zone_active(*refs[0].index)):
             return
         at = self._gateway.clock.to_iso(self._gateway.clock.monotonic())
-        payload = refusal_payload(target, reason, at=at)
-        self._outbox.put(self._topics.last_command(place), payload, urgent=True, repeat=True)
+        topic = self._topics.last_command(place)
+        payload = self._results[topic] = refusal_payload(target, reason, at=at)
+        self._outbox.tell(topic, payload, retained=True)
         self.show_again(place)
 
     def show_again(self, place: str) -> None:
@@ -172,7 +180,10 @@ class Publisher:
 
     def earlier(self, topic: str, payload: bytes) -> None:
         """Correct a result that an earlier run has left as if its command still lived."""
-        text = lapsed_payload(payload, self._gateway) if topic.endswith("/last_command") else None
+        if not topic.endswith("/last_command") or not payload:
+            return
+        text = lapsed_payload(payload, self._gateway)
+        self._results.setdefault(topic, payload.decode(errors="replace") if text is None else text)
         if text is not None:
             self._outbox.put(topic, text, repeat=True)
 
@@ -198,15 +209,34 @@ class Publisher:
         dues = (self.announcer.wait_s(now), self._outbox.wait_s(now))
         return min([1.0, *(due for due in dues if due is not None)])
 
+    def _say_again(self, zone: ZoneIndex | None, words: bool) -> None:  # noqa: FBT001 - as the announcer calls it
+        """Repeat what Home Assistant forgets when a device is described to it anew, and what it reads by `words`."""
+        if zone is None:
+            self._say_house(unpaced=True, repeat=True)
+        else:
+            self.rooms.say_climate(zone, unpaced=True, repeat=True)
+        if not words:
+            return
+        place = "global" if zone is None else f"zone.{zone[0]}.{zone[1]}"
+        for each in self._gateway.table.writable:
+            if each.id.startswith(f"{place}.") and each.point.options is not None:
+                self.rooms.say_value(each, repeat=True)
+        topic = self._topics.last_command(place)
+        if topic in self._results:
+            self._outbox.put(topic, self._results[topic], repeat=True)
+        if zone is None:
+            self._outbox.put(self._topics.wiring, wiring_payload(self._gateway.watch.diagnosis), repeat=True)
+
     def _say_command(self, command: Command, now: float) -> None:
-        place = command.ref.id.rpartition(".")[0]
-        payload = command_payload(command, self._gateway.clock)
-        self._outbox.put(self._topics.last_command(place), payload, urgent=True)
+        topic = self._topics.last_command(command.ref.id.rpartition(".")[0])
+        payload = self._results[topic] = command_payload(command, self._gateway.clock)
+        # The mode and the state of the house share this topic and often end together; both ends are worth knowing.
+        self._outbox.tell(topic, payload, retained=True)
         self.rooms.command(command, now)
         if command.ref.group.key == "global":
             self._say_house(urgent=True)
 
-    def _say_house(self, *, urgent: bool = False, repeat: bool = False) -> None:
+    def _say_house(self, *, urgent: bool = False, unpaced: bool = False, repeat: bool = False) -> None:
         table = self._gateway.table
         mode, state = (self._gateway.shown(table.ref(f"global.{key}")) for key in ("mode", "state"))
         payload = house_payload(
@@ -214,7 +244,7 @@ class Publisher:
             season=SEASON_WORDS[GlobalMode(int(mode)) if mode else None],
             temperature=self.rooms.mean_payload(),
         )
-        self._outbox.put(self._topics.house, payload, urgent=urgent, repeat=repeat)
+        self._outbox.put(self._topics.house, payload, urgent=urgent, unpaced=unpaced, repeat=repeat)
 
     def _change_payload(self, change: Change) -> str:
         ref = change.ref
@@ -233,9 +263,12 @@ class Publisher:
     def _say_bus(self, now: float) -> None:
         """Say whether entities are available and whether the base is heard; short gaps change neither."""
         gateway = self._gateway
+        self._bus_at = now + self._times.announce.look_s
         if gateway.link.connected:
-            self._linked_at = now
-        linked = self._linked_at is not None and now - self._linked_at < self._times.grace_s
+            self._grace_until = math.inf
+        elif self._grace_until == math.inf:
+            self._grace_until = now + self._times.grace_s
+        linked = now < self._grace_until
         alive = linked and not gateway.bus_stale(now)
         if not alive:
             self._heard_since = None

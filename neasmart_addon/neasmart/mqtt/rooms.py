@@ -76,10 +76,6 @@ class Rooms:
         """Look at what concerns all rooms: a new connection, or Home Assistant has started."""
         self._flow = self._coldest_flow()
 
-    def forget(self, zone: ZoneIndex) -> None:
-        """Forget what is remembered of a room that is gone."""
-        self._rooms.pop(zone, None)
-
     def say_all(self, zone: ZoneIndex) -> None:
         """Say everything that is known of a room."""
         plant, table = self.gateway.plant, self.gateway.table
@@ -149,7 +145,9 @@ class Rooms:
                 return expected
         return self.gateway.shown(ref)
 
-    def say_climate(self, zone: ZoneIndex, *, urgent: bool = False, repeat: bool = False) -> None:
+    def say_climate(
+        self, zone: ZoneIndex, *, urgent: bool = False, unpaced: bool = False, repeat: bool = False
+    ) -> None:
         """Say a room's climate state."""
         room, table, mode = self._room(zone), self.gateway.table, global_mode(self.gateway)
         state, setpoint = (self.shown(table.at("zone", key, *zone)) for key in ("state", "setpoint"))
@@ -162,7 +160,8 @@ class Rooms:
         )
         room.action = action(facts, room.action)
         shown = ClimateState(state=state, setpoint=setpoint, season=SEASON_WORDS[mode], action=room.action)
-        self.outbox.put(self.topics.zone(zone, "climate"), shown.payload, urgent=urgent, repeat=repeat)
+        topic = self.topics.zone(zone, "climate")
+        self.outbox.put(topic, shown.payload, urgent=urgent, unpaced=unpaced, repeat=repeat)
 
     def mean_payload(self) -> str:
         """Return the mean temperature of the rooms whose values are not old."""

@@ -18,8 +18,8 @@ class Words:
     """The words of one language."""
 
     def __init__(self, language: Language) -> None:
-        """Read the file of the language."""
-        self._words = _read(language)
+        """Take the file of the language."""
+        self._words = _WORDS[language]
 
     def __call__(self, kind: str, key: str, *place: int) -> str:
         """Return the word for a key of a kind, such as ``result`` ``expired``, with the numbers of a place in it.
@@ -49,7 +49,7 @@ def key_of(kind: str, word: str) -> str | None:
 def _keys(kind: str) -> Mapping[str, str]:
     found: dict[str, str] = {}
     for language in Language:
-        for name, word in _read(language).items():
+        for name, word in _WORDS[language].items():
             group, _, key = name.partition(".")
             if group == kind:
                 found.setdefault(word.casefold(), key)
@@ -57,7 +57,6 @@ def _keys(kind: str) -> Mapping[str, str]:
     return found
 
 
-@cache
 def _read(language: Language) -> Mapping[str, str]:
     content: dict[str, str] = json.loads((files("neasmart.mqtt") / "words" / f"{language.value}.json").read_bytes())
     return content
@@ -65,3 +64,7 @@ def _read(language: Language) -> Mapping[str, str]:
 
 def _quoted(text: str) -> str:
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+_WORDS = {language: _read(language) for language in Language}
+"""Read with the module, because the disk may be slow and the loop must not wait for it."""

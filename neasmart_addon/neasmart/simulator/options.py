@@ -138,7 +138,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     run.add_argument("--late-ms", type=_not_negative, default=20.0, help="an answer after this is late")
     run.add_argument("--gap-ms", type=_not_negative, default=0.0, help="silence before every request")
     run.add_argument("--paced", action="store_true", help="let frames take the time that they take on a real bus")
-    run.add_argument("--commands", metavar="URL", help=f"API that tells what people command, or {NO_COMMANDS}")
+    run.add_argument(
+        "--commands", metavar="URL", type=_orders, help=f"API that tells what people command, or {NO_COMMANDS}"
+    )
     run.add_argument("--report", type=line_types.new_file, metavar="FILE", help="write figures and accusations as JSON")
     walk = parser.add_argument_group("walk")
     walk.add_argument("--blocks", choices=[str(each) for each in Shape], default="pair", help="registers per request")
@@ -174,6 +176,10 @@ def _noise(arguments: argparse.Namespace) -> NoisePlan:
     plan = ALL_NOISE if arguments.noise else NoisePlan()
     given = {each.name: getattr(arguments, each.name, None) for each in fields(NoisePlan)}
     return replace(plan, **{name: value for name, value in given.items() if value is not None})
+
+
+def _orders(text: str) -> str:
+    return text if text == NO_COMMANDS else line_types.http_url(text)
 
 
 def _positive(text: str) -> int:

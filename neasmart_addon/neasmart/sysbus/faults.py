@@ -71,7 +71,8 @@ def listening_fault(host: str, address: str, error: OSError) -> LinkError:
     """Say why a port cannot be opened for converters."""
     if error.errno == errno.EADDRINUSE:
         return LinkError("cannot_listen", f"{address} is used by another program. Stop it or choose another port.")
-    if error.errno == errno.EADDRNOTAVAIL or isinstance(error, socket.gaierror):
+    # Without a number where no address could be bound: so asyncio says it in Python 3.14.
+    if error.errno in (errno.EADDRNOTAVAIL, None) or isinstance(error, socket.gaierror):
         return LinkError(
             "foreign_address",
             f"{host} is not an address of this computer, so nobody can be waited for there. Set server.address to"

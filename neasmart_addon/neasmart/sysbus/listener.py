@@ -25,6 +25,7 @@ from neasmart.sysbus.telling import Teller
 
 REMEMBERED_HOSTS = 64
 
+_ANY = ("", "0.0.0.0", "::")  # noqa: S104 - compared, not opened
 _KINDS = {
     ServerType.AUTO: "Modbus TCP or RTU over TCP",
     ServerType.TCP: "Modbus TCP",
@@ -85,7 +86,9 @@ class Listener:
     @property
     def description(self) -> str:
         """What is open, for people."""
-        return f"{_KINDS[self._settings.type]} on {self._address}"
+        # What stands for all addresses is none that anybody could enter elsewhere.
+        where = f"port {self._settings.port}" if self._settings.address in _ANY else self._address
+        return f"{_KINDS[self._settings.type]} on {where}"
 
     def signature(self) -> object:
         """Nothing that could come back and be noticed."""

@@ -51,7 +51,10 @@ class Teller:
 
     def waits(self) -> None:
         """Publish that nobody is connected to what is open."""
-        detail = f"{self._status.description} waits for the adapter to connect. Point the adapter to this address."
+        detail = (
+            f"{self._status.description} waits for the adapter to connect. Enter the address of this computer and this"
+            " port in the adapter."
+        )
         self.publish("waiting_for_peer", detail)
 
     def heard(self) -> None:

@@ -44,6 +44,7 @@ _TYPES = {
 }
 _PACKED_ALREADY = frozenset({".png", ".woff2", ".ico"})
 _REFERENCE = re.compile(r"""(?<=["'])(\./)?static/([^"'?#\s]+)""")
+_LANGUAGES = 'data-languages=""'
 _FOREVER = "public, max-age=31536000, immutable"
 
 
@@ -63,7 +64,7 @@ class Assets:
         for path in sorted(files):
             digest.update(path.encode() + b"\0" + files[path])
         self.version = digest.hexdigest()[:12]
-        index = self._versioned(files[_INDEX].decode(), files).encode() if _INDEX in files else None
+        index = self._completed(files[_INDEX].decode(), files).encode() if _INDEX in files else None
         self.index = None if index is None else _asset(_INDEX, index)
         self._files = {path: _asset(path, body) for path, body in files.items() if path != _INDEX}
 
@@ -77,6 +78,10 @@ class Assets:
             if path.is_file() and path.suffix in _TYPES
         }
         return cls(files)
+
+    def body(self, path: str) -> bytes:
+        """Return a file as it is served, unpacked; KeyError if there is none."""
+        return self._files[path].body
 
     def routes(self, gateway: Gateway, on_page: Callable[[], None] = lambda: None) -> list[web.RouteDef]:
         """Return the routes of the page; `on_page` is called when it is opened."""
@@ -94,8 +99,13 @@ class Assets:
             raise Problem(HTTPStatus.NOT_FOUND, "not_found", "The page has no such file, or not in this version")
         return _answer(request, asset, cache=_FOREVER)
 
-    def _versioned(self, page: str, files: dict[str, bytes]) -> str:
-        """Put the version into each reference to a file, in place of a version that stands there already."""
+    def _completed(self, page: str, files: dict[str, bytes]) -> str:
+        """Tell the page which languages there are, and put the version into each reference to a file.
+
+        A version that stands there already is replaced.
+        """
+        languages = sorted(Path(path).stem for path in files if path.startswith("i18n/"))
+        page = page.replace(_LANGUAGES, f'data-languages="{" ".join(languages)}"')
 
         def reference(match: re.Match[str]) -> str:
             path = match[2]

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import msgspec
 
-from neasmart import about
 from neasmart.clock import iso
 from neasmart.config import Settings
 from neasmart.gateway import RECORDER, Gateway
@@ -23,20 +20,17 @@ def diagnostics(
     gateway: Gateway,
     settings: Settings,
     *,
-    frames: Sequence[Document],
-    log_lines: Sequence[str],
+    beside: Document,
     frames_per_s: float,
     names: bool,
 ) -> Document:
-    """Return the whole document; `frames` and `log_lines` oldest first."""
+    """Return the whole document; `beside` is what others give: versions, platform, frames and log, oldest first."""
     now = gateway.clock.monotonic()
     document = {
         "kind": "neasmart-diagnostics",
         "format": FORMAT,
         "written_at": iso(gateway.clock.wall()),
         "started_at": gateway.clock.to_iso(gateway.started_at),
-        "versions": about.versions(),
-        "platform": about.platform_facts(),
         "doctor": documents.doctor(gateway, now),
         "health": health(gateway, now),
         "link": documents.status(gateway.link, gateway.clock),
@@ -53,8 +47,7 @@ def diagnostics(
         ],
         "unknown_registers": documents.unknown_registers(gateway, now),
         "commands": [documents.command(each, gateway.clock) for each in gateway.commands.recent[:COMMANDS_SHOWN]],
-        "frames": list(frames),
-        "log": list(log_lines),
+        **beside,
     }
     scrubbed: Document = Scrubber(settings, names=names).document(msgspec.to_builtins(document))
     return scrubbed | {"settings": settings_document(settings, names=names)}

@@ -10,6 +10,8 @@ from collections.abc import Collection, Iterable
 from functools import lru_cache
 from typing import Any, Protocol
 
+import msgspec
+
 from neasmart import __version__
 from neasmart.clock import Clock, iso
 from neasmart.codecs import Value
@@ -19,6 +21,7 @@ from neasmart.plant import Reading
 from neasmart.registers import SETPOINT_BY_MODE, Group, Limits, Point, Ref, RegisterTable
 from neasmart.web.answers import (
     BusSeen,
+    ChangedPoint,
     Changes,
     CommandAnswer,
     DoctorAnswer,
@@ -32,6 +35,7 @@ from neasmart.web.answers import (
 Document = dict[str, Any]
 
 ENDED_COMMANDS_SHOWN = 20
+_FRESH_S = 1.0
 _READING = "reading/"
 _COMMAND = "command/"
 _STATUS = "status/"
@@ -99,6 +103,22 @@ def reading(gateway: Gateway, known: Reading, now: float) -> PointAnswer:
         stale=known.stale,
         age_s=_age_s(known.at, now),
         at=gateway.clock.to_iso(known.at),
+        pending=None if pending is None else command(pending, gateway.clock),
+    )
+
+
+def changed_reading(gateway: Gateway, known: Reading, now: float) -> ChangedPoint:
+    """Return what may have changed of a point."""
+    age_s = _age_s(known.at, now)
+    pending = gateway.commands.live(known.ref)
+    return ChangedPoint(
+        id=known.ref.id,
+        value=known.value,
+        raw=known.word,
+        age_s=msgspec.UNSET if age_s is not None and age_s < _FRESH_S else age_s,
+        quality=known.quality,
+        source=known.source,
+        stale=known.stale,
         pending=None if pending is None else command(pending, gateway.clock),
     )
 
@@ -318,7 +338,9 @@ def changes(gateway: Gateway, keys: Collection[str], since: float, now: float, f
     commanded = {key.removeprefix(_COMMAND) for key in keys if key.startswith(_COMMAND)}
     points = commanded | {key.removeprefix(_READING) for key in keys if key.startswith(_READING)}
     return Changes(
-        readings=[reading(gateway, gateway.plant.reading(gateway.table.ref(point)), now) for point in sorted(points)],
+        readings=[
+            changed_reading(gateway, gateway.plant.reading(gateway.table.ref(point)), now) for point in sorted(points)
+        ],
         commands=[
             command(given, gateway.clock)
             for given in (gateway.commands.recent if commanded else ())

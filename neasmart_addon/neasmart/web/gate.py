@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+from collections.abc import Callable
 from typing import Protocol
 
 from aiohttp import web
 
 from neasmart.config import ApiSettings
+from neasmart.status import PortsStatus
 from neasmart.web import clients
 from neasmart.web.auth import Attempts, Authentication, missing
 from neasmart.web.origins import READS, Origins
@@ -39,10 +41,20 @@ class Gate(Protocol):
 class ApiGate:
     """Before the API: rate, name, origin, key."""
 
-    def __init__(self, api: ApiSettings, counters: WebCounters, open_paths: frozenset[str]) -> None:
-        """Begin with these settings; `open_paths` may be read without a key."""
+    def __init__(
+        self,
+        api: ApiSettings,
+        counters: WebCounters,
+        open_paths: frozenset[str],
+        ports: Callable[[], PortsStatus | None] = lambda: None,
+    ) -> None:
+        """Begin with these settings.
+
+        `open_paths` may be read without a key; `ports` tells what is open to the network, None while that is not known.
+        """
         self._open_paths = open_paths
         self._counters = counters
+        self._ports = ports
         self._attempts = Attempts()
         self._api = api
         self._rates = _rates(api)
@@ -62,11 +74,17 @@ class ApiGate:
         before, self._api = self._api, api
         if (before.rate_limit, before.rate_limit_writes) != (api.rate_limit, api.rate_limit_writes):
             self._rates = _rates(api)
-        if not api.enable_auth and not _loopback(api.host):
+        self.warn_if_open()
+
+    def warn_if_open(self) -> None:
+        """Warn of an API that asks for no key, once it is known that its port is open to the network."""
+        api, ports = self._api, self._ports()
+        reached = None if ports is None else ports.reached(api.port)
+        if reached is not None and api.enabled and not api.enable_auth and not _loopback(api.host):
             _LOG.warning(
-                "Everybody who reaches %s port %d can read and change the heating: set api.enable_auth and api.key",
-                api.host,
-                api.port,
+                "Everybody who reaches port %d of this computer can read and change the heating: set api.enable_auth"
+                " and api.key",
+                reached,
             )
 
     async def admit(self, request: web.BaseRequest) -> web.Response | None:

@@ -69,7 +69,7 @@ def document(table: RegisterTable, routes: Iterable[Route]) -> Schema:
         "tags": [{"name": name, "description": text} for name, text in _TAGS.items()],
         "paths": paths,
         "components": {
-            "schemas": dict(sorted(components.items())),
+            "schemas": {name: components[name] for name in sorted(_used(paths, components))},
             "headers": _HEADERS,
             "securitySchemes": {
                 "key": {"type": "apiKey", "in": "header", "name": KEY_HEADER, "description": "`api.key`"},
@@ -82,6 +82,17 @@ def document(table: RegisterTable, routes: Iterable[Route]) -> Schema:
             },
         },
     }
+
+
+def _used(schema: object, components: Mapping[str, Schema]) -> set[str]:
+    """Return the names of all components that are referred to, also by one another."""
+    if isinstance(schema, list):
+        return set().union(*(_used(each, components) for each in schema))
+    if not isinstance(schema, dict):
+        return set()
+    name = str(schema.get("$ref", "")).removeprefix("#/components/schemas/")
+    found = {name} | _used(components[name], components) if name in components else set()
+    return found.union(*(_used(each, components) for each in schema.values()))
 
 
 def _described(route: Route, axes: Mapping[str, Schema]) -> Schema:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Protocol
 
 from aiohttp import web
 
+from neasmart import about
 from neasmart.clock import iso
 from neasmart.config import Settings
 from neasmart.errors import NeasmartError
@@ -114,11 +116,12 @@ class Seeing:
         Versions, settings without secrets, bus and log in one file, to be added to an issue.
         """
         names = flag(query(request, "names"), "names")
+        beside: Document = await asyncio.to_thread(about.facts)
+        beside |= {"frames": list(self._sights.last_frames()), "log": list(self._sights.log_lines())}
         document = diagnostics(
             self._gateway,
             self._settings(),
-            frames=self._sights.last_frames(),
-            log_lines=self._sights.log_lines(),
+            beside=beside,
             frames_per_s=self._feed.frames_per_s,
             names=names,
         )

@@ -20,7 +20,8 @@ from aiohttp.typedefs import Middleware
 from multidict import CIMultiDict
 
 from neasmart.config import ApiSettings, Settings
-from neasmart.gateway import Gateway
+from neasmart.gateway import PORTS, Gateway
+from neasmart.status import PortsStatus
 from neasmart.web import documents
 from neasmart.web.assets import FOLDER, Assets
 from neasmart.web.bodies import BODY_LIMIT
@@ -95,7 +96,12 @@ class WebServer:
         self.feed = Feed(gateway)
         self.counters = WebCounters()
         self.doors: dict[Role, Doors] = {}
-        self._gate = ApiGate(settings.api, self.counters, open_paths(self.routes(Role.API)))
+        self._gate = ApiGate(
+            settings.api,
+            self.counters,
+            open_paths(self.routes(Role.API)),
+            lambda: gateway.hub.state(PORTS, PortsStatus),
+        )
         self.status = WebStatus()
 
     async def run(self) -> None:
@@ -114,6 +120,7 @@ class WebServer:
         )
         async with asyncio.TaskGroup() as group:
             group.create_task(self.feed.run())
+            group.create_task(self._warn_when_ports_are_known())
             group.create_task(self._serve(page))
             await self._serve_api(group)
 
@@ -131,6 +138,13 @@ class WebServer:
     def _page_opened(self) -> None:
         if self._sights is not None:
             self._sights.page_opened()
+
+    async def _warn_when_ports_are_known(self) -> None:
+        with self._gateway.hub.subscribed() as (snapshot, subscription):
+            known = snapshot
+            while PORTS not in known:
+                known = await subscription.batch()
+        self._gate.warn_if_open()
 
     async def _serve_api(self, group: asyncio.TaskGroup) -> None:
         """Serve the API where the settings want it, if they do, and elsewhere when they change."""

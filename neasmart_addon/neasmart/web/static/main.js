@@ -1,50 +1,60 @@
 /** Starts the page: texts and schema, then the state as it comes, drawn at most once per frame. */
 
 import { render } from "./vendor/lit-html/lit-html.js";
-import { get, setPoint } from "./api.js";
-import { UNREACHABLE_AFTER_S } from "./diagnosis.js";
-import { createI18n, language, loadTexts, numberLocale, texts } from "./early.js";
-import { createEdits } from "./edits.js";
-import { createLive } from "./live.js";
-import { applyMessage, emptyState, pageClock, rowsOf, takeOwnCommand, zoneExists } from "./state.js";
-import { followTheme } from "./theme.js";
-import { createTrends } from "./trends.js";
-import { alignSelects, pageView, routeOf, showDialog } from "./views/page.js";
+import { language, texts } from "./early.js";
+import { createActions } from "./core/actions.js";
+import { speakAges, tickAges } from "./core/ages.js";
+import { get } from "./core/api.js";
+import { createEdits } from "./core/edits.js";
+import { isReachable, UNREACHABLE_AFTER_S } from "./core/findings.js";
+import { createI18n, loadTexts, numberLocale, wantsFahrenheit } from "./core/i18n.js";
+import { createLazy } from "./core/lazy.js";
+import { createLive } from "./core/live.js";
+import { anythingReceived, applyMessage, emptyState, newestByPoint, pageClock, rowsOf, takeOwnCommand } from "./core/model.js";
+import { roomExists } from "./core/rooms.js";
+import { createRouter, routeOf } from "./core/route.js";
+import { followTheme } from "./core/theme.js";
+import { createTrends } from "./core/trends.js";
+import { firstUi, keep } from "./core/ui.js";
+import { fulfil } from "./core/wants.js";
+import { isFading, outcomeText, placeName, pointName, valueText } from "./core/words.js";
+import { showLayers } from "./layers.js";
+import { pageView } from "./page.js";
 
 const RETRY_MS = 2000;
 const TICK_MS = 1000;
+/** The sheet of a room is there before the first tap, and after the first card. */
+const SHEET_AFTER_MS = 800;
 const RELOADED_FOR = "neasmart-reloaded-for";
 
 const root = /** @type {HTMLElement} */ (document.getElementById("page"));
 const state = emptyState();
-const ui = {
-  connection: "connecting",
-  connectionSince: pageClock(),
-  route: routeOf(location.hash),
-  showUnused: false,
-  dismissed: new Set(),
-  search: "",
-  allRegisters: false,
-  notice: "",
-  noticeParameters: {},
-  recordFailed: false,
-};
+const ui = firstUi(routeOf(location.hash), pageClock());
+/** @type {import("./types.d.ts").Schema | null} */
 let schema = null;
+/** @type {import("./types.d.ts").I18n | null} */
 let i18n = null;
+/** @type {string | null} */
 let version = null;
 let isScheduled = false;
 
-const edits = createEdits({
-  put: setPoint,
-  onCommand: (command) => takeOwnCommand(state, command, pageClock()),
-  onChange: schedule,
-  clock: pageClock,
-});
-
+const router = createRouter((route) => update({ route }));
+const actions = createActions({ state, ui, update, page, clock: pageClock, closeRoom: router.closeRoom });
+const edits = createEdits({ put: actions.put, onCommand, onFailure, onChange: schedule, clock: pageClock });
 const trends = createTrends({ pointsOf: trendPoints, onChange: schedule });
+const lazy = createLazy({ onLoad: schedule, onFailure: (tab) => update({ failedTab: tab }) });
+
+/** @returns {import("./types.d.ts").Page} */
+function page() {
+  const told = /** @type {import("./types.d.ts").Schema} */ (schema);
+  const spoken = /** @type {import("./types.d.ts").I18n} */ (i18n);
+  const now = pageClock();
+  return { state, schema: told, i18n: spoken, edits, now, ui, update, actions, trends, lazy: lazy.views, newest: newestByPoint(state) };
+}
 
 function trendPoints() {
-  const rows = rowsOf(state, schema, "zone").filter(zoneExists);
+  if (!schema?.history) return [];
+  const rows = rowsOf(state, schema, "zone").filter(roomExists);
   return rows.slice(0, schema.history.points_limit).map((row) => `${row.id}.temperature`);
 }
 
@@ -61,29 +71,76 @@ function draw() {
   // Until there is something to show the skeleton of index.html stays, unless the gateway keeps the owner waiting.
   const isWaiting = !state.received && pageClock() - ui.connectionSince < UNREACHABLE_AFTER_S;
   if (!i18n || (!schema && state.received) || isWaiting) return;
-  const page = { state, schema, i18n, edits, now: pageClock(), ui, update, trends };
+  if (ui.toast && ui.toast.until <= pageClock()) ui.toast = null;
   if (root.hasAttribute("aria-busy")) {
     root.removeAttribute("aria-busy");
     root.replaceChildren();
   }
-  render(pageView(page), root);
-  alignSelects(root);
-  showDialog(page);
-  if (state.received && schema.history) trends.start();
+  const shown = page();
+  render(pageView(shown), root);
+  showLayers(shown);
+  if (!state.received) return;
+  if (trendPoints().length) trends.start();
+  if (ui.route.tab !== "rooms") lazy.load(ui.route.tab);
+  else if (!anythingReceived(state)) lazy.load("connection");
+  if (ui.route.room) lazy.load("sheet");
+  else setTimeout(() => lazy.load("sheet"), SHEET_AFTER_MS);
+  fulfil(shown);
 }
 
+/** @param {Partial<import("./types.d.ts").Ui>} change */
 function update(change) {
   Object.assign(ui, change);
+  keep(ui);
   schedule();
 }
 
+/** The ages count on by themselves; all else is drawn anew only when it changes by the clock. */
+function tick() {
+  tickAges(pageClock());
+  if (!i18n || !schema) return;
+  if (isFading(page()) || !isReachable(page()) || !state.received) schedule();
+  else if (state.received) fulfil(page());
+}
+
+/** @param {any} message */
 function onMessage(message) {
-  if (message.type === "hello") onVersion(message.version);
-  else applyMessage(state, message, pageClock());
+  if (message.type === "hello") return onVersion(message.version);
+  const hadRooms = state.status["rooms"];
+  noteTurned(message);
+  const ended = applyMessage(state, message, pageClock());
+  if (i18n && schema && ended.length) ui.said = ended.map((command) => outcomeText(page(), command)).join(" ");
+  if (message.type !== "changes" || state.status["rooms"] !== hadRooms) actions.loadRooms();
   schedule();
 }
 
-/** After an update of the gateway this page is the old one; once is enough, whatever the gateway says next. */
+/** A thermostat that is turned shows which room it is. @param {any} message */
+function noteTurned(message) {
+  for (const reading of message.type === "changes" ? (message.readings ?? []) : []) {
+    const known = state.readings.get(reading.id);
+    if (reading.id.endsWith(".setpoint") && known && known.value !== reading.value) ui.turned.add(reading.id.replace(/\.setpoint$/, ""));
+  }
+}
+
+/** @param {any} command */
+function onCommand(command) {
+  takeOwnCommand(state, command, pageClock());
+  const shown = page();
+  const parameters = {
+    place: placeName(shown, command.point),
+    what: pointName(shown, command.point),
+    value: valueText(shown, command.point, command.value),
+  };
+  actions.toast("toast.set", parameters, { commands: [command.id] });
+}
+
+/** @param {string} point */
+function onFailure(point) {
+  const failed = edits.get(point);
+  if (failed) actions.toast("toast.not_taken", { place: placeName(page(), point) }, { failed: true });
+}
+
+/** After an update of the gateway this page is the old one; once is enough, whatever the gateway says next. @param {string} told */
 function onVersion(told) {
   version ??= told;
   if (told === version || sessionStorage.getItem(RELOADED_FOR) === told) return;
@@ -91,9 +148,12 @@ function onVersion(told) {
   location.reload();
 }
 
+/** @param {import("./types.d.ts").Connection} connection */
 function onConnection(connection) {
   if (connection === ui.connection) return;
-  update({ connection, connectionSince: pageClock() });
+  const wasGone = ["cut_off", "gateway_down"].includes(ui.connection);
+  const isGone = ["cut_off", "gateway_down"].includes(connection);
+  update(wasGone && isGone ? { connection } : { connection, connectionSince: pageClock() });
 }
 
 /** @template T @param {() => Promise<T>} task @returns {Promise<T>} */
@@ -111,13 +171,10 @@ async function persistently(task) {
 function start() {
   document.documentElement.lang = language;
   followTheme();
-  addEventListener("hashchange", () => {
-    ui.route = routeOf(location.hash);
-    schedule();
-  });
-  setInterval(schedule, TICK_MS);
+  setInterval(tick, TICK_MS);
   persistently(async () => (await texts) ?? loadTexts(language)).then((loaded) => {
-    i18n = createI18n(numberLocale(language), loaded);
+    i18n = createI18n(numberLocale(language), loaded, { fahrenheit: wantsFahrenheit() });
+    speakAges(i18n.age);
     schedule();
   });
   persistently(() => get("api/v1/schema")).then((table) => {

@@ -1,0 +1,30 @@
+/** The view for when something is wrong: the doctor's sentence, the guide, what the wire carries, and what helps helpers. */
+
+import { html } from "../vendor/lit-html/lit-html.js";
+import { busFinding } from "../core/findings.js";
+import { banner } from "../parts/banner.js";
+import { commandLog } from "./commands.js";
+import { evidence } from "./evidence.js";
+import { guide } from "./guide.js";
+import { registers } from "./registers.js";
+import { counters, traffic } from "./traffic.js";
+
+/** @typedef {import("../types.d.ts").Page} Page */
+
+/** @param {Page} page */
+export function view(page) {
+  const { t } = page.i18n;
+  const isOpen = page.ui.guideOpen;
+  return html`${banner(page, busFinding(page))}
+    ${isOpen
+      ? guide(page)
+      : html`<p class="foot"><button type="button" class="outlined" @click=${() => page.update({ guideOpen: true })}>${t("guide.open_it")}</button></p>`}
+    <div class="columns">${traffic(page)} ${counters(page)}</div>
+    ${evidence(page)} ${commandLog(page)} ${registers(page)}`;
+}
+
+/** While nothing has ever been received the guide is the first page. @param {Page} page */
+export function firstRun(page) {
+  return html`<h2 class="welcome">${page.i18n.t("guide.title")}</h2>
+    ${banner(page, busFinding(page))} ${guide(page)}`;
+}

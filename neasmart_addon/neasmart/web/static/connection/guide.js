@@ -1,0 +1,84 @@
+/** The guide from a dongle or converter to rooms with names: wires, adapter, what the line says, the rooms. */
+
+import { html, nothing } from "../vendor/lit-html/lit-html.js";
+import { ageOf } from "../core/model.js";
+import { isNamed, numberOf, roomExists, roomName, roomsOf } from "../core/rooms.js";
+import { addressOfRoom } from "../core/route.js";
+import { icons } from "../parts/icons.js";
+import { adapters } from "./adapters.js";
+import { wires } from "./drawings.js";
+
+/** A room whose setpoint was told this recently was just turned. */
+const TURNED_S = 12;
+
+/** @typedef {import("../types.d.ts").Page} Page */
+
+/** @param {Page} page */
+export function guide(page) {
+  const { t } = page.i18n;
+  const { connected } = page.state.status["link"] ?? {};
+  const rooms = roomsOf(page).filter(roomExists);
+  const step = (/** @type {number} */ number, /** @type {string} */ name, /** @type {unknown} */ content, /** @type {boolean} */ isDone) => html`<section
+    class="panel step ${isDone ? "done" : ""}" aria-labelledby="step-${number}">
+    <h3 id="step-${number}"><span class="number" aria-hidden="true">${isDone ? icons.check : number}</span>${t(`guide.${name}`)}${isDone ? html`<span class="aside">${t("guide.done")}</span>` : nothing}</h3>
+    ${content}
+  </section>`;
+  const hasBytes = (page.state.status["bus"]?.counters?.bytes_received ?? 0) > 0;
+  return html`<div class="guide">
+    ${step(1, "wires", html`<p>${t("guide.wires_why")}</p>${drawings(page)}<p class="caption">${t("guide.baud")}</p>`, hasBytes)}
+    ${step(2, "adapter", adapters(page), Boolean(connected))} ${step(3, "line", line(page), rooms.length > 0)}
+    ${step(4, "rooms", named(page, rooms), rooms.length > 0 && rooms.every((row) => isNamed(page, row.index)))}
+  </div>`;
+}
+
+/** @param {Page} page */
+function drawings(page) {
+  const { t } = page.i18n;
+  const base = t("guide.base");
+  return html`<div class="drawings">
+    <figure>${wires({ base, adapter: t("guide.dongle"), ends: ["A / D+", "B / D−", "GND"], swapped: false, label: t("guide.drawing", { adapter: t("guide.dongle"), one: "A", two: "B" }) })}</figure>
+    <figure>${wires({ base, adapter: t("guide.converter"), ends: ["485A", "485B", "GND"], swapped: false, label: t("guide.drawing", { adapter: t("guide.converter"), one: "485A", two: "485B" }) })}</figure>
+  </div>`;
+}
+
+/** What comes, live; nothing is sent while one looks. @param {Page} page */
+function line(page) {
+  const { t, count } = page.i18n;
+  const seen = page.state.status["bus"]?.counters ?? {};
+  const polled = Object.keys(seen.polls_by_unit ?? {}).filter((id) => seen.polls_by_unit[id]);
+  const meter = (/** @type {string} */ name, /** @type {string} */ value) => html`<div><dt>${t(`guide.${name}`)}</dt><dd>${value}</dd></div>`;
+  const isSwapped = page.state.status["doctor"]?.code === "noise.swapped";
+  return html`<p>${t("guide.line_why")}</p>
+    <dl class="meters">
+      ${meter("bytes", count(seen.bytes_received ?? 0))} ${meter("frames", count(seen.frames ?? 0))}
+      ${meter("unit_ids", polled.length ? polled.join(", ") : t("value.unknown"))} ${meter("polls", count(seen.polls ?? 0))}
+    </dl>
+    ${isSwapped
+      ? html`<figure>${wires({ base: t("guide.base"), adapter: t("guide.dongle"), ends: ["A / D+", "B / D−", "GND"], swapped: true, label: t("find.noise.swapped") })}</figure>`
+      : nothing}`;
+}
+
+/** @param {Page} page @param {import("../types.d.ts").Row[]} rooms */
+function named(page, rooms) {
+  const { t, count, temperature } = page.i18n;
+  if (!rooms.length) return html`<p>${t("guide.no_rooms")}</p>`;
+  return html`<p>${t("guide.rooms_why", { count: count(rooms.length) })}</p>
+    <ul class="found" role="list">
+      ${rooms.map((row) => {
+        const place = { base: row.index[0], zone: row.index[1] };
+        const age_s = ageOf(row.readings["setpoint"], page.now);
+        const isTurned = page.ui.turned.has(row.id) && age_s !== null && age_s < TURNED_S;
+        const save = (/** @type {Event} */ event) => {
+          const name = /** @type {HTMLInputElement} */ (event.target).value.trim();
+          page.actions.saveRooms([{ base_id: row.index[0] ?? 0, zone_id: row.index[1] ?? 0, name }]);
+        };
+        return html`<li class=${isTurned ? "turned" : ""}>
+          <span class="place">${t("room.place", place)} · ${temperature(numberOf(row.readings["temperature"]?.value))}${isTurned ? html` · <b>${t("guide.turned")}</b>` : nothing}</span>
+          ${page.state.rooms
+            ? html`<label><span class="aside">${t("guide.name_of", place)}</span><input maxlength="60" autocomplete="off" placeholder=${t("guide.name_it")} .value=${isNamed(page, row.index) ? roomName(page, row.index) : ""} @change=${save} /></label>`
+            : html`<a href=${addressOfRoom(row.index)} dir="auto">${roomName(page, row.index)}</a>`}
+        </li>`;
+      })}
+    </ul>
+    <p><a class="outlined" href="#rooms">${t("guide.finish")}</a></p>`;
+}

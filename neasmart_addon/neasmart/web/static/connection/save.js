@@ -1,0 +1,47 @@
+/** Hands the register table to the browser as a file. */
+
+import { ageOf } from "../core/model.js";
+import { hex } from "./registers.js";
+
+const COLUMNS = ["address", "id", "name", "raw", "value", "quality", "source", "stale", "age_s"];
+
+/**
+ * @param {import("../types.d.ts").Page} page @param {import("../types.d.ts").Reading[]} readings
+ * @param {"csv" | "json"} format
+ */
+export function saveRegisters(page, readings, format) {
+  const rows = readings.map((reading) => {
+    const age_s = ageOf(reading, page.now);
+    const key = reading.index.join(".");
+    return {
+      address: reading.address,
+      id: reading.id,
+      name: reading.group === "zone" ? page.state.rooms?.get(key)?.name || page.state.names.get(key) || "" : "",
+      raw: hex(reading.raw),
+      value: reading.value,
+      quality: reading.quality,
+      source: reading.source,
+      stale: reading.stale,
+      age_s: age_s === null ? null : Math.round(age_s * 10) / 10,
+    };
+  });
+  const text = format === "csv" ? csvOf(rows) : JSON.stringify({ version: page.schema.version, registers: rows }, null, 2);
+  const blob = new Blob([text], { type: format === "csv" ? "text/csv" : "application/json" });
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = `neasmart-registers.${format}`;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+}
+
+/** @param {Record<string, unknown>[]} rows */
+function csvOf(rows) {
+  return `${[COLUMNS.join(","), ...rows.map((row) => COLUMNS.map((column) => csvCell(row[column])).join(","))].join("\r\n")}\r\n`;
+}
+
+/** A name that begins like a formula must not become one in a spreadsheet. @param {unknown} value */
+function csvCell(value) {
+  if (value === null || value === undefined) return "";
+  const text = typeof value === "string" && /^[=+\-@\t\r]/.test(value) ? `'${value}` : String(value);
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}

@@ -1,0 +1,199 @@
+/**
+ * What the page knows of the gateway: readings, commands, rooms and statuses, joined from snapshots and changes. Ages
+ * count on from those that the gateway told, by a clock that never jumps.
+ */
+
+/**
+ * @typedef {import("../types.d.ts").State} State
+ * @typedef {import("../types.d.ts").Reading} Reading
+ * @typedef {import("../types.d.ts").Command} Command
+ * @typedef {import("../types.d.ts").Schema} Schema
+ * @typedef {import("../types.d.ts").Row} Row
+ */
+
+const COMMANDS_KEPT = 200;
+/** What a change leaves out because it is nearly always so. */
+const USUAL = { quality: "good", source: "bus", stale: false, pending: null, age_s: 0 };
+const LIVE = ["queued", "delivered"];
+
+/** @returns {State} */
+export function emptyState() {
+  return {
+    received: false,
+    readings: new Map(),
+    commands: new Map(),
+    names: new Map(),
+    rooms: null,
+    status: {},
+    statusAt: {},
+  };
+}
+
+/** Seconds of a clock that only runs forward. */
+export function pageClock() {
+  return performance.now() / 1000;
+}
+
+/**
+ * Takes a snapshot or changes.
+ * @param {State} state @param {any} message @param {number} now
+ * @returns {Command[]} those that have ended with this message
+ */
+export function applyMessage(state, message, now) {
+  /** @type {Command[]} */
+  const ended = [];
+  for (const command of message.commands ?? []) if (takeCommand(state, command, now)) ended.push(command);
+  for (const reading of message.readings ?? []) {
+    state.readings.set(reading.id, { ...state.readings.get(reading.id), ...USUAL, ...reading, receivedAt: now });
+  }
+  for (const zone of message.zones ?? []) {
+    const key = `${zone.base_id}.${zone.zone_id}`;
+    if (zone.name) state.names.set(key, zone.name);
+    else state.names.delete(key);
+  }
+  for (const [part, status] of Object.entries(message.status ?? {})) {
+    state.status[part] = status;
+    state.statusAt[part] = now;
+  }
+  if (message.type !== "changes") state.received = true;
+  if (state.commands.size > COMMANDS_KEPT) {
+    const kept = newestFirst(state).slice(0, COMMANDS_KEPT / 2);
+    state.commands = new Map(kept.map((command) => [command.id, command]));
+  }
+  return ended;
+}
+
+/** @param {State} state @param {import("../types.d.ts").Room[]} rooms */
+export function takeRooms(state, rooms) {
+  state.rooms = new Map(rooms.map((room) => [`${room.base_id}.${room.zone_id}`, room]));
+}
+
+/**
+ * Takes a command unless something newer is known of it; the answer to a PUT may come after the end was told.
+ * @param {State} state @param {Command} command @param {number} now
+ * @returns {boolean} whether it has just ended
+ */
+export function takeCommand(state, command, now) {
+  const known = state.commands.get(command.id);
+  if (known && progressOf(known) > progressOf(command)) return false;
+  const endedNow = known !== undefined && isLive(known) && !isLive(command);
+  state.commands.set(command.id, { ...command, endSeenAt: endedNow ? now : (known?.endSeenAt ?? null) });
+  return endedNow;
+}
+
+/**
+ * Takes the answer to a PUT: the command is pending until the gateway tells more.
+ * @param {State} state @param {Command} command @param {number} now
+ */
+export function takeOwnCommand(state, command, now) {
+  takeCommand(state, command, now);
+  const reading = state.readings.get(command.point);
+  const known = state.commands.get(command.id);
+  if (reading && known && isLive(known)) state.readings.set(command.point, { ...reading, pending: command });
+}
+
+/** @param {Command} command */
+function progressOf(command) {
+  const at = LIVE.indexOf(command.state);
+  return at < 0 ? LIVE.length : at;
+}
+
+/** @param {Command} command */
+export function isLive(command) {
+  return LIVE.includes(command.state);
+}
+
+/** @param {State} state @param {string} point @returns {Command | null} */
+export function liveCommand(state, point) {
+  const pending = state.readings.get(point)?.pending;
+  if (!pending) return null;
+  const known = state.commands.get(pending.id) ?? pending;
+  return isLive(known) ? known : null;
+}
+
+/** @param {State} state */
+export function newestFirst(state) {
+  return [...state.commands.values()].sort((a, b) => (a.queued_at < b.queued_at ? 1 : -1));
+}
+
+/** The newest command of each point. @param {State} state */
+export function newestByPoint(state) {
+  /** @type {Map<string, Command>} */
+  const newest = new Map();
+  for (const command of state.commands.values()) {
+    const known = newest.get(command.point);
+    if (!known || known.queued_at < command.queued_at) newest.set(command.point, command);
+  }
+  return newest;
+}
+
+/** The instant of the page's own clock at which a value was young. @param {Reading | undefined} reading */
+export function bornAt(reading) {
+  return !reading || reading.age_s === null ? null : reading.receivedAt - reading.age_s;
+}
+
+/** @param {Reading | undefined} reading @param {number} now @returns {number | null} */
+export function ageOf(reading, now) {
+  const born = bornAt(reading);
+  return born === null ? null : Math.max(0, now - born);
+}
+
+/**
+ * When something happened that a status told as an age.
+ * @param {State} state @param {string} part @param {number | null | undefined} age_s
+ */
+export function statusBorn(state, part, age_s) {
+  return age_s === null || age_s === undefined ? null : (state.statusAt[part] ?? 0) - age_s;
+}
+
+/** @param {Reading | undefined} reading @returns {reading is Reading} */
+export function wasReceived(reading) {
+  return reading !== undefined && reading.source !== "never";
+}
+
+/** @param {State} state */
+export function anythingReceived(state) {
+  for (const reading of state.readings.values()) if (wasReceived(reading)) return true;
+  return false;
+}
+
+/**
+ * The repetitions of a group in the order of the schema, each with its readings by point.
+ * @param {State} state @param {Schema} schema @param {string} key of the group
+ * @returns {Row[]}
+ */
+export function rowsOf(state, schema, key) {
+  const group = schema.groups.find((each) => each.key === key);
+  if (!group) return [];
+  /** @type {number[][]} */
+  let indices = [[]];
+  for (const axis of group.axes) {
+    const numbers = Array.from({ length: axis.high - axis.low + 1 }, (_, offset) => axis.low + offset);
+    indices = indices.flatMap((index) => numbers.map((number) => [...index, number]));
+  }
+  return indices.map((index) => ({ id: [key, ...index].join("."), index, readings: readingsOf(state, group, index) }));
+}
+
+/** @param {State} state @param {import("../types.d.ts").Group} group @param {number[]} index */
+function readingsOf(state, group, index) {
+  return Object.fromEntries(
+    group.points.map((point) => [point.key, state.readings.get([group.key, ...index, point.key].join("."))]),
+  );
+}
+
+/** @param {Schema} schema @param {string} id of a point */
+export function pointOf(schema, id) {
+  const parts = id.split(".");
+  return schema.groups.find((group) => group.key === parts[0])?.points.find((point) => point.key === parts.at(-1));
+}
+
+/** What a value of a point is called in the API, such as "standby". @param {Schema} schema @param {string} id @param {unknown} value */
+export function optionOf(schema, id, value) {
+  return pointOf(schema, id)?.options?.[String(value)] ?? "";
+}
+
+/** The range in which people set a setpoint now: that of the global mode. @param {State} state @param {Schema} schema */
+export function setpointLimits(state, schema) {
+  const mode = optionOf(schema, "global.mode", state.readings.get("global.mode")?.value) || "auto";
+  return /** @type {import("../types.d.ts").Limits} */ (schema.setpoint_limits[mode] ?? schema.setpoint_limits["auto"]);
+}

@@ -1,0 +1,59 @@
+/** What the owner looks at, apart from what the gateway tells; a few choices are kept by the browser. */
+
+/** @typedef {import("../types.d.ts").Ui} Ui */
+
+const KEPT_AS = "neasmart-view";
+
+/** @param {import("../types.d.ts").Route} route @param {number} now @returns {Ui} */
+export function firstUi(route, now) {
+  const kept = read();
+  return {
+    connection: "connecting",
+    connectionSince: now,
+    route,
+    showUnused: false,
+    search: "",
+    order: kept["order"] ?? "floor",
+    compact: kept["compact"] === "yes",
+    dismissed: new Set(),
+    toast: null,
+    question: null,
+    menu: null,
+    said: "",
+    failedTab: null,
+    history: { points: null, span: "day", zoom: null, search: "", answer: null, key: "", at: -Infinity, busy: false, failure: null },
+    turned: new Set(),
+    day: null,
+    registers: { search: "", all: false, open: false },
+    notice: null,
+    recordFailed: false,
+    roomFailure: null,
+    setup: undefined,
+    guideOpen: false,
+    listening: null,
+    setupFailure: null,
+  };
+}
+
+let last = "";
+
+/** @param {Ui} ui */
+export function keep(ui) {
+  const text = JSON.stringify({ order: ui.order, compact: ui.compact ? "yes" : "no" });
+  if (text === last) return;
+  last = text;
+  try {
+    localStorage.setItem(KEPT_AS, text);
+  } catch {
+    // A browser that keeps nothing shows the page all the same.
+  }
+}
+
+/** @returns {Record<string, string>} */
+function read() {
+  try {
+    return JSON.parse(localStorage.getItem(KEPT_AS) ?? "{}");
+  } catch {
+    return {};
+  }
+}

@@ -1,0 +1,139 @@
+/** Values, commands and their reasons as people read them. */
+
+import { isLive, pointOf, setpointLimits } from "./model.js";
+import { roomName } from "./rooms.js";
+
+/**
+ * @typedef {import("../types.d.ts").Page} Page
+ * @typedef {import("../types.d.ts").Command} Command
+ */
+
+const CONFIRMED_SHOWN_S = 4;
+const FAILED_SHOWN_S = 60;
+const FAILED = ["rejected", "expired", "overridden"];
+/** Who may have given a command, by the beginning of its origin. */
+const ORIGINS = { panel: "page", page: "page", "mqtt/home_assistant": "home_assistant", mqtt: "mqtt", rest: "rest", legacy: "rest" };
+
+/** @param {Page} page @param {string} point @param {string} name as the API has it */
+export function optionText(page, point, name) {
+  const key = point.endsWith(".mode") ? `mode.${name}` : `state.${name}`;
+  return page.i18n.has(key) ? page.i18n.t(key) : name.replaceAll("_", " ");
+}
+
+/** @param {Page} page @param {string} point @param {unknown} value */
+export function valueText(page, point, value) {
+  const { t, temperature, percent, number } = page.i18n;
+  const description = pointOf(page.schema, point);
+  if (value === null || value === undefined || !description) return t("value.unknown");
+  switch (description.kind) {
+    case "enum":
+      return optionText(page, point, description.options?.[String(value)] ?? String(value));
+    case "bit":
+      return t(value ? "value.yes" : "value.no");
+    case "percent":
+      return percent(Number(value));
+    case "temperature":
+      return temperature(Number(value));
+    default:
+      return number(Number(value));
+  }
+}
+
+/** Which room, or the whole house. @param {Page} page @param {string} point */
+export function placeName(page, point) {
+  const [group, base, zone] = point.split(".");
+  if (group === "zone") return roomName(page, [Number(base), Number(zone)]);
+  if (group === "global") return page.i18n.t("house.title");
+  return page.i18n.t(`equipment.${group}`, { number: base });
+}
+
+/** @param {Page} page @param {string} point */
+export function pointName(page, point) {
+  const key = `point.${point.split(".").at(-1)}`;
+  return page.i18n.has(key) ? page.i18n.t(key) : (pointOf(page.schema, point)?.label ?? point);
+}
+
+/** Why a command did not end as it was meant, empty where there is nothing to tell. @param {Page} page @param {Command} command */
+export function reasonText(page, command) {
+  const { t } = page.i18n;
+  const kept = page.state.readings.get(command.point)?.value ?? null;
+  switch (command.state) {
+    case "expired":
+      return t(command.delivered_at ? "reason.not_confirmed" : "reason.not_read");
+    case "superseded":
+      return t("reason.superseded");
+    case "withdrawn":
+      return t("reason.withdrawn");
+    case "overridden":
+      return kept === null ? t("reason.overridden") : t("reason.overridden_by", { value: valueText(page, command.point, kept) });
+    case "rejected":
+      return kept === null ? t("reason.refused") : t("reason.kept", { value: valueText(page, command.point, kept) });
+    default:
+      return command.warning ? limitText(page) : "";
+  }
+}
+
+/** @param {Page} page */
+function limitText(page) {
+  const { t, temperature } = page.i18n;
+  const limits = setpointLimits(page.state, page.schema);
+  return t("command.limited", { low: temperature(limits.low), high: temperature(limits.high) });
+}
+
+/** Who gave it. @param {Page} page @param {string} origin */
+export function originText(page, origin) {
+  const found = Object.entries(ORIGINS).find(([begin]) => origin === begin || origin.startsWith(`${begin}/`));
+  return found ? page.i18n.t(`origin.${found[1]}`) : page.i18n.t("origin.other", { name: origin });
+}
+
+/** @param {Page} page @param {{code: string | null, message: string | null}} failure */
+export function errorText(page, { code, message }) {
+  const key = `error.${code}`;
+  return page.i18n.has(key) ? page.i18n.t(key) : page.i18n.t("error.other", { message: message ?? "" });
+}
+
+/**
+ * How the newest change of some points fares, null if there is nothing to tell (any more).
+ * @param {Page} page @param {string[]} points
+ * @returns {{kind: "busy" | "done" | "failed", text: string, why: string, key: string} | null}
+ */
+export function fateOf(page, points) {
+  const { t } = page.i18n;
+  for (const point of points) {
+    const edit = page.edits.get(point);
+    if (!edit) continue;
+    if (edit.phase !== "failed") return { kind: "busy", text: t("command.sending"), why: "", key: point };
+    if (page.now - edit.failedAt > FAILED_SHOWN_S) continue;
+    return { kind: "failed", text: t("command.refused"), why: errorText(page, edit), key: point };
+  }
+  const commands = points.map((point) => page.newest.get(point)).filter((each) => each !== undefined);
+  const command = commands.reduce((a, b) => (a && a.queued_at > b.queued_at ? a : b), commands[0]);
+  if (!command) return null;
+  if (isLive(command)) {
+    return { kind: "busy", text: t(`command.${command.state}`), why: command.warning ? limitText(page) : "", key: command.id };
+  }
+  const seen_s = command.endSeenAt === null || command.endSeenAt === undefined ? Infinity : page.now - command.endSeenAt;
+  if (command.state === "confirmed" && seen_s < CONFIRMED_SHOWN_S) {
+    return { kind: "done", text: t("command.confirmed"), why: "", key: command.id };
+  }
+  if (FAILED.includes(command.state) && seen_s < FAILED_SHOWN_S && !page.ui.dismissed.has(command.id)) {
+    return { kind: "failed", text: t(`command.${command.state}`), why: reasonText(page, command), key: command.id };
+  }
+  return null;
+}
+
+/** Whether something on the page fades by time alone. @param {Page} page */
+export function isFading(page) {
+  if (page.ui.toast) return true;
+  for (const command of page.state.commands.values()) {
+    const seenAt = command.endSeenAt ?? null;
+    if (seenAt !== null && page.now - seenAt < FAILED_SHOWN_S + 2) return true;
+  }
+  return false;
+}
+
+/** How a command has ended, in a sentence that is said aloud. @param {Page} page @param {Command} command */
+export function outcomeText(page, command) {
+  const what = `${placeName(page, command.point)}, ${pointName(page, command.point)}: ${valueText(page, command.point, command.value)}.`;
+  return [what, `${page.i18n.t(`command.${command.state}`)}.`, reasonText(page, command)].filter(Boolean).join(" ");
+}

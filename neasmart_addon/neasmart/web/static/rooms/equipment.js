@@ -1,0 +1,51 @@
+/** Mixed circuits, pumps and dehumidifiers in one compact table; only what the base has reported. */
+
+import { html, nothing } from "../vendor/lit-html/lit-html.js";
+import { bornAt, rowsOf, wasReceived } from "../core/model.js";
+import { valueText } from "../core/words.js";
+
+const GROUPS = ["mixed_circuit", "pump", "dehumidifier"];
+/** The point that says whether the device is running; the others are told beside it. @type {Record<string, string>} */
+const RUNNING = { mixed_circuit: "pump", pump: "running", dehumidifier: "running" };
+
+/**
+ * @typedef {import("../types.d.ts").Page} Page
+ * @typedef {import("../types.d.ts").Row & {group: string}} Device
+ */
+
+/** @param {Page} page */
+export function equipment(page) {
+  const { t } = page.i18n;
+  const rows = GROUPS.flatMap((group) => rowsOf(page.state, page.schema, group).map((row) => ({ ...row, group }))).filter(
+    (row) => page.ui.showUnused || Object.values(row.readings).some(wasReceived),
+  );
+  if (!rows.length) return nothing;
+  return html`<section class="equipment" aria-labelledby="equipment">
+    <h2 id="equipment">${t("equipment.title")}</h2>
+    <table>
+      <thead class="aside">
+        <tr>${["device", "running", "values"].map((each) => html`<th scope="col">${t(`equipment.${each}`)}</th>`)}</tr>
+      </thead>
+      <tbody>${rows.map((row) => line(page, row))}</tbody>
+    </table>
+  </section>`;
+}
+
+/** @param {Page} page @param {Device} row */
+function line(page, row) {
+  const { t } = page.i18n;
+  const running = row.readings[RUNNING[row.group] ?? ""];
+  const others = Object.values(row.readings).filter((reading) => reading && reading !== running && reading.value !== null);
+  const on = running?.value ?? null;
+  const born = bornAt(running);
+  return html`<tr>
+    <th scope="row">${t(`equipment.${row.group}`, { number: row.index[0] })}</th>
+    <td class="running">
+      <span class="lamp ${on ? "ok" : ""}"></span>${on === null ? t("value.unknown") : t(on ? "equipment.on" : "equipment.off")}
+      ${wasReceived(running) && running.stale && born !== null ? html`<span class="caption"><age-of since=${born.toFixed(0)}></age-of></span>` : nothing}
+    </td>
+    <td class="values">
+      ${others.map((reading) => (reading ? html`<span>${t(`equipment.${reading.point}`)} <b>${valueText(page, reading.id, reading.value)}</b></span>` : nothing))}
+    </td>
+  </tr>`;
+}

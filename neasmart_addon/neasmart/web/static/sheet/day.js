@@ -1,0 +1,107 @@
+/** A room's last 24 hours: temperature and target with numbers, lowest and highest, dew point where humidity is known. */
+
+import { html, nothing, svg } from "../vendor/lit-html/lit-html.js";
+import { dewPoint, numberOf } from "../core/rooms.js";
+import { outlineOf } from "../parts/spark.js";
+
+/**
+ * @typedef {import("../types.d.ts").Page} Page
+ * @typedef {import("../types.d.ts").Samples} Samples
+ */
+
+const WIDTH = 400;
+const HEIGHT = 170;
+const LEFT = 30;
+const RIGHT = 6;
+const TOP = 8;
+const BOTTOM = 22;
+const TICKS_X = 4;
+const SHORTEST_S = 3600;
+
+/** @param {Page} page @param {import("../types.d.ts").Row} row @param {string} name */
+export function dayChart(page, row, name) {
+  const { t } = page.i18n;
+  const { day } = page.ui;
+  if (!page.schema.history) return nothing;
+  return html`<section class="day" aria-label=${t("day.title")}>
+    <h3>${t("day.title")}</h3>
+    ${day?.room === row.id && day.series.size
+      ? drawn(page, row, name, day)
+      : html`<p class="note" role="status">${t(day?.failed ? "day.failed" : "day.loading")}</p>`}
+  </section>`;
+}
+
+/** @param {Page} page @param {import("../types.d.ts").Row} row @param {string} name @param {NonNullable<import("../types.d.ts").Ui["day"]>} day */
+function drawn(page, row, name, day) {
+  const { t, temperature, toShown, clock } = page.i18n;
+  const now = numberOf(row.readings["temperature"]?.value);
+  const measured = day.series.get(`${row.id}.temperature`) ?? [];
+  const target = day.series.get(`${row.id}.setpoint`) ?? [];
+  const dew = dewCourse(measured, day.series.get(`${row.id}.humidity`) ?? []);
+  const known = /** @type {[number, number][]} */ (measured.filter(([, value]) => value !== null));
+  if (!known.length) return html`<p class="note">${t("day.nothing")}</p>`;
+  const from_s = Math.max(day.from_s, Math.min(known[0]?.[0] ?? day.from_s, day.to_s - SHORTEST_S));
+  const all = [...measured, ...target, ...dew].map(([, value]) => value).filter((value) => value !== null);
+  const low = Math.floor(toShown(Math.min(...all)) - 0.5);
+  const high = Math.ceil(toShown(Math.max(...all)) + 0.5);
+  const x = (/** @type {number} */ at) => LEFT + (Math.max(0, at - from_s) / (day.to_s - from_s)) * (WIDTH - LEFT - RIGHT);
+  const y = (/** @type {number} */ value) => TOP + ((high - toShown(value)) / (high - low)) * (HEIGHT - TOP - BOTTOM);
+  const lowest = known.reduce((a, b) => (b[1] < a[1] ? b : a));
+  const highest = known.reduce((a, b) => (b[1] > a[1] ? b : a));
+  const line = (/** @type {Samples} */ samples, isStepped = false) => outlineOf(samples, day.to_s, x, y, { isStepped }).line;
+  const step = stepOf(high - low);
+  const levels = Array.from({ length: Math.floor((high - low) / step) + 1 }, (_, at) => Math.ceil(low / step) * step + at * step).filter((at) => at <= high);
+  const times = Array.from({ length: TICKS_X + 1 }, (_, at) => from_s + ((day.to_s - from_s) * at) / TICKS_X);
+  const level = (/** @type {number} */ shown) => TOP + ((high - shown) / (high - low)) * (HEIGHT - TOP - BOTTOM);
+  return html`<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label=${t("room.last_day", { name })}>
+      ${levels.map((shown) => svg`<path class="grid" d="M${LEFT} ${level(shown).toFixed(1)}H${WIDTH - RIGHT}"></path><text x=${LEFT - 6} y=${(level(shown) + 4).toFixed(1)} text-anchor="end">${page.i18n.count(shown)}°</text>`)}
+      ${times.map((at, place) => svg`<text x=${x(at).toFixed(1)} y=${HEIGHT - 4} text-anchor=${place === 0 ? "start" : place === TICKS_X ? "end" : "middle"}>${clock(at)}</text>`)}
+      ${svg`<path class="dew" d=${line(dew)}></path><path class="goal" d=${line(target, true)}></path><path class="line" d=${line(measured)}></path>`}
+      ${svg`<circle class="lowest" cx=${x(lowest[0]).toFixed(1)} cy=${y(lowest[1]).toFixed(1)} r="4"></circle><circle class="highest" cx=${x(highest[0]).toFixed(1)} cy=${y(highest[1]).toFixed(1)} r="4"></circle>`}
+    </svg>
+    <dl class="numbers">
+      <div><dt>${t("day.now")}</dt><dd>${temperature(now)}</dd></div>
+      <div><dt>${t("day.lowest")}</dt><dd>${temperature(lowest[1])} <small>${clock(lowest[0])}</small></dd></div>
+      <div><dt>${t("day.highest")}</dt><dd>${temperature(highest[1])} <small>${clock(highest[0])}</small></dd></div>
+      <div><dt>${t("day.mean")}</dt><dd>${temperature(meanOf(measured, day.to_s))}</dd></div>
+    </dl>
+    <p class="legend"><span class="key line">${t("day.temperature")}</span><span class="key goal">${t("day.target")}</span>${dew.length ? html`<span class="key dew">${t("room.dew_point")}</span>` : nothing}</p>`;
+}
+
+/** A grid line for each 1, 2, 5 or 10 degrees. @param {number} range */
+function stepOf(range) {
+  return [1, 2, 5, 10, 20].find((step) => range / step <= 6) ?? 50;
+}
+
+/** The mean over time of what is known. @param {Samples} samples @param {number} to_s */
+function meanOf(samples, to_s) {
+  let sum = 0;
+  let length_s = 0;
+  samples.forEach(([at, value], place) => {
+    if (value === null) return;
+    const held_s = (samples[place + 1]?.[0] ?? to_s) - at;
+    sum += value * held_s;
+    length_s += held_s;
+  });
+  return length_s > 0 ? sum / length_s : null;
+}
+
+/** The dew point whenever temperature or humidity change. @param {Samples} measured @param {Samples} humidity @returns {Samples} */
+function dewCourse(measured, humidity) {
+  if (!humidity.length) return [];
+  const times = [...new Set([...measured, ...humidity].map(([at]) => at))].sort((a, b) => a - b);
+  let warm = 0;
+  let damp = 0;
+  return times.map((at) => {
+    while ((measured[warm + 1]?.[0] ?? Infinity) <= at) warm += 1;
+    while ((humidity[damp + 1]?.[0] ?? Infinity) <= at) damp += 1;
+    const celsius = heldAt(measured[warm], at);
+    const percent = heldAt(humidity[damp], at);
+    return [at, celsius === null || percent === null || percent <= 0 ? null : dewPoint(celsius, percent)];
+  });
+}
+
+/** @param {[number, number | null] | undefined} sample @param {number} at */
+function heldAt(sample, at) {
+  return sample && sample[0] <= at ? sample[1] : null;
+}

@@ -1,0 +1,106 @@
+/** One room in full: dial, state, its day as a chart, what became of the last commands, and what the owner calls it. */
+
+import { html, nothing } from "../vendor/lit-html/lit-html.js";
+import { restReason } from "../core/findings.js";
+import { bornAt, rowsOf, wasReceived } from "../core/model.js";
+import { activityOf, airOf, dewPoint, numberOf, roomName, shownValue } from "../core/rooms.js";
+import { fateOf } from "../core/words.js";
+import { segment } from "../parts/choices.js";
+import { icons } from "../parts/icons.js";
+import { setpointControl, stepper } from "../parts/stepper.js";
+import { dayChart } from "./day.js";
+import { dial } from "./dial.js";
+import { lastCommands } from "./log.js";
+import { roomForm } from "./form.js";
+
+/** A dial that is held this long is sent; a drag that never ends, because the sheet was closed, too. */
+const DRAG_MS = 3000;
+
+/**
+ * @typedef {import("../types.d.ts").Page} Page
+ * @typedef {import("../types.d.ts").Row} Row
+ */
+
+/** @param {Page} page @param {string} id such as "zone.1.3" */
+export function sheet(page, id) {
+  const row = rowsOf(page.state, page.schema, "zone").find((each) => each.id === id);
+  const { t } = page.i18n;
+  const name = row ? roomName(page, row.index) : t("room.no_such");
+  return html`<div class="sheet ${row ? activityOf(page, row).tint : ""}" data-zone=${id}>
+    <header>
+      <h2 id="sheet-title" dir="auto">${name}</h2>
+      <button type="button" class="round" aria-label=${t("action.close")} @click=${() => page.actions.closeRoom()}>${icons.close}</button>
+    </header>
+    ${row ? room(page, row, name) : html`<p class="note">${t("room.no_such_why")}</p>`}
+  </div>`;
+}
+
+/** @param {Page} page @param {Row} row @param {string} name */
+function room(page, row, name) {
+  const { t, temperature } = page.i18n;
+  const point = `${row.id}.setpoint`;
+  const rest = restReason(page);
+  const control = setpointControl(page, point);
+  const target = shownValue(page, point);
+  const actual = numberOf(row.readings["temperature"]?.value);
+  const fate = fateOf(page, [point, `${row.id}.state`]);
+  return html`
+    ${dial({
+      present: control.present,
+      actual: actual === null ? null : page.i18n.toShown(actual),
+      limits: control.limits,
+      label: t("room.setpoint_of", { name }),
+      valueText: temperature(target),
+      rests: rest !== null,
+      content: middle(page, row, actual),
+      onKey: control.onKey,
+      onChange: (value, isFinal) => control.change(value, isFinal ? {} : { delay_ms: DRAG_MS }),
+    })}
+    <div class="under">
+      ${stepper(page, point, name, rest !== null)}
+      <p class="fate ${fate?.kind ?? ""}" data-fate=${fate?.kind ?? nothing}>${fateText(page, row, fate, rest, target)}</p>
+    </div>
+    ${segment(page, `${row.id}.state`, t("room.state"), {
+      rests: rest !== null,
+      onChoose: (value) => page.edits.set(`${row.id}.state`, value, { delay_ms: 0 }),
+    })}
+    ${air(page, row, actual)} ${dayChart(page, row, name)} ${lastCommands(page, row.id)} ${roomForm(page, row)}
+  `;
+}
+
+/** @param {Page} page @param {Row} row @param {ReturnType<typeof fateOf>} fate @param {string | null} rest @param {number | null} target */
+function fateText(page, row, fate, rest, target) {
+  const { t } = page.i18n;
+  if (fate) return `${fate.text}${fate.why ? ` · ${fate.why}` : ""}`;
+  if (rest) return t(rest);
+  if (target === null && row.readings["setpoint"]?.quality === "not_applicable") return t("room.no_setpoint");
+  return "";
+}
+
+/** @param {Page} page @param {Row} row @param {number | null} actual */
+function middle(page, row, actual) {
+  const { t, degrees } = page.i18n;
+  const { temperature } = row.readings;
+  const activity = activityOf(page, row);
+  const born = bornAt(temperature);
+  return html`
+    <span class="caption">${t("room.actual")}</span>
+    <span class="now"><span class="big">${degrees(actual)}</span>${actual === null ? nothing : html`<sup>°</sup>`}</span>
+    ${wasReceived(temperature) && temperature.stale && born !== null
+      ? html`<span class="caption"><age-of since=${born.toFixed(0)}></age-of></span>`
+      : html`<span class="trend">${activity.arrow} ${activity.trend ? t(`trend.${activity.trend}`) : ""}</span>`}
+  `;
+}
+
+/** @param {Page} page @param {Row} row @param {number | null} actual */
+function air(page, row, actual) {
+  const { t, percent, temperature } = page.i18n;
+  const humidity = numberOf(row.readings["humidity"]?.value);
+  if (humidity === null) return nothing;
+  const kind = airOf(humidity);
+  return html`<p class="air ${kind}" data-air=${kind}>
+    ${icons.drop}<span>${t("room.humidity")} <b>${percent(humidity)}</b></span>
+    ${actual === null || humidity <= 0 ? nothing : html`<span>${t("room.dew_point")} <b>${temperature(dewPoint(actual, humidity))}</b></span>`}
+    <span class="verdict">${t(`air.${kind}`)}</span>
+  </p>`;
+}

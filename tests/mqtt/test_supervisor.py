@@ -1,0 +1,78 @@
+"""What the Supervisor tells about our page becomes an address that this Home Assistant knows, or none."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from neasmart.gateway import Gateway
+from neasmart.mqtt.supervisor import page_of, page_url
+from tests.mqtt.conftest import bridged
+from tests.mqtt.test_broker_session import ROOT, settings_for
+from tests.support.mosquitto import Mosquitto, watching
+
+TOKEN = "a-token"
+
+
+def told(**fields: object) -> bytes:
+    return json.dumps({"result": "ok", "data": fields}).encode()
+
+
+@pytest.mark.parametrize(
+    ("version", "place"),
+    [("2026.11.0", "app"), ("2026.1.0b3", "app"), ("2025.12.4", "hassio/ingress"), ("2024.11.0", "hassio/ingress")],
+)
+def test_the_address_follows_the_version_of_home_assistant(version: str, place: str) -> None:
+    assert page_of(told(slug="a0d7_neasmart_addon"), told(homeassistant=version)) == (
+        f"homeassistant://{place}/a0d7_neasmart_addon"
+    )
+
+
+@pytest.mark.parametrize("system", [b"", b"[]", told(), told(homeassistant=None), told(homeassistant="landingpage")])
+def test_a_version_that_is_not_told_is_taken_for_a_present_one(system: bytes) -> None:
+    assert page_of(told(slug="x_neasmart"), system) == "homeassistant://app/x_neasmart"
+
+
+@pytest.mark.parametrize(
+    "own", [b"", b"{", b"[]", b'{"data": 5}', told(), told(slug=5), told(slug="../x"), told(slug="a" * 65)]
+)
+def test_without_a_sensible_slug_there_is_no_address(own: bytes) -> None:
+    assert page_of(own, told(homeassistant="2026.11.0")) is None
+
+
+@pytest.fixture
+async def supervisor_url() -> AsyncIterator[str]:
+    answers: dict[str, dict[str, Any]] = {
+        "/addons/self/info": {"slug": "a0d7_neasmart_addon", "network": {"502/tcp": None}},
+        "/info": {"homeassistant": "2026.11.0", "supervisor": "2026.10.2"},
+    }
+
+    async def answer(request: web.Request) -> web.Response:
+        assert request.headers["Authorization"] == f"Bearer {TOKEN}"
+        return web.json_response({"result": "ok", "data": answers[request.path]})
+
+    app = web.Application()
+    for path in answers:
+        app.router.add_get(path, answer)
+    async with TestServer(app) as server:
+        yield str(server.make_url("/")).rstrip("/")
+
+
+async def test_devices_lead_to_our_page(mosquitto: Mosquitto, gateway: Gateway, supervisor_url: str) -> None:
+    around: dict[str, Any] = {"environment": {"SUPERVISOR_TOKEN": TOKEN}, "supervisor_url": supervisor_url}
+    async with watching(mosquitto.port) as watcher, bridged(gateway, settings_for(mosquitto), **around):
+        await watcher.sees(f"{ROOT}/status", "online")
+
+        for device in ("base", "zone_1_1"):
+            config = watcher.json(f"homeassistant/device/neasmart_{device}/config")
+            assert config["device"]["configuration_url"] == "homeassistant://app/a0d7_neasmart_addon"
+
+
+async def test_without_a_supervisor_there_is_no_page_to_lead_to() -> None:
+    assert await page_url({}, supervisor_url="http://127.0.0.1:9") is None
+    assert await page_url({"SUPERVISOR_TOKEN": TOKEN}, supervisor_url="http://127.0.0.1:9") is None

@@ -1,0 +1,34 @@
+"""Which modules are mutated, and by which tests: the only place to change when files move."""
+
+from __future__ import annotations
+
+HEART = (
+    "neasmart.breaker",
+    "neasmart.bus_watch",
+    "neasmart.codecs",
+    "neasmart.command_life",
+    "neasmart.commands",
+    "neasmart.doctor",
+    "neasmart.gateway",
+    "neasmart.histogram",
+    "neasmart.hub",
+    "neasmart.idle_polls",
+    "neasmart.image",
+    "neasmart.leavings",
+    "neasmart.plant",
+    "neasmart.registers",
+    "neasmart.store.store",
+    "neasmart.sysbus.crc",
+    "neasmart.sysbus.mbap",
+    "neasmart.sysbus.rtu",
+    "neasmart.sysbus.slaves",
+    "neasmart.sysbus.station",
+    "neasmart.undo",
+    "neasmart.verdicts",
+    "neasmart.walks",
+)
+TESTS = ("tests/unit", "tests/bus", "tests/store", "tests/api")
+SLOWEST_TEST_S = 3.0
+"""Tests that take longer are left to `make test`."""
+BUDGET_S = 40.0
+"""So many seconds of tests, the quickest first, decide about one mutant."""

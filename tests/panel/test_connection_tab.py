@@ -1,0 +1,149 @@
+"""Connection: the doctor's sentence, the guide, what the wire carries, and every register to find and take along."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.panel.conftest import WITH_HTML
+from tests.support.staged import SETUP, Stage, StagedRoom, Theatre, doctor
+
+pytestmark = pytest.mark.xdist_group("stage")
+
+
+def opened(theatre: Theatre, stage: Stage) -> Page:
+    page = theatre.open(stage, "#connection")
+    expect(page.locator(".registers tbody tr").first).to_be_visible()
+    return page
+
+
+def saved(page: Page, name: str, folder: Path) -> str:
+    with page.expect_download() as download:
+        page.get_by_role("button", name=name).click()
+    path = folder / download.value.suggested_filename
+    download.value.save_as(path)
+    return path.read_bytes().decode()
+
+
+def test_the_doctors_verdict_is_told_by_its_code(theatre: Theatre) -> None:
+    stage = Stage()
+    page = opened(theatre, stage)
+    expect(page.locator("[data-finding=healthy]")).to_contain_text("All is well")
+
+    stage.tell(status={"doctor": doctor("noise.swapped", "error", receiving=False)})
+    page.clock.run_for(100)
+
+    shown = page.locator("[data-finding='noise.swapped']")
+    expect(shown).to_have_count(1)
+    expect(shown).to_contain_text("Exchange the two wires")
+    shown.locator("summary").click()
+    expect(shown.locator(".raw")).to_contain_text("5 bytes")
+
+
+def test_registers_are_found_by_any_of_their_words(theatre: Theatre) -> None:
+    page = opened(theatre, Stage())
+    lines = page.locator(".registers tbody tr")
+
+    page.get_by_role("searchbox").fill("zone.2.1 setpoint")
+    expect(lines).to_have_count(1)
+    expect(lines.first).to_contain_text("1301")
+    page.get_by_role("searchbox").fill("bathroom humidity")
+    expect(lines).to_have_count(1)
+
+
+def test_registers_can_be_saved(theatre: Theatre, tmp_path: Path) -> None:
+    stage = Stage(rooms=[StagedRoom(base=1, zone=3, name=WITH_HTML, temperature=20.0)], keeps_rooms=True)
+    page = opened(theatre, stage)
+    page.get_by_role("searchbox").fill("zone.1.3")
+
+    lines = list(csv.DictReader(io.StringIO(saved(page, "CSV", tmp_path))))
+    document = json.loads(saved(page, "JSON", tmp_path))
+
+    assert [line["id"] for line in lines] == [line["id"] for line in document["registers"]]
+    assert {line["name"] for line in lines} == {WITH_HTML}
+    assert document["version"] == stage.schema()["version"]
+
+
+def test_commands_are_told_with_their_life(theatre: Theatre) -> None:
+    stage = Stage()
+    page = opened(theatre, stage)
+    stage.tell(commands=[stage.command("global.state", 5, "rejected", origin="rest", read_by=[240])])
+    page.clock.run_for(100)
+
+    line = page.locator(".commands tbody tr").first
+    for word in ("Whole house", "Party", "Refused by the base", "240", "another program"):
+        expect(line).to_contain_text(word)
+
+
+def test_a_counter_that_was_left_aside_is_told_with_its_reason(theatre: Theatre) -> None:
+    stage = Stage()
+    page = opened(theatre, stage)
+    expect(page.get_by_text("every byte made sense")).to_be_visible()
+
+    bus = stage.snapshot()["status"]["bus"]
+    stage.tell(status={"bus": {**bus, "counters": {**bus["counters"], "crc_errors": 7}}})
+    page.clock.run_for(100)
+
+    expect(page.locator(".ignored")).to_contain_text("a bad cable or missing ground")
+
+
+def test_with_nothing_received_the_page_is_the_guide(theatre: Theatre) -> None:
+    stage = Stage(rooms=(), doctor=doctor("noise.swapped", "error", receiving=False))
+    page = theatre.open(stage)
+
+    expect(page.get_by_role("heading", name="connect your heating")).to_be_visible()
+    expect(page.locator("[data-finding='noise.swapped']")).to_have_count(1)
+    expect(page.locator(".wires")).to_have_count(3)
+    expect(page.locator(".device.other")).to_contain_text("Known as Zigbee")
+    expect(page.locator(".device.other button")).to_have_count(0)
+
+
+def test_an_adapter_is_listened_to_and_kept_only_when_chosen(theatre: Theatre) -> None:
+    stage = Stage(rooms=())
+    page = theatre.open(stage)
+    device = page.locator(".device", has_text="QinHeng")
+    assert not [path for method, path, _ in stage.asked if method == "POST"]
+
+    device.get_by_role("button", name="Listen").click()
+    device.get_by_role("button", name="Keep it").click()
+
+    expect(page.locator(".toast")).to_contain_text("from now on")
+    choice = {"device": SETUP["devices"][1]["path"]}
+    assert [(path, body) for method, path, body in stage.asked if method == "POST"] == [
+        ("setup/listen", choice),
+        ("setup/apply", choice),
+    ]
+
+
+def test_what_the_gateway_refuses_in_the_guide_is_told(theatre: Theatre) -> None:
+    stage = Stage(rooms=())
+    refusal = {"error": "The device is used by zigbee2mqtt", "code": "device_busy", "status": 409}
+    stage.answers["POST setup/listen"] = lambda route: route.fulfill(status=409, json=refusal)
+    page = theatre.open(stage)
+
+    page.get_by_role("button", name="Listen").click()
+
+    expect(page.get_by_role("alert")).to_contain_text("The device is used by zigbee2mqtt")
+    theatre.complaints.clear()
+
+
+def test_a_room_is_found_by_turning_its_thermostat(theatre: Theatre) -> None:
+    stage = Stage()
+    page = opened(theatre, stage)
+    page.get_by_role("button", name="Show the guide").click()
+    expect(page.locator(".found li")).to_have_count(11)
+
+    stage.tell(readings=[{"id": "zone.2.2.setpoint", "value": 22.5, "raw": 0x0C65}])
+    page.clock.run_for(100)
+
+    expect(page.locator(".found .turned")).to_contain_text("Base 2, zone 2")
+    page.locator(".found .turned input").fill("Attic")
+    page.locator(".found .turned input").press("Tab")
+    expect(page.locator(".toast")).to_have_text("Saved")
+    body = next(body for method, path, body in stage.asked if (method, path) == ("PUT", "rooms"))
+    assert body["rooms"][0]["name"] == "Attic"

@@ -1,0 +1,183 @@
+"""History: any points, as far back as there is anything, zoomed and moved; gaps stay gaps and states have words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.support.staged import NOW, Stage, Theatre, many_rooms
+
+pytestmark = pytest.mark.xdist_group("stage")
+
+HOUR_S = 3600
+
+
+def ranges(page: Page) -> list[float]:
+    """Return the lengths of what is asked for from now on, in hours."""
+    lengths: list[float] = []
+
+    def note(url: str) -> None:
+        if "/history?" in url and "format=csv" not in url:
+            query = parse_qs(urlsplit(url).query)
+            if "from" in query:
+                begin, end = (datetime.fromisoformat(query[name][0]) for name in ("from", "to"))
+                lengths.append((end - begin).total_seconds() / HOUR_S)
+
+    page.on("request", lambda request: note(request.url))
+    return lengths
+
+
+def until(page: Page, asked: list[float], is_last: Callable[[float], bool]) -> None:
+    """Wait until the last question is the one that is waited for."""
+    for _ in range(100):
+        if asked and is_last(asked[-1]):
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(asked)
+
+
+def opened(theatre: Theatre, stage: Stage, **how: object) -> Page:
+    page = theatre.open(stage, "#history", **how)  # type: ignore[arg-type] # passed on as they are
+    expect(page.locator("history-chart canvas")).to_be_visible()
+    return page
+
+
+def test_the_chart_shows_the_first_rooms_and_the_outside_at_once(theatre: Theatre) -> None:
+    page = opened(theatre, Stage())
+
+    legend = page.locator("history-chart .u-legend")
+    for name in ("Living room", "Kitchen", "Dining room", "outside"):
+        expect(legend).to_contain_text(name)
+
+
+def test_dragging_zooms_and_a_double_click_goes_back(theatre: Theatre) -> None:
+    page = opened(theatre, Stage())
+    plot = page.locator("history-chart .u-over")
+    box = plot.bounding_box()
+    assert box is not None
+    asked = ranges(page)
+
+    page.mouse.move(box["x"] + box["width"] * 0.25, box["y"] + 50)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + 60, steps=4)
+    page.mouse.up()
+    expect(page.get_by_role("button", name="24 hours")).to_have_attribute("aria-pressed", "false")
+    plot.dblclick()
+    expect(page.get_by_role("button", name="24 hours")).to_have_attribute("aria-pressed", "true")
+
+    until(page, asked, lambda hours: hours == pytest.approx(24, abs=0.1))
+    assert asked[0] == pytest.approx(6, abs=0.3)
+
+
+def test_two_fingers_zoom_and_a_double_tap_goes_back(theatre: Theatre) -> None:
+    page = opened(theatre, Stage(), width=400, touch=True)
+    plot = page.locator("history-chart .u-over")
+    plot.scroll_into_view_if_needed()
+    box = plot.bounding_box()
+    assert box is not None
+    asked = ranges(page)
+    finger = page.context.new_cdp_session(page)
+    y = box["y"] + 60
+
+    def touch(kind: str, *shares: float) -> None:
+        points = [{"x": box["x"] + box["width"] * share, "y": y, "id": at} for at, share in enumerate(shares)]
+        finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    touch("touchStart", 0.4)
+    touch("touchStart", 0.4, 0.6)
+    for step in range(1, 6):
+        touch("touchMove", 0.4 - 0.05 * step, 0.6 + 0.05 * step)
+    touch("touchEnd")
+
+    expect(page.get_by_role("button", name="24 hours")).to_have_attribute("aria-pressed", "false")
+    until(page, asked, lambda hours: hours == pytest.approx(24 * 0.2 / 0.7, rel=0.15))
+    for _ in range(2):
+        touch("touchStart", 0.5)
+        touch("touchEnd")
+    expect(page.get_by_role("button", name="24 hours")).to_have_attribute("aria-pressed", "true")
+
+
+def test_buttons_zoom_and_move_by_keyboard(theatre: Theatre) -> None:
+    page = opened(theatre, Stage())
+    asked = ranges(page)
+
+    page.get_by_role("button", name="Closer").press("Enter")
+    until(page, asked, lambda hours: hours == pytest.approx(12, abs=0.1))
+    page.get_by_role("button", name="Earlier").press("Enter")
+    page.locator("history-chart").press("Escape")
+
+    expect(page.get_by_role("button", name="24 hours")).to_have_attribute("aria-pressed", "true")
+
+
+def test_all_begins_at_the_first_sample(theatre: Theatre) -> None:
+    stage = Stage()
+    page = opened(theatre, stage)
+    asked = ranges(page)
+
+    page.get_by_role("button", name="All", exact=True).click()
+
+    expect(page.get_by_role("button", name="All", exact=True)).to_have_attribute("aria-pressed", "true")
+    # Three days are known; the last question asks for little more.
+    until(page, asked, lambda hours: 72 <= hours < 80)
+    assert asked[0] == pytest.approx(730 * 24, rel=0.01)
+
+
+def test_the_arrow_keys_tell_the_values(theatre: Theatre) -> None:
+    page = opened(theatre, Stage())
+    chart = page.locator("history-chart")
+
+    chart.focus()
+    page.keyboard.press("End")
+
+    expect(chart.locator(".u-legend")).to_contain_text("20.7")
+
+
+def test_states_are_bands_with_words_and_gaps_stay_empty(theatre: Theatre) -> None:
+    page = opened(theatre, Stage())
+    page.locator(".chooser summary", has_text="Hall").click()
+    page.locator(".chooser details[open]").get_by_label("state").check()
+
+    band = page.locator(".bands figure")
+    expect(band.locator("figcaption")).to_have_text("Hall: state")
+    expect(band.locator(".words li")).to_have_text(["Time program", "Reduced", "Time program"])
+    ends = band.locator("rect").evaluate_all(
+        "all => all.map(each => Number(each.getAttribute('x')) + Number(each.getAttribute('width')))"
+    )
+    starts = band.locator("rect").evaluate_all("all => all.map(each => Number(each.getAttribute('x')))")
+    assert starts[2] - ends[1] == pytest.approx(1000 / 24, abs=2)  # the hour of which nothing is known
+
+
+def test_points_are_found_by_search_and_all_temperatures_by_one_tap(theatre: Theatre) -> None:
+    page = opened(theatre, Stage(rooms=many_rooms()))
+    expect(page.locator(".chooser input[type=checkbox]:visible")).to_have_count(0)
+
+    page.get_by_role("searchbox").fill("room 304 humidity")
+    expect(page.locator(".chooser details")).to_have_count(0 if many_rooms()[27].humidity is None else 1)
+    page.get_by_role("searchbox").fill("")
+    page.get_by_role("button", name="All temperatures").click()
+    expect(page.locator(".chooser .chip")).to_have_count(12)
+    page.get_by_role("button", name="Clear").click()
+    expect(page.locator(".history")).to_contain_text("Choose below")
+
+
+def test_a_history_that_cannot_be_loaded_says_why_and_not_loading(theatre: Theatre) -> None:
+    page = theatre.open(Stage(history_fails="The storage is being repaired"), "#history")
+
+    expect(page.locator(".failure")).to_contain_text("The storage is being repaired")
+    expect(page.locator(".history")).not_to_contain_text("Loading")
+    theatre.complaints.clear()
+
+
+def test_what_is_shown_can_be_taken_along(theatre: Theatre) -> None:
+    page = opened(theatre, Stage())
+
+    address = page.get_by_role("link", name="CSV").get_attribute("href") or ""
+
+    query = parse_qs(urlsplit(address).query)
+    assert query["format"] == ["csv"]
+    assert "zone.1.1.temperature" in query["points"][0]
+    assert query["to"][0].startswith(NOW.strftime("%Y-%m-%dT%H:%M"))
