@@ -6,7 +6,6 @@ page has a trusted peer; only what comes from a browser on the gateway's own com
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 from collections.abc import Callable
 from typing import Protocol
@@ -80,7 +79,12 @@ class ApiGate:
         """Warn of an API that asks for no key, once it is known that its port is open to the network."""
         api, ports = self._api, self._ports()
         reached = None if ports is None else ports.reached(api.port)
-        if reached is not None and api.enabled and not api.enable_auth and not _loopback(api.host):
+        if (
+            reached is not None
+            and api.enabled
+            and not api.enable_auth
+            and not (api.host == "localhost" or clients.is_here(api.host))
+        ):
             _LOG.warning(
                 "Everybody who reaches port %d of this computer can read and change the heating: set api.enable_auth"
                 " and api.key",
@@ -149,10 +153,3 @@ class IngressGate:
 
 def _rates(api: ApiSettings) -> Rates:
     return Rates(per_minute=api.rate_limit, writes_per_minute=api.rate_limit_writes)
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
