@@ -12,7 +12,7 @@ import pytest
 
 from neasmart import __version__
 from neasmart.gateway import Gateway
-from neasmart.registers import TABLE
+from neasmart.points import TABLE
 from neasmart.web import documents, live
 from neasmart.web.encoding import encoded
 from neasmart.web.live import FrameRate

@@ -16,7 +16,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from neasmart.config import Settings
 from neasmart.gateway import Gateway
-from neasmart.registers import TABLE
+from neasmart.points import TABLE
 from neasmart.web import Sights, WebServer
 from neasmart.web.history import HistoryStore
 from neasmart.web.openapi import document

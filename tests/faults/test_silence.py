@@ -11,7 +11,7 @@ from neasmart.codecs import encode_dpt9
 from neasmart.command import Command
 from neasmart.config import DatabaseSettings
 from neasmart.gateway import LINK
-from neasmart.registers import TABLE
+from neasmart.points import TABLE
 from neasmart.status import LinkStatus
 from neasmart.web.health import health
 from tests.support.store import Bench

@@ -9,6 +9,7 @@ import io
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from playwright.sync_api import Page, expect
 
 from tests.panel.test_look import NARROWED, PLACES, STAGES
 from tests.panel.test_rooms import FAHRENHEIT
-from tests.support.staged import ROOMS, Stage, Theatre
+from tests.support.staged import NOW, ROOMS, Stage, Theatre
 
 pytestmark = pytest.mark.xdist_group("pictures")
 
@@ -28,6 +29,7 @@ PHONE, DESK = (390, 844), (1280, 860)
 # A pixel counts as another one from here on, of 255; and so many in ten thousand may be.
 LEAST_DIFFERENCE = 44
 TOLERATED = 15
+STANDS_AFTER = timedelta(seconds=40)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,6 +172,9 @@ def staged(theatre: Theatre, scene: Scene, **how: Any) -> Page:
     expect(page.locator(PLACES.get(scene.place, ".day svg")).first).to_be_visible()
     if scene.act is not None:
         scene.act(page, stage)
+    # From here on the clock stands, later than any machine needs until here, so that every age is the same.
+    page.clock.pause_at(NOW + STANDS_AFTER)
+    page.clock.run_for(200)
     return page
 
 

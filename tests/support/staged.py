@@ -9,8 +9,10 @@ import json
 import math
 import random
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -20,7 +22,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Route, WebSocketR
 
 from neasmart import __version__
 from neasmart.gateway import Gateway
-from neasmart.registers import TABLE
+from neasmart.points import TABLE
 from neasmart.status import LinkStatus
 from neasmart.web import documents
 from neasmart.web.assets import FOLDER, Assets
@@ -349,12 +351,19 @@ def doctor(code: str, level: str, *, receiving: bool, **more: Any) -> dict[str, 
     }
 
 
+@cache
+def page_files() -> Assets:
+    """Return the page's files; read in a thread of their own, because Playwright's loop runs in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(Assets.load, FOLDER).result()
+
+
 class Theatre:
     """Opens pages before stages, all in one browser."""
 
     def __init__(self, browser: Browser) -> None:
         self._browser = browser
-        self._assets = Assets.load(FOLDER)
+        self._assets = page_files()
         self._contexts: list[BrowserContext] = []
         self.complaints: list[str] = []
 

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection, Iterable
-from functools import lru_cache
 from typing import Any, Protocol
 
 import msgspec
 
 from neasmart import __version__
 from neasmart.clock import Clock, iso
-from neasmart.codecs import Value
 from neasmart.command import Command
 from neasmart.gateway import Gateway
 from neasmart.plant import Reading
@@ -141,33 +139,27 @@ def zone(gateway: Gateway, base_id: int, zone_id: int, now: float) -> Document:
 
     Age and staleness are those of its temperature, by which a zone exists; `pending` is its newest live command.
     """
-    plant = gateway.plant
-    state, setpoint, measured, humidity = _zone_refs(gateway.table, base_id, zone_id)
-    temperature = plant.reading(measured)
-    live = [found for found in (gateway.commands.live(state), gateway.commands.live(setpoint)) if found is not None]
+    plant, table = gateway.plant, gateway.table
+    refs = table.room(base_id, zone_id)
+    exists = plant.reading(table.exists_by(base_id, zone_id))
+    live = [found for found in map(gateway.commands.live, refs) if found is not None]
     newest = max(live, key=lambda found: found.queued_at) if live else None
     return {
         "base_id": base_id,
         "zone_id": zone_id,
         "name": plant.zone_name(base_id, zone_id),
-        "state": plant.reading(state).value,
-        "setpoint": plant.reading(setpoint).value,
-        "temperature": temperature.value,
-        "relative_humidity": plant.reading(humidity).value,
-        "address": state.address,
-        "active": temperature.at is not None,
-        "age_s": _age_s(temperature.at, now),
-        "stale": temperature.stale,
+        **values(gateway, refs),
+        "address": refs[0].address,
+        "active": exists.at is not None,
+        "age_s": _age_s(exists.at, now),
+        "stale": exists.stale,
         "pending": None if newest is None else command(newest, gateway.clock),
     }
 
 
-@lru_cache(maxsize=128)
-def _zone_refs(table: RegisterTable, base_id: int, zone_id: int) -> tuple[Ref, Ref, Ref, Ref]:
-    state, setpoint, temperature, humidity = (
-        table.at("zone", key, base_id, zone_id) for key in ("state", "setpoint", "temperature", "humidity")
-    )
-    return state, setpoint, temperature, humidity
+def values(gateway: Gateway, refs: Iterable[Ref]) -> Document:
+    """Return the values of points by their names in REST."""
+    return {ref.point.field: gateway.plant.reading(ref).value for ref in refs}
 
 
 def zone_names(gateway: Gateway) -> list[ZoneName]:
@@ -184,46 +176,17 @@ def zone_names(gateway: Gateway) -> list[ZoneName]:
     ]
 
 
-def outside(gateway: Gateway) -> Document:
-    """Return the two outside temperatures."""
-    value = gateway.plant.value
-    return {
-        "outside_temperature": value("global.outside_temperature"),
-        "filtered_outside_temperature": value("global.filtered_outside_temperature"),
-    }
+def answer(gateway: Gateway, name: str) -> Document:
+    """Return what one answer about the whole house has, such as ``outsidetemperature``."""
+    return values(gateway, gateway.table.answered(name))
 
 
-def notifications(gateway: Gateway) -> Document:
-    """Return which kinds of messages the base has to tell."""
-    value = gateway.plant.value
-    return {
-        "hints_present": value("global.hint"),
-        "warnings_present": value("global.warning"),
-        "error_present": value("global.error"),
-    }
-
-
-def mixed_group(gateway: Gateway, group_id: int) -> Document:
-    """Return one mixed circuit; its pump is 0 or 1."""
-    value, circuit = gateway.plant.value, f"mixed_circuit.{group_id}"
-    return {
-        "group_id": group_id,
-        "pump_state": _bit(value(f"{circuit}.pump")),
-        "mixing_valve_opening_percentage": value(f"{circuit}.valve_opening"),
-        "flow_temperature": value(f"{circuit}.flow_temperature"),
-        "return_temperature": value(f"{circuit}.return_temperature"),
-    }
-
-
-def dehumidifier(gateway: Gateway, dehumidifier_id: int) -> Document:
-    """Return one dehumidifier, 0 or 1."""
-    running = gateway.plant.value(f"dehumidifier.{dehumidifier_id}.running")
-    return {"dehumidifier_id": dehumidifier_id, "dehumidifier_state": _bit(running)}
-
-
-def pump(gateway: Gateway, pump_id: int) -> Document:
-    """Return one extra pump, 0 or 1."""
-    return {"pump_id": pump_id, "pump_state": _bit(gateway.plant.value(f"pump.{pump_id}.running"))}
+def equipment(gateway: Gateway, group: str, number: int) -> Document:
+    """Return one mixed circuit, dehumidifier or extra pump; what is on or off is 0 or 1."""
+    table = gateway.table
+    (axis,), refs = table.groups[group].axes, table.place(group, number)
+    found = {name: int(value) if isinstance(value, bool) else value for name, value in values(gateway, refs).items()}
+    return {axis.name: number, **found}
 
 
 def command(given: Command, clock: Clock) -> CommandAnswer:
@@ -364,6 +327,8 @@ def _group(group: Group) -> Document:
         "key": group.key,
         "label": group.label,
         "axes": [{"name": axis.name, "low": axis.low, "high": axis.high} for axis in group.axes],
+        "rooms": group.rooms,
+        "exists_by": group.exists_by,
         "points": [_point(point) for point in group.points],
     }
 
@@ -391,10 +356,6 @@ def _age_s(at: float | None, now: float) -> float | None:
 
 def _rounded(age_s: float | None) -> float | None:
     return None if age_s is None else round(age_s, 1)
-
-
-def _bit(value: Value) -> int | None:
-    return None if value is None else int(value)
 
 
 def _json_keys(value: object) -> object:

@@ -153,8 +153,7 @@ class Metrics:
             if reading.value is None:
                 continue
             ref = reading.ref
-            base, zone = ref.index if ref.group.key == "zone" else (0, 0)
-            place = [str(base), str(zone), plant.zone_name(base, zone) or ""] if base else ["", "", ""]
+            place = [*map(str, ref.room), plant.zone_name(*ref.room) or ""] if ref.room else ["", "", ""]
             readings.add_metric([ref.id, ref.group.key, *place, ref.point.unit or ""], float(reading.value))
             stale.add_metric([ref.id], int(reading.stale))
         yield readings

@@ -131,22 +131,23 @@ def measured(point: Point) -> Schema:
 
 def schemas(table: RegisterTable) -> dict[str, Schema]:
     """Return every shape that the table gives."""
-    zone, system = table.groups["zone"], table.groups["global"]
-    base_axis, zone_axis = zone.axes
-    state, setpoint = zone.point("state"), zone.point("setpoint")
+    mode, state = table.part(Part.SEASON).point, table.part(Part.HOUSE).point
+    base_axis, zone_axis = table.rooms.axes
+    room = {point.part: point for point in table.rooms.points}
     error = {"error": TEXT, "status": {"type": "integer"}, "details": nullable(TEXT), "code": TEXT, "request_id": TEXT}
     updated: dict[str, Schema] = {
         "state": {"type": "integer"},
         "setpoint": {"type": "number"},
         "setpoint_encoded": {"type": "integer"},
     }
+    told = table.answered("notifications")
     whereabouts = {"base_id": place(base_axis), "zone_id": place(zone_axis)}
     return {
         "Error": fields(error),
         "RootError": fields({"err": TEXT, **error}),
         "PointId": {"type": "string", "enum": list(table.by_id)},
         "WritablePointId": {"type": "string", "enum": [each.id for each in table.writable]},
-        "ZoneCommand": body({"state": settable(state), "setpoint": settable(setpoint)}),
+        "ZoneCommand": body({point.key: settable(point) for point in table.rooms.points if point.writable}),
         "ZoneUpdate": fields(
             {
                 **whereabouts,
@@ -159,18 +160,15 @@ def schemas(table: RegisterTable) -> dict[str, Schema]:
             f"{key.title()}Update": fields({key: {"type": "integer"}, "commands": {"type": "array", "items": TEXT}})
             for key in ("mode", "state")
         },
-        "Mode": fields({"mode": nullable(measured(system.point("mode")))}),
-        "ModeCommand": body({"mode": settable(system.point("mode"))}, required=("mode",)),
-        "State": fields({"state": nullable(measured(system.point("state"))), "mixed": FLAG}, optional=("mixed",)),
-        "StateCommand": body({"state": settable(system.point("state"))}, required=("state",)),
+        "Mode": fields({"mode": nullable(measured(mode))}),
+        "ModeCommand": body({"mode": settable(mode)}, required=("mode",)),
+        "State": fields({"state": nullable(measured(state)), "mixed": FLAG}, optional=("mixed",)),
+        "StateCommand": body({"state": settable(state)}, required=("state",)),
         "Zone": fields(
             {
                 **whereabouts,
                 "name": nullable(TEXT),
-                "state": nullable(measured(state)),
-                "setpoint": nullable(measured(setpoint)),
-                "temperature": nullable(measured(zone.point("temperature"))),
-                "relative_humidity": nullable(measured(zone.point("humidity"))),
+                **_values(table.rooms.points),
                 "address": {"type": "integer", "minimum": 0},
                 "active": FLAG,
                 "age_s": {"type": ["number", "null"], "minimum": 0},
@@ -180,20 +178,13 @@ def schemas(table: RegisterTable) -> dict[str, Schema]:
         ),
         "RootZone": fields(
             {
-                "state": nullable(measured(state)),
-                "setpoint": nullable(measured(setpoint)),
-                "temperature": nullable(measured(zone.point("temperature"))),
-                "relative_humidity": measured(zone.point("humidity")),
+                **_values(room[part] for part in (Part.ROOM, Part.TARGET, Part.AIR)),
+                room[Part.HUMIDITY].field: measured(room[Part.HUMIDITY]),
             }
         ),
-        "OutsideTemperature": fields(
-            {
-                key: nullable(measured(system.point(key)))
-                for key in ("outside_temperature", "filtered_outside_temperature")
-            }
-        ),
-        "Notifications": fields(dict.fromkeys(_NOTIFICATIONS, nullable(FLAG))),
-        "RootNotifications": fields(dict.fromkeys(_NOTIFICATIONS, FLAG)),
+        "OutsideTemperature": fields(_values(each.point for each in table.answered("outsidetemperature"))),
+        "Notifications": fields(_values(each.point for each in told)),
+        "RootNotifications": fields({each.point.field: measured(each.point) for each in told}),
         **_equipment(table),
         "GroupKey": {"type": "string", "enum": list(table.groups)},
         "CommandState": {"type": "string", "enum": list(CommandState)},
@@ -210,24 +201,20 @@ def schemas(table: RegisterTable) -> dict[str, Schema]:
 
 
 def _equipment(table: RegisterTable) -> dict[str, Schema]:
-    circuit, (circuits,) = table.groups["mixed_circuit"], table.groups["mixed_circuit"].axes
-    (dehumidifiers,), (pumps,) = table.groups["dehumidifier"].axes, table.groups["pump"].axes
     bit: Schema = {"type": "integer", "minimum": 0, "maximum": 1}
     found = {}
     # The root paths know no null where the published component needs a number.
     for prefix, switch in (("", nullable(bit)), ("Root", bit)):
-        found[f"{prefix}MixedGroup"] = fields(
-            {
-                "group_id": place(circuits),
-                "pump_state": switch,
-                "mixing_valve_opening_percentage": nullable(measured(circuit.point("valve_opening"))),
-                "flow_temperature": nullable(measured(circuit.point("flow_temperature"))),
-                "return_temperature": nullable(measured(circuit.point("return_temperature"))),
-            }
-        )
-        found[f"{prefix}Dehumidifier"] = fields({"dehumidifier_id": place(dehumidifiers), "dehumidifier_state": switch})
-        found[f"{prefix}Pump"] = fields({"pump_id": place(pumps), "pump_state": switch})
+        for name, key in (("MixedGroup", "mixed_circuit"), ("Dehumidifier", "dehumidifier"), ("Pump", "pump")):
+            group = table.groups[key]
+            switches = {point.field: switch for point in group.points if point.kind is Kind.BIT}
+            numbers = {axis.name: place(axis) for axis in group.axes}
+            found[f"{prefix}{name}"] = fields({**numbers, **_values(group.points), **switches})
     return found
+
+
+def _values(points: Iterable[Point]) -> dict[str, Schema]:
+    return {point.field: nullable(measured(point)) for point in points}
 
 
 _CHOICES: Mapping[Part | None, str] = {
@@ -235,4 +222,3 @@ _CHOICES: Mapping[Part | None, str] = {
     Part.HOUSE: "HouseState",
     Part.ROOM: "RoomState",
 }
-_NOTIFICATIONS = ("hints_present", "warnings_present", "error_present")

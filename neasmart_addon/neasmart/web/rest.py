@@ -14,6 +14,7 @@ from aiohttp import web
 from neasmart.command import Command
 from neasmart.errors import NoLinkError
 from neasmart.gateway import Gateway
+from neasmart.registers import Part
 from neasmart.web import documents, places
 from neasmart.web.answers import (
     Bus,
@@ -77,25 +78,24 @@ class Rest:
         What the base told last, with its age; `pending` is a command that is under way. A room that was never heard
         answers with `null` values.
         """
-        base_id, zone_id = places.index(request, self._gateway.table, "zone")
+        base_id, zone_id = places.room(request, self._gateway.table)
         return reply(documents.zone(self._gateway, base_id, zone_id, self._now()))
 
     @declared("POST", f"{API}/zones/{{base_id}}/{{zone_id}}", "rooms", "ZoneUpdate", sends="ZoneCommand", commands=True)
     async def set_zone(self, request: web.Request) -> web.Response:
         """Set a room's state, setpoint or both. Nothing is applied unless the whole body is valid."""
         queue = _queue(request)
-        base_id, zone_id = places.index(request, self._gateway.table, "zone")
-        wanted = await read_object(request, ("state", "setpoint"))
+        base_id, zone_id = places.room(request, self._gateway.table)
+        refs = {ref.point.key: ref for ref in self._gateway.table.room(base_id, zone_id) if ref.point.writable}
+        wanted = await read_object(request, tuple(refs))
         if not wanted:
-            message = "One of state or setpoint needs to be specified"
+            message = f"One of {' or '.join(refs)} needs to be specified"
             raise Problem(HTTPStatus.BAD_REQUEST, "missing_value", message)
-        commands = self._submit(
-            {f"zone.{base_id}.{zone_id}.{key}": value for key, value in wanted.items()}, queue=queue
-        )
+        commands = self._submit({refs[key].id: value for key, value in wanted.items()}, queue=queue)
         updated: Document = {command.ref.point.key: command.value for command in commands}
         for command in commands:
-            if command.ref.point.key == "setpoint":
-                updated["setpoint_encoded"] = command.word
+            if command.ref.point.part is Part.TARGET:
+                updated[f"{command.ref.point.key}_encoded"] = command.word
         ids = [command.id for command in commands]
         return reply({"base_id": base_id, "zone_id": zone_id, "updated": updated, "commands": ids})
 
@@ -115,7 +115,7 @@ class Rest:
         """
         asked = query(request, "base_id", "include_inactive")
         include_inactive = flag(asked, "include_inactive")
-        base_axis, zone_axis = self._gateway.table.groups["zone"].axes
+        base_axis, zone_axis = self._gateway.table.rooms.axes
         base_id = places.number(base_axis, asked["base_id"]) if "base_id" in asked else None
         now = self._now()
         found = [
@@ -130,7 +130,7 @@ class Rest:
     @declared("GET", f"{API}/outsidetemperature", "system", "OutsideTemperature")
     async def outside(self, _: web.Request) -> web.Response:
         """Read outside temperature. As measured, and smoothed by the base."""
-        return reply(documents.outside(self._gateway))
+        return reply(documents.answer(self._gateway, "outsidetemperature"))
 
     @declared("GET", f"{API}/notifications", "system", "Notifications")
     async def notifications(self, _: web.Request) -> web.Response:
@@ -138,12 +138,12 @@ class Rest:
 
         Whether the base shows hints, warnings or errors; the bus does not carry which.
         """
-        return reply(documents.notifications(self._gateway))
+        return reply(documents.answer(self._gateway, "notifications"))
 
     @declared("GET", f"{API}/mode", "system", "Mode")
     async def mode(self, _: web.Request) -> web.Response:
         """Read the global mode. Heating, cooling or by itself, for the whole house."""
-        return reply({"mode": self._gateway.plant.value("global.mode")})
+        return reply(documents.answer(self._gateway, "mode"))
 
     @declared(
         "POST", f"{API}/mode", "system", "ModeUpdate", sends="ModeCommand", status=HTTPStatus.ACCEPTED, commands=True
@@ -155,7 +155,7 @@ class Rest:
     @declared("GET", f"{API}/state", "system", "State")
     async def state(self, _: web.Request) -> web.Response:
         """Read the global state. One state for the whole house; `mixed` tells that rooms differ."""
-        document: Document = {"state": self._gateway.plant.value("global.state")}
+        document = documents.answer(self._gateway, "state")
         if self._gateway.plant.mixed:
             document["mixed"] = True
         return reply(document)
@@ -174,19 +174,19 @@ class Rest:
         Valve, pump and temperatures of a circuit. `null` as long as the base has told nothing of it.
         """
         (group_id,) = places.index(request, self._gateway.table, "mixed_circuit")
-        return reply(documents.mixed_group(self._gateway, group_id))
+        return reply(documents.equipment(self._gateway, "mixed_circuit", group_id))
 
     @declared("GET", f"{API}/dehumidifiers/{{dehumidifier_id}}", "equipment", "Dehumidifier")
     async def dehumidifier(self, request: web.Request) -> web.Response:
         """Read one dehumidifier. 0 off, 1 on. `null` as long as the base has told nothing of it."""
         (dehumidifier_id,) = places.index(request, self._gateway.table, "dehumidifier")
-        return reply(documents.dehumidifier(self._gateway, dehumidifier_id))
+        return reply(documents.equipment(self._gateway, "dehumidifier", dehumidifier_id))
 
     @declared("GET", f"{API}/pumps/{{pump_id}}", "equipment", "Pump")
     async def pump(self, request: web.Request) -> web.Response:
         """Read one extra pump. 0 off, 1 on. `null` as long as the base has told nothing of it."""
         (pump_id,) = places.index(request, self._gateway.table, "pump")
-        return reply(documents.pump(self._gateway, pump_id))
+        return reply(documents.equipment(self._gateway, "pump", pump_id))
 
     @declared("GET", f"{API}/health", "system", Health)
     async def health(self, _: web.Request) -> web.Response:

@@ -65,7 +65,7 @@ class RoomRoutes:
 
         It comes back by itself if the base writes it.
         """
-        base_id, zone_id = places.index(request, self._gateway.table, "zone")
+        base_id, zone_id = places.room(request, self._gateway.table)
         if not self._gateway.plant.zone_active(base_id, zone_id):
             message = f"Nothing is known of zone {base_id}.{zone_id}, so there is nothing to forget"
             raise Problem(HTTPStatus.NOT_FOUND, "unknown_zone", message)
@@ -79,7 +79,7 @@ class RoomRoutes:
         entries = document.get("rooms")
         if document.keys() != {"rooms"} or not isinstance(entries, list):
             raise _invalid("", 'the body is {"rooms": [{"base_id": 1, "zone_id": 1, "name": "Living room"}]}')
-        base_axis, zone_axis = self._gateway.table.groups["zone"].axes
+        base_axis, zone_axis = self._gateway.table.rooms.axes
         seen: set[tuple[int, int]] = set()
         for position, entry in enumerate(entries):
             try:
