@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from neasmart.codecs import encode_dpt9
@@ -32,7 +33,7 @@ async def bench(tmp_path: Path) -> Bench:
 
 
 def told(bench: Bench) -> tuple[str, list[str]]:
-    document = health(bench.gateway, bench.time.monotonic_s)
+    document = msgspec.to_builtins(health(bench.gateway, bench.time.monotonic_s))
     return str(document["status"]), document["reasons"]
 
 

@@ -15,9 +15,11 @@ from neasmart.codecs import OperatingState, Value
 from neasmart.gateway import Gateway
 from neasmart.registers import Kind, Part
 from neasmart.web import documents, places
+from neasmart.web.answers import Health
 from neasmart.web.bodies import Document, flag, read_object, reply
 from neasmart.web.health import health
 from neasmart.web.problems import Problem
+from neasmart.web.routes import declared
 
 
 class Legacy:
@@ -28,34 +30,35 @@ class Legacy:
         self._gateway = gateway
         self._origin = origin
 
-    def routes(self) -> list[web.RouteDef]:
-        """Return the routes; query parameters that they do not know are ignored."""
-        return [
-            web.get("/health", self.health),
-            web.get("/zones/{base_id}/{zone_id}", self.zone),
-            web.post("/zones/{base_id}/{zone_id}", self.set_zone),
-            web.get("/mode", self.mode),
-            web.post("/mode", self.set_mode),
-            web.get("/state", self.state),
-            web.post("/state", self.set_state),
-            web.get("/outsidetemperature", self.outside),
-            web.get("/notifications", self.notifications),
-            web.get("/mixedgroups/{group_id}", self.mixed_group),
-            web.get("/dehumidifiers/{dehumidifier_id}", self.dehumidifier),
-            web.get("/pumps/{pump_id}", self.pump),
-        ]
-
+    @declared("GET", "/health", "system", Health, any_query=True, is_open=True)
     async def health(self, _: web.Request) -> web.Response:
-        """Answer how the gateway is; 200 as long as it can answer."""
+        """Read how the gateway is; needs no key.
+
+        Status 200 also while the bus is silent, with what is wrong as `reasons`; never limited.
+        """
         return reply(health(self._gateway, self._gateway.clock.monotonic()))
 
+    @declared("GET", "/zones/{base_id}/{zone_id}", "root", "RootZone", any_query=True)
     async def zone(self, request: web.Request) -> web.Response:
-        """Answer one zone as it will be when the pending commands are done."""
+        """Read one room, as it will be. A command that is under way is shown as if it were done."""
         base_id, zone_id = places.room(request, self._gateway.table)
         return reply(zone(self._gateway, base_id, zone_id))
 
+    @declared(
+        "POST",
+        "/zones/{base_id}/{zone_id}",
+        "root",
+        None,
+        sends="ZoneCommand",
+        status=HTTPStatus.ACCEPTED,
+        commands=True,
+        any_query=True,
+    )
     async def set_zone(self, request: web.Request) -> web.Response:
-        """Command a zone's state, its setpoint, or both."""
+        """Set a room's state, setpoint or both.
+
+        As under `/api/v1`. Existing clients get nothing but status 202 and no body.
+        """
         base_id, zone_id = places.room(request, self._gateway.table)
         body = await read_object(request)
         refs = {ref.point.key: ref for ref in self._gateway.table.room(base_id, zone_id) if ref.point.writable}
@@ -65,42 +68,55 @@ class Legacy:
             raise Problem(HTTPStatus.BAD_REQUEST, "missing_value", message, err=message)
         return self._submitted(request, wanted)
 
+    @declared("GET", "/mode", "root", "Mode", any_query=True)
     async def mode(self, _: web.Request) -> web.Response:
-        """Answer the global mode."""
+        """Read the global mode. A command that is under way is shown as if it were done."""
         return reply({"mode": self._shown("global.mode")})
 
+    @declared(
+        "POST", "/mode", "root", None, sends="ModeCommand", status=HTTPStatus.ACCEPTED, commands=True, any_query=True
+    )
     async def set_mode(self, request: web.Request) -> web.Response:
-        """Command the global mode."""
+        """Set the global mode. As under `/api/v1`. Existing clients get nothing but status 202 and no body."""
         return await self._set_global(request, "mode")
 
+    @declared("GET", "/state", "root", "State", any_query=True)
     async def state(self, _: web.Request) -> web.Response:
-        """Answer the global state; null when the rooms differ or nothing is known."""
+        """Read the global state. Never 0: while rooms differ it is the last state that was common."""
         return reply({"state": house_state(self._gateway)})
 
+    @declared(
+        "POST", "/state", "root", None, sends="StateCommand", status=HTTPStatus.ACCEPTED, commands=True, any_query=True
+    )
     async def set_state(self, request: web.Request) -> web.Response:
-        """Command the global state."""
+        """Set the global state. As under `/api/v1`. Existing clients get nothing but status 202 and no body."""
         return await self._set_global(request, "state")
 
+    @declared("GET", "/outsidetemperature", "root", "OutsideTemperature", any_query=True)
     async def outside(self, _: web.Request) -> web.Response:
-        """Answer the outside temperatures."""
+        """Read outside temperature. As under `/api/v1`."""
         return reply(documents.answer(self._gateway, "outsidetemperature"))
 
+    @declared("GET", "/notifications", "root", "RootNotifications", any_query=True)
     async def notifications(self, _: web.Request) -> web.Response:
-        """Answer which kinds of messages the base has to tell; unknown is false."""
+        """Read what the base has to tell. As under `/api/v1`, but never `null`."""
         return reply({key: bool(value) for key, value in documents.answer(self._gateway, "notifications").items()})
 
+    @declared("GET", "/mixedgroups/{group_id}", "root", "RootMixedGroup", any_query=True)
     async def mixed_group(self, request: web.Request) -> web.Response:
-        """Answer one mixed circuit."""
+        """Read one mixed circuit. As under `/api/v1`, but the pump is never `null`."""
         (group_id,) = places.index(request, self._gateway.table, "mixed_circuit")
         return reply(self._equipment("mixed_circuit", group_id))
 
+    @declared("GET", "/dehumidifiers/{dehumidifier_id}", "root", "RootDehumidifier", any_query=True)
     async def dehumidifier(self, request: web.Request) -> web.Response:
-        """Answer one dehumidifier."""
+        """Read one dehumidifier. As under `/api/v1`, but never `null`."""
         (dehumidifier_id,) = places.index(request, self._gateway.table, "dehumidifier")
         return reply(self._equipment("dehumidifier", dehumidifier_id))
 
+    @declared("GET", "/pumps/{pump_id}", "root", "RootPump", any_query=True)
     async def pump(self, request: web.Request) -> web.Response:
-        """Answer one extra pump."""
+        """Read one extra pump. As under `/api/v1`, but never `null`."""
         (pump_id,) = places.index(request, self._gateway.table, "pump")
         return reply(self._equipment("pump", pump_id))
 

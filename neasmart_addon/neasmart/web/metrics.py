@@ -14,6 +14,7 @@ from aiohttp import web
 from neasmart import __version__
 from neasmart.gateway import Gateway
 from neasmart.status import BusCounters
+from neasmart.web.routes import TEXT, declared
 from neasmart.web.web_counters import WebCounters
 
 if TYPE_CHECKING:
@@ -30,12 +31,12 @@ class Metrics:
         self._gateway = gateway
         self._counters = counters
 
-    def routes(self) -> list[web.RouteDef]:
-        """Return the route."""
-        return [web.get("/metrics", self.serve)]
-
+    @declared("GET", "/metrics", "system", {"text/plain": TEXT}, any_query=True)
     async def serve(self, _: web.Request) -> web.Response:
-        """Answer all metrics."""
+        """Read the figures for Prometheus.
+
+        In the text format of Prometheus: readings, bus, commands, storage, MQTT and answers.
+        """
         # A megabyte that only those pay who ask for metrics.
         from prometheus_client import CollectorRegistry, generate_latest  # noqa: PLC0415
         from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4  # noqa: PLC0415
