@@ -23,7 +23,7 @@ from neasmart.gateway import Gateway
 from neasmart.house import House, line_facts, line_of
 from neasmart.image import LastReports, RegisterImage
 from neasmart.plant import Plant
-from neasmart.registers import TABLE
+from neasmart.points import TABLE
 from neasmart.reload import Reloader, Watched
 from neasmart.settings_checks import Judged
 from neasmart.settings_store import SettingsStore

@@ -9,7 +9,8 @@ from msgspec import inspect
 
 from neasmart.config import Settings
 from neasmart.meanings import MEANINGS
-from neasmart.registers import TABLE, Group, Point
+from neasmart.points import TABLE
+from neasmart.registers import Group, Point
 from neasmart.settings_loading import environment_names
 
 

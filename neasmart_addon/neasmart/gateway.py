@@ -199,7 +199,7 @@ class Gateway:
         before, self.plant.names = self.plant.names, dict(names)
         renamed = {zone for zone in before.keys() | names.keys() if before.get(zone) != names.get(zone)}
         for reading in self.plant.readings:
-            if reading.ref.group.key == "zone" and reading.ref.index in renamed:
+            if reading.ref.room in renamed:
                 self._publish_reading(reading)
 
     def put_rooms(self, rooms: Iterable[Room]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from neasmart.codecs import Quality, Value
-from neasmart.registers import Limits, Ref, RegisterTable, setpoint_limits
+from neasmart.registers import Limits, Part, Ref, RegisterTable, setpoint_limits
 
 ZoneIndex = tuple[int, int]
 
@@ -79,7 +79,7 @@ class Plant:
 
     def forget(self, base_id: int, zone_id: int) -> list[Reading]:
         """Know nothing of a zone any more, until the base writes it again; return its empty readings."""
-        forgotten = [ref for ref in self.table if ref.group.key == "zone" and ref.index == (base_id, zone_id)]
+        forgotten = self.table.room(base_id, zone_id)
         for ref in forgotten:
             self._readings[ref.address] = Reading(ref=ref)
         return [self._readings[ref.address] for ref in forgotten]
@@ -113,12 +113,12 @@ class Plant:
     @property
     def all_zones(self) -> list[ZoneIndex]:
         """Base and zone numbers of every zone that could exist."""
-        bases, zones = self.table.groups["zone"].axes
+        bases, zones = self.table.rooms.axes
         return [(base_id, zone_id) for base_id in bases.indices for zone_id in zones.indices]
 
     def zone_active(self, base_id: int, zone_id: int) -> bool:
         """Return whether a zone's temperature has been received, now or before the last restart."""
-        return self.reading(self.table.at("zone", "temperature", base_id, zone_id)).at is not None
+        return self.reading(self.table.exists_by(base_id, zone_id)).at is not None
 
     def zone_name(self, base_id: int, zone_id: int) -> str | None:
         """Return the name that the owner has given to a zone."""
@@ -127,12 +127,12 @@ class Plant:
     @property
     def setpoint_limits(self) -> Limits:
         """The range to which the base clamps setpoints now."""
-        return setpoint_limits(self.value("global.mode"))
+        return setpoint_limits(self.reading(self.table.part(Part.SEASON)).value)
 
     @property
     def mixed(self) -> bool:
         """Whether the rooms differ in their state."""
-        return self.reading(self.table.at("global", "state")).quality is Quality.MIXED
+        return self.reading(self.table.part(Part.HOUSE)).quality is Quality.MIXED
 
     def _take(self, address: int, word: int, *, at: float, source: Source, stale: bool) -> Reading:
         before = self._readings[address]

@@ -1,8 +1,8 @@
-"""The register table: every point of the SYSBUS, its address, type, unit, limits, direction and label.
+"""What a table of registers is made of: points, groups in which they repeat, and the refs that follow from both.
 
-REST, the panel, MQTT, metrics, documentation and the simulator are projections of this table; an address or a range
-that stands anywhere else is a defect. Addresses are 0-based as on the wire ("register 100" is 0x0064). Source: the
-maker's KNX-gateway manual (document 771948), confirmed by independent implementations.
+REST, the panel, MQTT, metrics, documentation and the simulator are projections of the one table in `points`; an address
+or a range that stands anywhere else is a defect. What sets one point apart from another is a column of its row, never a
+comparison of its key. Addresses are 0-based as on the wire ("register 100" is 0x0064).
 """
 
 from __future__ import annotations
@@ -16,15 +16,10 @@ from itertools import product
 from types import MappingProxyType
 
 from neasmart.codecs import (
-    BitCodec,
     Codec,
     Decoded,
     EnumCodec,
     GlobalMode,
-    OperatingState,
-    PercentCodec,
-    Quality,
-    TemperatureCodec,
     Value,
 )
 from neasmart.errors import InvalidValueError, ReadOnlyPointError, UnknownPointError
@@ -43,18 +38,23 @@ class Kind(StrEnum):
 
 
 class Part(StrEnum):
-    """What a command register is in the life of commands."""
+    """What a point is for those who work with its meaning; most points are only shown and have none.
+
+    The first four are commanded, and the base turns some of them by others; the others are measured, and what is
+    derived (dew point, mean, action) is worked out from them.
+    """
 
     SEASON = "season"
     HOUSE = "house"
     ROOM = "room"
     TARGET = "target"
+    AIR = "air"
+    HUMIDITY = "humidity"
+    FLOW = "flow"
 
 
-_RELATED: Mapping[Part, tuple[Part, ...]] = MappingProxyType(
+_RELATED: Mapping[Part | None, tuple[Part, ...]] = MappingProxyType(
     {
-        Part.SEASON: (),
-        Part.HOUSE: (),
         Part.ROOM: (Part.HOUSE,),
         Part.TARGET: (Part.ROOM, Part.HOUSE, Part.SEASON),
     },
@@ -93,8 +93,10 @@ class Point:
 
     `offset` counts from the group's address; `no_data` is the word that makes the base write its own value when it
     reads it from us (command registers only), and `told` the one that it reads and ignores once it has written its
-    value, where that is another; `part` is what a command register is in the life of commands; `confirm_within` is the
-    difference up to which two values count as the same.
+    value, where that is another; `part` is what the point is for those who work with it, one of each at one place;
+    `confirm_within` is the difference up to which two values count as the same. `optional` points are missing in some
+    houses where their group exists: nobody announces them before they were received. `name` is what REST calls the
+    point where it differs from its key, and `answer` the answer of REST that has it, for points without an index.
     """
 
     key: str
@@ -108,8 +110,16 @@ class Point:
     told: int | None = None
     part: Part | None = None
     confirm_within: float = 0.0
+    optional: bool = False
+    name: str = ""
+    answer: str | None = None
     device_class: str | None = None
     diagnostic: bool = False
+
+    @property
+    def field(self) -> str:
+        """The point's name in the answers of REST that are not about points."""
+        return self.name or self.key
 
     @property
     def writable(self) -> bool:
@@ -163,9 +173,10 @@ class Point:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Axis:
-    """One index of a repeating group: its name, its range and the distance in registers between neighbours."""
+    """One index of a repeating group: its name, for people too, its range and the distance in registers between two."""
 
     name: str
+    label: str
     low: int
     high: int
     stride: int
@@ -178,13 +189,20 @@ class Axis:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """Points that repeat together; the address is `origin` plus each index times the stride of its axis."""
+    """Points that repeat together; the address is `origin` plus each index times the stride of its axis.
+
+    A group without axes is there once, for the whole house. Where `rooms` is set each repetition is a room, with base
+    and zone number for an index: people name it, see it and forget it as one. A repetition exists once the point
+    `exists_by` has been received, or any point where that is not given.
+    """
 
     key: str
     label: str
     origin: int
     axes: tuple[Axis, ...] = ()
     points: tuple[Point, ...]
+    rooms: bool = False
+    exists_by: str | None = None
 
     def address(self, *index: int) -> int:
         """Return the first register of one repetition."""
@@ -213,6 +231,16 @@ class Ref:
         """The point's label with its place, for example ``Zone 1.3 setpoint``."""
         place = ".".join(map(str, self.index))
         return f"{self.group.label} {place} {self.point.label.lower()}" if place else self.point.label
+
+    @property
+    def of_house(self) -> bool:
+        """Whether the register is there once, for the whole house."""
+        return not self.index
+
+    @property
+    def room(self) -> tuple[int, int] | None:
+        """The base and zone number of the room that the register belongs to, None for what is no room's."""
+        return (self.index[0], self.index[1]) if self.group.rooms else None
 
     def decode(self, word: int) -> Decoded:
         """Return what a word means at this address."""
@@ -262,23 +290,65 @@ class RegisterTable:
         return {
             ref.address: tuple(
                 other.address
-                for part in (_RELATED[ref.point.part] if ref.point.part else ())
+                for part in _RELATED.get(ref.point.part, ())
                 for other in self.of_part(part, ref.index) or self.of_part(part, ())
             )
             for ref in self.writable
         }
 
     def of_part(self, part: Part, index: tuple[int, ...] | None = None) -> tuple[Ref, ...]:
-        """Return the command registers of a part, all or those of one place."""
+        """Return the registers of a part, all or those of one place."""
         return self._of_part.get((part, index), ())
 
+    def part(self, part: Part, *index: int) -> Ref:
+        """Return the register of a part at one place; raise UnknownPointError if the table has none there."""
+        found = self._of_part.get((part, index))
+        if found is None:
+            raise UnknownPointError(f"There is no {part} at {index}")
+        return found[0]
+
     @cached_property
-    def _of_part(self) -> dict[tuple[Part | None, tuple[int, ...] | None], tuple[Ref, ...]]:
-        found: dict[tuple[Part | None, tuple[int, ...] | None], tuple[Ref, ...]] = {}
-        for ref in self.writable:
-            for index in (None, ref.index):
-                found[ref.point.part, index] = (*found.get((ref.point.part, index), ()), ref)
+    def rooms(self) -> Group:
+        """The group whose repetitions are rooms."""
+        (found,) = (group for group in self.groups.values() if group.rooms)
         return found
+
+    def place(self, group: str, *index: int) -> tuple[Ref, ...]:
+        """Return the registers of one repetition of a group in the order of the table, none out of range."""
+        return self._places.get((group, *index), ())
+
+    def room(self, *index: int) -> tuple[Ref, ...]:
+        """Return the registers of one room in the order of the table, none out of range."""
+        return self._places.get((self.rooms.key, *index), ())
+
+    def exists_by(self, *index: int) -> Ref:
+        """Return the register of a room that makes it exist; raise UnknownPointError."""
+        return self.at(self.rooms.key, self.rooms.exists_by or "", *index)
+
+    def answered(self, answer: str) -> tuple[Ref, ...]:
+        """Return the registers that one answer of REST has."""
+        return self._answers.get(answer, ())
+
+    @cached_property
+    def _answers(self) -> dict[str, tuple[Ref, ...]]:
+        names = {ref.point.answer for ref in self if ref.point.answer is not None}
+        return {name: tuple(ref for ref in self if ref.point.answer == name) for name in names}
+
+    @cached_property
+    def _places(self) -> dict[tuple[str | int, ...], tuple[Ref, ...]]:
+        found: dict[tuple[str | int, ...], list[Ref]] = {}
+        for ref in self:
+            found.setdefault((ref.group.key, *ref.index), []).append(ref)
+        return {place: tuple(refs) for place, refs in found.items()}
+
+    @cached_property
+    def _of_part(self) -> dict[tuple[Part, tuple[int, ...] | None], tuple[Ref, ...]]:
+        found: dict[tuple[Part, tuple[int, ...] | None], list[Ref]] = {}
+        for ref in self:
+            if ref.point.part is not None:
+                for index in (None, ref.index):
+                    found.setdefault((ref.point.part, index), []).append(ref)
+        return {place: tuple(refs) for place, refs in found.items()}
 
     @cached_property
     def highest_address(self) -> int:
@@ -302,149 +372,3 @@ def _expanded(groups: tuple[Group, ...]) -> Iterator[Ref]:
                     index=index,
                     point=point,
                 )
-
-
-_MEASURED = TemperatureCodec()
-_SETPOINT = TemperatureCodec(setpoint=True)
-_STATE = EnumCodec(members=OperatingState)
-_MIXED_STATE = EnumCodec(members=OperatingState, zero=Quality.MIXED)
-
-GLOBAL = Group(
-    key="global",
-    label="System",
-    origin=0,
-    points=(
-        Point(
-            key="mode",
-            label="Global mode",
-            offset=1,
-            kind=Kind.ENUM,
-            codec=EnumCodec(members=GlobalMode),
-            no_data=10,
-            told=0,
-            part=Part.SEASON,
-        ),
-        Point(
-            key="state",
-            label="Global state",
-            offset=2,
-            kind=Kind.ENUM,
-            codec=_MIXED_STATE,
-            no_data=10,
-            told=0,
-            part=Part.HOUSE,
-        ),
-        Point(key="error", label="Error present", offset=3, kind=Kind.BIT, codec=BitCodec(), device_class="problem"),
-        Point(
-            key="warning",
-            label="Warning present",
-            offset=5,
-            kind=Kind.BIT,
-            codec=BitCodec(),
-            device_class="problem",
-        ),
-        Point(key="hint", label="Hint present", offset=6, kind=Kind.BIT, codec=BitCodec(), device_class="problem"),
-        Point(
-            key="outside_temperature",
-            label="Outside temperature",
-            offset=7,
-            kind=Kind.TEMPERATURE,
-            codec=_MEASURED,
-            unit="°C",
-            device_class="temperature",
-        ),
-        Point(
-            key="filtered_outside_temperature",
-            label="Filtered outside temperature",
-            offset=8,
-            kind=Kind.TEMPERATURE,
-            codec=_MEASURED,
-            unit="°C",
-            device_class="temperature",
-        ),
-    ),
-)
-MIXED_CIRCUIT = Group(
-    key="mixed_circuit",
-    label="Mixed circuit",
-    origin=6,
-    axes=(Axis(name="group_id", low=1, high=3, stride=4),),
-    points=(
-        Point(key="valve_opening", label="Valve opening", offset=0, kind=Kind.PERCENT, codec=PercentCodec(), unit="%"),
-        Point(key="pump", label="Pump", offset=1, kind=Kind.BIT, codec=BitCodec(), device_class="running"),
-        Point(
-            key="flow_temperature",
-            label="Flow temperature",
-            offset=2,
-            kind=Kind.TEMPERATURE,
-            codec=_MEASURED,
-            unit="°C",
-            device_class="temperature",
-        ),
-        Point(
-            key="return_temperature",
-            label="Return temperature",
-            offset=3,
-            kind=Kind.TEMPERATURE,
-            codec=_MEASURED,
-            unit="°C",
-            device_class="temperature",
-        ),
-    ),
-)
-DEHUMIDIFIER = Group(
-    key="dehumidifier",
-    label="Dehumidifier",
-    origin=21,
-    axes=(Axis(name="dehumidifier_id", low=1, high=9, stride=1),),
-    points=(Point(key="running", label="Running", offset=0, kind=Kind.BIT, codec=BitCodec(), device_class="running"),),
-)
-PUMP = Group(
-    key="pump",
-    label="Extra pump",
-    origin=30,
-    axes=(Axis(name="pump_id", low=1, high=5, stride=1),),
-    points=(Point(key="running", label="Running", offset=0, kind=Kind.BIT, codec=BitCodec(), device_class="running"),),
-)
-ZONE = Group(
-    key="zone",
-    label="Zone",
-    origin=-1200,
-    axes=(Axis(name="base_id", low=1, high=5, stride=1200), Axis(name="zone_id", low=1, high=12, stride=100)),
-    points=(
-        Point(key="state", label="State", offset=0, kind=Kind.ENUM, codec=_STATE, no_data=0, part=Part.ROOM),
-        Point(
-            key="setpoint",
-            label="Setpoint",
-            offset=1,
-            kind=Kind.TEMPERATURE,
-            codec=_SETPOINT,
-            unit="°C",
-            limits=SETPOINT_CONTRACT,
-            no_data=0,
-            part=Part.TARGET,
-            confirm_within=0.1,
-            device_class="temperature",
-        ),
-        Point(
-            key="temperature",
-            label="Temperature",
-            offset=2,
-            kind=Kind.TEMPERATURE,
-            codec=_MEASURED,
-            unit="°C",
-            device_class="temperature",
-        ),
-        Point(
-            key="humidity",
-            label="Relative humidity",
-            offset=10,
-            kind=Kind.PERCENT,
-            codec=PercentCodec(),
-            unit="%",
-            device_class="humidity",
-        ),
-    ),
-)
-
-TABLE = RegisterTable((GLOBAL, MIXED_CIRCUIT, DEHUMIDIFIER, PUMP, ZONE))

@@ -31,7 +31,8 @@ from neasmart.config import (
     ZoneSettings,
 )
 from neasmart.errors import SettingsError
-from neasmart.registers import TABLE
+from neasmart.points import TABLE
+from neasmart.registers import Part
 from neasmart.settings_words import SAMPLES
 from neasmart.status import Closable, SettingsFault
 
@@ -44,13 +45,13 @@ _SYSLOG = re.compile(r"(udp|tcp)://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<p
 _DIALLED = re.compile(r"(socket|rfc2217)://[^/\s@]+:(?P<port>\d{1,5})(/.*)?")
 _BROKER = re.compile(r"[^\s/@]*")
 _LOGIN = re.compile(r"^(.*?://)?.*@", re.DOTALL)
-_NO_DATA_POINTS = {
-    "no_data_mode": "global.mode",
-    "no_data_mode_told": "global.mode",
-    "no_data_state": "global.state",
-    "no_data_state_told": "global.state",
-    "no_data_zone_state": "zone.1.1.state",
-    "no_data_setpoint": "zone.1.1.setpoint",
+_NO_DATA_PARTS = {
+    "no_data_mode": Part.SEASON,
+    "no_data_mode_told": Part.SEASON,
+    "no_data_state": Part.HOUSE,
+    "no_data_state_told": Part.HOUSE,
+    "no_data_zone_state": Part.ROOM,
+    "no_data_setpoint": Part.TARGET,
 }
 
 
@@ -318,9 +319,9 @@ def _of_modbus(modbus: ModbusSettings) -> Iterator[_Objection]:
     ids = modbus.slave_id
     if not ids or len(set(ids)) != len(ids):
         yield _Objection("slave_id", ids, "Expected at least one unit id, each once, such as 240, 241")
-    for key, ref_id in _NO_DATA_POINTS.items():
+    for key, part in _NO_DATA_PARTS.items():
         word = getattr(modbus, key)
-        if TABLE.ref(ref_id).decode(word).value is not None:
+        if TABLE.of_part(part)[0].decode(word).value is not None:
             yield _Objection(key, word, "It must be no legal value, because the base would take it as a command")
 
 

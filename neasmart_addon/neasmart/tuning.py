@@ -6,7 +6,8 @@ from neasmart.command import CommandTimes
 from neasmart.config import ModbusSettings, Settings
 from neasmart.image import NoData
 from neasmart.plant import StaleTimes
-from neasmart.registers import TABLE, Part
+from neasmart.points import TABLE
+from neasmart.registers import Part
 from neasmart.rooms import Room
 from neasmart.walks import WalkTimes
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from neasmart import __version__
@@ -61,7 +62,7 @@ async def test_a_silent_bus_is_degraded_and_still_answered_with_200(served: Serv
 def test_a_gateway_that_has_never_heard_the_base_is_degraded(clock: FakeClock) -> None:
     gateway = make_gateway(clock)
 
-    answer = health(gateway, clock.now)
+    answer = msgspec.to_builtins(health(gateway, clock.now))
 
     assert answer["status"] == "degraded"
     assert answer["registers_age_seconds"] is None
@@ -81,7 +82,7 @@ def test_a_gateway_that_has_never_heard_the_base_is_degraded(clock: FakeClock) -
 def test_what_mends_itself_is_degraded(gateway: Gateway, clock: FakeClock, key: str, item: object) -> None:
     gateway.hub.publish(key, item)
 
-    answer = health(gateway, clock.now)
+    answer = msgspec.to_builtins(health(gateway, clock.now))
 
     assert answer["status"] == "degraded"
     assert answer["reasons"]
@@ -100,18 +101,18 @@ def test_what_needs_the_owner_s_hand_is_unhealthy(gateway: Gateway, clock: FakeC
     base_polls(gateway, "zone.1.1.setpoint")
     gateway.hub.publish(key, item)
 
-    answer = health(gateway, clock.now)
+    answer = msgspec.to_builtins(health(gateway, clock.now))
 
     assert answer["status"] == "unhealthy"
     assert len(answer["reasons"]) == 1
 
 
 def test_a_name_that_was_left_out_is_told_and_costs_nothing_else(gateway: Gateway, clock: FakeClock) -> None:
-    before = health(gateway, clock.now)["reasons"]
+    before = msgspec.to_builtins(health(gateway, clock.now))["reasons"]
     fault = SettingsFault(key="zones[1].name", text="config.json: zones[1].name = 5 is not allowed. Expected str")
     gateway.hub.publish(SETTINGS, SettingsStatus(problem=fault.text, faults=(fault,)))
 
-    answer = health(gateway, clock.now)
+    answer = msgspec.to_builtins(health(gateway, clock.now))
 
     assert answer["status"] == "degraded"
     assert answer["reasons"] == [f"Some settings are left out: {fault.text}", *before]
@@ -123,6 +124,6 @@ def test_fallback_entries_are_what_waits_for_the_disk(gateway: Gateway, clock: F
     gateway.hub.publish(LINK, OPEN)
     gateway.hub.publish(STORE, StoreStatus(healthy=False, using_fallback=True, waiting=3))
 
-    database = health(gateway, clock.now)["database"]
+    database = msgspec.to_builtins(health(gateway, clock.now))["database"]
 
     assert (database["using_fallback"], database["fallback_entries"], database["healthy"]) == (True, 3, False)

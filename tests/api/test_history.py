@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from neasmart.clock import iso
 from neasmart.codecs import encode_dpt9
 from neasmart.gateway import Gateway
-from neasmart.registers import TABLE
+from neasmart.points import TABLE
 from neasmart.web.history import MAX_POINTS, fewer
 from tests.api.conftest import Served, Start
 from tests.support.gateways import FakeClock

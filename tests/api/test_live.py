@@ -12,9 +12,9 @@ import pytest
 
 from neasmart import __version__
 from neasmart.gateway import Gateway
-from neasmart.registers import TABLE
+from neasmart.points import TABLE
 from neasmart.web import documents, live
-from neasmart.web.bodies import encoded
+from neasmart.web.encoding import encoded
 from neasmart.web.live import FrameRate
 from tests.api.conftest import Served, eventually
 from tests.support.gateways import base_polls, base_reports, set_link
@@ -284,5 +284,5 @@ async def test_a_frame_of_sixty_rooms_that_change_at_once_stays_small(served: Se
         served.gateway, [*(f"reading/{point}" for point in zones), documents.BUS], 0.0, now, 4.0
     )
 
-    assert len(changes["readings"]) == len(zones)
+    assert len(changes.readings) == len(zones)
     assert len(encoded(changes)) < FRAME_LIMIT_BYTES

@@ -7,7 +7,7 @@ from dataclasses import fields
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from neasmart.registers import TABLE
+from neasmart.points import TABLE
 from neasmart.status import BusCounters
 from tests.api.conftest import Served
 from tests.support.gateways import base_polls, base_reports

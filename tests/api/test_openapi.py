@@ -11,15 +11,16 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from aiohttp import web
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from neasmart.config import Settings
 from neasmart.gateway import Gateway
-from neasmart.registers import TABLE
-from neasmart.web import Sights, WebServer, openapi_paths
+from neasmart.points import TABLE
+from neasmart.web import Sights, WebServer
 from neasmart.web.history import HistoryStore
 from neasmart.web.openapi import document
-from neasmart.web.openapi_texts import DESCRIPTIONS
+from neasmart.web.routes import declared, open_paths
 from neasmart.web.server import Role
 from tests.api.conftest import Served, Start
 from tests.support.gateways import FakeClock
@@ -121,8 +122,21 @@ def test_the_rules_of_the_usual_linters_hold(everything: WebServer) -> None:
         assert any(status[0] in "23" for status in operation["responses"]), path
 
 
-def test_no_text_is_left_of_a_path_that_has_gone() -> None:
-    assert DESCRIPTIONS.keys() <= openapi_paths.operations(TABLE).keys()
+@pytest.mark.parametrize("text", [None, "Read it.", "Read all that is there.", "Read it.\n\nAll that is there."])
+def test_a_handler_that_says_too_little_cannot_be_declared(text: str | None) -> None:
+    async def handler(_: object) -> web.StreamResponse:
+        raise NotImplementedError
+
+    handler.__doc__ = text
+
+    with pytest.raises(ValueError, match=r"GET /api/v1/new: the docstring of .*handler needs a summary and a text"):
+        declared("GET", "/api/v1/new", tag="system", answers=None)(handler)
+
+
+def test_what_needs_no_key_says_nothing_of_the_house(everything: WebServer) -> None:
+    files = {f"/api/docs/{name}" for name in ("swagger-ui-bundle.js", "swagger-ui.css", "start.js")}
+
+    assert open_paths(everything.routes(Role.API)) == files | {"/health", "/api/openapi.json", "/api/docs"}
 
 
 async def test_the_description_is_packed_for_those_who_can(served: Served) -> None:

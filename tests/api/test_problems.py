@@ -300,6 +300,7 @@ class _BrokenStore:
         raise RuntimeError(f"secret of the inside {limit}")
 
 
+@pytest.mark.unguarded("blocking", reason="a traceback reads the lines that it shows")
 async def test_a_defect_is_logged_and_answered_without_showing_the_inside(
     start: Start, gateway: Gateway, clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:

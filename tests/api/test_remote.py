@@ -117,9 +117,12 @@ async def test_an_interrupted_record_saves_what_there_is(
 
 
 async def test_record_says_why_it_cannot(tmp_path: Path) -> None:
-    for url, why in ((f"http://127.0.0.1:{free_port()}", "No gateway answers"), ("ftp://x", "no address")):
+    for url, wanted, why in (
+        (f"http://127.0.0.1:{free_port()}", 1, "No gateway answers"),
+        ("ftp://x", 2, "no address"),
+    ):
         code, _, errors = await said(await command("record", "--url", url, str(tmp_path / "x")))
-        assert (code, why in errors) == (1, True), errors
+        assert (code, why in errors) == (wanted, True), errors
 
 
 async def test_diagnostics_are_fetched_without_secrets(started: Started, tmp_path: Path) -> None:

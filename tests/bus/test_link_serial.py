@@ -18,7 +18,7 @@ from pymodbus.client import AsyncModbusSerialClient
 
 from neasmart.breaker import BreakerState
 from neasmart.config import ModbusSettings, ServerSettings, ServerType
-from neasmart.registers import TABLE
+from neasmart.points import TABLE
 from neasmart.sysbus.backoff import FIRST_S
 from neasmart.sysbus.link import LinkTuning
 from neasmart.sysbus.port import PortTimes

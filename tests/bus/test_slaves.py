@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from neasmart.gateway import Gateway
-from neasmart.registers import TABLE
+from neasmart.points import TABLE
 from neasmart.sysbus.slaves import MbapSlave, RtuSlave
 from neasmart.sysbus.station import Station
 from tests.support.bus import (

@@ -12,7 +12,7 @@ from pymodbus.pdu.register_message import (
 )
 
 from neasmart.gateway import Gateway
-from neasmart.registers import TABLE
+from neasmart.points import TABLE
 from neasmart.status import BusCounters
 from neasmart.sysbus.slaves import MbapSlave, RtuSlave
 from neasmart.sysbus.station import Station

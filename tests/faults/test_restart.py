@@ -11,7 +11,7 @@ import pytest
 from pymodbus.client import ModbusTcpClient
 
 from neasmart.codecs import encode_dpt9
-from neasmart.registers import TABLE
+from neasmart.points import TABLE
 from tests.support.processes import GatewayProcess, eventually, gateway_process
 
 STATE, SETPOINT, TEMPERATURE = (TABLE.ref(f"zone.1.1.{key}") for key in ("state", "setpoint", "temperature"))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from neasmart.codecs import encode_dpt9
 from neasmart.command import Command
 from neasmart.config import DatabaseSettings
 from neasmart.gateway import LINK
-from neasmart.registers import TABLE
+from neasmart.points import TABLE
 from neasmart.status import LinkStatus
 from neasmart.web.health import health
 from tests.support.store import Bench
@@ -32,7 +33,7 @@ async def bench(tmp_path: Path) -> Bench:
 
 
 def told(bench: Bench) -> tuple[str, list[str]]:
-    document = health(bench.gateway, bench.time.monotonic_s)
+    document = msgspec.to_builtins(health(bench.gateway, bench.time.monotonic_s))
     return str(document["status"]), document["reasons"]
 
 

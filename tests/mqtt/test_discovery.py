@@ -15,17 +15,22 @@ from neasmart.codecs import GlobalMode
 from neasmart.mqtt.discovery import Style, devices
 from neasmart.mqtt.inventory import Inventory, Room, take_inventory
 from neasmart.mqtt.topics import Topics
-from neasmart.registers import TABLE
+from neasmart.points import TABLE
 from tests.mqtt.discovery_snapshot import FILE, STYLE, TOPICS, house
 from tests.support.device_discovery import faults
 from tests.support.gateways import FakeClock, base_reports, fill_house, make_gateway
 
-OPTIONAL = tuple(ref.id for ref in TABLE if ref.group.key not in ("global", "zone"))
+OPTIONAL = tuple(ref.id for ref in TABLE if not (ref.of_house or ref.room))
 ZONES = [(base_id, zone_id) for base_id in range(1, 6) for zone_id in range(1, 13)]
 
 
+def _told(*, humid: bool) -> frozenset[str]:
+    """Return everything that a room may tell, or nothing of it."""
+    return frozenset(point.key for point in TABLE.rooms.points if point.optional and humid)
+
+
 def full_house(mode: GlobalMode | None = GlobalMode.HEATING, *, name: str = "Room", humidity: bool = True) -> Inventory:
-    rooms = tuple(Room(zone=zone, name=f"{name} {zone}", humidity=humidity) for zone in ZONES)
+    rooms = tuple(Room(zone=zone, name=f"{name} {zone}", told=_told(humid=humidity)) for zone in ZONES)
     return Inventory(mode=mode, rooms=rooms, optional=OPTIONAL, flow=True)
 
 
@@ -130,7 +135,9 @@ def test_optional_parts_appear_when_they_are_first_received() -> None:
 
 @given(name=st.text(min_size=1, max_size=60))
 def test_any_name_of_a_room_makes_a_valid_message(name: str) -> None:
-    inventory = Inventory(mode=None, rooms=(Room(zone=(1, 1), name=name, humidity=True),), optional=(), flow=False)
+    inventory = Inventory(
+        mode=None, rooms=(Room(zone=(1, 1), name=name, told=_told(humid=True)),), optional=(), flow=False
+    )
 
     message = devices(inventory, STYLE)["neasmart_zone_1_1"]
 

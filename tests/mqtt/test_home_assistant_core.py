@@ -10,7 +10,7 @@ import pytest
 
 from neasmart.config import MqttSettings
 from neasmart.gateway import Gateway
-from neasmart.registers import TABLE
+from neasmart.points import TABLE
 from tests.mqtt.conftest import bridged
 from tests.support.gateways import base_polls, base_reports
 from tests.support.home_assistant import ROOT as FOLDER

@@ -15,7 +15,7 @@ from neasmart.config import Language
 from neasmart.mqtt.discovery import RESULTS, Style, devices
 from neasmart.mqtt.inventory import Inventory
 from neasmart.mqtt.words import Words, key_of
-from neasmart.registers import TABLE
+from neasmart.points import TABLE
 from neasmart.verdicts import DoctorState
 from tests.mqtt.discovery_snapshot import TOPICS
 from tests.mqtt.test_discovery import full_house

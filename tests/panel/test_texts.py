@@ -12,7 +12,7 @@ from neasmart import verdicts
 from neasmart.codecs import GlobalMode, OperatingState, Quality
 from neasmart.command import CommandState
 from neasmart.plant import Source
-from neasmart.registers import TABLE
+from neasmart.points import TABLE
 from neasmart.web.assets import FOLDER, Assets
 
 LANGUAGES = sorted(path.stem for path in (FOLDER / "i18n").glob("*.json"))

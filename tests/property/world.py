@@ -18,7 +18,8 @@ from neasmart.command import Command
 from neasmart.config import Settings
 from neasmart.errors import NeasmartError
 from neasmart.gateway import LINK
-from neasmart.registers import TABLE, Ref
+from neasmart.points import TABLE
+from neasmart.registers import Ref
 from neasmart.simulator.base import BaseStation, Behaviour
 from neasmart.simulator.damage import BadWire
 from neasmart.simulator.house import SMALL, House

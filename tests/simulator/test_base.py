@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from neasmart.codecs import DPT9_STANDBY, GlobalMode, OperatingState, decode_dpt9, encode_dpt9
-from neasmart.registers import TABLE
+from neasmart.points import TABLE
 from neasmart.simulator.base import BaseStation, Behaviour, Judgement, Precedence, Reaction, Tells
 from neasmart.simulator.house import SMALL, House
 

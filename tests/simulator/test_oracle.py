@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from neasmart.codecs import DPT9_STANDBY, OperatingState, encode_dpt9
-from neasmart.registers import TABLE
+from neasmart.points import TABLE
 from neasmart.simulator.oracle import Limit, Oracle, Verdict
 
 GLOBAL_MODE = TABLE.at("global", "mode").address

@@ -9,7 +9,7 @@ from typing import Any
 
 from neasmart.clock import iso
 from neasmart.codecs import encode_dpt9
-from neasmart.registers import TABLE
+from neasmart.points import TABLE
 from neasmart.simulator.oracle import Oracle, Verdict
 from neasmart.simulator.orders import RestOrders
 from tests.support.ports import free_port

@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from neasmart.codecs import OperatingState, decode_dpt9
-from neasmart.registers import TABLE
+from neasmart.points import TABLE
 from neasmart.simulator import SimulatorOptions
 from neasmart.simulator.base import BaseStation
 from neasmart.simulator.house import DEMO

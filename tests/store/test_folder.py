@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from neasmart.codecs import encode_dpt9
-from neasmart.registers import TABLE
+from neasmart.points import TABLE
 from neasmart.store import folder_lock
 from neasmart.store.folder_lock import FolderInUseError, FolderLock
 from tests.support.processes import GatewayProcess, eventually, gateway_process, running

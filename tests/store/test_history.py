@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neasmart.codecs import decode_dpt9, encode_dpt9
-from neasmart.registers import TABLE
+from neasmart.points import TABLE
 from neasmart.store.history import KEPT_MIN
 from neasmart.store.samples import GAP, DamagedBlockError, packed, thinned, unpacked
 from tests.support.store import Bench, MovedClock

@@ -19,7 +19,7 @@ from neasmart.app import build_gateway
 from neasmart.codecs import encode_dpt9
 from neasmart.config import Settings
 from neasmart.plant import Source
-from neasmart.registers import TABLE
+from neasmart.points import TABLE
 from neasmart.settings_loading import load
 from neasmart.store import Store
 from neasmart.store.older import pickled_int

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from neasmart.codecs import encode_dpt9
-from neasmart.registers import TABLE
+from neasmart.points import TABLE
 from neasmart.store.past import remember
 from tests.support.store import NOON, Bench
 

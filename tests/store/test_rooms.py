@@ -13,7 +13,7 @@ from neasmart.app import build_gateway
 from neasmart.config import Settings, ZoneSettings
 from neasmart.errors import NeasmartError
 from neasmart.gateway import ROOMS, Gateway
-from neasmart.registers import TABLE
+from neasmart.points import TABLE
 from neasmart.rooms import Room, RoomsStatus
 from neasmart.store import RoomBook, RoomsFile
 from neasmart.store.folder_lock import FolderLock

@@ -97,7 +97,7 @@ def test_the_api_warns_only_where_its_port_is_open(
     api: ApiSettings, ports: PortsStatus | None, warned: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
-        ApiGate(api, WebCounters(), lambda: ports)
+        ApiGate(api, WebCounters(), frozenset(), lambda: ports)
 
     assert warned in caplog.text
     assert bool(caplog.records) == bool(warned)
@@ -106,7 +106,7 @@ def test_the_api_warns_only_where_its_port_is_open(
 
 def test_a_port_that_is_known_later_is_warned_of_then(caplog: pytest.LogCaptureFixture) -> None:
     ports: list[PortsStatus | None] = [None]
-    gate = ApiGate(OPEN, WebCounters(), lambda: ports[0])
+    gate = ApiGate(OPEN, WebCounters(), frozenset(), lambda: ports[0])
     assert not caplog.records
 
     ports[0] = PortsStatus()

@@ -14,7 +14,7 @@ from neasmart.commands import Commands
 from neasmart.gateway import Gateway
 from neasmart.image import RegisterImage
 from neasmart.plant import Plant
-from neasmart.registers import TABLE
+from neasmart.points import TABLE
 from neasmart.walks import Walks
 
 POLL_240 = bytes.fromhex("F0 03 00 64 00 02 90 F5")

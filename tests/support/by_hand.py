@@ -10,7 +10,8 @@ from neasmart.clock import Clock
 from neasmart.command import Command, CommandState
 from neasmart.config import ModbusSettings, Settings
 from neasmart.gateway import LINK, Undone
-from neasmart.registers import TABLE, Ref
+from neasmart.points import TABLE
+from neasmart.registers import Ref
 from neasmart.status import LinkStatus
 
 WALK_S = 10.0

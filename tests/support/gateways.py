@@ -11,7 +11,7 @@ from neasmart.commands import Commands
 from neasmart.gateway import LINK, Gateway
 from neasmart.image import RegisterImage
 from neasmart.plant import Plant, StaleTimes
-from neasmart.registers import TABLE
+from neasmart.points import TABLE
 from neasmart.status import LinkStatus
 from neasmart.walks import Walks
 

@@ -17,11 +17,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import msgspec
 from playwright.sync_api import Browser, BrowserContext, Page, Route, WebSocketRoute
 
 from neasmart import __version__
 from neasmart.gateway import Gateway
-from neasmart.registers import TABLE
+from neasmart.points import TABLE
 from neasmart.status import LinkStatus
 from neasmart.web import documents
 from neasmart.web.assets import FOLDER, Assets
@@ -198,7 +199,7 @@ class Stage:
         self.serial = 0
 
     def snapshot(self) -> dict[str, Any]:
-        document = documents.snapshot(self.gateway, self.clock.now, 3.4)
+        document: dict[str, Any] = msgspec.to_builtins(documents.snapshot(self.gateway, self.clock.now, 3.4))
         document["status"] |= {"doctor": self.doctor, **self.status}
         for zone in document["zones"]:
             room = self.room(zone["base_id"], zone["zone_id"])
@@ -206,7 +207,7 @@ class Stage:
         return document
 
     def schema(self) -> dict[str, Any]:
-        return {**documents.schema(TABLE), "history": limits()}
+        return {**msgspec.to_builtins(documents.schema(TABLE)), "history": limits()}
 
     def room(self, base: int, zone: int) -> StagedRoom | None:
         return next((each for each in self.rooms if (each.base, each.zone) == (base, zone)), None)

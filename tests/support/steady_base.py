@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from neasmart.codecs import encode_dpt9
-from neasmart.registers import TABLE
+from neasmart.points import TABLE
 from tests.support.bus import mbap, rtu
 from tests.support.processes import GatewayProcess, eventually
 

@@ -6,7 +6,7 @@ import pytest
 
 from neasmart.command import Command, CommandState
 from neasmart.errors import RoomOffError
-from neasmart.registers import TABLE
+from neasmart.points import TABLE
 from tests.support.by_hand import (
     AUTO,
     COOLING,

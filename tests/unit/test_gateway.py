@@ -14,7 +14,7 @@ from neasmart.config import Settings, ZoneSettings
 from neasmart.errors import InvalidValueError, NoLinkError, ReadOnlyPointError
 from neasmart.gateway import LINK, MQTT, STORE, Gateway
 from neasmart.plant import Reading, Source
-from neasmart.registers import TABLE
+from neasmart.points import TABLE
 from neasmart.status import LinkStatus, MqttStatus, StoreStatus
 
 SETPOINT = TABLE.ref("zone.1.3.setpoint")

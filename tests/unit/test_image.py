@@ -8,7 +8,7 @@ from neasmart.carrier import Carrier
 from neasmart.codecs import encode_dpt9
 from neasmart.config import IdleReply, ModbusSettings
 from neasmart.image import RegisterImage
-from neasmart.registers import TABLE
+from neasmart.points import TABLE
 from tests.support.by_hand import AUTO, HOUSE, MODE, SETPOINT, STATE, ByHand
 
 

@@ -17,7 +17,8 @@ from neasmart.codecs import (
     encode_dpt9,
 )
 from neasmart.errors import InvalidValueError, ReadOnlyPointError, UnknownPointError
-from neasmart.registers import TABLE, setpoint_limits
+from neasmart.points import TABLE
+from neasmart.registers import setpoint_limits
 
 ROWS = [
     (1, "global.mode", True),

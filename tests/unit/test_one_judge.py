@@ -12,7 +12,8 @@ from neasmart.gateway import DOCTOR
 from neasmart.mqtt.states import wiring_payload
 from neasmart.verdicts import BY_CODE, Level
 from neasmart.web import documents
-from neasmart.web.health import DEGRADED, HEALTHY, health
+from neasmart.web.answers import HealthStatus
+from neasmart.web.health import health
 from tests.support.bus import BROADCAST_TEMPERATURE, POLL_240
 from tests.support.played_bus import PlayedBus
 
@@ -76,26 +77,27 @@ def agreed(bus: PlayedBus, asked_first: int) -> Diagnosis:
 
     def ask_health() -> None:
         answer = health(gateway, now)
-        codes.append(answer["modbus"]["code"])
-        late.append(not answer["registers_receiving_updates"])
-        assert answer["status"] == (HEALTHY if BY_CODE[codes[-1]].level is Level.OK else DEGRADED)
-        assert answer["reasons"] == ([] if answer["status"] == HEALTHY else [bus.diagnosis.sentence])
+        codes.append(answer.modbus.code)
+        late.append(not answer.registers_receiving_updates)
+        well = BY_CODE[codes[-1]].level is Level.OK
+        assert answer.status is (HealthStatus.HEALTHY if well else HealthStatus.DEGRADED)
+        assert answer.reasons == ([] if well else [bus.diagnosis.sentence])
 
     def ask_bus() -> None:
         answer = documents.bus(gateway, now, 0.0)
-        codes.append(answer["code"])
-        late.append(answer["late"])
-        assert answer["late"] or not answer["stale"]
+        codes.append(answer.code)
+        late.append(answer.late)
+        assert answer.late or not answer.stale
 
     def ask_doctor() -> None:
         answer = documents.doctor(gateway, now)
-        codes.append(answer["code"])
-        late.append(not answer["receiving"])
+        codes.append(answer.code)
+        late.append(not answer.receiving)
 
     def ask_live() -> None:
-        status = documents.snapshot(gateway, now, 0.0)["status"]
-        codes.extend((status["doctor"]["code"], status["bus"]["code"]))
-        late.extend((not status["doctor"]["receiving"], status["bus"]["late"]))
+        status = documents.snapshot(gateway, now, 0.0).status
+        codes.extend((status["doctor"]["code"], status["bus"].code))
+        late.extend((not status["doctor"]["receiving"], status["bus"].late))
 
     askers = [ask_health, ask_bus, ask_doctor, ask_live]
     for ask in askers[asked_first:] + askers[:asked_first]:

@@ -7,7 +7,7 @@ import pytest
 from neasmart.command import CommandState
 from neasmart.errors import NoLinkError, UndoError, UnknownCommandError
 from neasmart.gateway import LINK
-from neasmart.registers import TABLE
+from neasmart.points import TABLE
 from neasmart.status import LinkStatus
 from neasmart.undo import REMEMBERED
 from tests.support.by_hand import COOLING, HEATING, HOUSE, MODE, NORMAL, OFF, SETPOINT, STANDBY, STATE, WALK_S, ByHand

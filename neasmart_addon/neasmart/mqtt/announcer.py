@@ -202,7 +202,7 @@ class Announcer:
         for zone in sorted(zones):
             self._published.discard(zone)
             self._outbox.put(self._topic(zone), "")
-            for part in ZONE_TOPICS:
+            for part in (*ZONE_TOPICS, *(point.key for point in self._gateway.table.rooms.points)):
                 self._outbox.put(self._topics.zone(zone, part), "")
 
 

@@ -71,7 +71,7 @@ class Changes:
         ours = any(abs(value - new) <= ref.point.confirm_within + 1e-6 for value in values)
         if ours and now - at <= 2 * CONSEQUENCE_S:
             return True
-        causes = [_HOUSE] if ref.group.key == "zone" else []
+        causes = [] if ref.of_house else [_HOUSE]
         if ref.point.options is None:
             causes.append(_place(ref))
         return any(now - self._moved_at.get(cause, -CONSEQUENCE_S) < CONSEQUENCE_S for cause in causes)

@@ -21,7 +21,8 @@ from neasmart.mqtt.inventory import Inventory, Room
 from neasmart.mqtt.topics import Topics
 from neasmart.mqtt.words import Words, template
 from neasmart.plant import ZoneIndex
-from neasmart.registers import TABLE, Kind, Ref, setpoint_limits
+from neasmart.points import TABLE
+from neasmart.registers import Kind, Part, Ref, setpoint_limits
 from neasmart.verdicts import DoctorState
 
 Component = dict[str, Any]
@@ -76,7 +77,7 @@ def devices(inventory: Inventory, style: Style) -> dict[str, Device]:
 
 def _base(inventory: Inventory, style: Style) -> Device:
     topics = style.topics
-    refs = [ref for ref in TABLE if ref.group.key == "global" or ref.id in inventory.optional]
+    refs = [ref for ref in TABLE if ref.of_house or ref.id in inventory.optional]
     components = {ref.id.replace(".", "_"): _of_point(ref, style) for ref in refs}
     components["house"] = _house(style)
     components["read_all"] = _named("button", "read_all", style) | {
@@ -104,10 +105,9 @@ def _room(room: Room, inventory: Inventory, style: Style) -> Device:
     topics = style.topics
     place = f"zone.{room.zone[0]}.{room.zone[1]}"
     components = {"climate": _climate(room, inventory.mode, style)}
-    for point in TABLE.groups["zone"].points:
-        ref = TABLE.at("zone", point.key, *room.zone)
-        if room.humidity or not look(ref).only_if_told:
-            components[point.key] = _of_point(ref, style)
+    for ref in TABLE.room(*room.zone):
+        if not ref.point.optional or ref.point.key in room.told:
+            components[ref.point.key] = _of_point(ref, style)
     components |= _derived(room, place, inventory, style)
     components["last_command"] = _last_command(place, style)
     device = _device(
@@ -163,11 +163,11 @@ def _climate(room: Room, mode: GlobalMode | None, style: Style) -> Component:
         "max_temp": limits.high,
         "temperature_state_topic": state_topic,
         "temperature_state_template": "{{ value_json.setpoint }}",
-        "temperature_command_topic": topics.command(f"{place}.setpoint"),
-        "current_temperature_topic": topics.point(f"{place}.temperature"),
+        "temperature_command_topic": topics.command(TABLE.part(Part.TARGET, *room.zone).id),
+        "current_temperature_topic": topics.point(TABLE.part(Part.AIR, *room.zone).id),
     }
-    if room.humidity:
-        component["current_humidity_topic"] = topics.point(f"{place}.humidity")
+    if room.has(Part.HUMIDITY, TABLE):
+        component["current_humidity_topic"] = topics.point(TABLE.part(Part.HUMIDITY, *room.zone).id)
     return component
 
 
@@ -235,13 +235,13 @@ def _appearance(appearance: Look) -> Component:
 
 def _derived(room: Room, place: str, inventory: Inventory, style: Style) -> dict[str, Component]:
     """Return what the gateway works out itself; see `derived`."""
-    topics = style.topics
+    topics, humid = style.topics, room.has(Part.HUMIDITY, TABLE)
     found = {
         "cold": _named("binary_sensor", "cold", style, place)
         | _ON_OFF
         | {"state_topic": topics.zone(room.zone, "cold"), "device_class": "problem"}
     }
-    if room.humidity:
+    if humid:
         found["dew_point"] = _named("sensor", "dew_point", style, place) | {
             "state_topic": topics.zone(room.zone, "dew_point"),
             "device_class": "temperature",
@@ -249,7 +249,7 @@ def _derived(room: Room, place: str, inventory: Inventory, style: Style) -> dict
             "state_class": "measurement",
             "suggested_display_precision": 1,
         }
-    if room.humidity and inventory.flow:
+    if humid and inventory.flow:
         found["condensation"] = (
             _named("binary_sensor", "condensation", style, place)
             | _ON_OFF

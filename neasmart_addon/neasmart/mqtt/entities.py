@@ -16,15 +16,13 @@ from neasmart.registers import Kind, Point, Ref
 class Look:
     """The icon where there is no device class, the category, and the words of an enumeration (`kind` of `Words`).
 
-    `only_if_told` keeps an entity away until the base has reported the point for the first time; `enabled` is whether
-    Home Assistant shows it without being asked.
+    `enabled` is whether Home Assistant shows it without being asked.
     """
 
     icon: str | None = None
     category: str | None = None
     words: str | None = None
     mixed: bool = False
-    only_if_told: bool = False
     enabled: bool = True
 
 
@@ -35,7 +33,6 @@ _LOOKS: Mapping[tuple[str, str], Look] = MappingProxyType(
         ("mixed_circuit", "valve_opening"): Look(icon="mdi:valve"),
         ("zone", "state"): Look(icon="mdi:tune-variant", words="state", category="config"),
         ("zone", "setpoint"): Look(enabled=False),
-        ("zone", "humidity"): Look(only_if_told=True),
     },
 )
 _PLAIN = Look()

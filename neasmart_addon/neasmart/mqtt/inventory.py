@@ -12,9 +12,7 @@ from typing import Protocol
 from neasmart.codecs import GlobalMode
 from neasmart.gateway import Gateway
 from neasmart.plant import ZoneIndex
-
-OPTIONAL_GROUPS = ("mixed_circuit", "dehumidifier", "pump")
-FLOW = "flow_temperature"
+from neasmart.registers import Part, RegisterTable
 
 
 class RoomBook(Protocol):
@@ -47,12 +45,16 @@ class MemoryBook:
 class Room:
     """A zone that exists; `name` is empty unless the owner has named it.
 
-    `humidity` tells whether its thermostat has ever reported it.
+    `told` has the keys of those points that may be absent and have been received, such as ``humidity``.
     """
 
     zone: ZoneIndex
     name: str
-    humidity: bool
+    told: frozenset[str] = frozenset()
+
+    def has(self, part: Part, table: RegisterTable) -> bool:
+        """Return whether the room has ever told a part that may be absent."""
+        return table.part(part, *self.zone).point.key in self.told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +72,7 @@ class Inventory:
 
 def global_mode(gateway: Gateway) -> GlobalMode | None:
     """Return the mode that the base reports, not one that is only commanded."""
-    mode = gateway.plant.value("global.mode")
+    mode = gateway.plant.reading(gateway.table.part(Part.SEASON)).value
     return GlobalMode(int(mode)) if mode else None
 
 
@@ -83,19 +85,22 @@ def take_inventory(
     announced it.
     """
     plant, table = gateway.plant, gateway.table
-    optional = [each for each in plant.readings if each.ref.group.key in OPTIONAL_GROUPS and each.at is not None]
+    optional = [each for each in plant.readings if not (each.ref.of_house or each.ref.room) and each.at is not None]
     return Inventory(
         mode=global_mode(gateway),
         rooms=tuple(
             Room(
                 zone=zone,
                 name=plant.zone_name(*zone) or "",
-                humidity=plant.reading(table.at("zone", "humidity", *zone)).at is not None,
+                told=frozenset(
+                    ref.point.key
+                    for ref in table.room(*zone)
+                    if ref.point.optional and plant.reading(ref).at is not None
+                ),
             )
             for zone in plant.zones
-            if zone not in absent
-            and (zone in announced or plant.reading(table.at("zone", "temperature", *zone)).told > 1)
+            if zone not in absent and (zone in announced or plant.reading(table.exists_by(*zone)).told > 1)
         ),
         optional=tuple(each.ref.id for each in optional),
-        flow=any(each.ref.point.key == FLOW and each.held is not None for each in optional),
+        flow=any(each.ref.point.part is Part.FLOW and each.held is not None for each in optional),
     )

@@ -16,7 +16,7 @@ from neasmart.gateway import Gateway
 from neasmart.mqtt.climate import AUTO, HOUSE_MODES, OFF, OLD_WORDS, PRESET_NONE, PRESETS, SEASON_WORDS
 from neasmart.mqtt.entities import look
 from neasmart.mqtt.words import key_of
-from neasmart.registers import Kind, Ref
+from neasmart.registers import Kind, Part, Ref
 
 PAYLOAD_LIMIT = 64
 """The longest sensible payload in bytes; Home Assistant sends temperatures with up to twenty digits."""
@@ -57,14 +57,14 @@ class Orders:
 
     def _existing(self, ref_id: str) -> Ref:
         ref = self._table.ref(ref_id)
-        if ref.group.key == "zone" and not self._gateway.plant.zone_active(ref.index[0], ref.index[1]):
-            raise UnknownPointError(f"There is no zone {ref.index[0]}.{ref.index[1]}")
+        if ref.room and not self._gateway.plant.zone_active(*ref.room):
+            raise UnknownPointError(f"There is no zone {ref.room[0]}.{ref.room[1]}")
         return ref
 
     @property
     def _season(self) -> GlobalMode | None:
         """The global mode that the base has or is being told."""
-        mode = self._gateway.shown(self._table.ref("global.mode"))
+        mode = self._gateway.shown(self._table.part(Part.SEASON))
         return GlobalMode(int(mode)) if mode else None
 
     def _mode(self, state: Ref, text: str) -> OperatingState | None:
@@ -93,7 +93,7 @@ class Orders:
 
     def _house_mode(self, text: str) -> Wanted:
         """Return the commands for the whole house: its state first, then the mode if it differs."""
-        mode, state = self._table.ref("global.mode"), self._table.ref("global.state")
+        mode, state = self._table.part(Part.SEASON), self._table.part(Part.HOUSE)
         if text == OFF:
             return [(state, int(OperatingState.STANDBY))]
         if text == AUTO:

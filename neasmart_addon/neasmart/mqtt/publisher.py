@@ -35,6 +35,7 @@ from neasmart.mqtt.states import (
 )
 from neasmart.mqtt.topics import OFFLINE, ONLINE
 from neasmart.plant import Reading, ZoneIndex
+from neasmart.registers import Part
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +106,7 @@ class Publisher:
         self._changes.start(self._gateway.plant.readings)
         self._unsaid = deque(self._gateway.plant.all_zones)
         for reading in self._gateway.plant.readings:
-            if reading.ref.group.key == "global" or (reading.at is not None and reading.ref.group.key != "zone"):
+            if reading.ref.of_house or (reading.at is not None and not reading.ref.room):
                 self.rooms.say_value(reading.ref)
         for command in self._gateway.commands.pending:
             self._say_command(command, now)
@@ -121,14 +122,14 @@ class Publisher:
             self._changes.command(command, now)
         readings = [item for item in batch.values() if isinstance(item, Reading)]
         # What was changed for the whole house comes first, because it explains what follows in the rooms.
-        for reading in sorted(readings, key=lambda each: each.ref.group.key != "global"):
+        for reading in sorted(readings, key=lambda each: not each.ref.of_house):
             change = self._changes.report(reading, now)
             if change is not None and self._online:
                 self._outbox.tell(self._topics.changed, self._change_payload(change))
             self.rooms.reading(reading)
         for command in commands:
             self._say_command(command, now)
-        if any(reading.ref.id == "global.mode" for reading in readings):
+        if any(reading.ref.point.part is Part.SEASON for reading in readings):
             self.announcer.look(now)
         if readings or commands:
             self._say_house()
@@ -160,7 +161,7 @@ class Publisher:
         """Say that a command was not taken, and show again what is true."""
         place = target.rpartition(".")[0]
         refs = [ref for ref in self._gateway.table.writable if ref.id.startswith(f"{place}.")]
-        if not refs or (refs[0].group.key == "zone" and not self._gateway.plant.zone_active(*refs[0].index)):
+        if not refs or (refs[0].room and not self._gateway.plant.zone_active(*refs[0].room)):
             return
         at = self._gateway.clock.to_iso(self._gateway.clock.monotonic())
         topic = self._topics.last_command(place)
@@ -173,8 +174,8 @@ class Publisher:
         for each in self._gateway.table.writable:
             if each.id.startswith(f"{place}."):
                 self.rooms.say_value(each, urgent=True, repeat=True)
-                if each.group.key == "zone" and each.point.options is not None:
-                    self.rooms.say_climate((each.index[0], each.index[1]), urgent=True, repeat=True)
+                if each.room and each.point.options is not None:
+                    self.rooms.say_climate(each.room, urgent=True, repeat=True)
         if place == "global":
             self._say_house(urgent=True, repeat=True)
 
@@ -233,12 +234,12 @@ class Publisher:
         # The mode and the state of the house share this topic and often end together; both ends are worth knowing.
         self._outbox.tell(topic, payload, retained=True)
         self.rooms.command(command, now)
-        if command.ref.group.key == "global":
+        if command.ref.of_house:
             self._say_house(urgent=True)
 
     def _say_house(self, *, urgent: bool = False, unpaced: bool = False, repeat: bool = False) -> None:
         table = self._gateway.table
-        mode, state = (self._gateway.shown(table.ref(f"global.{key}")) for key in ("mode", "state"))
+        mode, state = (self._gateway.shown(table.part(part)) for part in (Part.SEASON, Part.HOUSE))
         payload = house_payload(
             state=state,
             season=SEASON_WORDS[GlobalMode(int(mode)) if mode else None],
@@ -248,7 +249,7 @@ class Publisher:
 
     def _change_payload(self, change: Change) -> str:
         ref = change.ref
-        zone = (ref.index[0], ref.index[1]) if ref.group.key == "zone" else None
+        zone = ref.room
         return json.dumps(
             {
                 "event_type": self._style.words("change", ref.point.key),

@@ -14,12 +14,12 @@ from neasmart.gateway import Gateway
 from neasmart.mqtt.climate import SEASON_WORDS, Action, RoomFacts, action
 from neasmart.mqtt.derived import cold, coldest, condensation_risk, dew_point, mean
 from neasmart.mqtt.entities import MIXED, look
-from neasmart.mqtt.inventory import FLOW, global_mode
+from neasmart.mqtt.inventory import global_mode
 from neasmart.mqtt.outbox import Outbox
 from neasmart.mqtt.states import ClimateState, Steady, on_off, value_payload
 from neasmart.mqtt.topics import OFFLINE, ONLINE, Topics
 from neasmart.plant import Reading, ZoneIndex
-from neasmart.registers import Kind, Ref
+from neasmart.registers import Kind, Part, Ref
 
 _TOLD_WITHIN_S = 60.0
 """Two walks of the base: by then it has told every room's state after a command for the whole house."""
@@ -70,7 +70,7 @@ class Rooms:
 
     def __post_init__(self) -> None:
         """Find the points that tell a flow temperature."""
-        self._flow_refs = [ref for ref in self.gateway.table if ref.point.key == FLOW]
+        self._flow_refs = list(self.gateway.table.of_part(Part.FLOW))
 
     def begin(self) -> None:
         """Look at what concerns all rooms: a new connection, or Home Assistant has started."""
@@ -79,7 +79,7 @@ class Rooms:
     def say_all(self, zone: ZoneIndex) -> None:
         """Say everything that is known of a room."""
         plant, table = self.gateway.plant, self.gateway.table
-        told = [plant.reading(table.at("zone", point.key, *zone)) for point in table.groups["zone"].points]
+        told = [plant.reading(ref) for ref in table.room(*zone)]
         if all(reading.at is None for reading in told):
             return
         for reading in told:
@@ -91,8 +91,8 @@ class Rooms:
     def reading(self, reading: Reading) -> None:
         """Say what follows from a report about a room or the whole house."""
         ref = reading.ref
-        if ref.group.key == "zone":
-            zone = _zone(ref)
+        if ref.room:
+            zone = ref.room
             if ref.point.options is not None:
                 self._answered(zone, reading)
             self.say_value(ref)
@@ -101,7 +101,7 @@ class Rooms:
             return
         self.say_value(ref)
         flow = self._coldest_flow()
-        if ref.id == "global.mode" or flow != self._flow:
+        if ref.point.part is Part.SEASON or flow != self._flow:
             self._flow = flow
             for each in self.gateway.plant.zones:
                 self._say_room(each)
@@ -109,12 +109,12 @@ class Rooms:
     def command(self, command: Command, now: float) -> None:
         """Show a command of somebody at once, and the truth again when it has ended."""
         ref = command.ref
-        if ref.group.key == "zone":
+        if ref.room:
             self.say_value(ref, urgent=True)
-            self.say_climate(_zone(ref), urgent=True, repeat=not command.state.live)
+            self.say_climate(ref.room, urgent=True, repeat=not command.state.live)
             return
         self.say_value(ref, urgent=True)
-        if ref.id == "global.state":
+        if ref.point.part is Part.HOUSE:
             self._expect(command, now)
 
     def tick(self, now: float) -> None:
@@ -139,8 +139,8 @@ class Rooms:
 
     def shown(self, ref: Ref) -> Value:
         """Return the value that a person expects to see: the commanded one while it is on its way."""
-        if ref.group.key == "zone" and ref.point.options is not None and self.gateway.commands.live(ref) is None:
-            expected = self._room(_zone(ref)).expected
+        if ref.room and ref.point.options is not None and self.gateway.commands.live(ref) is None:
+            expected = self._room(ref.room).expected
             if expected is not None:
                 return expected
         return self.gateway.shown(ref)
@@ -150,11 +150,11 @@ class Rooms:
     ) -> None:
         """Say a room's climate state."""
         room, table, mode = self._room(zone), self.gateway.table, global_mode(self.gateway)
-        state, setpoint = (self.shown(table.at("zone", key, *zone)) for key in ("state", "setpoint"))
+        state, setpoint = (self.shown(table.part(part, *zone)) for part in (Part.ROOM, Part.TARGET))
         facts = RoomFacts(
             state=state,
             setpoint=setpoint,
-            temperature=self._value(zone, "temperature"),
+            temperature=self._value(zone, Part.AIR),
             flow=self._flow,
             mode=mode,
         )
@@ -166,14 +166,14 @@ class Rooms:
     def mean_payload(self) -> str:
         """Return the mean temperature of the rooms whose values are not old."""
         plant, table = self.gateway.plant, self.gateway.table
-        readings = [plant.reading(table.at("zone", "temperature", *zone)) for zone in plant.zones]
+        readings = [plant.reading(table.part(Part.AIR, *zone)) for zone in plant.zones]
         value = mean(reading.value for reading in readings if not reading.stale)
         return self.steady.payload(self.topics.house, value, jitter=_MEAN_JITTER_K)
 
     def _say_availability(self, reading: Reading) -> None:
         """Say whether a room's values count: whether the base still tells its temperature."""
-        if reading.ref.point.key == "temperature":
-            topic = self.topics.zone(_zone(reading.ref), "available")
+        if reading.ref.room and reading.ref == self.gateway.table.exists_by(*reading.ref.room):
+            topic = self.topics.zone(reading.ref.room, "available")
             self.outbox.put(topic, OFFLINE if reading.stale else ONLINE)
 
     def _say_room(self, zone: ZoneIndex) -> None:
@@ -181,12 +181,12 @@ class Rooms:
         self._say_derived(zone)
 
     def _say_derived(self, zone: ZoneIndex) -> None:
-        temperature, humidity = self._value(zone, "temperature"), self._value(zone, "humidity")
+        temperature, humidity = self._value(zone, Part.AIR), self._value(zone, Part.HUMIDITY)
         room, topics = self._room(zone), self.topics
         is_cold = cold(temperature, self.margins.cold, before=room.cold)
         room.cold = bool(is_cold)
         self.outbox.put(topics.zone(zone, "cold"), on_off(on=is_cold))
-        if self.gateway.plant.reading(self.gateway.table.at("zone", "humidity", *zone)).at is None:
+        if self.gateway.plant.reading(self.gateway.table.part(Part.HUMIDITY, *zone)).at is None:
             return
         dew, topic = dew_point(temperature, humidity), topics.zone(zone, "dew_point")
         self.outbox.put(topic, self.steady.payload(topic, dew, jitter=_DEW_JITTER_K))
@@ -224,19 +224,15 @@ class Rooms:
                 self._say_state(zone, urgent=True)
 
     def _say_state(self, zone: ZoneIndex, *, urgent: bool) -> None:
-        self.say_value(self.gateway.table.at("zone", "state", *zone), urgent=urgent)
+        self.say_value(self.gateway.table.part(Part.ROOM, *zone), urgent=urgent)
         self.say_climate(zone, urgent=urgent)
 
     def _coldest_flow(self) -> float | None:
         readings = map(self.gateway.plant.reading, self._flow_refs)
         return coldest(reading.value for reading in readings if not reading.stale)
 
-    def _value(self, zone: ZoneIndex, key: str) -> Value:
-        return self.gateway.plant.reading(self.gateway.table.at("zone", key, *zone)).value
+    def _value(self, zone: ZoneIndex, part: Part) -> Value:
+        return self.gateway.plant.reading(self.gateway.table.part(part, *zone)).value
 
     def _room(self, zone: ZoneIndex) -> _Room:
         return self._rooms.setdefault(zone, _Room())
-
-
-def _zone(ref: Ref) -> ZoneIndex:
-    return ref.index[0], ref.index[1]

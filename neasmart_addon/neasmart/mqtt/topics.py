@@ -17,15 +17,11 @@ ZONE_TOPICS = (
     "climate",
     "available",
     "last_command",
-    "state",
-    "setpoint",
-    "temperature",
-    "humidity",
     "dew_point",
     "condensation",
     "cold",
 )
-"""The last parts of every retained topic below a zone, so that a zone can be removed completely."""
+"""The last parts of the retained topics below a zone beside its points, so that it can be removed completely."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

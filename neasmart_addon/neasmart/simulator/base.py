@@ -7,16 +7,20 @@ from its own is a command, standby has no setpoint, a global state rewrites ever
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 
 from neasmart.codecs import DPT9_STANDBY, LOW_BYTE, GlobalMode, OperatingState, Value, encode_dpt9
-from neasmart.registers import TABLE, Kind, Ref, setpoint_limits
+from neasmart.points import TABLE
+from neasmart.registers import Kind, Part, Point, Ref, setpoint_limits
 from neasmart.simulator.house import House, MixedCircuit, Room
 
 _MIXED_WORD = 0
+_SYSTEM = TABLE.part(Part.HOUSE).group.key
+_STEADY_C = 24.0
 
 
 class Precedence(StrEnum):
@@ -103,22 +107,22 @@ class BaseStation:
 
     def local_setpoint(self, base_id: int, zone_id: int, value_c: float) -> None:
         """Turn a room thermostat's wheel."""
-        with self._by_hand(TABLE.at("zone", "setpoint", base_id, zone_id).address):
+        with self._by_hand(TABLE.part(Part.TARGET, base_id, zone_id).address):
             self._set_setpoint(base_id, zone_id, value_c)
 
     def local_state(self, base_id: int, zone_id: int, state: OperatingState) -> None:
         """Change a room's state at its thermostat."""
-        with self._by_hand(TABLE.at("zone", "state", base_id, zone_id).address):
+        with self._by_hand(TABLE.part(Part.ROOM, base_id, zone_id).address):
             self.house.rooms[base_id, zone_id].state = state
 
     def local_mode(self, mode: GlobalMode) -> None:
         """Change the global mode in the maker's app."""
-        with self._by_hand(TABLE.at("global", "mode").address):
+        with self._by_hand(TABLE.part(Part.SEASON).address):
             self.house.mode = mode
 
     def local_global_state(self, state: OperatingState) -> None:
         """Change the state of all rooms in the maker's app."""
-        with self._by_hand(TABLE.at("global", "state").address):
+        with self._by_hand(TABLE.part(Part.HOUSE).address):
             self._set_global_state(state)
 
     def begin_walk(self) -> None:
@@ -207,12 +211,12 @@ class BaseStation:
         if value is None:
             return None
         with self._changing(ref.address):
-            match ref.group.key, ref.point.key:
-                case "global", "mode":
+            match ref.point.part:
+                case Part.SEASON:
                     self.house.mode = GlobalMode(int(value))
-                case "global", _:
+                case Part.HOUSE:
                     self._set_global_state(OperatingState(int(value)))
-                case _, "state":
+                case Part.ROOM:
                     self.house.rooms[ref.index[0], ref.index[1]].state = OperatingState(int(value))
                 case _:
                     self._set_setpoint(ref.index[0], ref.index[1], float(value))
@@ -265,26 +269,35 @@ def _masked(ref: Ref, word: int) -> int:
 
 def _sources(house: House) -> Iterable[tuple[int, Callable[[], int]]]:
     """Yield the address of everything that this house reports and a function that returns its word now."""
-
-    def globals_(key: str, source: Callable[[], int]) -> tuple[int, Callable[[], int]]:
-        return TABLE.at("global", key).address, source
-
-    yield globals_("mode", lambda: int(house.mode))
-    yield globals_("state", lambda: _MIXED_WORD if house.state is None else int(house.state))
-    yield globals_("error", lambda: int(house.error))
-    yield globals_("warning", lambda: int(house.warning))
-    yield globals_("hint", lambda: int(house.hint))
-    yield globals_("outside_temperature", lambda: _measured(house.outside_c))
-    yield globals_("filtered_outside_temperature", lambda: _measured(house.filtered_outside_c))
-    for number, circuit in enumerate(house.mixed_circuits, 1):
-        for key, source in _circuit_sources(circuit):
-            yield TABLE.at("mixed_circuit", key, number).address, source
+    known: dict[tuple[str | int, ...], dict[str, Callable[[], int]]] = {(_SYSTEM,): dict(_system_sources(house))}
+    known |= {("mixed_circuit", at): dict(_circuit_sources(each)) for at, each in enumerate(house.mixed_circuits, 1)}
     for key, running in (("dehumidifier", house.dehumidifiers), ("pump", house.pumps)):
-        for number in range(len(running)):
-            yield TABLE.at(key, "running", number + 1).address, lambda at=number, of=running: int(of[at])  # type: ignore[misc] # defaults bind the loop's values
-    for index, room in house.rooms.items():
-        for key, source in _room_sources(house, room):
-            yield TABLE.at("zone", key, *index).address, source
+        known |= {(key, at + 1): {"running": partial(_running, running, at)} for at in range(len(running))}
+    known |= {(TABLE.rooms.key, *index): dict(_room_sources(house, room)) for index, room in house.rooms.items()}
+    for place, sources in known.items():
+        for ref in TABLE.place(str(place[0]), *map(int, place[1:])):
+            if ref.point.optional and ref.room and not house.rooms[ref.room].plan.has_humidity:
+                continue
+            yield ref.address, sources.get(ref.point.key, partial(_steady, ref.point))
+
+
+def _steady(point: Point) -> int:
+    """Return what stands in a register for which this house has no equation."""
+    return encode_dpt9(_STEADY_C) if point.kind is Kind.TEMPERATURE else 0
+
+
+def _running(running: Sequence[bool], at: int) -> int:
+    return int(running[at])
+
+
+def _system_sources(house: House) -> Iterable[tuple[str, Callable[[], int]]]:
+    yield "mode", lambda: int(house.mode)
+    yield "state", lambda: _MIXED_WORD if house.state is None else int(house.state)
+    yield "error", lambda: int(house.error)
+    yield "warning", lambda: int(house.warning)
+    yield "hint", lambda: int(house.hint)
+    yield "outside_temperature", lambda: _measured(house.outside_c)
+    yield "filtered_outside_temperature", lambda: _measured(house.filtered_outside_c)
 
 
 def _circuit_sources(circuit: MixedCircuit) -> Iterable[tuple[str, Callable[[], int]]]:
@@ -302,8 +315,7 @@ def _room_sources(house: House, room: Room) -> Iterable[tuple[str, Callable[[], 
     yield "state", lambda: int(room.state)
     yield "setpoint", setpoint
     yield "temperature", lambda: _measured(room.temperature_c)
-    if room.plan.has_humidity:
-        yield "humidity", lambda: round(room.humidity_percent)
+    yield "humidity", lambda: round(room.humidity_percent)
 
 
 def _measured(value_c: float) -> int:

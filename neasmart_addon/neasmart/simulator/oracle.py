@@ -14,7 +14,8 @@ from enum import StrEnum
 from itertools import count
 
 from neasmart.codecs import DPT9_STANDBY
-from neasmart.registers import TABLE, Kind, Ref
+from neasmart.points import TABLE
+from neasmart.registers import Kind, Part, Ref
 
 SHORTEST_WALK_S = 4.0
 LONGEST_WALK_S = 40.0
@@ -27,7 +28,7 @@ _AFTER_READ_S = 120.0
 _CLOCK_TICKS_S = 5.0
 _GLOBAL_NO_DATA = 10
 _KEPT = 16
-_HOUSE = TABLE.at("global", "state").address
+_HOUSE = TABLE.part(Part.HOUSE).address
 """It may end early, by what the rooms say."""
 _CONFIRMED_WITHIN_C = 0.1 + 1e-6
 
@@ -125,7 +126,7 @@ class Oracle:
         """Note a command; it takes the place of older ones for the register, and of rooms' if it is for all rooms."""
         ref = TABLE.by_address[address]
         for older in self._live():
-            whole_house = ref.id == "global.state" and TABLE.by_address[older.address].group.key == "zone"
+            whole_house = ref.point.part is Part.HOUSE and TABLE.by_address[older.address].room
             if older.address == address or whole_house:
                 older.stop(Verdict.ENDED, at_s)
         order = Order(number=next(self._numbers), address=address, word=word, given_s=at_s)
@@ -202,7 +203,7 @@ class Oracle:
 
     def _judged(self, address: int, word: int, at_s: float, asked_s: float) -> Verdict:
         ref = TABLE.by_address.get(address)
-        is_global = ref is not None and ref.group.key == "global" and ref.point.writable
+        is_global = ref is not None and ref.of_house and ref.point.writable
         if word == 0 or (is_global and word == _GLOBAL_NO_DATA):
             return Verdict.NOTHING
         orders = [order for order in self._orders.get(address, ()) if order.word == word]
@@ -282,15 +283,15 @@ class Oracle:
 
 def _affects(cause: Ref, ref: Ref) -> bool:
     """Return whether a base that takes a command for `cause` may change `ref` by itself."""
-    if ref.group.key != "zone":
+    if ref.of_house:
         return False
-    match cause.id:
-        case "global.state":
+    match cause.point.part:
+        case Part.HOUSE:
             return True
-        case "global.mode":
-            return ref.point.key == "setpoint"
+        case Part.SEASON:
+            return ref.point.part is Part.TARGET
         case _:
-            return cause.point.key == "state" and ref.point.key == "setpoint" and cause.index == ref.index
+            return cause.point.part is Part.ROOM and ref.point.part is Part.TARGET and cause.index == ref.index
 
 
 def _decides(ref: Ref, word: int) -> bool:

@@ -10,14 +10,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from neasmart.registers import TABLE
+from neasmart.points import TABLE
 
 FC_READ = 3
 FC_WRITE_ONE = 6
 FC_WRITE_MANY = 16
 LONGEST_BLOCK = 35
-_ROOM_LENGTH = 11
-"""State, setpoint, temperature, seven registers without a meaning, humidity."""
+_ROOM_LENGTH = 1 + max(point.offset for point in TABLE.rooms.points)
+"""From a room's first to its last register with a meaning, those without one included."""
 
 
 class Shape(StrEnum):
@@ -87,11 +87,9 @@ class Walk:
         self._unit_ids = tuple(unit_ids)
         self._blocks = blocks
         self._chance = random.Random(seed)  # noqa: S311 - an order of walking, not a secret
-        places: dict[tuple[str, ...], list[int]] = {}
+        places: dict[tuple[int, int] | None, list[int]] = {}
         for address in sorted(addresses):
-            ref = TABLE.by_address[address]
-            zone = ref.group.key == "zone"
-            places.setdefault(("zone", *map(str, ref.index)) if zone else ("globals",), []).append(address)
+            places.setdefault(TABLE.by_address[address].room, []).append(address)
         self._places = list(places.values())
 
     def steps(self) -> list[Step]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from neasmart.errors import NeasmartError
-from neasmart.registers import TABLE
+from neasmart.points import TABLE
 from neasmart.store.database import DatabaseFile
 
 MAGIC = b"SQLite format 3\x00"

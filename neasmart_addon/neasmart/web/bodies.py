@@ -12,10 +12,10 @@ from collections.abc import Collection
 from http import HTTPStatus
 from typing import Any
 
-import msgspec
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from neasmart.web.encoding import encoded
 from neasmart.web.problems import Problem
 
 BODY_LIMIT = 64 * 1024
@@ -23,17 +23,10 @@ BODY_TIMEOUT_S = 10.0
 
 Document = dict[str, Any]
 
-_encode = msgspec.json.Encoder().encode
-
-
-def encoded(document: object) -> bytes:
-    """Return JSON; keys that are numbers become text, values that are not finite become null."""
-    return _encode(document)
-
 
 def reply(document: object, *, status: int = HTTPStatus.OK) -> web.Response:
     """Return an answer with a JSON body."""
-    return web.Response(body=_encode(document), status=status, content_type="application/json")
+    return web.Response(body=encoded(document), status=status, content_type="application/json")
 
 
 async def read_document(request: web.Request) -> Document:

@@ -7,6 +7,8 @@ from functools import lru_cache
 
 from aiohttp import web
 
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
 _HOSTS_OF_ONE_CLIENT = 64
 
 
@@ -17,25 +19,27 @@ def client(request: web.BaseRequest) -> str:
 
 
 @lru_cache(maxsize=1024)
+def address(text: str) -> Address | None:
+    """Return an address, IPv4 that is written as IPv6 as what it is; None for any other text."""
+    try:
+        found = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    return getattr(found, "ipv4_mapped", None) or found
+
+
 def is_here(client: str) -> bool:
     """Return whether a client, as it is counted, is this computer itself."""
-    try:
-        return ipaddress.ip_address(client).is_loopback
-    except ValueError:
-        return False
+    found = address(client)
+    return found is not None and found.is_loopback
 
 
 @lru_cache(maxsize=1024)
 def name(host: str) -> str:
     """Return an address as it is counted: an IPv6 host by its network, because it may choose its address freely."""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
+    found = address(host)
+    if found is None:
         return host
-    if isinstance(address, ipaddress.IPv4Address):
-        return str(address)
-    if address.ipv4_mapped is not None:
-        return str(address.ipv4_mapped)
-    if address.is_loopback or address.is_link_local:
-        return str(address)
-    return str(ipaddress.ip_network((int(address), _HOSTS_OF_ONE_CLIENT), strict=False))
+    if isinstance(found, ipaddress.IPv4Address) or found.is_loopback or found.is_link_local:
+        return str(found)
+    return str(ipaddress.ip_network((int(found), _HOSTS_OF_ONE_CLIENT), strict=False))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from neasmart.clock import iso
 from neasmart.config import Settings
 from neasmart.gateway import RECORDER, Gateway
@@ -47,5 +49,5 @@ def diagnostics(
         "commands": [documents.command(each, gateway.clock) for each in gateway.commands.recent[:COMMANDS_SHOWN]],
         **beside,
     }
-    scrubbed: Document = Scrubber(settings, names=names).document(document)
+    scrubbed: Document = Scrubber(settings, names=names).document(msgspec.to_builtins(document))
     return scrubbed | {"settings": settings_document(settings, names=names)}

@@ -16,11 +16,12 @@ from aiohttp import web
 
 from neasmart.registers import RegisterTable
 from neasmart.web.assets import FOLDER
-from neasmart.web.bodies import encoded, query
+from neasmart.web.encoding import encoded
 from neasmart.web.openapi import document
-from neasmart.web.openapi_paths import DOCS_FILES
 from neasmart.web.problems import Problem
+from neasmart.web.routes import TEXT, Route, declared
 
+DOCS_FILES = ("swagger-ui-bundle.js", "swagger-ui.css", "start.js")
 OWN_FILES = Path(__file__).with_name("swagger")
 VENDORED = FOLDER / "vendor" / "swagger"
 _POLICY = (
@@ -39,33 +40,38 @@ class DocsPage:
         self._describe: Callable[[], bytes] = bytes
         self._packed = b""
 
-    def describe(self, table: RegisterTable, routes: list[web.RouteDef]) -> None:
+    def describe(self, table: RegisterTable, routes: list[Route]) -> None:
         """Describe these routes, once somebody asks."""
         self._describe = lambda: gzip.compress(encoded(document(table, routes)))
 
-    def routes(self) -> list[web.RouteDef]:
-        """Return the routes."""
-        return [
-            web.get("/api/openapi.json", self.openapi),
-            web.get("/api/docs", self.page),
-            web.get("/api/docs/{name}", self.file),
-        ]
-
+    @declared("GET", "/api/openapi.json", "system", {"type": "object"}, is_open=True)
     async def openapi(self, request: web.Request) -> web.Response:
-        """Answer the description."""
-        query(request)
+        """Read this document; needs no key. Made from the register table and the routes that this listener has."""
         if not self._packed:
             self._packed = await asyncio.to_thread(self._describe)
         return await _answer(request, self._packed, content_type="application/json")
 
+    @declared("GET", "/api/docs", "system", {"text/html": TEXT}, any_query=True, is_open=True)
     async def page(self, _: web.Request) -> web.Response:
-        """Answer the page."""
+        """Read what the API can do, to read and to try; needs no key.
+
+        Swagger UI from the gateway itself; it needs no internet.
+        """
         body = await asyncio.to_thread((OWN_FILES / "index.html").read_bytes)
         headers = {"Content-Security-Policy": _POLICY}
         return web.Response(body=body, content_type="text/html", charset="utf-8", headers=headers)
 
+    @declared(
+        "GET",
+        "/api/docs/{name}",
+        "system",
+        {"text/javascript": TEXT, "text/css": TEXT},
+        names={"name": TEXT | {"enum": list(DOCS_FILES)}},
+        any_query=True,
+        is_open=True,
+    )
     async def file(self, request: web.Request) -> web.Response:
-        """Answer a file of the page."""
+        """Read the files of that page. Scripts and styles, packed if the browser takes that."""
         name = request.match_info["name"]
         if name not in DOCS_FILES:
             raise Problem(HTTPStatus.NOT_FOUND, "not_found", "The page has no such file")

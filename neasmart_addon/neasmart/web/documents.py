@@ -1,4 +1,4 @@
-"""What the interfaces say about the heating system, as pure functions from the gateway's state to JSON-able dicts.
+"""What the interfaces say about the heating system, as pure functions from the gateway's state to typed answers.
 
 Times leave the process as ISO 8601 UTC or as ages in seconds, never as monotonic instants; what is not known is None.
 """
@@ -7,22 +7,32 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection, Iterable
-from functools import lru_cache
 from typing import Any, Protocol
+
+import msgspec
 
 from neasmart import __version__
 from neasmart.clock import Clock, iso
-from neasmart.codecs import Value
 from neasmart.command import Command
 from neasmart.gateway import Gateway
 from neasmart.plant import Reading
 from neasmart.registers import SETPOINT_BY_MODE, Group, Limits, Point, Ref, RegisterTable
+from neasmart.web.answers import (
+    BusSeen,
+    ChangedPoint,
+    Changes,
+    CommandAnswer,
+    DoctorAnswer,
+    PointAnswer,
+    SchemaAnswer,
+    Snapshot,
+    UnknownRegister,
+    ZoneName,
+)
 
 Document = dict[str, Any]
 
 ENDED_COMMANDS_SHOWN = 20
-USUAL: Document = {"quality": "good", "source": "bus", "stale": False, "pending": None}
-"""What a change leaves out of a reading, because it is nearly always so; a fresh age, too."""
 _FRESH_S = 1.0
 _READING = "reading/"
 _COMMAND = "command/"
@@ -65,58 +75,61 @@ class PastCommand(Protocol):
     def reason(self) -> str | None: ...  # noqa: D102
 
 
-def schema(table: RegisterTable) -> Document:
+def schema(table: RegisterTable) -> SchemaAnswer:
     """Return the register table without its addresses: what a page needs to draw itself."""
-    return {
-        "version": __version__,
-        "groups": [_group(group) for group in table.groups.values()],
-        "setpoint_limits": {mode.name.lower(): _limits(limits) for mode, limits in SETPOINT_BY_MODE.items()},
-    }
+    return SchemaAnswer(
+        version=__version__,
+        groups=[_group(group) for group in table.groups.values()],
+        setpoint_limits={mode.name.lower(): _limits(limits) for mode, limits in SETPOINT_BY_MODE.items()},
+    )
 
 
-def reading(gateway: Gateway, known: Reading, now: float) -> Document:
+def reading(gateway: Gateway, known: Reading, now: float) -> PointAnswer:
     """Return what is known of one point, with its live command if there is one."""
     ref = known.ref
     pending = gateway.commands.live(ref)
-    return {
-        "id": ref.id,
-        "group": ref.group.key,
-        "index": ref.index,
-        "point": ref.point.key,
-        "address": ref.address,
-        "value": known.value,
-        "raw": known.word,
-        "quality": known.quality,
-        "source": known.source,
-        "stale": known.stale,
-        "age_s": _age_s(known.at, now),
-        "at": gateway.clock.to_iso(known.at),
-        "pending": None if pending is None else command(pending, gateway.clock),
-    }
+    return PointAnswer(
+        id=ref.id,
+        group=ref.group.key,
+        index=ref.index,
+        point=ref.point.key,
+        address=ref.address,
+        value=known.value,
+        raw=known.word,
+        quality=known.quality,
+        source=known.source,
+        stale=known.stale,
+        age_s=_age_s(known.at, now),
+        at=gateway.clock.to_iso(known.at),
+        pending=None if pending is None else command(pending, gateway.clock),
+    )
 
 
-def changed_reading(gateway: Gateway, known: Reading, now: float) -> Document:
-    """Return what may have changed of a point; of sixty rooms at once this is a third of their whole readings.
+def changed_reading(gateway: Gateway, known: Reading, now: float) -> ChangedPoint:
+    """Return what may have changed of a point."""
+    age_s = _age_s(known.at, now)
+    pending = gateway.commands.live(known.ref)
+    return ChangedPoint(
+        id=known.ref.id,
+        value=known.value,
+        raw=known.word,
+        age_s=msgspec.UNSET if age_s is not None and age_s < _FRESH_S else age_s,
+        quality=known.quality,
+        source=known.source,
+        stale=known.stale,
+        pending=None if pending is None else command(pending, gateway.clock),
+    )
 
-    What is left out is as usual (`USUAL`), and everything else about a point was told by the snapshot.
-    """
-    document = reading(gateway, known, now)
-    told = {key: document[key] for key in ("id", "value", "raw")}
-    age_s = document["age_s"]
-    if age_s is None or age_s >= _FRESH_S:
-        told["age_s"] = age_s
-    return told | {key: document[key] for key, usual in USUAL.items() if document[key] != usual}
 
-
-def readings(gateway: Gateway, now: float, prefix: str = "") -> list[Document]:
+def readings(gateway: Gateway, now: float, prefix: str = "") -> list[PointAnswer]:
     """Return all points whose id begins with the prefix, those never received included."""
     return [reading(gateway, known, now) for known in gateway.plant.readings if known.ref.id.startswith(prefix)]
 
 
-def unknown_registers(gateway: Gateway, now: float) -> list[Document]:
+def unknown_registers(gateway: Gateway, now: float) -> list[UnknownRegister]:
     """Return the registers that the base writes and the table does not know."""
     return [
-        {"address": address, "raw": report.word, "age_s": _age_s(report.at, now)}
+        UnknownRegister(address=address, raw=report.word, age_s=_age_s(report.at, now))
         for address, report in gateway.image.unknown()
     ]
 
@@ -126,129 +139,94 @@ def zone(gateway: Gateway, base_id: int, zone_id: int, now: float) -> Document:
 
     Age and staleness are those of its temperature, by which a zone exists; `pending` is its newest live command.
     """
-    plant = gateway.plant
-    state, setpoint, measured, humidity = _zone_refs(gateway.table, base_id, zone_id)
-    temperature = plant.reading(measured)
-    live = [found for found in (gateway.commands.live(state), gateway.commands.live(setpoint)) if found is not None]
+    plant, table = gateway.plant, gateway.table
+    refs = table.room(base_id, zone_id)
+    exists = plant.reading(table.exists_by(base_id, zone_id))
+    live = [found for found in map(gateway.commands.live, refs) if found is not None]
     newest = max(live, key=lambda found: found.queued_at) if live else None
     return {
         "base_id": base_id,
         "zone_id": zone_id,
         "name": plant.zone_name(base_id, zone_id),
-        "state": plant.reading(state).value,
-        "setpoint": plant.reading(setpoint).value,
-        "temperature": temperature.value,
-        "relative_humidity": plant.reading(humidity).value,
-        "address": state.address,
-        "active": temperature.at is not None,
-        "age_s": _age_s(temperature.at, now),
-        "stale": temperature.stale,
+        **values(gateway, refs),
+        "address": refs[0].address,
+        "active": exists.at is not None,
+        "age_s": _age_s(exists.at, now),
+        "stale": exists.stale,
         "pending": None if newest is None else command(newest, gateway.clock),
     }
 
 
-@lru_cache(maxsize=128)
-def _zone_refs(table: RegisterTable, base_id: int, zone_id: int) -> tuple[Ref, Ref, Ref, Ref]:
-    state, setpoint, temperature, humidity = (
-        table.at("zone", key, base_id, zone_id) for key in ("state", "setpoint", "temperature", "humidity")
-    )
-    return state, setpoint, temperature, humidity
+def values(gateway: Gateway, refs: Iterable[Ref]) -> Document:
+    """Return the values of points by their names in REST."""
+    return {ref.point.field: gateway.plant.reading(ref).value for ref in refs}
 
 
-def zone_names(gateway: Gateway) -> list[Document]:
+def zone_names(gateway: Gateway) -> list[ZoneName]:
     """Return every zone that could exist, with its name and whether it does."""
     plant = gateway.plant
     return [
-        {
-            "base_id": base_id,
-            "zone_id": zone_id,
-            "name": plant.zone_name(base_id, zone_id),
-            "active": plant.zone_active(base_id, zone_id),
-        }
+        ZoneName(
+            base_id=base_id,
+            zone_id=zone_id,
+            name=plant.zone_name(base_id, zone_id),
+            active=plant.zone_active(base_id, zone_id),
+        )
         for base_id, zone_id in plant.all_zones
     ]
 
 
-def outside(gateway: Gateway) -> Document:
-    """Return the two outside temperatures."""
-    value = gateway.plant.value
-    return {
-        "outside_temperature": value("global.outside_temperature"),
-        "filtered_outside_temperature": value("global.filtered_outside_temperature"),
-    }
+def answer(gateway: Gateway, name: str) -> Document:
+    """Return what one answer about the whole house has, such as ``outsidetemperature``."""
+    return values(gateway, gateway.table.answered(name))
 
 
-def notifications(gateway: Gateway) -> Document:
-    """Return which kinds of messages the base has to tell."""
-    value = gateway.plant.value
-    return {
-        "hints_present": value("global.hint"),
-        "warnings_present": value("global.warning"),
-        "error_present": value("global.error"),
-    }
+def equipment(gateway: Gateway, group: str, number: int) -> Document:
+    """Return one mixed circuit, dehumidifier or extra pump; what is on or off is 0 or 1."""
+    table = gateway.table
+    (axis,), refs = table.groups[group].axes, table.place(group, number)
+    found = {name: int(value) if isinstance(value, bool) else value for name, value in values(gateway, refs).items()}
+    return {axis.name: number, **found}
 
 
-def mixed_group(gateway: Gateway, group_id: int) -> Document:
-    """Return one mixed circuit; its pump is 0 or 1."""
-    value, circuit = gateway.plant.value, f"mixed_circuit.{group_id}"
-    return {
-        "group_id": group_id,
-        "pump_state": _bit(value(f"{circuit}.pump")),
-        "mixing_valve_opening_percentage": value(f"{circuit}.valve_opening"),
-        "flow_temperature": value(f"{circuit}.flow_temperature"),
-        "return_temperature": value(f"{circuit}.return_temperature"),
-    }
-
-
-def dehumidifier(gateway: Gateway, dehumidifier_id: int) -> Document:
-    """Return one dehumidifier, 0 or 1."""
-    running = gateway.plant.value(f"dehumidifier.{dehumidifier_id}.running")
-    return {"dehumidifier_id": dehumidifier_id, "dehumidifier_state": _bit(running)}
-
-
-def pump(gateway: Gateway, pump_id: int) -> Document:
-    """Return one extra pump, 0 or 1."""
-    return {"pump_id": pump_id, "pump_state": _bit(gateway.plant.value(f"pump.{pump_id}.running"))}
-
-
-def command(given: Command, clock: Clock) -> Document:
+def command(given: Command, clock: Clock) -> CommandAnswer:
     """Return a command as it stands now."""
-    return {
-        "id": given.id,
-        "point": given.ref.id,
-        "value": given.value,
-        "raw": given.word,
-        "origin": given.origin,
-        "state": given.state,
-        "queued_at": clock.to_iso(given.queued_at),
-        "delivered_at": clock.to_iso(given.delivered_at),
-        "ended_at": clock.to_iso(given.ended_at),
-        "read_by": given.read_by,
-        "reason": given.reason,
-        "warning": given.warning,
-    }
+    return CommandAnswer(
+        id=given.id,
+        point=given.ref.id,
+        value=given.value,
+        raw=given.word,
+        origin=given.origin,
+        state=given.state,
+        queued_at=clock.to_iso(given.queued_at),
+        delivered_at=clock.to_iso(given.delivered_at),
+        ended_at=clock.to_iso(given.ended_at),
+        read_by=given.read_by,
+        reason=given.reason,
+        warning=given.warning,
+    )
 
 
-def past_command(past: PastCommand, table: RegisterTable) -> Document:
+def past_command(past: PastCommand, table: RegisterTable) -> CommandAnswer:
     """Return a command that only the store remembers; its word follows from its value."""
     ref = table.by_id.get(past.point)
-    return {
-        "id": past.id,
-        "point": past.point,
-        "value": past.value,
-        "raw": None if ref is None else ref.point.codec.encode(past.value),
-        "origin": past.origin,
-        "state": past.state,
-        "queued_at": iso(past.queued_at),
-        "delivered_at": None if past.delivered_at is None else iso(past.delivered_at),
-        "ended_at": None if past.ended_at is None else iso(past.ended_at),
-        "read_by": past.read_by,
-        "reason": past.reason,
-        "warning": None,
-    }
+    return CommandAnswer(
+        id=past.id,
+        point=past.point,
+        value=past.value,
+        raw=None if ref is None else ref.point.codec.encode(past.value),
+        origin=past.origin,
+        state=past.state,
+        queued_at=iso(past.queued_at),
+        delivered_at=None if past.delivered_at is None else iso(past.delivered_at),
+        ended_at=None if past.ended_at is None else iso(past.ended_at),
+        read_by=past.read_by,
+        reason=past.reason,
+        warning=None,
+    )
 
 
-def bus(gateway: Gateway, now: float, frames_per_s: float) -> Document:
+def bus(gateway: Gateway, now: float, frames_per_s: float) -> BusSeen:
     """Return what has been seen on the wire: counters, and the age of what was last seen of each kind.
 
     `code` and `late` (the base's values do not arrive) are the doctor's; `stale` tells that all values are marked old.
@@ -258,28 +236,28 @@ def bus(gateway: Gateway, now: float, frames_per_s: float) -> Document:
     last_poll.update({unit_id: _age_s(at, now) for unit_id, at in counters.last_poll_at.items()})
     age_s = gateway.last_write_age_s(now)
     found = gateway.diagnosis(now)
-    return {
-        "last_write_age_s": _rounded(age_s),
-        "last_poll_age_s": {str(unit_id): polled for unit_id, polled in last_poll.items()},
-        "last_frame_age_s": _age_s(counters.last_frame_at, now),
-        "last_byte_age_s": _age_s(counters.last_byte_at, now),
-        "frames_per_s": round(frames_per_s, 2),
-        "code": found.code,
-        "late": not found.receiving,
-        "stale": gateway.bus_stale(now),
-        "late_after_s": gateway.plant.stale_times.warn_s,
-        "stale_after_s": gateway.plant.stale_times.stale_s,
-        "counters": {
+    return BusSeen(
+        last_write_age_s=_rounded(age_s),
+        last_poll_age_s={str(unit_id): polled for unit_id, polled in last_poll.items()},
+        last_frame_age_s=_age_s(counters.last_frame_at, now),
+        last_byte_age_s=_age_s(counters.last_byte_at, now),
+        frames_per_s=round(frames_per_s, 2),
+        code=found.code,
+        late=not found.receiving,
+        stale=gateway.bus_stale(now),
+        late_after_s=gateway.plant.stale_times.warn_s,
+        stale_after_s=gateway.plant.stale_times.stale_s,
+        counters={
             each.name: _json_keys(getattr(counters, each.name))
             for each in dataclasses.fields(counters)
             if not each.name.endswith("_at")
         },
-    }
+    )
 
 
-def doctor(gateway: Gateway, now: float) -> Document:
+def doctor(gateway: Gateway, now: float) -> DoctorAnswer:
     """Return what is wrong with the wiring, with the figures of this moment."""
-    return status(gateway.diagnosis(now), gateway.clock)
+    return DoctorAnswer(**status(gateway.diagnosis(now), gateway.clock))
 
 
 def status(item: object, clock: Clock) -> Document:
@@ -299,23 +277,22 @@ def status(item: object, clock: Clock) -> Document:
     return document
 
 
-def snapshot(gateway: Gateway, now: float, frames_per_s: float) -> Document:
+def snapshot(gateway: Gateway, now: float, frames_per_s: float) -> Snapshot:
     """Return everything that a page shows."""
     gateway.diagnosis(now)
     recent = gateway.commands.recent
     ended = [given for given in recent if not given.state.live][:ENDED_COMMANDS_SHOWN]
     shown = [given for given in recent if given.state.live or given in ended]
     keys = [key for key, _ in gateway.hub.entries(_STATUS)]
-    return {
-        "type": "snapshot",
-        "readings": readings(gateway, now),
-        "commands": [command(given, gateway.clock) for given in shown],
-        "zones": zone_names(gateway),
-        "status": _statuses(gateway, [*keys, BUS], now, frames_per_s),
-    }
+    return Snapshot(
+        readings=readings(gateway, now),
+        commands=[command(given, gateway.clock) for given in shown],
+        zones=zone_names(gateway),
+        status=_statuses(gateway, [*keys, BUS], now, frames_per_s),
+    )
 
 
-def changes(gateway: Gateway, keys: Collection[str], since: float, now: float, frames_per_s: float) -> Document:
+def changes(gateway: Gateway, keys: Collection[str], since: float, now: float, frames_per_s: float) -> Changes:
     """Return the present state of what has changed under these keys of the hub.
 
     A point whose command has changed comes with its reading, because the reading tells of the command. Commands that
@@ -323,18 +300,17 @@ def changes(gateway: Gateway, keys: Collection[str], since: float, now: float, f
     """
     commanded = {key.removeprefix(_COMMAND) for key in keys if key.startswith(_COMMAND)}
     points = commanded | {key.removeprefix(_READING) for key in keys if key.startswith(_READING)}
-    return {
-        "type": "changes",
-        "readings": [
+    return Changes(
+        readings=[
             changed_reading(gateway, gateway.plant.reading(gateway.table.ref(point)), now) for point in sorted(points)
         ],
-        "commands": [
+        commands=[
             command(given, gateway.clock)
             for given in (gateway.commands.recent if commanded else ())
             if given.ref.id in commanded and (given.state.live or (given.ended_at or 0.0) >= since)
         ],
-        "status": _statuses(gateway, [key for key in keys if key.startswith(_STATUS)], now, frames_per_s),
-    }
+        status=_statuses(gateway, [key for key in keys if key.startswith(_STATUS)], now, frames_per_s),
+    )
 
 
 def _statuses(gateway: Gateway, keys: Iterable[str], now: float, frames_per_s: float) -> Document:
@@ -351,6 +327,8 @@ def _group(group: Group) -> Document:
         "key": group.key,
         "label": group.label,
         "axes": [{"name": axis.name, "low": axis.low, "high": axis.high} for axis in group.axes],
+        "rooms": group.rooms,
+        "exists_by": group.exists_by,
         "points": [_point(point) for point in group.points],
     }
 
@@ -378,10 +356,6 @@ def _age_s(at: float | None, now: float) -> float | None:
 
 def _rounded(age_s: float | None) -> float | None:
     return None if age_s is None else round(age_s, 1)
-
-
-def _bit(value: Value) -> int | None:
-    return None if value is None else int(value)
 
 
 def _json_keys(value: object) -> object:

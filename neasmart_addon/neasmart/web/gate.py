@@ -6,7 +6,6 @@ page has a trusted peer; only what comes from a browser on the gateway's own com
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 from collections.abc import Callable
 from typing import Protocol
@@ -17,7 +16,6 @@ from neasmart.config import ApiSettings
 from neasmart.status import PortsStatus
 from neasmart.web import clients
 from neasmart.web.auth import Attempts, Authentication, missing
-from neasmart.web.openapi_paths import OPEN_PATHS
 from neasmart.web.origins import READS, Origins
 from neasmart.web.peers import SUPERVISOR
 from neasmart.web.problems import Problem
@@ -43,9 +41,17 @@ class ApiGate:
     """Before the API: rate, name, origin, key."""
 
     def __init__(
-        self, api: ApiSettings, counters: WebCounters, ports: Callable[[], PortsStatus | None] = lambda: None
+        self,
+        api: ApiSettings,
+        counters: WebCounters,
+        open_paths: frozenset[str],
+        ports: Callable[[], PortsStatus | None] = lambda: None,
     ) -> None:
-        """Begin with these settings; `ports` tells what is open to the network, None while that is not known."""
+        """Begin with these settings.
+
+        `open_paths` may be read without a key; `ports` tells what is open to the network, None while that is not known.
+        """
+        self._open_paths = open_paths
         self._counters = counters
         self._ports = ports
         self._attempts = Attempts()
@@ -73,7 +79,12 @@ class ApiGate:
         """Warn of an API that asks for no key, once it is known that its port is open to the network."""
         api, ports = self._api, self._ports()
         reached = None if ports is None else ports.reached(api.port)
-        if reached is not None and api.enabled and not api.enable_auth and not _loopback(api.host):
+        if (
+            reached is not None
+            and api.enabled
+            and not api.enable_auth
+            and not (api.host == "localhost" or clients.is_here(api.host))
+        ):
             _LOG.warning(
                 "Everybody who reaches port %d of this computer can read and change the heating: set api.enable_auth"
                 " and api.key",
@@ -93,7 +104,7 @@ class ApiGate:
             self._origins.check_host(request)
             self._origins.check_site(request)
             preflight = self._origins.preflight(request)
-            if preflight is None and self._authentication.required and not _open(request):
+            if preflight is None and self._authentication.required and not self._open(request):
                 await self._authenticate(request, client)
         except Problem as problem:
             self._counters.refuse(problem.code)
@@ -103,6 +114,11 @@ class ApiGate:
     def decorate(self, request: web.BaseRequest, response: web.StreamResponse) -> None:
         """Add the headers of CORS."""
         self._origins.decorate(request, response)
+
+    def _open(self, request: web.BaseRequest) -> bool:
+        """Return whether nobody needs a key: a browser cannot send one when it opens a page."""
+        # As it was sent: what is written in another way is no open path.
+        return request.rel_url.raw_path in self._open_paths and request.method in READS
 
     async def _authenticate(self, request: web.BaseRequest, client: str) -> None:
         if not self._authentication.offered(request.headers):
@@ -135,18 +151,5 @@ class IngressGate:
         """Add nothing."""
 
 
-def _open(request: web.BaseRequest) -> bool:
-    """Return whether nobody needs a key: a browser cannot send one when it opens a page."""
-    # As it was sent: what is written in another way is no open path.
-    return request.rel_url.raw_path in OPEN_PATHS and request.method in READS
-
-
 def _rates(api: ApiSettings) -> Rates:
     return Rates(per_minute=api.rate_limit, writes_per_minute=api.rate_limit_writes)
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -16,14 +16,10 @@ from neasmart.doctor import Diagnosis
 from neasmart.gateway import SETTINGS, Gateway
 from neasmart.status import Closable, SettingsStatus
 from neasmart.verdicts import Level
-from neasmart.web.documents import Document
-from neasmart.web.documents import bus as bus_document
-from neasmart.web.documents import status as status_document
+from neasmart.web import documents
+from neasmart.web.answers import Health, HealthDatabase, HealthModbus, HealthSettings, HealthStatus, SettingsFaultAnswer
 from neasmart.web.web_status import WEB, WebStatus
 
-HEALTHY = "healthy"
-DEGRADED = "degraded"
-UNHEALTHY = "unhealthy"
 _CLOSED = {
     Closable.API: "the API stays closed",
     Closable.BUS: "the bus is left alone",
@@ -34,59 +30,65 @@ _FAILED = frozenset({"stopped", "settings_error"})
 """Verdicts that are told among the reasons for which the gateway cannot do its job."""
 
 
-def health(gateway: Gateway, now: float) -> Document:
+def health(gateway: Gateway, now: float) -> Health:
     """Return the whole answer of `/health`."""
     link, store, plant = gateway.link, gateway.store, gateway.plant
     settings = gateway.hub.state(SETTINGS, SettingsStatus) or SettingsStatus()
     wiring = gateway.diagnosis(now)
     failures, troubles = failed(gateway), troubled(gateway, wiring)
-    bus = bus_document(gateway, now, 0.0)
-    return {
-        "status": UNHEALTHY if failures else DEGRADED if troubles else HEALTHY,
-        "reasons": failures + troubles,
-        "database": {
-            "healthy": store.healthy,
-            "using_fallback": store.using_fallback,
-            "fallback_entries": store.waiting,
-            "circuit_breaker_state": store.breaker,
-            "detail": store.detail,
-            "transactions": store.transactions,
-            "errors": store.errors,
-            "last_flush_at": gateway.clock.to_iso(store.last_flush_at),
-        },
-        "modbus": {
-            "circuit_breaker_state": link.breaker,
-            # The name that is asked for in circulating instructions.
-            "circuit_breaker": link.breaker,
-            "context_initialized": True,
-            "link": link.code,
-            "connected": link.connected,
-            "detail": link.detail,
-            "code": wiring.code,
-            "last_write_age_s": bus["last_write_age_s"],
-            "last_poll_age_s": bus["last_poll_age_s"],
-            "idle_reply": "last_report" if gateway.serves_last_reports else "no_data",
-        },
-        "mqtt": status_document(gateway.mqtt, gateway.clock),
-        "settings": {
-            "problem": settings.problem,
-            "refused": settings.refused,
-            "faults": [
-                {"key": fault.key, "text": fault.text, "closes": sorted(fault.closes)} for fault in settings.faults
+    bus = documents.bus(gateway, now, 0.0)
+    return Health(
+        status=_judged(failures, troubles),
+        reasons=failures + troubles,
+        database=HealthDatabase(
+            healthy=store.healthy,
+            using_fallback=store.using_fallback,
+            fallback_entries=store.waiting,
+            circuit_breaker_state=store.breaker,
+            detail=store.detail,
+            transactions=store.transactions,
+            errors=store.errors,
+            last_flush_at=gateway.clock.to_iso(store.last_flush_at),
+        ),
+        modbus=HealthModbus(
+            circuit_breaker_state=link.breaker,
+            circuit_breaker=link.breaker,
+            context_initialized=True,
+            link=link.code,
+            connected=link.connected,
+            detail=link.detail,
+            code=wiring.code,
+            last_write_age_s=bus.last_write_age_s,
+            last_poll_age_s=bus.last_poll_age_s,
+            idle_reply="last_report" if gateway.serves_last_reports else "no_data",
+        ),
+        mqtt=documents.status(gateway.mqtt, gateway.clock),
+        settings=HealthSettings(
+            problem=settings.problem,
+            refused=settings.refused,
+            faults=[
+                SettingsFaultAnswer(key=fault.key, text=fault.text, closes=sorted(fault.closes))
+                for fault in settings.faults
             ],
-            "closed": list(settings.closed),
-            "restart_needed": list(settings.restart_needed),
-            "notes": list(settings.notes),
-        },
-        "uptime": math.floor(now - gateway.started_at),
-        "version": __version__,
-        "registers_receiving_updates": wiring.receiving,
-        "registers_stale": gateway.bus_stale(now),
-        "registers_age_seconds": bus["last_write_age_s"],
-        "last_register_write": gateway.clock.to_iso(plant.last_write_at),
-        "stale_after_seconds": plant.stale_times.stale_s,
-        "pending_command_registers": sorted(command.ref.address for command in gateway.commands),
-    }
+            closed=list(settings.closed),
+            restart_needed=list(settings.restart_needed),
+            notes=list(settings.notes),
+        ),
+        uptime=math.floor(now - gateway.started_at),
+        version=__version__,
+        registers_receiving_updates=wiring.receiving,
+        registers_stale=gateway.bus_stale(now),
+        registers_age_seconds=bus.last_write_age_s,
+        last_register_write=gateway.clock.to_iso(plant.last_write_at),
+        stale_after_seconds=plant.stale_times.stale_s,
+        pending_command_registers=sorted(command.ref.address for command in gateway.commands),
+    )
+
+
+def _judged(failures: list[str], troubles: list[str]) -> HealthStatus:
+    if failures:
+        return HealthStatus.UNHEALTHY
+    return HealthStatus.DEGRADED if troubles else HealthStatus.HEALTHY
 
 
 def failed(gateway: Gateway) -> list[str]:

@@ -17,8 +17,10 @@ from neasmart.codecs import Value
 from neasmart.errors import UnknownPointError
 from neasmart.gateway import Gateway
 from neasmart.registers import Kind, Ref
+from neasmart.web.answers import HistoryAnswer, HistorySeries
 from neasmart.web.bodies import Document, invalid_parameter, query, reply, whole_number
 from neasmart.web.problems import Problem
+from neasmart.web.routes import API, JSON, TEXT, declared
 
 POINTS_LIMIT = 100
 MAX_POINTS = 3000
@@ -28,6 +30,19 @@ TOGETHER_LIMIT = 60_000
 DEFAULT_SPAN_S = 86_400.0
 _KEPT = 3
 FORMATS = ("json", "csv")
+_TIME = TEXT | {"format": "date-time"}
+_QUERY: Document = {
+    "points": {
+        "type": "array",
+        "minItems": 1,
+        "maxItems": POINTS_LIMIT,
+        "items": {"$ref": "#/components/schemas/PointId"},
+    },
+    "from": _TIME | {"description": "A day before `to` if not given"},
+    "to": _TIME | {"description": "Now if not given"},
+    "max_points": {"type": "integer", "minimum": _KEPT, "maximum": MAX_POINTS, "default": DEFAULT_POINTS},
+    "format": {"type": "string", "enum": list(FORMATS), "default": FORMATS[0]},
+}
 
 Samples = Sequence[tuple[float, int | None]]
 Points = list[tuple[float, Value]]
@@ -64,13 +79,13 @@ class History:
         self._gateway = gateway
         self._store = store
 
-    def routes(self) -> list[web.RouteDef]:
-        """Return the one route."""
-        return [web.get("/api/v1/history", self.history)]
-
+    @declared("GET", f"{API}/history", "points", {JSON: HistoryAnswer, "text/csv": TEXT}, query=_QUERY)
     async def history(self, request: web.Request) -> web.Response:
-        """Answer the samples of the points in `points` (comma-separated ids) between `from` and `to`."""
-        given = query(request, "points", "from", "to", "max_points", "format")
+        """Read what points were between two times.
+
+        Each value holds until the next one. Thinned to `max_points` so that extremes are kept.
+        """
+        given = query(request, *_QUERY)
         refs = self._refs(given.get("points", ""))
         now_s = self._gateway.clock.wall()
         end_s = _time("to", given["to"]) if "to" in given else now_s
@@ -96,20 +111,15 @@ class History:
                 charset="utf-8",
                 headers={"Content-Disposition": f'attachment; filename="{name}"'},
             )
-        return reply(
-            {
-                "from": iso(begin_s),
-                "to": iso(end_s),
-                "series": [
-                    {
-                        "id": ref.id,
-                        "unit": ref.point.unit,
-                        "points": [(at, _number(value)) for at, value in decoded(ref, found.get(ref.address, ()))],
-                    }
-                    for ref in refs
-                ],
-            }
-        )
+        series = [
+            HistorySeries(
+                id=ref.id,
+                unit=ref.point.unit,
+                points=[(at, _number(value)) for at, value in decoded(ref, found.get(ref.address, ()))],
+            )
+            for ref in refs
+        ]
+        return reply(HistoryAnswer(begin=iso(begin_s), end=iso(end_s), series=series))
 
     def _thin(self, address: int, samples: list[tuple[float, int | None]]) -> list[tuple[float, int | None]]:
         return fewer(self._gateway.table.by_address[address], samples)
@@ -178,9 +188,9 @@ def _number(value: Value) -> int | float | None:
 
 
 def _max_points(text: str) -> int:
-    number = whole_number(text, 3, MAX_POINTS)
+    number = whole_number(text, _KEPT, MAX_POINTS)
     if number is None:
-        raise invalid_parameter("max_points", repr(text[:60]), f"a whole number from 3 to {MAX_POINTS}")
+        raise invalid_parameter("max_points", repr(text[:60]), f"a whole number from {_KEPT} to {MAX_POINTS}")
     return number
 
 

@@ -13,10 +13,13 @@ from aiohttp import web
 
 from neasmart.codecs import OperatingState, Value
 from neasmart.gateway import Gateway
+from neasmart.registers import Kind, Part
 from neasmart.web import documents, places
+from neasmart.web.answers import Health
 from neasmart.web.bodies import Document, flag, read_object, reply
 from neasmart.web.health import health
 from neasmart.web.problems import Problem
+from neasmart.web.routes import declared
 
 
 class Legacy:
@@ -27,80 +30,101 @@ class Legacy:
         self._gateway = gateway
         self._origin = origin
 
-    def routes(self) -> list[web.RouteDef]:
-        """Return the routes; query parameters that they do not know are ignored."""
-        return [
-            web.get("/health", self.health),
-            web.get("/zones/{base_id}/{zone_id}", self.zone),
-            web.post("/zones/{base_id}/{zone_id}", self.set_zone),
-            web.get("/mode", self.mode),
-            web.post("/mode", self.set_mode),
-            web.get("/state", self.state),
-            web.post("/state", self.set_state),
-            web.get("/outsidetemperature", self.outside),
-            web.get("/notifications", self.notifications),
-            web.get("/mixedgroups/{group_id}", self.mixed_group),
-            web.get("/dehumidifiers/{dehumidifier_id}", self.dehumidifier),
-            web.get("/pumps/{pump_id}", self.pump),
-        ]
-
+    @declared("GET", "/health", "system", Health, any_query=True, is_open=True)
     async def health(self, _: web.Request) -> web.Response:
-        """Answer how the gateway is; 200 as long as it can answer."""
+        """Read how the gateway is; needs no key.
+
+        Status 200 also while the bus is silent, with what is wrong as `reasons`; never limited.
+        """
         return reply(health(self._gateway, self._gateway.clock.monotonic()))
 
+    @declared("GET", "/zones/{base_id}/{zone_id}", "root", "RootZone", any_query=True)
     async def zone(self, request: web.Request) -> web.Response:
-        """Answer one zone as it will be when the pending commands are done."""
-        base_id, zone_id = places.index(request, self._gateway.table, "zone")
+        """Read one room, as it will be. A command that is under way is shown as if it were done."""
+        base_id, zone_id = places.room(request, self._gateway.table)
         return reply(zone(self._gateway, base_id, zone_id))
 
+    @declared(
+        "POST",
+        "/zones/{base_id}/{zone_id}",
+        "root",
+        None,
+        sends="ZoneCommand",
+        status=HTTPStatus.ACCEPTED,
+        commands=True,
+        any_query=True,
+    )
     async def set_zone(self, request: web.Request) -> web.Response:
-        """Command a zone's state, its setpoint, or both."""
-        base_id, zone_id = places.index(request, self._gateway.table, "zone")
+        """Set a room's state, setpoint or both.
+
+        As under `/api/v1`. Existing clients get nothing but status 202 and no body.
+        """
+        base_id, zone_id = places.room(request, self._gateway.table)
         body = await read_object(request)
-        wanted = {key: body[key] for key in ("state", "setpoint") if body.get(key) is not None}
+        refs = {ref.point.key: ref for ref in self._gateway.table.room(base_id, zone_id) if ref.point.writable}
+        wanted = {refs[key].id: body[key] for key in refs if body.get(key) is not None}
         if not wanted:
             message = "one of state or setpoint need to be specified"
             raise Problem(HTTPStatus.BAD_REQUEST, "missing_value", message, err=message)
-        return self._submitted(request, {f"zone.{base_id}.{zone_id}.{key}": value for key, value in wanted.items()})
+        return self._submitted(request, wanted)
 
+    @declared("GET", "/mode", "root", "Mode", any_query=True)
     async def mode(self, _: web.Request) -> web.Response:
-        """Answer the global mode."""
+        """Read the global mode. A command that is under way is shown as if it were done."""
         return reply({"mode": self._shown("global.mode")})
 
+    @declared(
+        "POST", "/mode", "root", None, sends="ModeCommand", status=HTTPStatus.ACCEPTED, commands=True, any_query=True
+    )
     async def set_mode(self, request: web.Request) -> web.Response:
-        """Command the global mode."""
+        """Set the global mode. As under `/api/v1`. Existing clients get nothing but status 202 and no body."""
         return await self._set_global(request, "mode")
 
+    @declared("GET", "/state", "root", "State", any_query=True)
     async def state(self, _: web.Request) -> web.Response:
-        """Answer the global state; null when the rooms differ or nothing is known."""
+        """Read the global state. Never 0: while rooms differ it is the last state that was common."""
         return reply({"state": house_state(self._gateway)})
 
+    @declared(
+        "POST", "/state", "root", None, sends="StateCommand", status=HTTPStatus.ACCEPTED, commands=True, any_query=True
+    )
     async def set_state(self, request: web.Request) -> web.Response:
-        """Command the global state."""
+        """Set the global state. As under `/api/v1`. Existing clients get nothing but status 202 and no body."""
         return await self._set_global(request, "state")
 
+    @declared("GET", "/outsidetemperature", "root", "OutsideTemperature", any_query=True)
     async def outside(self, _: web.Request) -> web.Response:
-        """Answer the outside temperatures."""
-        return reply(documents.outside(self._gateway))
+        """Read outside temperature. As under `/api/v1`."""
+        return reply(documents.answer(self._gateway, "outsidetemperature"))
 
+    @declared("GET", "/notifications", "root", "RootNotifications", any_query=True)
     async def notifications(self, _: web.Request) -> web.Response:
-        """Answer which kinds of messages the base has to tell; unknown is false."""
-        return reply({key: bool(value) for key, value in documents.notifications(self._gateway).items()})
+        """Read what the base has to tell. As under `/api/v1`, but never `null`."""
+        return reply({key: bool(value) for key, value in documents.answer(self._gateway, "notifications").items()})
 
+    @declared("GET", "/mixedgroups/{group_id}", "root", "RootMixedGroup", any_query=True)
     async def mixed_group(self, request: web.Request) -> web.Response:
-        """Answer one mixed circuit."""
+        """Read one mixed circuit. As under `/api/v1`, but the pump is never `null`."""
         (group_id,) = places.index(request, self._gateway.table, "mixed_circuit")
-        return reply(_without_null(documents.mixed_group(self._gateway, group_id), "pump_state"))
+        return reply(self._equipment("mixed_circuit", group_id))
 
+    @declared("GET", "/dehumidifiers/{dehumidifier_id}", "root", "RootDehumidifier", any_query=True)
     async def dehumidifier(self, request: web.Request) -> web.Response:
-        """Answer one dehumidifier."""
+        """Read one dehumidifier. As under `/api/v1`, but never `null`."""
         (dehumidifier_id,) = places.index(request, self._gateway.table, "dehumidifier")
-        return reply(_without_null(documents.dehumidifier(self._gateway, dehumidifier_id), "dehumidifier_state"))
+        return reply(self._equipment("dehumidifier", dehumidifier_id))
 
+    @declared("GET", "/pumps/{pump_id}", "root", "RootPump", any_query=True)
     async def pump(self, request: web.Request) -> web.Response:
-        """Answer one extra pump."""
+        """Read one extra pump. As under `/api/v1`, but never `null`."""
         (pump_id,) = places.index(request, self._gateway.table, "pump")
-        return reply(_without_null(documents.pump(self._gateway, pump_id), "pump_state"))
+        return reply(self._equipment("pump", pump_id))
+
+    def _equipment(self, group: str, number: int) -> Document:
+        """Return one piece of equipment; what is on or off is never null, because the published component adds it."""
+        bits = {point.field for point in self._gateway.table.groups[group].points if point.kind is Kind.BIT}
+        document = documents.equipment(self._gateway, group, number)
+        return {key: value or 0 if key in bits else value for key, value in document.items()}
 
     async def _set_global(self, request: web.Request, key: str) -> web.Response:
         body = await read_object(request)
@@ -123,7 +147,7 @@ def house_state(gateway: Gateway) -> Value:
 
     The published component logs two errors at each poll that answers null, and rooms differ every day.
     """
-    ref = gateway.table.at("global", "state")
+    ref = gateway.table.part(Part.HOUSE)
     shown = gateway.shown(ref)
     if shown is None and gateway.plant.mixed:
         return gateway.plant.reading(ref).held or OperatingState.NORMAL
@@ -132,14 +156,15 @@ def house_state(gateway: Gateway) -> Value:
 
 def zone(gateway: Gateway, base_id: int, zone_id: int) -> Document:
     """Return the four values of a zone that the published component reads."""
-    at = gateway.table.at
-    setpoint = at("zone", "setpoint", base_id, zone_id)
+    state, setpoint, air, humid = (
+        gateway.table.part(part, base_id, zone_id) for part in (Part.ROOM, Part.TARGET, Part.AIR, Part.HUMIDITY)
+    )
     command = gateway.commands.live(setpoint)
-    humidity = gateway.plant.reading(at("zone", "humidity", base_id, zone_id)).value
+    humidity = gateway.plant.reading(humid).value
     return {
-        "state": gateway.shown(at("zone", "state", base_id, zone_id)),
+        "state": gateway.shown(state),
         "setpoint": gateway.plant.reading(setpoint).held if command is None else command.value,
-        "temperature": gateway.plant.reading(at("zone", "temperature", base_id, zone_id)).value,
+        "temperature": gateway.plant.reading(air).value,
         "relative_humidity": 0 if humidity is None else humidity,
     }
 
@@ -154,7 +179,3 @@ def stale_headers(gateway: Gateway) -> dict[str, str]:
         "X-Rehau-Stale-After-Seconds": f"{gateway.plant.stale_times.stale_s:g}",
         "X-Rehau-Last-Register-Write": gateway.clock.to_iso(gateway.plant.last_write_at) or "",
     }
-
-
-def _without_null(document: Document, key: str) -> Document:
-    return document | {key: document[key] or 0}

@@ -18,7 +18,7 @@ from neasmart import __version__
 from neasmart.gateway import Gateway
 from neasmart.web import documents
 from neasmart.web.auth import PROTOCOL_HEADER, SUBPROTOCOL
-from neasmart.web.bodies import encoded
+from neasmart.web.encoding import encoded
 from neasmart.web.problems import SERVER, Problem
 from neasmart.web.request_id import HEADER, REQUEST_ID
 

@@ -14,6 +14,7 @@ from aiohttp import web
 from neasmart import __version__
 from neasmart.gateway import Gateway
 from neasmart.status import BusCounters
+from neasmart.web.routes import TEXT, declared
 from neasmart.web.web_counters import WebCounters
 
 if TYPE_CHECKING:
@@ -30,12 +31,12 @@ class Metrics:
         self._gateway = gateway
         self._counters = counters
 
-    def routes(self) -> list[web.RouteDef]:
-        """Return the route."""
-        return [web.get("/metrics", self.serve)]
-
+    @declared("GET", "/metrics", "system", {"text/plain": TEXT}, any_query=True)
     async def serve(self, _: web.Request) -> web.Response:
-        """Answer all metrics."""
+        """Read the figures for Prometheus.
+
+        In the text format of Prometheus: readings, bus, commands, storage, MQTT and answers.
+        """
         # A megabyte that only those pay who ask for metrics.
         from prometheus_client import CollectorRegistry, generate_latest  # noqa: PLC0415
         from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4  # noqa: PLC0415
@@ -152,8 +153,7 @@ class Metrics:
             if reading.value is None:
                 continue
             ref = reading.ref
-            base, zone = ref.index if ref.group.key == "zone" else (0, 0)
-            place = [str(base), str(zone), plant.zone_name(base, zone) or ""] if base else ["", "", ""]
+            place = [*map(str, ref.room), plant.zone_name(*ref.room) or ""] if ref.room else ["", "", ""]
             readings.add_metric([ref.id, ref.group.key, *place, ref.point.unit or ""], float(reading.value))
             stale.add_metric([ref.id], int(reading.stale))
         yield readings

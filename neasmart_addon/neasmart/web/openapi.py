@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 
-from aiohttp import web
-
 from neasmart import __version__
 from neasmart.registers import RegisterTable
 from neasmart.web.auth import KEY_HEADER
-from neasmart.web.openapi_paths import JSON, Operation, operations
-from neasmart.web.openapi_schemas import COUNT, FLAG, TEXT, Schema, named, place, ref, schemas
-from neasmart.web.openapi_texts import DESCRIPTIONS
+from neasmart.web.openapi_schemas import COUNT, name_of, named, place, ref, schemas, typed
 from neasmart.web.request_id import HEADER
+from neasmart.web.routes import API, FLAG, JSON, TEXT, Route, Schema, Shape
 
 VERSION = "3.1.0"
 _ABOUT = (
@@ -45,17 +42,17 @@ _STALE = (
 )
 
 
-def document(table: RegisterTable, routes: Iterable[web.RouteDef]) -> Schema:
-    """Return the description of these routes; one that is not known here is left out."""
-    known = operations(table)
+def document(table: RegisterTable, routes: Iterable[Route]) -> Schema:
+    """Return the description of these routes."""
+    shown = [route for route in routes if route.shown]
     axes = {axis.name: place(axis) for group in table.groups.values() for axis in group.axes}
     paths: dict[str, Schema] = {}
-    for route in routes:
-        operation = known.get(f"{route.method} {route.path}")
-        if operation is not None:
-            paths.setdefault(route.path, {})[route.method.lower()] = _described(route, operation, axes)
+    for route in shown:
+        paths.setdefault(route.path, {})[route.method.lower()] = _described(route, axes)
+    answers = {shape for route in shown for shape in (*route.answers.values(), route.sends) if isinstance(shape, type)}
     components: dict[str, Schema] = {}
-    components |= {name: named(schema, components) for name, schema in schemas(table).items()}
+    for name, schema in (schemas(table) | typed(sorted(answers, key=name_of), axes)).items():
+        components[name] = named(schema, components)
     paths = named(paths, components)
     return {
         "openapi": VERSION,
@@ -98,46 +95,47 @@ def _used(schema: object, components: Mapping[str, Schema]) -> set[str]:
     return found.union(*(_used(each, components) for each in schema.values()))
 
 
-def _described(route: web.RouteDef, operation: Operation, axes: Mapping[str, Schema]) -> Schema:
-    at_root = not route.path.startswith("/api/")
+def _described(route: Route, axes: Mapping[str, Schema]) -> Schema:
     found = [part[1:-1] for part in route.path.split("/") if part.startswith("{")]
-    names = {name: (operation.names or {}).get(name) or axes.get(name, TEXT) for name in found}
+    names = {name: _schema(route.names[name]) if name in route.names else axes.get(name, TEXT) for name in found}
     parameters = [{"name": name, "in": "path", "required": True, "schema": schema} for name, schema in names.items()]
-    for name, schema in (operation.query or {}).items():
+    for name, shape in (route.query or {}).items():
+        schema = _schema(shape) or axes[name]
         parameter: Schema = {"name": name, "in": "query", "schema": schema}
         if schema.get("type") == "array":
             parameter |= {"required": True, "style": "form", "explode": False}
         parameters.append(parameter)
     described: Schema = {
         "operationId": _operation_id(route),
-        "summary": operation.summary,
-        "description": DESCRIPTIONS.get(f"{route.method} {route.path}", operation.summary),
-        "tags": [operation.tag],
+        "summary": route.summary,
+        "description": route.description,
+        "tags": [route.tag],
         "parameters": parameters,
-        "responses": _responses(operation, at_root=at_root, named=bool(names)),
+        "responses": _responses(route, named=bool(names)),
     }
-    if operation.is_open:
+    if route.is_open:
         described["security"] = []
-    if operation.sends is not None:
-        required = not operation.sends_optional
-        described["requestBody"] = {"required": required, "content": {JSON: {"schema": operation.sends}}}
+    if route.sends is not None:
+        required = not route.sends_optional
+        described["requestBody"] = {"required": required, "content": {JSON: {"schema": _schema(route.sends)}}}
     return described
 
 
-def _responses(operation: Operation, *, at_root: bool, named: bool) -> Schema:
+def _responses(route: Route, *, named: bool) -> Schema:
+    at_root = not route.path.startswith("/api/")
     headers: Schema = {HEADER: {"$ref": f"#/components/headers/{HEADER}"}}
     if at_root:
         headers |= {name: {"$ref": f"#/components/headers/{name}"} for name in _STALE}
-    done: Schema = {"description": HTTPStatus(operation.status).phrase, "headers": headers}
-    if operation.answers:
-        done["content"] = {kind: {"schema": schema} for kind, schema in operation.answers.items()}
-    problems = {*_EVERYWHERE, *operation.problems, *((404,) if named else ())}
-    if operation.sends is not None:
+    done: Schema = {"description": HTTPStatus(route.status).phrase, "headers": headers}
+    if route.answers:
+        done["content"] = {kind: {"schema": _schema(shape)} for kind, shape in route.answers.items()}
+    problems = {*_EVERYWHERE, *route.problems, *((404,) if named else ())}
+    if route.sends is not None:
         problems |= set(_WITH_BODY)
-    if operation.is_open:
+    if route.is_open:
         problems.discard(401)
     shape = {JSON: {"schema": ref("RootError" if at_root else "Error")}}
-    responses = {str(int(operation.status)): done}
+    responses = {str(int(route.status)): done}
     for status in sorted(problems):
         also = (
             {"Retry-After": {"$ref": "#/components/headers/Retry-After"}}
@@ -148,8 +146,14 @@ def _responses(operation: Operation, *, at_root: bool, named: bool) -> Schema:
     return responses
 
 
-def _operation_id(route: web.RouteDef) -> str:
-    path = route.path.replace("/api/v1", "").replace("/api", "")
+def _schema(shape: Shape) -> Schema:
+    if isinstance(shape, str):
+        return ref(shape)
+    return shape if isinstance(shape, dict) else ref(name_of(shape))
+
+
+def _operation_id(route: Route) -> str:
+    path = route.path.replace(API, "").replace("/api", "")
     words = [part.strip("{}") for part in path.replace("_id", "").replace(".", "_").split("/")]
     root = "" if route.path.startswith("/api/") else "root_"
     return root + "_".join([route.method.lower(), *words]).replace("__", "_")

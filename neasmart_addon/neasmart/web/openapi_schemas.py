@@ -1,36 +1,21 @@
-"""The shapes of bodies and answers in the description of the API, projected from the register table."""
+"""The shapes of bodies and answers in the description of the API: of the typed answers, and of the register table."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from enum import StrEnum
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from neasmart.breaker import BreakerState
-from neasmart.codecs import Quality
+import msgspec
+
 from neasmart.command import CommandState
-from neasmart.plant import Source
-from neasmart.registers import ADDRESS_LIMIT, Axis, Kind, Part, Point, RegisterTable
-from neasmart.rooms import LONGEST_NAME
-from neasmart.status import BusCounters, Closable
-from neasmart.verdicts import BY_CODE, DoctorState, Level
-from neasmart.web.health import DEGRADED, HEALTHY, UNHEALTHY
-from neasmart.web.rooms import POSITIONS
+from neasmart.registers import Axis, Kind, Part, Point, RegisterTable
+from neasmart.status import BusCounters
+from neasmart.web.routes import FLAG, TEXT, Schema
 
-Schema = dict[str, Any]
-
-TEXT: Schema = {"type": "string"}
-FLAG: Schema = {"type": "boolean"}
-NUMBER: Schema = {"type": "number"}
 COUNT: Schema = {"type": "integer", "minimum": 0}
-AGE: Schema = {"type": ["number", "null"], "minimum": 0, "description": "Seconds; null: never"}
-TIME: Schema = {"type": ["string", "null"], "format": "date-time", "description": "ISO 8601 in UTC; null: never"}
-OBJECT: Schema = {"type": "object"}
-_PART: Schema = {"type": "string", "enum": list(Closable)}
-_WORD: Schema = {"type": ["integer", "null"], "minimum": 0, "maximum": 0xFFFF}
-_VERDICT: Schema = {"type": "string", "enum": list(BY_CODE)}
-_UNIT_AGES: Schema = {"type": "object", "additionalProperties": AGE, "description": "By unit id"}
+_REFERENCE = "#/components/schemas/"
+_ENDING = "Answer"
 
 
 def ref(name: str) -> Schema:
@@ -72,69 +57,36 @@ def named(schema: Any, components: dict[str, Schema]) -> Any:
     return ref(title)
 
 
-def _rooms(whereabouts: Mapping[str, Schema]) -> dict[str, Schema]:
-    text = TEXT | {"maxLength": LONGEST_NAME}
-    position: Schema = {"type": ["integer", "null"], "minimum": 1, "maximum": POSITIONS}
-    said = {"name": text, "floor": text, "position": position, "hidden": FLAG, "in_home_assistant": FLAG}
-    change: Schema = {
-        "type": "object",
-        "properties": {**whereabouts, **said, "active": FLAG},
-        "required": ["base_id", "zone_id"],
-        "additionalProperties": False,
-    }
-    change = titled("RoomChange", change)
-    room = fields({**whereabouts, **said, "active": FLAG}, title="Room")
-    return {
-        "Rooms": fields({"rooms": listed(room), "stored": FLAG, "detail": nullable(TEXT)}),
-        "RoomsChange": {
-            "type": "object",
-            "properties": {"rooms": listed(change)},
-            "required": ["rooms"],
-            "additionalProperties": False,
-        },
-    }
+def typed(answers: Iterable[type[msgspec.Struct]], axes: Mapping[str, Schema]) -> dict[str, Schema]:
+    """Return the shapes of typed answers, and of what stands in them; what is named like an axis has its numbers."""
+    _, found = msgspec.json.schema_components(tuple(answers), ref_template=_REFERENCE + "{name}")
+    return {name.removesuffix(_ENDING): _completed(shape, axes) for name, shape in found.items()}
 
 
-def _setup() -> Schema:
-    link = fields(
-        {
-            "kind": {"type": "string", "enum": ["serial", "dial", "listen"]},
-            "device": nullable(TEXT),
-            "url": nullable(TEXT),
-        },
-        title="SetupLink",
-    )
-    device = fields(
-        {
-            "path": TEXT,
-            "name": TEXT,
-            "maker": nullable(TEXT),
-            "known_as": nullable(TEXT),
-            "chosen": FLAG,
-            "appeared_s": AGE,
-            "problem": {"type": ["string", "null"], "enum": ["busy", "no_permission", "gone", None]},
-        },
-        title="SetupDevice",
-    )
-    converter = fields(
-        {"host": nullable(TEXT), "port": COUNT, "port_open": nullable(FLAG), "can_open_port": FLAG},
-        title="SetupConverter",
-    )
-    return fields(
-        {
-            "link": link,
-            "listening": {"oneOf": [link, {"type": "null"}]},
-            "devices": listed(device),
-            "converter": converter,
-            "decided_by": {"type": "string", "enum": ["supervisor", "file", "environment"]},
-            "restart_needed": FLAG,
+def name_of(answer: type[msgspec.Struct]) -> str:
+    """Return the name of a typed answer's shape."""
+    return answer.__name__.removesuffix(_ENDING)
+
+
+def _completed(schema: Any, axes: Mapping[str, Schema]) -> Any:
+    if isinstance(schema, list):
+        return [_completed(each, axes) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        return {"$ref": schema["$ref"].removesuffix(_ENDING)}
+    done = {key: _completed(each, axes) for key, each in schema.items()}
+    # The library leaves the type of enumerations out, and generators then make nothing of them.
+    if "enum" in done and all(isinstance(each, str) for each in done["enum"]):
+        done = {"type": "string", **done}
+    if "title" in done and isinstance(done["title"], str):
+        del done["title"]
+    if isinstance(done.get("properties"), dict):
+        done["properties"] = {
+            name: axes[name] if each == {"type": "integer"} and name in axes else each
+            for name, each in done["properties"].items()
         }
-    )
-
-
-def listed(item: Schema) -> Schema:
-    """Return an array."""
-    return {"type": "array", "items": item}
+    return done
 
 
 def nullable(schema: Schema) -> Schema:
@@ -178,223 +130,95 @@ def measured(point: Point) -> Schema:
 
 
 def schemas(table: RegisterTable) -> dict[str, Schema]:
-    """Return every shape that has a name."""
-    zone, system = table.groups["zone"], table.groups["global"]
-    base_axis, zone_axis = zone.axes
-    state, setpoint = zone.point("state"), zone.point("setpoint")
+    """Return every shape that the table gives."""
+    mode, state = table.part(Part.SEASON).point, table.part(Part.HOUSE).point
+    base_axis, zone_axis = table.rooms.axes
+    room = {point.part: point for point in table.rooms.points}
     error = {"error": TEXT, "status": {"type": "integer"}, "details": nullable(TEXT), "code": TEXT, "request_id": TEXT}
+    updated: dict[str, Schema] = {
+        "state": {"type": "integer"},
+        "setpoint": {"type": "number"},
+        "setpoint_encoded": {"type": "integer"},
+    }
+    told = table.answered("notifications")
     whereabouts = {"base_id": place(base_axis), "zone_id": place(zone_axis)}
     return {
         "Error": fields(error),
         "RootError": fields({"err": TEXT, **error}),
         "PointId": {"type": "string", "enum": list(table.by_id)},
         "WritablePointId": {"type": "string", "enum": [each.id for each in table.writable]},
-        "ZoneCommand": body({"state": settable(state), "setpoint": settable(setpoint)}),
-        "Mode": fields({"mode": nullable(measured(system.point("mode")))}),
-        "ModeCommand": body({"mode": settable(system.point("mode"))}, required=("mode",)),
-        "State": fields({"state": nullable(measured(system.point("state"))), "mixed": FLAG}, optional=("mixed",)),
-        "StateCommand": body({"state": settable(system.point("state"))}, required=("state",)),
+        "ZoneCommand": body({point.key: settable(point) for point in table.rooms.points if point.writable}),
+        "ZoneUpdate": fields(
+            {
+                **whereabouts,
+                "updated": fields(updated, optional=tuple(updated), title="ZoneUpdated"),
+                "commands": {"type": "array", "items": TEXT},
+            }
+        ),
+        "PointCommand": body({"value": {"type": "number"}}, required=("value",)),
+        **{
+            f"{key.title()}Update": fields({key: {"type": "integer"}, "commands": {"type": "array", "items": TEXT}})
+            for key in ("mode", "state")
+        },
+        "Mode": fields({"mode": nullable(measured(mode))}),
+        "ModeCommand": body({"mode": settable(mode)}, required=("mode",)),
+        "State": fields({"state": nullable(measured(state)), "mixed": FLAG}, optional=("mixed",)),
+        "StateCommand": body({"state": settable(state)}, required=("state",)),
         "Zone": fields(
             {
                 **whereabouts,
                 "name": nullable(TEXT),
-                "state": nullable(measured(state)),
-                "setpoint": nullable(measured(setpoint)),
-                "temperature": nullable(measured(zone.point("temperature"))),
-                "relative_humidity": nullable(measured(zone.point("humidity"))),
-                "address": {"type": "integer", "minimum": 0, "exclusiveMaximum": ADDRESS_LIMIT},
+                **_values(table.rooms.points),
+                "address": {"type": "integer", "minimum": 0},
                 "active": FLAG,
-                "age_s": AGE,
+                "age_s": {"type": ["number", "null"], "minimum": 0},
                 "stale": FLAG,
                 "pending": nullable(ref("Command")),
             }
         ),
-        **_rooms(whereabouts),
-        "Setup": _setup(),
         "RootZone": fields(
             {
-                "state": nullable(measured(state)),
-                "setpoint": nullable(measured(setpoint)),
-                "temperature": nullable(measured(zone.point("temperature"))),
-                "relative_humidity": measured(zone.point("humidity")),
+                **_values(room[part] for part in (Part.ROOM, Part.TARGET, Part.AIR)),
+                room[Part.HUMIDITY].field: measured(room[Part.HUMIDITY]),
             }
         ),
-        "ZoneName": fields({**whereabouts, "name": nullable(TEXT), "active": FLAG}),
-        "OutsideTemperature": fields(
-            {
-                key: nullable(measured(system.point(key)))
-                for key in ("outside_temperature", "filtered_outside_temperature")
-            }
-        ),
-        "Notifications": fields(dict.fromkeys(_NOTIFICATIONS, nullable(FLAG))),
-        "RootNotifications": fields(dict.fromkeys(_NOTIFICATIONS, FLAG)),
+        "OutsideTemperature": fields(_values(each.point for each in table.answered("outsidetemperature"))),
+        "Notifications": fields(_values(each.point for each in told)),
+        "RootNotifications": fields({each.point.field: measured(each.point) for each in told}),
         **_equipment(table),
-        "Point": fields(
+        "GroupKey": {"type": "string", "enum": list(table.groups)},
+        "CommandState": {"type": "string", "enum": list(CommandState)},
+        "BusCounters": fields(
             {
-                "id": ref("PointId"),
-                "group": {"type": "string", "enum": list(table.groups)},
-                "index": listed({"type": "integer"}),
-                "point": TEXT,
-                "address": {"type": "integer", "minimum": 0, "exclusiveMaximum": ADDRESS_LIMIT},
-                "value": {"type": ["number", "boolean", "null"], "description": "In the unit that `schema` names"},
-                "raw": _WORD,
-                "quality": _enum(Quality),
-                "source": _enum(Source),
-                "stale": FLAG,
-                "age_s": AGE,
-                "at": TIME,
-                "pending": nullable(ref("Command")),
+                each.name: {"type": "object", "additionalProperties": COUNT}
+                if each.name.endswith("_by_unit")
+                else COUNT
+                for each in dataclasses.fields(BusCounters)
+                if not each.name.endswith("_at")
             }
-        ),
-        "Command": fields(
-            {
-                "id": TEXT,
-                "point": TEXT,
-                "value": NUMBER,
-                "raw": _WORD,
-                "origin": TEXT,
-                "state": _enum(CommandState),
-                "queued_at": TIME,
-                "delivered_at": TIME,
-                "ended_at": TIME,
-                "read_by": listed({"type": "integer"}) | {"description": "Unit ids"},
-                "reason": nullable(TEXT),
-                "warning": nullable(TEXT),
-            }
-        ),
-        "Bus": fields(_BUS | {"link": OBJECT, "statistics": OBJECT}),
-        "Health": _health(),
-        "Doctor": fields(
-            {
-                "state": _enum(DoctorState),
-                "sentence": TEXT,
-                "advice": TEXT,
-                "evidence": listed(TEXT),
-                "hint": nullable(TEXT),
-                "code": _VERDICT,
-                "level": _enum(Level),
-                "parameters": {"type": "object", "additionalProperties": TEXT},
-                "receiving": FLAG,
-                "since": TIME,
-            }
-        ),
-        "Captures": fields(
-            {
-                "recorder": OBJECT,
-                "captures": listed(
-                    fields({"name": TEXT, "size": COUNT, "recorded_at": TIME, "path": TEXT}, title="Capture")
-                ),
-            }
-        ),
-        "Snapshot": fields(
-            {
-                "type": {"const": "snapshot"},
-                "readings": listed(ref("Point")),
-                "commands": listed(ref("Command")),
-                "zones": listed(ref("ZoneName")),
-                "status": OBJECT,
-            }
-        ),
-        "Schema": fields(
-            {"version": TEXT, "groups": listed(OBJECT), "setpoint_limits": OBJECT, "history": OBJECT},
-            optional=("history",),
         ),
     }
 
 
 def _equipment(table: RegisterTable) -> dict[str, Schema]:
-    circuit, (circuits,) = table.groups["mixed_circuit"], table.groups["mixed_circuit"].axes
-    (dehumidifiers,), (pumps,) = table.groups["dehumidifier"].axes, table.groups["pump"].axes
     bit: Schema = {"type": "integer", "minimum": 0, "maximum": 1}
     found = {}
     # The root paths know no null where the published component needs a number.
     for prefix, switch in (("", nullable(bit)), ("Root", bit)):
-        found[f"{prefix}MixedGroup"] = fields(
-            {
-                "group_id": place(circuits),
-                "pump_state": switch,
-                "mixing_valve_opening_percentage": nullable(measured(circuit.point("valve_opening"))),
-                "flow_temperature": nullable(measured(circuit.point("flow_temperature"))),
-                "return_temperature": nullable(measured(circuit.point("return_temperature"))),
-            }
-        )
-        found[f"{prefix}Dehumidifier"] = fields({"dehumidifier_id": place(dehumidifiers), "dehumidifier_state": switch})
-        found[f"{prefix}Pump"] = fields({"pump_id": place(pumps), "pump_state": switch})
+        for name, key in (("MixedGroup", "mixed_circuit"), ("Dehumidifier", "dehumidifier"), ("Pump", "pump")):
+            group = table.groups[key]
+            switches = {point.field: switch for point in group.points if point.kind is Kind.BIT}
+            numbers = {axis.name: place(axis) for axis in group.axes}
+            found[f"{prefix}{name}"] = fields({**numbers, **_values(group.points), **switches})
     return found
 
 
-def _health() -> Schema:
-    breaker = _enum(BreakerState)
-    database = {"healthy": FLAG, "using_fallback": FLAG, "fallback_entries": COUNT, "circuit_breaker_state": breaker}
-    database |= {"detail": nullable(TEXT), "transactions": COUNT, "errors": COUNT, "last_flush_at": TIME}
-    modbus = {
-        "circuit_breaker_state": breaker,
-        "circuit_breaker": breaker,
-        "context_initialized": FLAG,
-        "link": TEXT,
-        "connected": FLAG,
-    }
-    modbus |= {"detail": TEXT, "code": _VERDICT, "idle_reply": TEXT}
-    modbus |= {"last_write_age_s": AGE, "last_poll_age_s": _UNIT_AGES}
-    return fields(
-        {
-            "status": titled("HealthStatus", {"type": "string", "enum": [HEALTHY, DEGRADED, UNHEALTHY]}),
-            "reasons": listed(TEXT),
-            "database": fields(database, title="HealthDatabase"),
-            "modbus": fields(modbus, title="HealthModbus"),
-            "mqtt": OBJECT,
-            "settings": fields(
-                {
-                    "problem": nullable(TEXT),
-                    "refused": nullable(TEXT),
-                    "faults": listed(
-                        fields({"key": TEXT, "text": TEXT, "closes": listed(_PART)}, title="SettingsFault")
-                    ),
-                    "closed": listed(_PART),
-                    "restart_needed": listed(TEXT),
-                    "notes": listed(TEXT),
-                },
-                title="HealthSettings",
-            ),
-            "uptime": COUNT | {"description": "Seconds"},
-            "version": TEXT,
-            "registers_receiving_updates": FLAG,
-            "registers_stale": FLAG,
-            "registers_age_seconds": AGE,
-            "last_register_write": TIME,
-            "stale_after_seconds": NUMBER,
-            "pending_command_registers": listed({"type": "integer"}),
-        }
-    )
-
-
-def _enum(kind: type[StrEnum]) -> Schema:
-    return titled(kind.__name__, {"type": "string", "enum": [str(each) for each in kind]})
+def _values(points: Iterable[Point]) -> dict[str, Schema]:
+    return {point.field: nullable(measured(point)) for point in points}
 
 
 _CHOICES: Mapping[Part | None, str] = {
     Part.SEASON: "HouseMode",
     Part.HOUSE: "HouseState",
     Part.ROOM: "RoomState",
-}
-_NOTIFICATIONS = ("hints_present", "warnings_present", "error_present")
-_BUS: Schema = {
-    "last_write_age_s": AGE,
-    "last_poll_age_s": _UNIT_AGES,
-    "last_frame_age_s": AGE,
-    "last_byte_age_s": AGE,
-    "frames_per_s": NUMBER,
-    "code": _VERDICT,
-    "late": FLAG,
-    "stale": FLAG,
-    "late_after_s": NUMBER,
-    "stale_after_s": NUMBER,
-    "counters": fields(
-        {
-            each.name: {"type": "object", "additionalProperties": COUNT} if each.name.endswith("_by_unit") else COUNT
-            for each in dataclasses.fields(BusCounters)
-            if not each.name.endswith("_at")
-        },
-        title="BusCounters",
-    ),
 }

@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import ipaddress
-from functools import lru_cache
 from http import HTTPStatus
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from neasmart.web import clients
 from neasmart.web.problems import Problem
 
 SUPERVISOR = ipaddress.ip_address("172.30.32.2")
 """The address from which the Supervisor forwards ingress requests, after it has checked the user's session."""
 
 
-@lru_cache(maxsize=256)
 def trusted(host: str) -> bool:
     """Return whether an address is the Supervisor's or loopback, IPv4 written as IPv6 included."""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
-    return address.is_loopback or address == SUPERVISOR
+    address = clients.address(host)
+    return address is not None and (address.is_loopback or address == SUPERVISOR)
 
 
 @web.middleware

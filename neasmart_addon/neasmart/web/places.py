@@ -11,14 +11,6 @@ from neasmart.registers import Axis, RegisterTable
 from neasmart.web.bodies import invalid_parameter
 from neasmart.web.problems import Problem
 
-_LABELS = {
-    "base_id": "base ID",
-    "zone_id": "zone ID",
-    "group_id": "mixed group ID",
-    "dehumidifier_id": "dehumidifier ID",
-    "pump_id": "pump ID",
-}
-
 
 def index(request: web.Request, table: RegisterTable, group: str) -> tuple[int, ...]:
     """Return the numbers in the path, one for each axis of the group; raise Problem out of range.
@@ -28,6 +20,12 @@ def index(request: web.Request, table: RegisterTable, group: str) -> tuple[int, 
     named = request.match_info
     found = _indices(table, group).get(tuple(named.values()))
     return found or tuple([number(axis, named[axis.name]) for axis in table.groups[group].axes])
+
+
+def room(request: web.Request, table: RegisterTable) -> tuple[int, int]:
+    """Return the base and zone number in the path; raise Problem out of range."""
+    base_id, zone_id = index(request, table, table.rooms.key)
+    return base_id, zone_id
 
 
 def number(axis: Axis, text: str) -> int:
@@ -41,7 +39,7 @@ def number(axis: Axis, text: str) -> int:
 def invalid(axis: Axis, text: str) -> Problem:
     """Return the problem of a number that the axis does not have."""
     shown = text[:20] if text.lstrip("-").isdecimal() and text.isascii() else repr(text[:20])
-    return invalid_parameter(axis.name, shown, f"between {axis.low} and {axis.high}", label=_LABELS[axis.name])
+    return invalid_parameter(axis.name, shown, f"between {axis.low} and {axis.high}", label=axis.label)
 
 
 @lru_cache(maxsize=16)

@@ -13,7 +13,6 @@ from time import perf_counter
 from types import MappingProxyType
 from typing import Protocol
 
-import msgspec
 from aiohttp import web
 from aiohttp.hdrs import CONTENT_ENCODING, TRANSFER_ENCODING
 
@@ -26,6 +25,7 @@ from neasmart.errors import (
     UnknownCommandError,
     UnknownPointError,
 )
+from neasmart.web.encoding import encoded
 from neasmart.web.request_id import HEADER, REQUEST_ID, chosen
 from neasmart.web.web_counters import WebCounters
 
@@ -58,7 +58,6 @@ _SHOWN_PATH = 80
 _ROUNDS = 3
 NO_ROUTE = "none"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"})
-_encode = msgspec.json.Encoder().encode
 
 
 class Problem(Exception):  # noqa: N818 - the word of RFC 9457; it is an answer more than an error
@@ -174,7 +173,7 @@ def shaped(problem: Problem, *, path: str, request_id: str) -> web.Response:
     if not path.startswith(_API):
         document["err"] = problem.err or str(problem)
     response = web.Response(
-        status=problem.status, body=_encode(document), content_type="application/json", headers=problem.headers
+        status=problem.status, body=encoded(document), content_type="application/json", headers=problem.headers
     )
     response.headers[HEADER] = request_id
     return response

@@ -32,7 +32,7 @@ class Proxies:
         # The proxy appends to what it was sent, so what stands further left may be invented.
         named = [text.strip() for value in request.headers.getall(FORWARDED_FOR, ()) for text in value.split(",")]
         for text in reversed(named):
-            if _address(text) is None:
+            if clients.address(text) is None:
                 return peer
             if not self._trusts(text):
                 return clients.name(text)
@@ -47,13 +47,5 @@ class Proxies:
     def _trusts(self, text: str) -> bool:
         if not self._networks:
             return False
-        address = _address(text)
+        address = clients.address(text)
         return address is not None and any(address in network for network in self._networks)
-
-
-def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        return None
-    return getattr(address, "ipv4_mapped", None) or address

@@ -5,34 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from http import HTTPStatus
-from typing import Annotated, Any, Protocol
+from typing import Any, Protocol
 
 import msgspec
 from aiohttp import web
 
 from neasmart.gateway import ROOMS, Gateway
-from neasmart.rooms import LONGEST_NAME, Room, RoomsStatus
+from neasmart.rooms import Room, RoomsStatus
 from neasmart.web import places
-from neasmart.web.bodies import Document, query, read_document, reply
+from neasmart.web.answers import RoomAnswer, RoomChange, RoomForgotten, RoomsAnswer, RoomsChange
+from neasmart.web.bodies import Document, read_document, reply
 from neasmart.web.problems import Problem
-
-_PREFIX = "/api/v1"
-POSITIONS = 1000
-
-_Text = Annotated[str, msgspec.Meta(max_length=LONGEST_NAME)]
-
-
-class RoomChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is to be said of one room; what is not given stays. `active` is told and cannot be changed."""
-
-    base_id: int
-    zone_id: int
-    name: _Text | msgspec.UnsetType = msgspec.UNSET
-    floor: _Text | msgspec.UnsetType = msgspec.UNSET
-    position: Annotated[int, msgspec.Meta(ge=1, le=POSITIONS)] | msgspec.UnsetType | None = msgspec.UNSET
-    hidden: bool | msgspec.UnsetType = msgspec.UNSET
-    in_home_assistant: bool | msgspec.UnsetType = msgspec.UNSET
-    active: bool | msgspec.UnsetType = msgspec.UNSET
+from neasmart.web.routes import API, declared
 
 
 class RoomKeeper(Protocol):
@@ -53,22 +37,20 @@ class RoomRoutes:
         self._gateway = gateway
         self._keeper = keeper
 
-    def routes(self) -> list[web.RouteDef]:
-        """Return the routes."""
-        return [
-            web.get(f"{_PREFIX}/rooms", self.rooms),
-            web.put(f"{_PREFIX}/rooms", self.change),
-            web.delete(f"{_PREFIX}/zones/{{base_id}}/{{zone_id}}", self.forget),
-        ]
+    @declared("GET", f"{API}/rooms", "rooms", RoomsAnswer)
+    async def rooms(self, _: web.Request) -> web.Response:
+        """Read what the owner calls the rooms, in the order of the page.
 
-    async def rooms(self, request: web.Request) -> web.Response:
-        """Answer all rooms that are heard or named, in the order of the page."""
-        query(request)
+        Names, floors, order and what is hidden: the bus carries none of it, so it is kept here.
+        """
         return reply(self._document())
 
+    @declared("PUT", f"{API}/rooms", "rooms", RoomsAnswer, sends=RoomsChange)
     async def change(self, request: web.Request) -> web.Response:
-        """Take names, floors, order and what is hidden, of all rooms or of some."""
-        query(request)
+        """Change names, floors, order and what is hidden, of all rooms or of some.
+
+        A room or a field that is left out stays as it is.
+        """
         document = await read_document(request)
         changes = list(self._changes(document))
         self._gateway.put_rooms(changed(self._gateway.rooms.of((each.base_id, each.zone_id)), each) for each in changes)
@@ -77,10 +59,13 @@ class RoomRoutes:
             await keeper.save_rooms()
         return reply(self._document())
 
+    @declared("DELETE", f"{API}/zones/{{base_id}}/{{zone_id}}", "rooms", RoomForgotten)
     async def forget(self, request: web.Request) -> web.Response:
-        """Forget a room that was re-paired or never was; it is back when the base writes it again."""
-        query(request)
-        base_id, zone_id = places.index(request, self._gateway.table, "zone")
+        """Forget a room and its past, until the base writes it again; its name stays.
+
+        It comes back by itself if the base writes it.
+        """
+        base_id, zone_id = places.room(request, self._gateway.table)
         if not self._gateway.plant.zone_active(base_id, zone_id):
             message = f"Nothing is known of zone {base_id}.{zone_id}, so there is nothing to forget"
             raise Problem(HTTPStatus.NOT_FOUND, "unknown_zone", message)
@@ -88,13 +73,13 @@ class RoomRoutes:
         keeper = self._keeper()
         if keeper is not None:
             keeper.forget(forgotten)
-        return reply({"base_id": base_id, "zone_id": zone_id, "forgotten": True})
+        return reply(RoomForgotten(base_id=base_id, zone_id=zone_id, forgotten=True))
 
     def _changes(self, document: Document) -> Iterator[RoomChange]:
         entries = document.get("rooms")
         if document.keys() != {"rooms"} or not isinstance(entries, list):
             raise _invalid("", 'the body is {"rooms": [{"base_id": 1, "zone_id": 1, "name": "Living room"}]}')
-        base_axis, zone_axis = self._gateway.table.groups["zone"].axes
+        base_axis, zone_axis = self._gateway.table.rooms.axes
         seen: set[tuple[int, int]] = set()
         for position, entry in enumerate(entries):
             try:
@@ -114,27 +99,26 @@ class RoomRoutes:
                     raise _invalid(f"rooms[{position}].{key}", "only letters and signs that can be seen are allowed")
             yield room
 
-    def _document(self) -> Document:
+    def _document(self) -> RoomsAnswer:
         gateway = self._gateway
         status = gateway.hub.state(ROOMS, RoomsStatus) or RoomsStatus()
-        rooms = gateway.rooms.ordered(gateway.plant.zones)
-        return {
-            "rooms": [
-                {
-                    "base_id": room.base_id,
-                    "zone_id": room.zone_id,
-                    "name": room.name,
-                    "floor": room.floor,
-                    "position": room.position,
-                    "hidden": room.hidden,
-                    "in_home_assistant": room.in_home_assistant,
-                    "active": gateway.plant.zone_active(room.base_id, room.zone_id),
-                }
-                for room in rooms
+        return RoomsAnswer(
+            rooms=[
+                RoomAnswer(
+                    base_id=room.base_id,
+                    zone_id=room.zone_id,
+                    name=room.name,
+                    floor=room.floor,
+                    position=room.position,
+                    hidden=room.hidden,
+                    in_home_assistant=room.in_home_assistant,
+                    active=gateway.plant.zone_active(room.base_id, room.zone_id),
+                )
+                for room in gateway.rooms.ordered(gateway.plant.zones)
             ],
-            "stored": status.detail is None and self._keeper() is not None,
-            "detail": status.detail,
-        }
+            stored=status.detail is None and self._keeper() is not None,
+            detail=status.detail,
+        )
 
 
 def changed(room: Room, change: RoomChange) -> Room:

@@ -20,17 +20,24 @@ from neasmart.errors import NeasmartError
 from neasmart.gateway import Gateway
 from neasmart.status import RecorderStatus
 from neasmart.web import documents
+from neasmart.web.answers import Capture, Captures, DoctorAnswer
 from neasmart.web.bodies import Document, flag, query, read_object, reply
 from neasmart.web.diagnostics import diagnostics
 from neasmart.web.live import Feed
 from neasmart.web.problems import Problem
 from neasmart.web.rooms import RoomKeeper
+from neasmart.web.routes import API, FLAG, declared
 from neasmart.web.setup import Guide
 
 SECONDS_LIMIT = 600
 
-_PREFIX = "/api/v1"
 _CAPTURE_TYPE = "application/x-pcapng"
+_WANTED: Document = {
+    "title": "CaptureCommand",
+    "type": "object",
+    "properties": {"seconds": {"type": "number", "minimum": 1, "maximum": SECONDS_LIMIT, "default": SECONDS_LIMIT}},
+    "additionalProperties": False,
+}
 
 
 class CaptureFile(Protocol):
@@ -91,26 +98,23 @@ class Seeing:
         self._feed = feed
         self._sights = sights
 
-    def routes(self) -> list[web.RouteDef]:
-        """Return the routes."""
-        captures = f"{_PREFIX}/captures"
-        return [
-            web.get(f"{_PREFIX}/doctor", self.doctor),
-            web.get(f"{_PREFIX}/diagnostics", self.diagnostics),
-            web.get(captures, self.captures),
-            web.post(captures, self.start),
-            web.post(f"{captures}/stop", self.stop),
-            web.get(f"{captures}/{{name}}", self.download),
-            web.delete(f"{captures}/{{name}}", self.remove),
-        ]
-
-    async def doctor(self, request: web.Request) -> web.Response:
-        """Answer what is wrong with the wiring, with fresh figures."""
-        query(request)
+    @declared("GET", f"{API}/doctor", "bus", DoctorAnswer)
+    async def doctor(self, _: web.Request) -> web.Response:
+        """Read what is wrong with the wiring. One sentence, what to do, and what it was concluded from."""
         return reply(documents.doctor(self._gateway, self._gateway.clock.monotonic()))
 
+    @declared(
+        "GET",
+        f"{API}/diagnostics",
+        "bus",
+        {"type": "object"},
+        query={"names": FLAG | {"description": "With the names of the rooms"}},
+    )
     async def diagnostics(self, request: web.Request) -> web.Response:
-        """Answer everything that a helper needs, as a file to save."""
+        """Read everything a helper asks for, without secrets.
+
+        Versions, settings without secrets, bus and log in one file, to be added to an issue.
+        """
         names = flag(query(request, "names"), "names")
         beside: Document = await asyncio.to_thread(about.facts)
         beside |= {"frames": list(self._sights.last_frames()), "log": list(self._sights.log_lines())}
@@ -126,14 +130,23 @@ class Seeing:
         response.headers["Content-Disposition"] = f'attachment; filename="neasmart-diagnostics-{stamp}.json"'
         return response
 
-    async def captures(self, request: web.Request) -> web.Response:
-        """Answer what the recorder does and which recordings there are."""
-        query(request)
+    @declared("GET", f"{API}/captures", "bus", Captures)
+    async def captures(self, _: web.Request) -> web.Response:
+        """Read the recorder and its recordings. Whether a recording runs, and those that are kept."""
         return reply(await self._document())
 
+    @declared(
+        "POST",
+        f"{API}/captures",
+        "bus",
+        Captures,
+        status=HTTPStatus.CREATED,
+        sends=_WANTED,
+        sends_optional=True,
+        problems=(HTTPStatus.CONFLICT,),
+    )
     async def start(self, request: web.Request) -> web.Response:
-        """Begin a recording; the body may limit its `seconds`."""
-        query(request)
+        """Begin a recording. Writes every byte of the bus to a file until the time is over or it is stopped."""
         wanted = await read_object(request, ("seconds",)) if request.can_read_body else {}
         seconds = wanted.get("seconds", SECONDS_LIMIT)
         if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 1 <= seconds <= SECONDS_LIMIT:
@@ -146,15 +159,18 @@ class Seeing:
             raise Problem(HTTPStatus.CONFLICT, error.code, str(error)) from error
         return reply(await self._document(), status=HTTPStatus.CREATED)
 
-    async def stop(self, request: web.Request) -> web.Response:
-        """End the recording if one runs."""
-        query(request)
+    @declared("POST", f"{API}/captures/stop", "bus", Captures)
+    async def stop(self, _: web.Request) -> web.Response:
+        """End the recording. Ends the recording that runs; its file can be fetched from then on."""
         await self._sights.recorder.stop()
         return reply(await self._document())
 
+    @declared("GET", f"{API}/captures/{{name}}", "bus", {_CAPTURE_TYPE: {"type": "string", "format": "binary"}})
     async def download(self, request: web.Request) -> web.StreamResponse:
-        """Answer a recording as a file."""
-        query(request)
+        """Read a recording for Wireshark.
+
+        In the format pcapng: each frame decoded as Modbus, registers named in comments.
+        """
         name = request.match_info["name"]
         path = await self._sights.recorder.path(name)
         if path is None:
@@ -164,30 +180,29 @@ class Seeing:
             headers={"Content-Type": _CAPTURE_TYPE, "Content-Disposition": f'attachment; filename="{path.name}"'},
         )
 
+    @declared("DELETE", f"{API}/captures/{{name}}", "bus", Captures)
     async def remove(self, request: web.Request) -> web.Response:
-        """Delete a recording."""
-        query(request)
+        """Delete a recording. Removes its file for good."""
         name = request.match_info["name"]
         if not await self._sights.recorder.remove(name):
             raise _unknown(name)
         return reply(await self._document())
 
-    async def _document(self) -> Document:
-        files = await self._sights.recorder.files()
-        return {
-            "recorder": documents.status(self._sights.recorder.status, self._gateway.clock),
-            "captures": [
-                {
-                    "name": file.name,
-                    "size": file.size,
-                    "recorded_at": iso(file.recorded_at),
-                    "path": f"api/v1/captures/{file.name}",
-                }
-                for file in files
+    async def _document(self) -> Captures:
+        return Captures(
+            recorder=documents.status(self._sights.recorder.status, self._gateway.clock),
+            captures=[
+                Capture(
+                    name=file.name,
+                    size=file.size,
+                    recorded_at=iso(file.recorded_at),
+                    path=f"{API[1:]}/captures/{file.name}",
+                )
+                for file in await self._sights.recorder.files()
             ],
-        }
+        )
 
 
 def _unknown(name: str) -> Problem:
-    message = f"Unknown capture: {name[:60]!r}. GET {_PREFIX}/captures lists them"
+    message = f"Unknown capture: {name[:60]!r}. GET {API}/captures lists them"
     return Problem(HTTPStatus.NOT_FOUND, "unknown_capture", message)

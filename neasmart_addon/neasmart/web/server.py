@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 
+import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 from multidict import CIMultiDict
@@ -35,6 +36,7 @@ from neasmart.web.peers import trusted_only
 from neasmart.web.problems import API_POLICY, COMMON_HEADERS, Decorate, answering
 from neasmart.web.rest import CommandStore, Rest
 from neasmart.web.rooms import RoomRoutes
+from neasmart.web.routes import Route, definitions, open_paths, routes_of
 from neasmart.web.seeing import Seeing, Sights
 from neasmart.web.setup import SetupRoutes
 from neasmart.web.web_counters import WebCounters
@@ -94,7 +96,12 @@ class WebServer:
         self.feed = Feed(gateway)
         self.counters = WebCounters()
         self.doors: dict[Role, Doors] = {}
-        self._gate = ApiGate(settings.api, self.counters, lambda: gateway.hub.state(PORTS, PortsStatus))
+        self._gate = ApiGate(
+            settings.api,
+            self.counters,
+            open_paths(self.routes(Role.API)),
+            lambda: gateway.hub.state(PORTS, PortsStatus),
+        )
         self.status = WebStatus()
 
     async def run(self) -> None:
@@ -109,7 +116,7 @@ class WebServer:
             # All users of Home Assistant come from the one address of the Supervisor.
             client_limit=None,
             middlewares=(trusted_only,),
-            routes=[*assets.routes(self._gateway, self._page_opened), *self.routes(Role.INGRESS)],
+            routes=[*assets.routes(self._gateway, self._page_opened), *definitions(self.routes(Role.INGRESS))],
         )
         async with asyncio.TaskGroup() as group:
             group.create_task(self.feed.run())
@@ -153,7 +160,7 @@ class WebServer:
                     gate=self._gate,
                     client_limit=CLIENT_LIMIT,
                     middlewares=(),
-                    routes=self.routes(Role.API),
+                    routes=definitions(self.routes(Role.API)),
                 )
                 serving = group.create_task(self._serve(site))
             else:
@@ -163,26 +170,29 @@ class WebServer:
                 serving.cancel()
                 await asyncio.wait({serving})
 
-    def routes(self, role: Role) -> list[web.RouteDef]:
+    def routes(self, role: Role) -> list[Route]:
         """Return what a listener serves beside the page's files."""
-        return self._shared_routes(role)
-
-    def _shared_routes(self, role: Role) -> list[web.RouteDef]:
+        gateway, sights, docs = self._gateway, self._sights, DocsPage()
         origin = "panel" if role is Role.INGRESS else "rest"
-        schema = documents.schema(self._gateway.table)
-        routes = [*Legacy(self._gateway, origin=origin).routes(), *Metrics(self._gateway, self.counters).routes()]
-        routes += RoomRoutes(self._gateway, lambda: None if self._sights is None else self._sights.rooms).routes()
+        schema = documents.schema(gateway.table)
         if self._history is not None:
-            schema["history"] = limits()
-            routes += History(self._gateway, self._history).routes()
-        routes = [*Rest(self._gateway, self._store, self.feed, origin=origin, schema=schema).routes(), *routes]
-        if self._sights is not None:
-            routes += Seeing(lambda: self._settings, self._gateway, self.feed, self._sights).routes()
+            schema = msgspec.structs.replace(schema, history=limits())
+        # Tried in this order, and those of rooms are asked for most.
+        owners: list[object] = [
+            Rest(gateway, self._store, self.feed, origin=origin, schema=schema),
+            Legacy(gateway, origin=origin),
+            Metrics(gateway, self.counters),
+            RoomRoutes(gateway, lambda: None if self._sights is None else self._sights.rooms),
+            docs,
+        ]
+        if self._history is not None:
+            owners.append(History(gateway, self._history))
+        if sights is not None:
+            owners.append(Seeing(lambda: self._settings, gateway, self.feed, sights))
             if role is Role.INGRESS:
-                routes += SetupRoutes(lambda: None if self._sights is None else self._sights.guide).routes()
-        docs = DocsPage()
-        routes += docs.routes()
-        docs.describe(self._gateway.table, routes)
+                owners.append(SetupRoutes(lambda: None if self._sights is None else self._sights.guide))
+        routes = [route for owner in owners for route in routes_of(owner)]
+        docs.describe(gateway.table, routes)
         return routes
 
     async def _serve(self, site: _Site) -> None:

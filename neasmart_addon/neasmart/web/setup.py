@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Protocol
 
 from aiohttp import web
 
 from neasmart.errors import NeasmartError
-from neasmart.web.bodies import Document, query, read_object, reply
+from neasmart.web.answers import Setup
+from neasmart.web.bodies import Document, read_object, reply
 from neasmart.web.problems import Problem
+from neasmart.web.routes import API, FLAG, TEXT, Schema, declared
 
-_PREFIX = "/api/v1/setup"
-_TEXTS = ("device", "url")
-_FLAGS = ("listen", "open_port", "restart")
+_LINKS: Mapping[str, Schema] = {
+    "device": TEXT | {"description": "The path of a serial device"},
+    "url": TEXT | {"description": "`socket://HOST:PORT` or `rfc2217://HOST:PORT`"},
+    "listen": FLAG | {"enum": [True], "description": "Wait for a converter that dials"},
+}
+_MORE: Mapping[str, Schema] = {
+    "open_port": FLAG | {"enum": [True], "description": "Have Home Assistant open the port"},
+    "restart": FLAG | {"enum": [True], "description": "Have the app started anew"},
+}
+
+
+def _one_of(title: str, choices: Mapping[str, Schema]) -> Schema:
+    """Return a body that has one of the choices."""
+    one: Schema = {"minProperties": 1, "maxProperties": 1, "additionalProperties": False}
+    return {"title": title, "type": "object", "properties": dict(choices), **one}
 
 
 class Guide(Protocol):
@@ -38,39 +52,56 @@ class SetupRoutes:
         """Take what gives the guide, None where there is none."""
         self._guide = guide
 
-    def routes(self) -> list[web.RouteDef]:
-        """Return the routes."""
-        return [
-            web.get(_PREFIX, self.show),
-            web.post(f"{_PREFIX}/listen", self.listen),
-            web.post(f"{_PREFIX}/apply", self.apply),
-        ]
-
+    @declared("GET", f"{API}/setup", "setup", Setup)
     async def show(self, request: web.Request) -> web.Response:
-        """Answer what is plugged in, what is chosen, and who decides."""
-        query(request)
+        """Read what can be the link to the bus, and what is.
+
+        Devices, converters and what is chosen; on the listener of the page only.
+        """
         return _reply(request, await self._known().setup_document())
 
+    @declared(
+        "POST",
+        f"{API}/setup/listen",
+        "setup",
+        Setup,
+        sends=_one_of("LinkToTry", _LINKS),
+        problems=(HTTPStatus.CONFLICT,),
+    )
     async def listen(self, request: web.Request) -> web.Response:
-        """Open what was chosen and only listen."""
-        return await self._do(request, self._known().setup_listen, ("device", "url", "listen"))
+        """Listen to a link for ten minutes, without sending.
 
+        Nothing is stored and no byte is sent; the link of before comes back afterwards.
+        """
+        return await self._do(request, self._known().setup_listen, _LINKS)
+
+    @declared(
+        "POST",
+        f"{API}/setup/apply",
+        "setup",
+        Setup,
+        sends=_one_of("LinkToUse", {**_LINKS, **_MORE}),
+        problems=(HTTPStatus.CONFLICT,),
+    )
     async def apply(self, request: web.Request) -> web.Response:
-        """Store what was chosen and use it."""
-        return await self._do(request, self._known().setup_apply, (*_TEXTS, *_FLAGS))
+        """Store a link and use it, open the port, or restart.
+
+        Stored where settings live: in the form of the app, or in `config.json`.
+        """
+        return await self._do(request, self._known().setup_apply, {**_LINKS, **_MORE})
 
     async def _do(
-        self, request: web.Request, work: Callable[[Document], Awaitable[Document]], allowed: tuple[str, ...]
+        self, request: web.Request, work: Callable[[Document], Awaitable[Document]], allowed: Mapping[str, Schema]
     ) -> web.Response:
-        query(request)
         choice = await read_object(request, allowed)
         if len(choice) != 1:
             message = f"The body is one of {', '.join(allowed)} with its value"
             raise Problem(HTTPStatus.BAD_REQUEST, "invalid_choice", message)
         ((key, value),) = choice.items()
-        fits = value is True if key in _FLAGS else isinstance(value, str) and 0 < len(value) <= 300  # noqa: PLR2004 - no path is longer
+        is_flag = "enum" in allowed[key]
+        fits = value is True if is_flag else isinstance(value, str) and 0 < len(value) <= 300  # noqa: PLR2004 - no path is longer
         if not fits:
-            message = f"Invalid {key}: {str(value)[:40]!r}. Must be {'true' if key in _FLAGS else 'a text'}"
+            message = f"Invalid {key}: {str(value)[:40]!r}. Must be {'true' if is_flag else 'a text'}"
             raise Problem(HTTPStatus.BAD_REQUEST, f"invalid_{key}", message)
         try:
             return _reply(request, await work(choice))
