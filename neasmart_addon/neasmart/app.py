@@ -44,17 +44,17 @@ _SETTLED_S = 5.0
 def build_gateway(settings: Settings, clock: Clock | None = None) -> Gateway:
     """Return the core for these settings, with nothing received yet."""
     modbus = settings.modbus
-    image = RegisterImage(TABLE, late_s=modbus.registers_late_after_seconds, no_data=tuning.no_data(modbus))
-    walks = Walks(TABLE, tuning.walk_times(modbus))
+    times = tuning.times(modbus)
+    image = RegisterImage(TABLE, late_s=times.stale.warn_s, no_data=tuning.no_data(modbus))
     gateway = Gateway(
         image=image,
-        plant=Plant(TABLE, stale=tuning.stale_times(modbus)),
-        commands=Commands(TABLE, image, walks, tuning.command_times(modbus)),
+        plant=Plant(TABLE, stale=times.stale),
+        commands=Commands(TABLE, image, Walks(TABLE, times.walks), times.commands),
         unit_ids=modbus.slave_id,
         clock=clock,
         last_reports=LastReports(image) if modbus.idle_reply is IdleReply.LAST_REPORT else None,
     )
-    gateway.watch.line = line_of(settings)
+    gateway.watch_bus(modbus.slave_id, line=line_of(settings))
     gateway.take_over_rooms(tuning.first_rooms(settings))
     return gateway
 

@@ -36,12 +36,16 @@ class Scene:
 class BusWatch:
     """Keeps what was seen, and the diagnosis that it gives."""
 
-    def __init__(self, unit_ids: Iterable[int], *, final: bool = False) -> None:
-        """Start without having seen anything; `final` asks for a verdict on what was heard so far at every look."""
+    def __init__(self, unit_ids: Iterable[int], *, line: str | None = None, final: bool = False) -> None:
+        """Start without having seen anything.
+
+        `line` is the speed and format of a serial line of our own, as people read it; `final` asks for a verdict on
+        what was heard so far at every look.
+        """
         self.unit_ids = tuple(unit_ids)
         self.bytes = PatternTaker(self.unit_ids)
         self.mbap = False
-        self.line: str | None = None
+        self.line = line
         self.diagnosis = diagnose(
             Observed(
                 link=LinkStatus(), seen=BusCounters(), pattern=Pattern.joined(()), watched_s=0.0, unit_ids=self.unit_ids
@@ -54,6 +58,10 @@ class BusWatch:
         self._closed = BusCounters()
         self._counts = dict.fromkeys(_SIGNS, 0)
         self._rose_at: dict[str, float] = {}
+
+    def hear(self, *, mbap: bool) -> None:
+        """Take the bytes that come for Modbus TCP, or for those of a line."""
+        self.mbap = mbap
 
     def look(self, now: float, scene: Scene) -> bool:
         """Judge anew; return whether the diagnosis now says something else than before."""

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from neasmart import app, arguments, settings_checks
-from neasmart.bus_watch import BusWatch
 from neasmart.config import DEFAULT_UNIT_IDS, ModbusSettings, ServerSettings, ServerType, Settings
 from neasmart.doctor import Diagnosis
 from neasmart.gateway import Gateway
@@ -143,8 +142,7 @@ async def listened(settings: Settings, seconds: float, say: Callable[[str], obje
     """Open the line, keep silent, and return what was heard; ends early when all is well or nothing can be opened."""
     gateway = app.build_gateway(settings)
     line = gateway.watch.line
-    gateway.watch = BusWatch(gateway.unit_ids, final=True)
-    gateway.watch.line = line
+    gateway.watch_bus(gateway.bus.unit_ids, line=line, final=True)
     tap = Tap(gateway, app.line_facts(settings))
     link = Link(settings.server, settings.modbus, gateway, on_bytes=tap, listen_only=True)
     running = asyncio.create_task(link.run())
@@ -164,7 +162,7 @@ async def listened(settings: Settings, seconds: float, say: Callable[[str], obje
         running.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await running
-    counters = gateway.counters
+    counters = gateway.bus.counters
     return Listened(
         line=line or "the converter's speed",
         byte_count=counters.bytes_received,

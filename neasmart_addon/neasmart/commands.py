@@ -55,6 +55,10 @@ class Commands:
         """How many commands have ended, by how and by origin; kept here because consumers may miss changes."""
         self._ids = (f"{secrets.token_hex(4)}-{number}" for number in count(1))
 
+    def use(self, times: CommandTimes) -> None:
+        """Be as patient as this from now on."""
+        self.times = times
+
     def submit(self, ref: Ref, value: float, *, origin: str, now: float, warning: str | None = None) -> list[Command]:
         """Queue a checked value; return the commands that it ends, and last the new one."""
         for outcome in OUTCOMES:

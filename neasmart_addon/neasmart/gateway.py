@@ -1,31 +1,27 @@
-"""Joins image, plant, commands and hub: the bus calls `poll`, `left` and `write`, everybody else `submit` and the hub.
-
-What the bus calls touches nothing but memory, because the base waits for the reply.
-"""
+"""Joins image, plant, commands and hub for those who show and command; `bus_face` is the side of the bus."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
+from neasmart.bus_face import BusFace, publish_commands, publish_reading
 from neasmart.bus_watch import BusWatch, Scene
-from neasmart.carrier import Carrier
 from neasmart.clock import Clock
 from neasmart.codecs import OperatingState
-from neasmart.command import Command
-from neasmart.commands import Carried, Commands
+from neasmart.command import Command, CommandTimes
+from neasmart.commands import Commands
 from neasmart.doctor import Diagnosis, Patience
 from neasmart.errors import NoLinkError, RoomOffError
-from neasmart.histogram import Histograms
 from neasmart.hub import Hub
-from neasmart.idle_polls import IdlePollStatistics
 from neasmart.image import LastReports, RegisterImage
-from neasmart.plant import Plant, Reading, ZoneIndex
+from neasmart.plant import Plant, StaleTimes, ZoneIndex
 from neasmart.registers import Part, Ref, RegisterTable, setpoint_limits
 from neasmart.rooms import Room, Rooms, RoomsStatus
-from neasmart.status import BusCounters, Closable, LinkStatus, MqttStatus, SettingsStatus, StoreStatus
-from neasmart.traffic import Traffic
+from neasmart.status import Closable, LinkStatus, MqttStatus, SettingsStatus, StoreStatus
 from neasmart.undo import UndoBook
+from neasmart.walks import WalkTimes
 
 LINK = "status/link"
 STORE = "status/store"
@@ -41,20 +37,20 @@ _ORDER = (Part.SEASON, Part.HOUSE, Part.ROOM, Part.TARGET)
 """What is commanded together is given in this order, because each of these changes what comes after it."""
 
 
-class Poll(NamedTuple):
-    """What the base reads by one poll, and the commands whose words are among it."""
-
-    words: list[int]
-    address: int
-    unit_id: int
-    carried: tuple[Carried, ...] = ()
-
-
 class Undone(NamedTuple):
     """The commands that were taken back, and those that bring back what was there before."""
 
     withdrawn: list[Command]
     commands: list[Command]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Times:
+    """The patience of every part of the core."""
+
+    commands: CommandTimes
+    walks: WalkTimes
+    stale: StaleTimes
 
 
 class Gateway:
@@ -78,21 +74,21 @@ class Gateway:
         self.image = image
         self.plant = plant
         self.commands = commands
-        self.walks = commands.walks
-        self.idle_polls = IdlePollStatistics(plant.table)
         self._undo = UndoBook(plant, commands)
         self._last_reports = last_reports
-        self._served = image.served if last_reports is None else last_reports.served
         self._sync_at: float | None = None
-        self.unit_ids = tuple(unit_ids)
         self.clock = clock or Clock()
         self.hub = Hub()
         self.rooms = Rooms()
-        self.counters = BusCounters()
-        self.reply_latencies = Histograms()
-        self.traffic = Traffic()
-        self.watch = BusWatch(self.unit_ids)
-        self._bus_waits: Callable[[], bool] = lambda: False
+        self.bus = BusFace(
+            image=image,
+            plant=plant,
+            commands=commands,
+            hub=self.hub,
+            unit_ids=tuple(unit_ids),
+            served=image.served if last_reports is None else last_reports.served,
+        )
+        self.watch = BusWatch(self.bus.unit_ids)
         self.started_at = self.clock.monotonic()
         self.hub.publish(LINK, LinkStatus())
         self.hub.publish(STORE, StoreStatus())
@@ -100,55 +96,7 @@ class Gateway:
         self.hub.publish(DOCTOR, self.watch.diagnosis)
         self.hub.publish(ROOMS, RoomsStatus())
         for reading in plant.readings:
-            self._publish_reading(reading)
-
-    def poll(self, address: int, count: int, unit_id: int, now: float, carrier: Carrier | None = None) -> Poll:
-        """Return what the base shall read; whoever sends the reply tells `left` once it has left."""
-        if carrier is not None and not carrier.polls:
-            # A connection that does not poll us, such as a scanner's, interrupts nothing.
-            carrier.polls = True
-            self.commands.polled_by(carrier)
-            self.interrupted(now)
-        self.walks.polled(unit_id, address, count, now)
-        words = self._served(address, count, now)
-        return Poll(words, address, unit_id, self.commands.carried(address, count) if self.image.commands else ())
-
-    def left(self, poll: Poll, now: float, carrier: Carrier | None = None) -> None:
-        """Note that the reply to a poll has left for the base."""
-        commanded: tuple[int, ...] = ()
-        if poll.carried:
-            self._publish_commands(self.commands.left(poll.carried, poll.unit_id, now, carrier))
-            commanded = tuple(each.address for each in poll.carried)
-        self.idle_polls.read(poll.address, len(poll.words), commanded, now)
-
-    def write(
-        self,
-        address: int,
-        words: Sequence[int],
-        *,
-        function_code: int,
-        unit_id: int,
-        now: float,
-        carrier: Carrier | None = None,
-    ) -> None:
-        """Take words that the base wrote, by broadcast or to one of our unit ids."""
-        for each, word in enumerate(words, address):
-            if self.image.record(each, word, at=now, function_code=function_code, unit_id=unit_id):
-                reading = self.plant.observe(each, word, now)
-                self._publish_reading(reading)
-                self._publish_commands(self.commands.on_write(reading.ref, reading.value, now, carrier))
-                self.idle_polls.written(each, now)
-            else:
-                self.counters.unknown_registers += 1
-
-    def damaged(self, now: float) -> None:
-        """Ask the base for its global values, because a frame of it was damaged and may have told them."""
-        self.image.ask(now + 2 * self.walks.walk_s)
-
-    def interrupted(self, now: float) -> None:
-        """Note that the bus was not heard for a while, or begins to be heard by another connection."""
-        self.walks.interrupted()
-        self.damaged(now)
+            publish_reading(self.hub, reading)
 
     def submit(self, wanted: Iterable[tuple[Ref, object]], *, origin: str, queue: bool = False) -> list[Command]:
         """Queue commands, all or none of them; return the new ones in the order given.
@@ -168,7 +116,7 @@ class Gateway:
         for ref, value in sorted(checked, key=lambda each: _ORDER.index(each[0].point.part or Part.TARGET)):
             before, season = self._undo.before(ref), self.commands.season
             changes = self.commands.submit(ref, value, origin=origin, now=now, warning=self._warning(ref, value))
-            self._publish_commands(changes)
+            publish_commands(self.hub, changes)
             new[ref.address] = changes[-1]
             self._undo.accepted(changes[-1], before, season)
         return [new[ref.address] for ref, _ in checked]
@@ -183,7 +131,7 @@ class Gateway:
         if values and not self.link.connected:
             raise NoLinkError(f"Not connected to the base station, so nothing can be undone. {self.link.detail}")
         withdrawn = self.commands.withdraw(command_id, now)
-        self._publish_commands(withdrawn)
+        publish_commands(self.hub, withdrawn)
         self._undo.done(command_id)
         return Undone(withdrawn, self.submit(values, origin=origin) if values else [])
 
@@ -192,7 +140,7 @@ class Gateway:
         for address, word, at in stored:
             reading = self.plant.restore(address, word, at)
             if reading is not None:
-                self._publish_reading(reading)
+                publish_reading(self.hub, reading)
 
     def rename(self, names: Mapping[ZoneIndex, str]) -> None:
         """Give the zones other names, and tell all who show them."""
@@ -200,7 +148,7 @@ class Gateway:
         renamed = {zone for zone in before.keys() | names.keys() if before.get(zone) != names.get(zone)}
         for reading in self.plant.readings:
             if reading.ref.room in renamed:
-                self._publish_reading(reading)
+                publish_reading(self.hub, reading)
 
     def put_rooms(self, rooms: Iterable[Room]) -> None:
         """Take the owner's word about rooms, and tell all who show them."""
@@ -227,35 +175,41 @@ class Gateway:
         for reading in forgotten:
             command = self.commands.live(reading.ref)
             if command is not None:
-                self._publish_commands(self.commands.withdraw(command.id, now))
+                publish_commands(self.hub, self.commands.withdraw(command.id, now))
             self.image.forget(reading.ref.address)
-            self._publish_reading(reading)
+            publish_reading(self.hub, reading)
         return [reading.ref.address for reading in forgotten]
+
+    def use_times(self, times: Times) -> None:
+        """Be as patient from now on as the settings say."""
+        self.commands.use(times.commands)
+        self.bus.walks.use(times.walks)
+        self.plant.use(times.stale)
+        self.image.use(late_s=times.stale.warn_s)
+
+    def watch_bus(self, unit_ids: Sequence[int], *, line: str | None = None, final: bool = False) -> None:
+        """Answer under these unit ids, and judge the bus anew; see `BusWatch` for `line` and `final`."""
+        self.bus.use(unit_ids)
+        self.watch = BusWatch(unit_ids, line=line, final=final)
+        # What was counted on another link is not this one's; a look while none is open tells the watch from where on.
+        self.watch.look(self.clock.monotonic(), Scene(link=LinkStatus(), counters=self.bus.counters))
 
     def tick(self, now: float) -> None:
         """Do what only time brings about; called about once a second."""
-        self.walks.tick(now)
-        self.idle_polls.digest()
+        self.bus.walks.tick(now)
+        self.bus.idle_polls.digest()
         if self._last_reports is not None:
-            self._last_reports.fresh_s = 2 * self.walks.walk_s
-        self._publish_commands(self.commands.tick(now))
+            self._last_reports.fresh_s = 2 * self.bus.walks.walk_s
+        publish_commands(self.hub, self.commands.tick(now))
         for reading in self.plant.sweep(now):
-            self._publish_reading(reading)
-        self.traffic.digest()
+            publish_reading(self.hub, reading)
+        self.bus.traffic.digest()
         self.diagnosis(now)
-
-    def ask_of_bus(self, waits: Callable[[], bool]) -> None:
-        """Take from the link how to see, without waiting, whether bytes of the base have arrived."""
-        self._bus_waits = waits
-
-    def bus_waits(self) -> bool:
-        """Return whether the base waits to be read; whoever has more than 0.1 ms to do lets the loop go on first."""
-        return self._bus_waits()
 
     def sync(self, now: float) -> None:
         """Begin to watch one walk in which the base tells everything anew; every poll asks it for that anyway."""
         self._sync_at = now
-        self.image.ask(now + 2 * self.walks.walk_s)
+        self.image.ask(now + 2 * self.bus.walks.walk_s)
 
     @property
     def serves_last_reports(self) -> bool:
@@ -271,10 +225,10 @@ class Gateway:
 
     def diagnosis(self, now: float) -> Diagnosis:
         """Return what the doctor says at this moment, with fresh figures; tell everybody if it is news."""
-        patience = Patience(late_s=self.plant.stale_times.warn_s, walk_s=self.walks.walk_s)
+        patience = Patience(late_s=self.plant.stale_times.warn_s, walk_s=self.bus.walks.walk_s)
         scene = Scene(
             link=self.link,
-            counters=self.counters,
+            counters=self.bus.counters,
             last_write_at=self.plant.last_write_at,
             patience=patience,
             problem=self.settings_problem,
@@ -346,10 +300,3 @@ class Gateway:
         self.rename(self.rooms.names)
         status = self.hub.state(ROOMS, RoomsStatus) or RoomsStatus()
         self.tell_rooms(detail=status.detail)
-
-    def _publish_reading(self, reading: Reading) -> None:
-        self.hub.publish(f"reading/{reading.ref.id}", reading)
-
-    def _publish_commands(self, commands: Iterable[Command]) -> None:
-        for command in commands:
-            self.hub.publish(f"command/{command.ref.id}", command)

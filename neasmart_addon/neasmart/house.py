@@ -16,7 +16,6 @@ import msgspec
 
 from neasmart import logs, tuning
 from neasmart.archive import Archive
-from neasmart.bus_watch import BusWatch, Scene
 from neasmart.config import ServerSettings, ServerType, Settings
 from neasmart.edges import Edges
 from neasmart.gateway import LINK, MQTT, Gateway
@@ -148,20 +147,14 @@ class House:
             logs.set_level(settings.logging)
         if "zones" in names:
             gateway.take_over_rooms(tuning.first_rooms(settings))
-        if any(name.startswith("modbus.command_") for name in names):
-            gateway.commands.times = tuning.command_times(settings.modbus)
-        if any(name.startswith("modbus.walk_") for name in names):
-            gateway.walks.times = tuning.walk_times(settings.modbus)
-        if names & _STALE_KEYS:
-            gateway.plant.stale_times = tuning.stale_times(settings.modbus)
-            gateway.image.late_s = settings.modbus.registers_late_after_seconds
+        gateway.use_times(tuning.times(settings.modbus))
 
     async def _begin_store(self) -> None:
         if Closable.STORE in self._closed:
             self._archive.keep_closed()
             return
         store, book = await self._archive.open(self._settings)
-        self._recorder.folder = Path(self._settings.database.path).parent / FOLDER
+        self._recorder.keep_in(Path(self._settings.database.path).parent / FOLDER)
         self._running.begin("store", store.run)
         self._running.begin("rooms", book.run)
 
@@ -174,12 +167,8 @@ class House:
             gateway.hub.publish(LINK, LinkStatus(code="settings_error", detail=detail))
             return
         facts = line_facts(settings)
-        gateway.unit_ids = facts.unit_ids
-        gateway.watch = BusWatch(facts.unit_ids)
-        gateway.watch.line = line_of(settings)
-        # What was counted on another link is not this one's; a look while none is open tells the watch from where on.
-        gateway.watch.look(gateway.clock.monotonic(), Scene(link=LinkStatus(), counters=gateway.counters))
-        self._recorder.facts = facts
+        gateway.watch_bus(facts.unit_ids, line=line_of(settings))
+        self._recorder.use(facts)
         self._tap = Tap(gateway, facts, self._recorder)
         self._running.begin(
             "bus",

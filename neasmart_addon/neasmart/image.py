@@ -60,6 +60,10 @@ class RegisterImage:
         self._ask_until: dict[int, float] = {}
         self.unknown_writes = 0
 
+    def use(self, *, late_s: float) -> None:
+        """Ask again for what was told longer ago than this."""
+        self.late_s = late_s
+
     def record(self, address: int, word: int, *, at: float, function_code: int, unit_id: int) -> bool:
         """Keep a word that the base wrote; return whether the register has a meaning."""
         known = address in self._known

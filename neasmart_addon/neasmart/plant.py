@@ -65,6 +65,10 @@ class Plant:
         self._readings: dict[int, Reading] = {ref.address: Reading(ref=ref) for ref in table}
         self.last_write_at: float | None = None
 
+    def use(self, stale: StaleTimes) -> None:
+        """Take values for late and stale at these ages from now on."""
+        self.stale_times = stale
+
     def observe(self, address: int, word: int, now: float) -> Reading:
         """Take a word that the base wrote; the address must be in the table."""
         self.last_write_at = now

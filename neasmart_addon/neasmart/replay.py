@@ -102,7 +102,7 @@ def shown(capture: Capture, say: Say) -> Outcome:
             outcome.replies_recorded += 1
             slave.sent(chunk.content, now)
         else:
-            gateway.counters.bytes_received += len(chunk.content)
+            gateway.bus.counters.bytes_received += len(chunk.content)
             outcome.replies_now += slave.receive(chunk.content, now, late=False).replies
     say(_summary(gateway, outcome, now))
     return outcome
@@ -190,9 +190,9 @@ def _asks(seen: Seen, unit_ids: tuple[int, ...]) -> bool:
 
 
 def _summary(gateway: Gateway, outcome: Outcome, now: float) -> str:
-    counters = gateway.counters
+    counters = gateway.bus.counters
     zones = ", ".join(f"{base}.{zone}" for base, zone in gateway.plant.zones) or "none"
-    cycle = gateway.traffic.document(now)["cycle_s"]
+    cycle = gateway.bus.traffic.document(now)["cycle_s"]
     return (
         f"\n{outcome.frames} frames: {counters.polls} polls, {counters.broadcasts + counters.writes} writes,"
         f" {counters.foreign_frames} of others; {counters.noise_bytes} bytes of noise, {counters.crc_errors} damaged\n"

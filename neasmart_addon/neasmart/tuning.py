@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from neasmart.command import CommandTimes
 from neasmart.config import ModbusSettings, Settings
+from neasmart.gateway import Times
 from neasmart.image import NoData
 from neasmart.plant import StaleTimes
 from neasmart.points import TABLE
@@ -12,32 +13,26 @@ from neasmart.rooms import Room
 from neasmart.walks import WalkTimes
 
 
-def command_times(modbus: ModbusSettings) -> CommandTimes:
-    """Return the patience with commands."""
-    return CommandTimes(
-        delivery_s=modbus.command_delivery_timeout_seconds,
-        delivery_walks=modbus.command_delivery_timeout_walks,
-        sync_s=modbus.command_sync_timeout_seconds,
-        sync_walks=modbus.command_sync_timeout_walks,
-        hold_walks=modbus.command_hold_walks,
-        probe_walks=modbus.command_probe_walks,
-        grace_walks=modbus.command_grace_walks,
-        wait_walks=modbus.command_wait_walks,
+def times(modbus: ModbusSettings) -> Times:
+    """Return the patience with the base, its values and its commands."""
+    return Times(
+        commands=CommandTimes(
+            delivery_s=modbus.command_delivery_timeout_seconds,
+            delivery_walks=modbus.command_delivery_timeout_walks,
+            sync_s=modbus.command_sync_timeout_seconds,
+            sync_walks=modbus.command_sync_timeout_walks,
+            hold_walks=modbus.command_hold_walks,
+            probe_walks=modbus.command_probe_walks,
+            grace_walks=modbus.command_grace_walks,
+            wait_walks=modbus.command_wait_walks,
+        ),
+        walks=WalkTimes(
+            shortest_s=modbus.walk_shortest_seconds,
+            longest_s=modbus.walk_longest_seconds,
+            assumed_s=modbus.walk_assumed_seconds,
+        ),
+        stale=StaleTimes(warn_s=modbus.registers_late_after_seconds, stale_s=modbus.registers_stale_after_seconds),
     )
-
-
-def walk_times(modbus: ModbusSettings) -> WalkTimes:
-    """Return the bounds of a walk."""
-    return WalkTimes(
-        shortest_s=modbus.walk_shortest_seconds,
-        longest_s=modbus.walk_longest_seconds,
-        assumed_s=modbus.walk_assumed_seconds,
-    )
-
-
-def stale_times(modbus: ModbusSettings) -> StaleTimes:
-    """Return the ages at which the bus is late and a reading stale."""
-    return StaleTimes(warn_s=modbus.registers_late_after_seconds, stale_s=modbus.registers_stale_after_seconds)
 
 
 def first_rooms(settings: Settings) -> list[Room]:

@@ -40,6 +40,10 @@ class Walks:
         self._intervals: dict[tuple[int, int], deque[float]] = {}
         self._longest: float | None = None
 
+    def use(self, times: WalkTimes) -> None:
+        """Keep within these bounds from now on."""
+        self.times = times
+
     def polled(self, unit_id: int, address: int, count: int, now: float) -> None:
         """Note a poll of a block of registers; the base waits for its reply, so it is looked at by `tick`."""
         self._seen.append((unit_id, address, count, now))

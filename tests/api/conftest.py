@@ -142,8 +142,8 @@ async def served(start: Start, gateway: Gateway, clock: FakeClock) -> Served:
 @pytest.fixture
 async def told(served: Served) -> dict[str, list[dict[str, str]]]:
     """The labels of every series of a gateway that has been used."""
-    served.gateway.counters.polls_by_unit[240] = 1
-    served.gateway.reply_latencies.observe(240, 0.001)
+    served.gateway.bus.counters.polls_by_unit[240] = 1
+    served.gateway.bus.reply_latencies.observe(240, 0.001)
     await served.post("/api/v1/mode", {"mode": 2})
     async with served.api.get("/metrics", headers={"Host": "evil.example"}) as refused:
         assert refused.status == 403

@@ -20,7 +20,7 @@ OPEN = LinkStatus(connected=True, code="connected", detail="The link is open.")
 @pytest.mark.parametrize("path", ["/health", "/api/v1/health"])
 async def test_health_has_every_field_of_the_contract(served: Served, path: str) -> None:
     await served.post("/zones/1/1", {"setpoint": 22})
-    served.gateway.counters.last_poll_at[240] = served.clock.now
+    served.gateway.bus.counters.last_poll_at[240] = served.clock.now
     served.clock.advance(5)
 
     status, answer = await served.get(path)

@@ -116,7 +116,7 @@ async def test_only_what_has_changed_of_the_status_is_told(served: Served) -> No
 
 async def test_bus_counters_come_without_being_published(served: Served) -> None:
     page, _ = await opened(served.api)
-    served.gateway.counters.frames = 42
+    served.gateway.bus.counters.frames = 42
 
     async with asyncio.timeout(10):
         while (await message(page))["status"].get("bus", {}).get("counters", {}).get("frames") != 42:

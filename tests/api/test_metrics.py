@@ -58,7 +58,7 @@ async def test_paths_that_clients_invent_make_no_new_series(served: Served) -> N
 
 
 async def test_every_count_of_the_bus_is_told(served: Served) -> None:
-    counters = served.gateway.counters
+    counters = served.gateway.bus.counters
     numbers = [each.name for each in fields(BusCounters) if type(getattr(counters, each.name)) is int]
     for number, name in enumerate(numbers, 1):
         setattr(counters, name, number)
@@ -95,7 +95,7 @@ async def test_outcomes_are_counted_although_nobody_has_seen_each(served: Served
 
 async def test_replies_of_the_bus_are_a_histogram_by_unit_id(served: Served) -> None:
     for duration_s in (0.00005, 0.0003, 0.2):
-        served.gateway.reply_latencies.observe(241, duration_s)
+        served.gateway.bus.reply_latencies.observe(241, duration_s)
 
     found = await scrape(served)
 
@@ -107,8 +107,8 @@ async def test_replies_of_the_bus_are_a_histogram_by_unit_id(served: Served) -> 
 
 
 async def test_promtool_has_nothing_to_complain_about(served: Served) -> None:
-    served.gateway.reply_latencies.observe(240, 0.001)
-    served.gateway.counters.polls_by_unit[240] = 1
+    served.gateway.bus.reply_latencies.observe(240, 0.001)
+    served.gateway.bus.counters.polls_by_unit[240] = 1
     await served.post("/mode", {"mode": 2})
     await served.get("/metrics", headers={"Host": "evil.example"})
     async with served.api.get("/metrics") as answer:

@@ -278,7 +278,7 @@ async def test_every_point_of_the_table_is_listed_known_or_not(served: Served) -
 
 
 async def test_registers_without_meaning_are_listed_beside_the_points(served: Served) -> None:
-    served.gateway.write(4, [77], function_code=6, unit_id=0, now=served.clock.now)
+    served.gateway.bus.write(4, [77], function_code=6, unit_id=0, now=served.clock.now)
     served.clock.advance(2)
 
     _, answer = await served.get("/api/v1/points", params={"prefix": "none"})
@@ -341,7 +341,7 @@ async def test_schema_is_the_register_table_without_its_addresses(served: Served
 
 
 async def test_bus_tells_counters_ages_and_link(served: Served) -> None:
-    counters = served.gateway.counters
+    counters = served.gateway.bus.counters
     counters.frames, counters.polls_by_unit[240], counters.last_poll_at[240] = 5, 3, served.clock.now
     served.clock.advance(3)
 

@@ -75,7 +75,7 @@ class Seen:
     def hear(self, frame: bytes, now: float) -> None:
         """Play the base."""
         self.tap(Direction.RECEIVED, frame, now)
-        self.gateway.counters.bytes_received += len(frame)
+        self.gateway.bus.counters.bytes_received += len(frame)
         Station(self.gateway).answer(frame[0], frame[1:-2], now)
 
 

@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from neasmart import check
-from neasmart.bus_watch import BusWatch
 from neasmart.config import ServerSettings, ServerType, Settings
 from neasmart.gateway import Gateway
 from neasmart.patterns import Hint
@@ -39,12 +38,12 @@ SPEEDS = {termios.B9600: 9600, termios.B19200: 19200, termios.B38400: 38400, ter
 def patient() -> Gateway:
     """Return a gateway whose doctor does not wait for a walk."""
     gateway = new_gateway()
-    gateway.watch = BusWatch(gateway.unit_ids, final=True)
+    gateway.watch_bus(gateway.bus.unit_ids, final=True)
     return gateway
 
 
 def tapped(gateway: Gateway, framing: Framing = Framing.RTU) -> Tap:
-    return Tap(gateway, LineFacts(framing=framing, unit_ids=gateway.unit_ids))
+    return Tap(gateway, LineFacts(framing=framing, unit_ids=gateway.bus.unit_ids))
 
 
 async def finding(gateway: Gateway, state: DoctorState, hint: str | None = None) -> None:
@@ -127,9 +126,9 @@ async def test_what_a_line_carries_is_named(
     base = os.open(pty_pair.theirs, os.O_RDWR | os.O_NOCTTY)
     try:
         for piece in pieces:
-            before = gateway.counters.bytes_received
+            before = gateway.bus.counters.bytes_received
             os.write(base, piece)
-            await until(lambda: gateway.counters.bytes_received >= before + len(piece), "the piece has arrived")  # noqa: B023 - awaited within the round
+            await until(lambda: gateway.bus.counters.bytes_received >= before + len(piece), "the piece has arrived")  # noqa: B023 - awaited within the round
 
         await finding(gateway, state, hint)
     finally:

@@ -67,15 +67,15 @@ async def test_a_link_rings_for_its_peers_and_forgets_them(start_tcp: StartTcp, 
     gateway = running.gateway
     reader, writer = await dial(running)
     await running.reaches("connected")
-    assert not gateway.bus_waits()
+    assert not gateway.bus.bus_waits()
 
     writer.write(POLL_240)
-    assert gateway.bus_waits()
+    assert gateway.bus.bus_waits()
     assert await ask(reader, writer, b"", 9)
 
     writer.close()
     await running.reaches("waiting_for_peer")
-    assert not gateway.bus_waits()
+    assert not gateway.bus.bus_waits()
 
 
 class Open:

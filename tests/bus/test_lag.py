@@ -67,7 +67,7 @@ async def test_over_modbus_tcp_requests_that_waited_a_second_are_not_answered(st
 
     writer.write(POLL * 3)
     block(1.3)
-    await until(lambda: running.gateway.counters.requests_stale == 3, "none of the three is answered")
+    await until(lambda: running.gateway.bus.counters.requests_stale == 3, "none of the three is answered")
 
     assert await ask(reader, writer, mbap("F0 03 00 64 00 02", 9), len(NO_DATA)) == mbap("F0 03 04 00 00 00 00", 9)
 
@@ -76,12 +76,12 @@ async def test_over_modbus_tcp_a_shorter_wait_is_none(start_tcp: StartTcp, dial:
     running = await start_tcp(ServerType.TCP)
     reader, writer = await dial(running)
     assert await ask(reader, writer, POLL, len(NO_DATA)) == NO_DATA
-    answered = running.gateway.counters.replies
+    answered = running.gateway.bus.counters.replies
 
     writer.write(POLL)
     block(0.3)
 
-    await until(lambda: running.gateway.counters.replies == answered + 1, "it is answered")
+    await until(lambda: running.gateway.bus.counters.replies == answered + 1, "it is answered")
 
 
 async def test_bytes_that_waited_for_the_loop_are_not_answered(start_tcp: StartTcp, dial: Dial) -> None:
@@ -91,6 +91,6 @@ async def test_bytes_that_waited_for_the_loop_are_not_answered(start_tcp: StartT
 
     writer.write(WRITE_240)
     block(0.3)
-    await until(lambda: running.gateway.counters.replies_late == 1, "the late reply is dropped")
-    assert running.gateway.counters.writes == 1
+    await until(lambda: running.gateway.bus.counters.replies_late == 1, "the late reply is dropped")
+    assert running.gateway.bus.counters.writes == 1
     assert (await ask(reader, writer, POLL_240, 9))[:3] == b"\xf0\x03\x04"

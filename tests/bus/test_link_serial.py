@@ -193,7 +193,7 @@ async def test_what_lay_in_the_line_before_is_thrown_away(start_link: StartLink,
     await running.reaches("connected")
 
     assert await polled(pty_pair) == NO_DATA_240
-    assert running.gateway.counters.broadcasts == 0
+    assert running.gateway.bus.counters.broadcasts == 0
     os.close(line)
     os.close(other)
 
@@ -314,7 +314,7 @@ async def test_modbus_tcp_from_a_dialled_converter_is_counted(start_link: StartL
 
     async with await asyncio.start_server(translate, "127.0.0.1", 0) as server:
         running = start_link(serial(f"socket://127.0.0.1:{server.sockets[0].getsockname()[1]}"))
-        await until(lambda: running.gateway.counters.mbap_on_rtu == 4, "all are recognised")
+        await until(lambda: running.gateway.bus.counters.mbap_on_rtu == 4, "all are recognised")
         await running.stop()
 
 

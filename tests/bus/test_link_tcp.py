@@ -107,7 +107,7 @@ async def test_many_requests_in_one_segment_are_each_answered(start_tcp: StartTc
 
     assert await ask(reader, writer, POLL * 20, len(NO_DATA) * 20) == NO_DATA * 20
 
-    assert running.gateway.counters.replies >= 20
+    assert running.gateway.bus.counters.replies >= 20
 
 
 async def test_connected_means_that_a_peer_is_there(start_tcp: StartTcp, dial: Dial) -> None:
@@ -137,7 +137,7 @@ async def test_only_peers_from_allowed_networks_are_admitted(
         assert await ask(reader, writer, POLL, len(NO_DATA)) == NO_DATA
     else:
         assert await closed(reader)
-        assert running.gateway.counters.peers_refused == 1
+        assert running.gateway.bus.counters.peers_refused == 1
 
 
 async def test_an_ipv4_peer_of_a_listener_for_both_families_is_judged_as_one(start_link: StartLink, dial: Dial) -> None:
@@ -157,7 +157,7 @@ async def test_a_ninth_peer_is_refused_while_the_others_are_alive(start_tcp: Sta
     ninth, _ = await dial(running)
 
     assert await closed(ninth)
-    assert running.gateway.counters.peers_refused == 1
+    assert running.gateway.bus.counters.peers_refused == 1
     for reader, writer in others:
         assert await ask(reader, writer, POLL, len(NO_DATA)) == NO_DATA
 
@@ -237,7 +237,7 @@ async def test_a_ninth_peer_replaces_one_that_is_silent_for_long(start_tcp: Star
 
     assert await ask(newcomer, newcomer_writer, POLL, len(NO_DATA)) == NO_DATA
     assert await closed(silent)
-    assert running.gateway.counters.peers_dropped == 1
+    assert running.gateway.bus.counters.peers_dropped == 1
 
 
 async def test_an_idle_peer_is_dropped(start_tcp: StartTcp, dial: Dial) -> None:
@@ -246,7 +246,7 @@ async def test_an_idle_peer_is_dropped(start_tcp: StartTcp, dial: Dial) -> None:
 
     assert await closed(reader)
 
-    assert running.gateway.counters.peers_dropped == 1
+    assert running.gateway.bus.counters.peers_dropped == 1
     await running.reaches("waiting_for_peer")
 
 
@@ -257,7 +257,7 @@ async def test_endless_rubbish_is_cut_off(start_tcp: StartTcp, caplog: pytest.Lo
     writer.write(b"\x55" * 70_000)
 
     assert await closed(reader)
-    assert running.gateway.counters.peers_dropped == 1
+    assert running.gateway.bus.counters.peers_dropped == 1
     assert "was cut off: it sent 65536 bytes without a valid frame" in caplog.text
 
 
@@ -270,9 +270,9 @@ async def test_modbus_tcp_where_rtu_is_insisted_on_is_named_and_not_cut_off(
     for _ in range(30):
         writer.write(POLL)
         await writer.drain()
-    await until(lambda: running.gateway.counters.mbap_on_rtu == 30, "all are recognised")
+    await until(lambda: running.gateway.bus.counters.mbap_on_rtu == 30, "all are recognised")
 
-    assert running.gateway.counters.peers_dropped == 0
+    assert running.gateway.bus.counters.peers_dropped == 0
     assert "auto" in next(record.getMessage() for record in caplog.records if record.levelno == logging.WARNING)
     assert await ask(reader, writer, POLL_240, len(NO_DATA_240)) == NO_DATA_240
 
@@ -290,7 +290,7 @@ async def test_a_heartbeat_between_good_requests_costs_no_poll(
         async with asyncio.timeout(5):
             assert await reader.readexactly(len(NO_DATA)) == mbap("F0 03 04 00 00 00 00", number)
 
-    assert running.gateway.counters.peers_dropped == 0
+    assert running.gateway.bus.counters.peers_dropped == 0
 
 
 async def test_a_peer_that_does_not_speak_modbus_tcp_is_cut_off(start_tcp: StartTcp, dial: Dial) -> None:
@@ -300,7 +300,7 @@ async def test_a_peer_that_does_not_speak_modbus_tcp_is_cut_off(start_tcp: Start
     writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 100)
 
     assert await closed(reader)
-    assert running.gateway.counters.bad_headers > 5
+    assert running.gateway.bus.counters.bad_headers > 5
 
 
 async def test_rtu_on_the_modbus_tcp_port_is_named_with_the_setting_to_change(
@@ -312,7 +312,7 @@ async def test_rtu_on_the_modbus_tcp_port_is_named_with_the_setting_to_change(
     for _ in range(3):
         writer.write(POLL_240)
         await writer.drain()
-    await until(lambda: running.gateway.counters.rtu_on_tcp == 3, "three frames are recognised")
+    await until(lambda: running.gateway.bus.counters.rtu_on_tcp == 3, "three frames are recognised")
 
     warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     assert len(warnings) == 1
@@ -395,7 +395,7 @@ async def test_a_new_connection_makes_the_base_say_everything_anew(start_link: S
     gateway = new_gateway()
     running = start_link(ServerSettings(address="127.0.0.1", port=free_port()), gateway=gateway)
     await running.reaches("waiting_for_peer")
-    gateway.write(SETPOINT.address, [0x0C33], function_code=16, unit_id=0, now=gateway.clock.monotonic())
+    gateway.bus.write(SETPOINT.address, [0x0C33], function_code=16, unit_id=0, now=gateway.clock.monotonic())
 
     reader, writer = await dial(running)
 

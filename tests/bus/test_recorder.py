@@ -207,10 +207,10 @@ async def test_frames_of_two_connections_are_each_read_in_their_framing(start_li
 
     raw[1].write(POLL_240[:5])
     tcp[1].write(poll[:7])
-    await until(lambda: gateway.counters.bytes_received == 12, "both have begun")
+    await until(lambda: gateway.bus.counters.bytes_received == 12, "both have begun")
     raw[1].write(POLL_240[5:])
     tcp[1].write(poll[7:])
-    await until(lambda: gateway.counters.polls == 2, "both have asked")
+    await until(lambda: gateway.bus.counters.polls == 2, "both have asked")
 
     asked = {(frame["unit_id"], tuple(frame["registers"])) for frame in tap.last_frames() if frame["what"] == "read"}
     assert asked == {(240, ("zone.1.1.state", "zone.1.1.setpoint")), (241, ("global.mode",))}

@@ -119,14 +119,14 @@ async def test_the_recorded_speed_is_kept_or_multiplied(start_link: StartLink) -
     await replay.served(Capture(io.BytesIO(content)), opener, Framing.RTU, 5.0)
 
     assert loop.time() - began >= 0.3
-    assert running.gateway.counters.broadcasts == 4
+    assert running.gateway.bus.counters.broadcasts == 4
 
 
 async def test_what_is_recorded_while_a_recording_plays_is_that_recording(
     start_link: StartLink, tmp_path: Path
 ) -> None:
     gateway = new_gateway()
-    facts = LineFacts(framing=Framing.RTU, unit_ids=gateway.unit_ids)
+    facts = LineFacts(framing=Framing.RTU, unit_ids=gateway.bus.unit_ids)
     recorder = Recorder(tmp_path, facts, gateway)
     settings = ServerSettings(type=ServerType.RTU_TCP, address="127.0.0.1", port=free_port())
     running = start_link(settings, gateway=gateway, on_bytes=Tap(gateway, facts, recorder))

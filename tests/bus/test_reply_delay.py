@@ -106,7 +106,7 @@ async def test_a_delayed_reply_leaves_later(gateway: Gateway, wire: Wire) -> Non
 
     await until(lambda: wire.written == NO_DATA_240, "the reply leaves")
 
-    assert gateway.counters.replies == 1
+    assert gateway.bus.counters.replies == 1
 
 
 async def test_a_delayed_reply_is_void_once_the_base_has_moved_on(gateway: Gateway, wire: Wire) -> None:
@@ -118,7 +118,7 @@ async def test_a_delayed_reply_is_void_once_the_base_has_moved_on(gateway: Gatew
     await until(lambda: wire.written, "a reply leaves")
 
     assert wire.written == NO_DATA_241
-    assert gateway.counters.replies_moved_on == 1
+    assert gateway.bus.counters.replies_moved_on == 1
 
 
 async def test_noise_does_not_void_a_delayed_reply(gateway: Gateway, wire: Wire) -> None:
@@ -157,15 +157,15 @@ async def test_how_long_polls_wait_is_counted_by_unit_id(gateway: Gateway, wire:
     line.data_received(POLL_240)
     await until(lambda: wire.written, "the reply leaves")
     line.data_received(WRITE_240)
-    await until(lambda: gateway.counters.replies == 2, "the write is answered")
+    await until(lambda: gateway.bus.counters.replies == 2, "the write is answered")
     peer = connection(gateway, wire, MbapSlave, delay_s=0.0)
 
     peer.data_received(mbap("F1 03 00 64 00 01", 1) + mbap("F0 06 00 64 00 03", 2) + mbap("F1 03 00 64 00 02", 3))
 
-    (of_240, of_241) = (gateway.reply_latencies[unit_id] for unit_id in (240, 241))
+    (of_240, of_241) = (gateway.bus.reply_latencies[unit_id] for unit_id in (240, 241))
     assert (sum(of_240.buckets), sum(of_241.buckets)) == (1, 2)
     assert of_240.total_s >= DELAY_S
-    assert sum(gateway.reply_latencies.keys()) == 240 + 241
+    assert sum(gateway.bus.reply_latencies.keys()) == 240 + 241
 
 
 @pytest.mark.parametrize(
@@ -200,4 +200,4 @@ async def test_a_process_that_stood_still_over_a_request_sends_no_reply_to_it(
     line.data_received(poll)
 
     assert bool(wire.written) is answered
-    assert gateway.counters.replies_late + gateway.counters.requests_stale == (not answered)
+    assert gateway.bus.counters.replies_late + gateway.bus.counters.requests_stale == (not answered)

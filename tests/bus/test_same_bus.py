@@ -122,17 +122,17 @@ async def test_a_converter_with_two_sockets_is_answered_once_and_named(
 
     for number in range(IN_A_ROW * 4):
         await both(older, newer, rtu(f"00 10 00 66 00 01 02 0C {number:02X}"))
-        if running.gateway.counters.same_bus_connections:
+        if running.gateway.bus.counters.same_bus_connections:
             break
     await until(lambda: "carry the same bus" in caplog.text, "it is said")
-    written = running.gateway.counters.broadcasts
+    written = running.gateway.bus.counters.broadcasts
     await both(older, newer, POLL_240)
 
     assert await newer[0].readexactly(len(NO_DATA_240)) == NO_DATA_240
     assert await ask(*newer, POLL_241, 9)
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(older[0].readexactly(1), 0.05)
-    assert running.gateway.counters.broadcasts == written
+    assert running.gateway.bus.counters.broadcasts == written
     assert [record.levelno for record in caplog.records if "same bus" in record.getMessage()] == [logging.WARNING]
 
 

@@ -53,7 +53,7 @@ def learn_echo(slave: RtuSlave, now: float = 1.0) -> None:
 
 def test_only_the_last_frame_of_a_read_is_answered(gateway: Gateway, slave: RtuSlave) -> None:
     assert exchange(slave, POLL_240 + POLL_241 + BROADCAST_TEMPERATURE, 1.0) == b""
-    assert gateway.counters.replies_moved_on == 2
+    assert gateway.bus.counters.replies_moved_on == 2
     assert gateway.plant.reading(TABLE.ref("zone.1.1.temperature")).value == pytest.approx(21.0)
 
 
@@ -65,7 +65,7 @@ def test_a_late_reply_is_dropped_but_the_write_is_kept(gateway: Gateway, slave: 
     assert slave.receive(WRITE_240, 1.0, late=True).reply == b""
 
     assert gateway.plant.reading(TABLE.ref("zone.1.1.setpoint")).value == pytest.approx(22.5)
-    assert gateway.counters.replies_late == 1
+    assert gateway.bus.counters.replies_late == 1
 
 
 def test_over_modbus_tcp_a_request_that_its_master_has_given_up_is_not_answered(gateway: Gateway) -> None:
@@ -75,7 +75,7 @@ def test_over_modbus_tcp_a_request_that_its_master_has_given_up_is_not_answered(
     received = slave.receive(segment, 1.0, late=True)
 
     assert (received.reply, received.replies, received.polls) == (b"", 0, ())
-    assert gateway.counters.requests_stale == 2
+    assert gateway.bus.counters.requests_stale == 2
     assert gateway.plant.reading(TABLE.ref("zone.1.1.setpoint")).value == pytest.approx(21.5)
 
 
@@ -95,7 +95,7 @@ def test_an_echo_is_learned_from_a_reply_that_a_base_never_sends(gateway: Gatewa
     assert exchange(slave, reply, 1.01) == b""
 
     assert slave.echoes
-    assert (gateway.counters.echoes, gateway.counters.rival_replies) == (1, 0)
+    assert (gateway.bus.counters.echoes, gateway.bus.counters.rival_replies) == (1, 0)
 
 
 def test_an_echo_in_front_of_the_next_poll_does_not_cost_its_reply(slave: RtuSlave) -> None:
@@ -114,7 +114,7 @@ def test_an_echo_that_is_not_known_yet_begins_no_loop(gateway: Gateway, slave: R
 
     assert exchange(slave, reply, 1.01) == b""
 
-    assert gateway.counters.writes == 2
+    assert gateway.bus.counters.writes == 2
 
 
 def test_the_echo_of_a_write_is_stripped_once_echoes_are_known(gateway: Gateway, slave: RtuSlave) -> None:
@@ -123,15 +123,15 @@ def test_the_echo_of_a_write_is_stripped_once_echoes_are_known(gateway: Gateway,
     assert exchange(slave, WRITE_FC6, 2.0) == WRITE_FC6
     assert exchange(slave, WRITE_FC6, 2.01) == b""
     assert exchange(slave, WRITE_FC6, 2.1) == WRITE_FC6
-    assert gateway.counters.writes == 2
-    assert (gateway.counters.echoes, gateway.counters.frames, gateway.counters.foreign_frames) == (2, 5, 0)
+    assert gateway.bus.counters.writes == 2
+    assert (gateway.bus.counters.echoes, gateway.bus.counters.frames, gateway.bus.counters.foreign_frames) == (2, 5, 0)
 
 
 def test_the_echo_of_a_block_write_is_never_taken_for_a_rival(gateway: Gateway, slave: RtuSlave) -> None:
     assert exchange(slave, WRITE_240, 1.0) == WRITE_240_REPLY
 
     assert exchange(slave, WRITE_240_REPLY, 1.01) == b""
-    assert (gateway.counters.echoes, gateway.counters.rival_replies) == (1, 0)
+    assert (gateway.bus.counters.echoes, gateway.bus.counters.rival_replies) == (1, 0)
 
 
 def test_a_line_that_stops_to_echo_is_believed_again(slave: RtuSlave) -> None:
@@ -149,7 +149,7 @@ def test_another_answer_for_our_unit_is_a_rival(gateway: Gateway, slave: RtuSlav
     assert exchange(slave, STATE_AND_SETPOINT_240, 1.01) == b""
 
     assert not slave.echoes
-    assert gateway.counters.rival_replies == 1
+    assert gateway.bus.counters.rival_replies == 1
 
 
 def test_a_reply_that_nobody_asked_for_is_no_rival(gateway: Gateway, slave: RtuSlave) -> None:
@@ -157,7 +157,7 @@ def test_a_reply_that_nobody_asked_for_is_no_rival(gateway: Gateway, slave: RtuS
 
     exchange(slave, WRITE_240_REPLY, 1.5)
 
-    assert gateway.counters.rival_replies == 0
+    assert gateway.bus.counters.rival_replies == 0
 
 
 def asks(slave: RtuSlave | MbapSlave, poll: bytes, at: float) -> bool:
@@ -176,7 +176,7 @@ def test_after_a_damaged_frame_the_base_is_asked_for_its_globals(gateway: Gatewa
     exchange(slave, BROADCAST_HUMIDITY[:-1] + b"\x00" + BROADCAST_HUMIDITY, 1.2)
 
     assert asks(slave, POLL_241, 1.3)
-    assert gateway.counters.crc_errors == 1
+    assert gateway.bus.counters.crc_errors == 1
 
 
 def test_after_a_long_silence_the_base_is_asked_for_its_globals(slave: RtuSlave) -> None:
@@ -206,7 +206,7 @@ def test_a_write_behind_a_bad_header_is_carried_out(gateway: Gateway) -> None:
 
     state = gateway.plant.reading(TABLE.ref("zone.1.1.state"))
     assert (received.frames, received.replies, received.reply) == (1, 1, write)
-    assert (state.value, gateway.counters.bad_headers, gateway.counters.writes) == (3, 1, 1)
+    assert (state.value, gateway.bus.counters.bad_headers, gateway.bus.counters.writes) == (3, 1, 1)
 
 
 def test_only_polls_that_were_answered_are_timed_and_each_by_its_unit_id(gateway: Gateway, slave: RtuSlave) -> None:
@@ -215,7 +215,7 @@ def test_only_polls_that_were_answered_are_timed_and_each_by_its_unit_id(gateway
     slave.sent(WRITE_240_REPLY, 4.0, asked_at=3.0)
     slave.sent(NO_DATA_240, 5.0)
 
-    seconds = {unit_id: each.total_s for unit_id, each in gateway.reply_latencies.items()}
+    seconds = {unit_id: each.total_s for unit_id, each in gateway.bus.reply_latencies.items()}
     assert seconds == {240: 0.5, 241: 0.25}
 
 
@@ -227,5 +227,5 @@ def test_each_poll_of_one_reply_over_modbus_tcp_is_timed(gateway: Gateway) -> No
     slave.sent(reply, 1.25, asked_at=1.0)
     slave.sent(reply, 9.0)
 
-    timed = {unit_id: (sum(each.buckets), each.total_s) for unit_id, each in gateway.reply_latencies.items()}
+    timed = {unit_id: (sum(each.buckets), each.total_s) for unit_id, each in gateway.bus.reply_latencies.items()}
     assert timed == {240: (2, 0.5), 241: (1, 0.25)}

@@ -85,7 +85,7 @@ def test_a_read_is_answered_as_pymodbus_would(address: int, count: int, words: l
 
     reply = station.answer(240, b"\x03" + read.encode(), 1.0).pdu
 
-    expected = station.gateway.poll(address, count, 240, 1.0)
+    expected = station.gateway.bus.poll(address, count, 240, 1.0)
     assert reply == b"\x03" + ReadHoldingRegistersResponse(registers=expected.words).encode()
 
 
@@ -117,7 +117,7 @@ def test_sample_broadcasts_mean_what_they_say(gateway: Gateway, slave: RtuSlave)
 def test_a_broadcast_is_applied_once(gateway: Gateway, slave: RtuSlave) -> None:
     said(slave, BROADCAST_STATE_AND_SETPOINT)
 
-    assert (gateway.counters.broadcasts, gateway.counters.registers_written) == (1, 2)
+    assert (gateway.bus.counters.broadcasts, gateway.bus.counters.registers_written) == (1, 2)
 
 
 def test_polls_are_counted_by_unit_with_their_time(gateway: Gateway, slave: RtuSlave) -> None:
@@ -125,8 +125,8 @@ def test_polls_are_counted_by_unit_with_their_time(gateway: Gateway, slave: RtuS
     said(slave, POLL_240, 2.0)
     said(slave, POLL_241, 3.0)
 
-    assert gateway.counters.polls_by_unit == {240: 2, 241: 1}
-    assert gateway.counters.last_poll_at == {240: 2.0, 241: 3.0}
+    assert gateway.bus.counters.polls_by_unit == {240: 2, 241: 1}
+    assert gateway.bus.counters.last_poll_at == {240: 2.0, 241: 3.0}
 
 
 def test_a_poll_that_covers_unknown_registers_is_answered(slave: RtuSlave) -> None:
@@ -197,7 +197,7 @@ def test_a_write_to_a_foreign_unit_changes_nothing(gateway: Gateway, slave: RtuS
     said(slave, rtu("10 10 00 65 00 01 02 0C 65"))
 
     assert value(gateway, "zone.1.1.setpoint") is None
-    assert gateway.counters.foreign_frames == 1
+    assert gateway.bus.counters.foreign_frames == 1
 
 
 def test_unit_ids_are_configurable() -> None:
@@ -225,7 +225,7 @@ def test_noise_is_never_answered_over_rtu(chunks: list[bytes]) -> None:
 
     replies = [said(slave, chunk) for chunk in chunks]
 
-    asked = gateway.counters.polls + gateway.counters.writes + gateway.counters.exceptions
+    asked = gateway.bus.counters.polls + gateway.bus.counters.writes + gateway.bus.counters.exceptions
     assert sum(reply != b"" for reply in replies) <= asked
 
 
@@ -236,9 +236,9 @@ def test_noise_is_never_answered_over_modbus_tcp(chunks: list[bytes]) -> None:
 
     replies = [said(slave, chunk) for chunk in chunks]
 
-    asked = gateway.counters.polls + gateway.counters.writes + gateway.counters.exceptions
+    asked = gateway.bus.counters.polls + gateway.bus.counters.writes + gateway.bus.counters.exceptions
     assert sum(reply != b"" for reply in replies) <= asked
 
 
 def test_counters_begin_at_zero(gateway: Gateway) -> None:
-    assert gateway.counters == BusCounters()
+    assert gateway.bus.counters == BusCounters()

@@ -90,7 +90,7 @@ def listening(start_link: StartLink, kind: ServerType) -> Running:
     gateway = new_gateway()
     facts = LineFacts(
         framing=Framing.MBAP if kind is ServerType.TCP else Framing.RTU,
-        unit_ids=gateway.unit_ids,
+        unit_ids=gateway.bus.unit_ids,
     )
     settings = ServerSettings(type=kind, address="127.0.0.1", port=free_port())
     return start_link(settings, gateway=gateway, on_bytes=Tap(gateway, facts))
@@ -153,7 +153,7 @@ async def waiting_converter(speaks: Callable[[asyncio.StreamWriter], Awaitable[N
 
 def dialling(start_link: StartLink, url: str) -> Running:
     gateway = new_gateway()
-    tap = Tap(gateway, LineFacts(framing=Framing.RTU, unit_ids=gateway.unit_ids))
+    tap = Tap(gateway, LineFacts(framing=Framing.RTU, unit_ids=gateway.bus.unit_ids))
     return start_link(ServerSettings(serial_port=url), gateway=gateway, on_bytes=tap)
 
 

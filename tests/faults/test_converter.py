@@ -124,7 +124,7 @@ async def test_half_open_connections_make_room_after_a_minute_and_one_byte_a_sec
     slow_reader, slow_writer = streams[0]
     for number, byte in enumerate(POLL * 6):
         slow_writer.write(bytes([byte]))
-        await until(lambda number=number: gateway.counters.bytes_received == number + 1, "the byte has come")  # type: ignore[misc]
+        await until(lambda number=number: gateway.bus.counters.bytes_received == number + 1, "the byte has come")  # type: ignore[misc]
         hands.now += 1.0
     assert await slow_reader.readexactly(len(NO_DATA) * 6) == NO_DATA * 6
 
@@ -134,7 +134,7 @@ async def test_half_open_connections_make_room_after_a_minute_and_one_byte_a_sec
         assert await ask(reader, writer, POLL, len(NO_DATA)) == NO_DATA
         assert await closed(lost)
         streams.append((reader, writer))
-    assert gateway.counters.peers_dropped == 7
+    assert gateway.bus.counters.peers_dropped == 7
 
     for _, writer in streams:
         writer.close()

@@ -72,7 +72,7 @@ async def shown(path: Path) -> tuple[Bench, int | None]:
     bench = Bench(DatabaseSettings(path=str(path)))
     await bench.store.open()
     assert bench.status.healthy, bench.status
-    assert bench.gateway.poll(SETPOINT, 1, 240, bench.time.monotonic_s).words == [0]
+    assert bench.gateway.bus.poll(SETPOINT, 1, 240, bench.time.monotonic_s).words == [0]
     word = bench.gateway.plant.reading(TABLE.by_address[SETPOINT]).word
     return bench, None if word is None else word - FIRST_WORD
 

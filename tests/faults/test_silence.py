@@ -38,8 +38,8 @@ def told(bench: Bench) -> tuple[str, list[str]]:
 
 
 def polled(bench: Bench, unit_id: int = 240) -> list[int]:
-    poll = bench.gateway.poll(STATE.address, 2, unit_id, bench.time.monotonic_s)
-    bench.gateway.left(poll, bench.time.monotonic_s)
+    poll = bench.gateway.bus.poll(STATE.address, 2, unit_id, bench.time.monotonic_s)
+    bench.gateway.bus.left(poll, bench.time.monotonic_s)
     return poll.words
 
 

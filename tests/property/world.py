@@ -169,7 +169,7 @@ class World:
         (reply,) = self._wire.parse(bytearray(received.reply))
         assert isinstance(reply, Frame)
         for each in received.polls:
-            self.gateway.left(each, self.now, self.carrier)
+            self.gateway.bus.left(each, self.now, self.carrier)
         self.slave.sent(received.reply, self.now)
         if weather is not None:
             self._perhaps_turn(weather)

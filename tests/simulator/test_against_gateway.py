@@ -84,8 +84,8 @@ async def finished(process: asyncio.subprocess.Process, report: Path, *, within_
 def assert_blameless(report: dict[str, Any], gateway: Gateway, *, polls: int = POLLS) -> None:
     # A stalled computer makes answers late; everything else would be the gateway's own doing.
     print(f"late: {report['late']} of {report['polls']}, {report['latency_ms']}")  # noqa: T201 - a figure to read
-    assert (report["polls"], gateway.counters.polls) == (polls, polls)
-    withheld = gateway.counters.replies_late
+    assert (report["polls"], gateway.bus.counters.polls) == (polls, polls)
+    withheld = gateway.bus.counters.replies_late
     assert report["answered"] == polls, f"{withheld} replies were withheld because the gateway itself was blocked"
     assert set(report["accusations"]) <= {"late"}, report["accusations"]
     assert report["adopted"] == []
@@ -239,7 +239,7 @@ async def test_a_signal_ends_it_at_once_with_0_and_a_report(tmp_path: Path, numb
     port = free_port()
     async with linked(ServerSettings(type=ServerType.TCP, address="127.0.0.1", port=port)) as gateway:
         process, path = await simulator(tmp_path, "--tcp", f"127.0.0.1:{port}", "--cycle", "20")
-        await until(lambda: gateway.counters.polls > 1, "polls")
+        await until(lambda: gateway.bus.counters.polls > 1, "polls")
         process.send_signal(number)
         report = await finished(process, path, within_s=3.0)
 

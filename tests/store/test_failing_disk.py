@@ -104,7 +104,7 @@ async def test_a_path_that_cannot_be_written_stops_nothing(stores: Callable[...,
     assert bench.status.waiting == 1
     assert "Check that it exists, is a folder and may be written" in (bench.status.detail or "")
     assert bench.gateway.plant.value("zone.1.1.setpoint") == pytest.approx(21.5)
-    assert bench.gateway.poll(SETPOINT, 1, 240, bench.time.monotonic_s).words == [0]
+    assert bench.gateway.bus.poll(SETPOINT, 1, 240, bench.time.monotonic_s).words == [0]
 
 
 async def test_a_file_that_became_read_only_is_shown_and_not_written(stores: Callable[..., Bench]) -> None:
@@ -167,7 +167,7 @@ async def test_a_disk_that_hangs_stops_neither_loop_nor_bus(
     bench.write(SETPOINT, 0x0C65)
     command_id = bench.command("zone.1.1.setpoint", 23.0)
     await bench.wait(200)
-    assert bench.gateway.poll(SETPOINT, 1, 240, bench.time.monotonic_s).words != [0x0C33]
+    assert bench.gateway.bus.poll(SETPOINT, 1, 240, bench.time.monotonic_s).words != [0x0C33]
     assert bench.status.waiting == 2
 
     disk.answers.set()

@@ -102,7 +102,7 @@ async def test_imported_registers_are_shown_and_never_served(folder: Path, capsy
     await store.close()
     reading = gateway.plant.reading(TEMPERATURE)
     assert (reading.value, reading.stale, reading.source) == (20.5, True, Source.STORED)
-    assert gateway.poll(SETPOINT.address, 1, 240, 1.0) == untouched.poll(SETPOINT.address, 1, 240, 1.0)
+    assert gateway.bus.poll(SETPOINT.address, 1, 240, 1.0) == untouched.bus.poll(SETPOINT.address, 1, 240, 1.0)
 
 
 def test_what_the_gateway_knows_itself_stays_and_a_copy_is_kept(folder: Path) -> None:

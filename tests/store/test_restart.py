@@ -35,8 +35,8 @@ async def test_stored_values_are_never_served_to_the_base(stores: Callable[..., 
     second = stores()
     await second.store.open()
 
-    assert second.gateway.poll(MODE, 2, 240, second.time.monotonic_s).words == [10, 10]
-    assert second.gateway.poll(STATE, 2, 240, second.time.monotonic_s).words == [0, 0]
+    assert second.gateway.bus.poll(MODE, 2, 240, second.time.monotonic_s).words == [10, 10]
+    assert second.gateway.bus.poll(STATE, 2, 240, second.time.monotonic_s).words == [0, 0]
 
 
 async def test_the_bus_wins_over_a_stored_value_that_comes_late(stores: Callable[..., Bench]) -> None:

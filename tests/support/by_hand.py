@@ -41,13 +41,13 @@ class ByHand:
 
     def tell_word(self, ref: Ref, word: int, carrier: Carrier | None = None) -> None:
         """Let the base write a word, also one that is no value."""
-        self.gateway.write(ref.address, [word], function_code=16, unit_id=0, now=self.now, carrier=carrier)
+        self.gateway.bus.write(ref.address, [word], function_code=16, unit_id=0, now=self.now, carrier=carrier)
 
     def read(self, ref: Ref, unit_id: int = 240, carrier: Carrier | None = None, *, left: bool = True) -> int:
         """Let the base read a register; a reply that has not `left` was withheld."""
-        poll = self.gateway.poll(ref.address, 1, unit_id, self.now, carrier)
+        poll = self.gateway.bus.poll(ref.address, 1, unit_id, self.now, carrier)
         if left:
-            self.gateway.left(poll, self.now, carrier)
+            self.gateway.bus.left(poll, self.now, carrier)
         return poll.words[0]
 
     def reads(self, ref: Ref, value: float) -> bool:

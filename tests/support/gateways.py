@@ -65,8 +65,8 @@ def set_link(gateway: Gateway, *, connected: bool) -> None:
 
 def base_writes(gateway: Gateway, ref_id: str, *words: int) -> None:
     """Broadcast words from the register of a point on, as the base does."""
-    gateway.counters.last_frame_at = gateway.clock.monotonic()
-    gateway.write(
+    gateway.bus.counters.last_frame_at = gateway.clock.monotonic()
+    gateway.bus.write(
         gateway.table.ref(ref_id).address,
         words,
         function_code=WRITE_MULTIPLE,
@@ -83,9 +83,9 @@ def base_reports(gateway: Gateway, ref_id: str, value: float) -> None:
 def base_polls(gateway: Gateway, ref_id: str, *, unit_id: int = 240) -> int:
     """Read the register of a point, as the base does; return the word it gets."""
     now = gateway.clock.monotonic()
-    gateway.counters.last_frame_at = gateway.counters.last_poll_at[unit_id] = now
-    poll = gateway.poll(gateway.table.ref(ref_id).address, 1, unit_id, now)
-    gateway.left(poll, now)
+    gateway.bus.counters.last_frame_at = gateway.bus.counters.last_poll_at[unit_id] = now
+    poll = gateway.bus.poll(gateway.table.ref(ref_id).address, 1, unit_id, now)
+    gateway.bus.left(poll, now)
     return poll.words[0]
 
 

@@ -27,7 +27,7 @@ class PlayedBus:
         """Begin without a connection."""
         self.hands = hands or Hands()
         self.gateway = gateway or new_gateway(self.hands.clock)
-        self.gateway.watch.mbap = slave is MbapSlave
+        self.gateway.watch.hear(mbap=slave is MbapSlave)
         self._slave_of = slave
         self.slave = slave(Station(self.gateway))
         self.sent = b""
@@ -58,7 +58,7 @@ class PlayedBus:
 
     def hears(self, *chunks: bytes, late: bool = False) -> None:
         """Take bytes of the wire, as a connection does."""
-        counters = self.gateway.counters
+        counters = self.gateway.bus.counters
         for chunk in chunks:
             counters.bytes_received += len(chunk)
             counters.last_byte_at = self.now

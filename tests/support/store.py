@@ -43,13 +43,13 @@ class Bench:
         self.path = Path(settings.path)
 
     def write(self, address: int, *words: int) -> None:
-        self.gateway.write(address, words, function_code=16, unit_id=0, now=self.time.monotonic_s)
+        self.gateway.bus.write(address, words, function_code=16, unit_id=0, now=self.time.monotonic_s)
 
     def command(self, point: str, value: float) -> str:
         """Give a command that the base reads and confirms at once; return its id."""
         ref = self.gateway.table.ref(point)
         (command,) = self.gateway.submit([(ref, value)], origin="test", queue=True)
-        self.gateway.left(self.gateway.poll(ref.address, 1, 240, self.time.monotonic_s), self.time.monotonic_s)
+        self.gateway.bus.left(self.gateway.bus.poll(ref.address, 1, 240, self.time.monotonic_s), self.time.monotonic_s)
         self.write(ref.address, command.word)
         return command.id
 

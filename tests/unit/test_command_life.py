@@ -57,8 +57,8 @@ def test_it_is_remembered_which_unit_ids_read_a_command(hand: ByHand) -> None:
 def test_a_block_delivers_every_command_within_it_and_serves_no_data_beside(hand: ByHand) -> None:
     command = hand.set((SETPOINT, 22.5))
 
-    poll = hand.gateway.poll(0, 125, 240, hand.now)
-    hand.gateway.left(poll, hand.now)
+    poll = hand.gateway.bus.poll(0, 125, 240, hand.now)
+    hand.gateway.bus.left(poll, hand.now)
 
     assert [(address, word) for address, word in enumerate(poll.words) if word] == [(2, 10), (101, command.word)]
     assert hand.state(command) is DELIVERED
@@ -69,8 +69,8 @@ def test_a_block_delivers_a_new_command_beside_one_that_was_read_before(hand: By
     hand.read(STATE)
     new = hand.set((HOUSE, 2), (SETPOINT, 22.5))
 
-    poll = hand.gateway.poll(0, 125, 240, hand.now)
-    hand.gateway.left(poll, hand.now)
+    poll = hand.gateway.bus.poll(0, 125, 240, hand.now)
+    hand.gateway.bus.left(poll, hand.now)
 
     assert hand.state(old) is CommandState.SUPERSEDED
     assert hand.state(new) is DELIVERED
@@ -82,17 +82,17 @@ def test_a_block_delivers_what_another_unit_id_has_not_read_behind_what_it_has(h
     hand.tell(STATE, 1)
     new = hand.set((MODE, 3))
 
-    hand.gateway.left(hand.gateway.poll(0, 125, 240, hand.now), hand.now)
+    hand.gateway.bus.left(hand.gateway.bus.poll(0, 125, 240, hand.now), hand.now)
 
     assert (hand.found(old).read_by, hand.found(new).read_by) == ((240,), (240,))
 
 
 def test_a_block_that_left_after_its_first_command_ended_delivers_the_others(hand: ByHand) -> None:
     old, new = hand.gateway.submit([(STATE, 2), (MODE, 3)], origin="test")
-    poll = hand.gateway.poll(0, 125, 240, hand.now)
+    poll = hand.gateway.bus.poll(0, 125, 240, hand.now)
     newer = hand.set((MODE, 2))
 
-    hand.gateway.left(poll, hand.now)
+    hand.gateway.bus.left(poll, hand.now)
 
     assert (hand.state(old), hand.state(new)) == (DELIVERED, CommandState.SUPERSEDED)
     assert (hand.state(newer), hand.found(newer).read_by) == (QUEUED, ())

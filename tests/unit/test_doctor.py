@@ -78,7 +78,7 @@ def of_framing(counter: str, description: str = "") -> Diagnosis:
 
 
 def counted(bus: PlayedBus, counter: str, count: int = 1) -> None:
-    counters = bus.gateway.counters
+    counters = bus.gateway.bus.counters
     setattr(counters, counter, getattr(counters, counter) + count)
 
 
@@ -305,7 +305,7 @@ def test_a_damaged_frame_now_and_then_is_healthy() -> None:
     bus = connected()
     bus.seconds(60, GOOD, every(20, lambda: bus.hears(POLL_240[:-1] + b"\x00")))
 
-    assert bus.gateway.counters.crc_errors == 3
+    assert bus.gateway.bus.counters.crc_errors == 3
     assert bus.diagnosis.code == "healthy"
 
 

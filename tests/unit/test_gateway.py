@@ -44,7 +44,7 @@ def gateway(hands: Hands) -> Gateway:
 
 def write(gateway: Gateway, ref_id: str, word: int) -> None:
     address = TABLE.ref(ref_id).address
-    gateway.write(address, [word], function_code=16, unit_id=0, now=gateway.clock.monotonic())
+    gateway.bus.write(address, [word], function_code=16, unit_id=0, now=gateway.clock.monotonic())
 
 
 def test_a_zone_exists_once_its_temperature_has_been_received(gateway: Gateway) -> None:
@@ -68,7 +68,7 @@ def test_zones_may_have_gaps(gateway: Gateway) -> None:
 def test_a_block_over_known_and_unknown_registers_is_taken_whole(gateway: Gateway) -> None:
     words = [1, encode_dpt9(21.5), encode_dpt9(20.4), 7, 7, 7, 7, 7, 7, 7, 45]
 
-    gateway.write(300, words, function_code=16, unit_id=0, now=1000.0)
+    gateway.bus.write(300, words, function_code=16, unit_id=0, now=1000.0)
 
     assert [gateway.plant.value(f"zone.1.3.{key}") for key in ("state", "setpoint", "temperature", "humidity")] == [
         1,
@@ -76,8 +76,8 @@ def test_a_block_over_known_and_unknown_registers_is_taken_whole(gateway: Gatewa
         20.4,
         45,
     ]
-    assert gateway.counters.unknown_registers == 7
-    assert gateway.poll(300, 11, 240, 1000.0).words == [0] * 11
+    assert gateway.bus.counters.unknown_registers == 7
+    assert gateway.bus.poll(300, 11, 240, 1000.0).words == [0] * 11
 
 
 def test_a_reading_becomes_stale_by_time_alone_and_says_so_once(gateway: Gateway, hands: Hands) -> None:
@@ -120,7 +120,7 @@ def test_stored_words_are_shown_stale_and_never_served(gateway: Gateway, hands: 
     reading = gateway.plant.reading(SETPOINT)
     assert (reading.value, reading.stale, reading.source) == (7.0, True, Source.STORED)
     assert gateway.plant.zones == [(1, 3)]
-    assert gateway.poll(SETPOINT.address, 1, 240, hands.now).words == [0]
+    assert gateway.bus.poll(SETPOINT.address, 1, 240, hands.now).words == [0]
 
 
 def test_a_stored_word_never_replaces_what_the_bus_has_said(gateway: Gateway, hands: Hands) -> None:
@@ -218,7 +218,7 @@ async def test_every_step_of_a_command_is_published(gateway: Gateway, hands: Han
     with gateway.hub.subscribed() as (_, subscription):
         for step in (
             lambda: gateway.submit([(SETPOINT, 21.0)], origin="test"),
-            lambda: gateway.left(gateway.poll(SETPOINT.address, 1, 240, hands.now), hands.now),
+            lambda: gateway.bus.left(gateway.bus.poll(SETPOINT.address, 1, 240, hands.now), hands.now),
             lambda: write(gateway, SETPOINT.id, encode_dpt9(21.0)),
         ):
             step()
@@ -230,11 +230,11 @@ async def test_every_step_of_a_command_is_published(gateway: Gateway, hands: Han
 
 
 def test_without_a_link_nothing_of_the_base_waits(gateway: Gateway) -> None:
-    assert not gateway.bus_waits()
+    assert not gateway.bus.bus_waits()
 
-    gateway.ask_of_bus(lambda: True)
+    gateway.bus.ask_of_bus(lambda: True)
 
-    assert gateway.bus_waits()
+    assert gateway.bus.bus_waits()
 
 
 def test_a_subscription_leaves_nothing_behind(gateway: Gateway) -> None:

@@ -46,6 +46,6 @@ async def test_times_names_and_level_change_in_place(tmp_path: Path) -> None:
 
     assert (gateway.plant.stale_times.stale_s, gateway.plant.stale_times.warn_s, gateway.image.late_s) == (60, 5, 5)
     assert gateway.commands.times.grace_walks == 7
-    assert gateway.walks.times.assumed_s == 9
+    assert gateway.bus.walks.times.assumed_s == 9
     assert logging.getLogger("neasmart").level == logging.ERROR
     assert {reading.ref.index for reading in told} == {(1, 3)}

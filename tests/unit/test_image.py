@@ -47,7 +47,7 @@ def test_a_global_value_is_asked_for_again_once_it_is_late(hand: ByHand) -> None
 @pytest.mark.parametrize("event", ["damaged", "interrupted"])
 def test_global_values_are_asked_for_two_walks_after_something_may_have_been_missed(hand: ByHand, event: str) -> None:
     hand.tell(MODE, AUTO)
-    getattr(hand.gateway, event)(hand.now)
+    getattr(hand.gateway.bus, event)(hand.now)
 
     hand.wait(19.9)
     hand.tell(MODE, AUTO)
@@ -58,9 +58,9 @@ def test_global_values_are_asked_for_two_walks_after_something_may_have_been_mis
 
 
 def test_registers_without_a_meaning_read_zero_and_are_kept_for_display(hand: ByHand) -> None:
-    hand.gateway.write(103, [0xBEEF], function_code=16, unit_id=0, now=hand.now)
+    hand.gateway.bus.write(103, [0xBEEF], function_code=16, unit_id=0, now=hand.now)
 
-    assert hand.gateway.poll(103, 2, 240, hand.now).words == [0, 0]
+    assert hand.gateway.bus.poll(103, 2, 240, hand.now).words == [0, 0]
     assert [(address, report.word) for address, report in hand.gateway.image.unknown()] == [(103, 0xBEEF)]
 
 

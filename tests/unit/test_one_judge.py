@@ -41,7 +41,7 @@ def gone(bus: PlayedBus, second: int) -> None:
 
 def wrong_framing(bus: PlayedBus, _second: int) -> None:
     bus.hears(b"?" * 24)
-    bus.gateway.counters.rtu_on_tcp += 3
+    bus.gateway.bus.counters.rtu_on_tcp += 3
 
 
 def wrong_framing_cut_off(bus: PlayedBus, second: int) -> None:

@@ -103,7 +103,7 @@ def test_it_is_counted_how_often_and_how_soon_the_base_writes_after_it_read_no_d
     hand.read(SETPOINT)
     hand.read(STATE, left=False)
 
-    counted = hand.gateway.idle_polls.document()
+    counted = hand.gateway.bus.idle_polls.document()
 
     assert counted["zone.setpoint"] == {"polls": 3, "asked": 2, "answered": 1, "mean_s": 0.5, "longest_s": 0.5}
     assert counted["zone.state"] == {"polls": 0, "asked": 0, "answered": 0, "mean_s": None, "longest_s": 0.0}
@@ -113,7 +113,7 @@ def test_a_poll_that_reads_a_command_is_not_counted_as_one_without() -> None:
     hand = ByHand()
     hand.set((SETPOINT, 22.0))
 
-    hand.gateway.left(hand.gateway.poll(100, 2, 240, hand.now), hand.now)
+    hand.gateway.bus.left(hand.gateway.bus.poll(100, 2, 240, hand.now), hand.now)
 
-    counted = hand.gateway.idle_polls.document()
+    counted = hand.gateway.bus.idle_polls.document()
     assert (counted["zone.state"]["polls"], counted["zone.setpoint"]["polls"]) == (1, 0)

@@ -284,7 +284,7 @@ class Publisher:
         self._outbox.put(self._topics.wiring, wiring_payload(found))
 
     def _say_diagnostics(self, now: float) -> None:
-        polls = self._gateway.counters.polls
+        polls = self._gateway.bus.counters.polls
         if now >= self._diagnostics_at:
             if self._polls is not None and now > self._polls[0]:
                 self._polls_per_minute = round(60 * (polls - self._polls[1]) / (now - self._polls[0]))

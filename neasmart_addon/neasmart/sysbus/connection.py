@@ -147,7 +147,7 @@ class Connection(asyncio.Protocol):
         now = wiring.gateway.clock.monotonic()
         slave = self.slave
         late = wiring.lag.waited_s > slave.patience_s
-        counters = wiring.gateway.counters
+        counters = wiring.gateway.bus.counters
         counters.bytes_received += len(chunk)
         counters.last_byte_at = self.last_byte_at = now
         self.bytes_received += len(chunk)
@@ -191,7 +191,7 @@ class Connection(asyncio.Protocol):
             if self._waiting is not None and self.slave.overtaken_by_frames:
                 self._waiting.cancel()
                 self._waiting = None
-                self._wiring.gateway.counters.replies_moved_on += 1
+                self._wiring.gateway.bus.counters.replies_moved_on += 1
         else:
             self.bytes_since_frame += len(chunk)
         if not received.reply:
@@ -224,7 +224,7 @@ class Connection(asyncio.Protocol):
             return
         reply = received.reply
         transport.write(reply)
-        self._wiring.gateway.counters.replies += received.replies
+        self._wiring.gateway.bus.counters.replies += received.replies
         # Bytes that wait for a peer that does not read have not left.
         if not transport.get_write_buffer_size():
             for poll in received.polls:
@@ -233,7 +233,7 @@ class Connection(asyncio.Protocol):
         self._unseen.append((Direction.SENT, reply, now))
 
     def _withhold(self, received: Received) -> None:
-        counters = self._wiring.gateway.counters
+        counters = self._wiring.gateway.bus.counters
         if self.slave.framing is Framing.MBAP:
             counters.requests_stale += received.replies
         else:

@@ -32,7 +32,7 @@ class EitherSlave:
         """Begin without a framing; `waited_s` tells how long bytes may have waited for the loop."""
         self._station = station
         self._waited_s = waited_s
-        self._counters = station.gateway.counters
+        self._counters = station.gateway.bus.counters
         self._guard: Guard | None = None
         self._chosen: Slave | None = None
         self._held = b""

@@ -100,7 +100,7 @@ class Link:
             lag=lag,
             on_bytes=self._on_bytes,
         )
-        self._gateway.ask_of_bus(wiring.doorbell.rings)
+        self._gateway.bus.ask_of_bus(wiring.doorbell.rings)
         carrier = self._carrier(wiring)
         if carrier is None:
             self._teller.describe("Serial, without a port")

@@ -79,7 +79,7 @@ class Listener:
         self._delay_s = (settings.reply_delay_ms or 0.0) / 1000
         self._peers: dict[Connection, Peer] = {}
         self._teller: Teller | None = None
-        self._same_bus = SameBus(wiring.gateway.counters, self._found_same_bus)
+        self._same_bus = SameBus(wiring.gateway.bus.counters, self._found_same_bus)
         self._told: set[tuple[str, str]] = set()
         self.port = settings.port
 
@@ -249,7 +249,7 @@ class Listener:
                 self._cut_off(connection, f"it was silent for {self._limits.idle_s:.0f} s")
 
     def _cut_off(self, connection: Connection, reason: str) -> None:
-        self._wiring.gateway.counters.peers_dropped += 1
+        self._wiring.gateway.bus.counters.peers_dropped += 1
         peer = self._forget(connection, reason)
         if self._first_time(peer.host, reason.partition(" ")[0]):
             self._say(logging.WARNING, f"{peer.name} was cut off: {reason}")
@@ -274,7 +274,7 @@ class Listener:
         return peer
 
     def _refuse(self, connection: Connection, host: str, reason: str) -> None:
-        self._wiring.gateway.counters.peers_refused += 1
+        self._wiring.gateway.bus.counters.peers_refused += 1
         if self._first_time(host, "refused"):
             self._say(logging.WARNING, f"{host} was refused: {reason}")
         connection.abort()

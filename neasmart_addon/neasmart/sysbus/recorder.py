@@ -75,6 +75,14 @@ class Recorder:
         self._changing = asyncio.Lock()
         self._publish(RecorderStatus())
 
+    def use(self, facts: LineFacts) -> None:
+        """Describe the line like this in the recordings to come."""
+        self.facts = facts
+
+    def keep_in(self, folder: Path) -> None:
+        """Put recordings into this folder from now on."""
+        self.folder = folder
+
     def take(self, direction: Direction, chunk: bytes, now: float, framing: Framing | None = None) -> None:
         """Take a piece of the wire and how it is framed, if that is known; does nothing while no recording runs."""
         if self._running is not None:

@@ -11,8 +11,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
+from neasmart.bus_face import Poll
 from neasmart.carrier import Carrier
-from neasmart.gateway import Poll
 from neasmart.sysbus.crc import with_crc
 from neasmart.sysbus.framing import Framing
 from neasmart.sysbus.mbap import MbapFramer
@@ -60,8 +60,8 @@ class RtuSlave:
     def __init__(self, station: Station, *, strangers: bool = False) -> None:
         """Begin with an empty buffer and without knowing of echoes; look for Modbus of other kinds if asked."""
         self._station = station
-        self._counters = station.gateway.counters
-        self._latencies = station.gateway.reply_latencies
+        self._counters = station.gateway.bus.counters
+        self._latencies = station.gateway.bus.reply_latencies
         self._framer = RtuFramer(station.unit_ids, self._counters)
         self._sent: deque[tuple[bytes, float]] = deque(maxlen=4)
         self._unechoed = 0
@@ -78,7 +78,7 @@ class RtuSlave:
         answer = _SILENCE
         for frame in frames:
             if frame.after_damage:
-                self._station.gateway.damaged(now)
+                self._station.gateway.bus.damaged(now)
             if answer.pdu is not None:
                 self._counters.replies_moved_on += 1
             answer = self._carry_out(frame, now, carrier)
@@ -159,8 +159,8 @@ class MbapSlave:
     def __init__(self, station: Station) -> None:
         """Begin with an empty buffer."""
         self._station = station
-        self._counters = station.gateway.counters
-        self._latencies = station.gateway.reply_latencies
+        self._counters = station.gateway.bus.counters
+        self._latencies = station.gateway.bus.reply_latencies
         self._framer = MbapFramer(self._counters)
         self._strangers = Strangers(Framing.MBAP, station.unit_ids, self._counters)
         self.guard: Guard | None = None
@@ -175,7 +175,7 @@ class MbapSlave:
         adus = framer.feed(chunk, now)
         self._strangers.judge(chunk, now, valid=framer.good != good)
         if framer.lost != lost:
-            self._station.gateway.damaged(now)
+            self._station.gateway.bus.damaged(now)
         for adu in adus:
             frames += adu.pdu[0] in _SUPPORTED
             if self.guard is not None and not self.guard(adu.unit_id, adu.pdu, now):

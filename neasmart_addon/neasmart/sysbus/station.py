@@ -18,8 +18,9 @@ from pymodbus.pdu.register_message import (
     WriteSingleRegisterResponse,
 )
 
+from neasmart.bus_face import Poll
 from neasmart.carrier import Carrier
-from neasmart.gateway import Gateway, Poll
+from neasmart.gateway import Gateway
 from neasmart.registers import ADDRESS_LIMIT
 from neasmart.sysbus.rtu import MAX_READ, MAX_WRITE, READ, WRITE_MULTIPLE, WRITE_SINGLE
 
@@ -47,9 +48,9 @@ class Station:
         """Serve the gateway's unit ids; a mute station only listens."""
         self.gateway = gateway
         self._mute = mute
-        self._traffic = gateway.traffic
-        self.unit_ids = frozenset(gateway.unit_ids)
-        self._counters = gateway.counters
+        self._traffic = gateway.bus.traffic
+        self.unit_ids = frozenset(gateway.bus.unit_ids)
+        self._counters = gateway.bus.counters
         self._gap_s = gateway.plant.stale_times.warn_s
 
     def answer(self, unit_id: int, pdu: bytes, now: float, carrier: Carrier | None = None) -> Answer:
@@ -73,7 +74,7 @@ class Station:
 
     def left(self, poll: Poll, now: float, carrier: Carrier | None = None) -> None:
         """Take note that the reply to a poll has left; one that was withheld or overtaken has not."""
-        self.gateway.left(poll, now, carrier)
+        self.gateway.bus.left(poll, now, carrier)
 
     def step_over(self, unit_id: int, now: float) -> None:
         """Count a frame that asks nobody anything: the reply of another unit."""
@@ -88,7 +89,7 @@ class Station:
         self._traffic.heard(now, unit_id, pdu)
         if counters.last_frame_at is not None and now - counters.last_frame_at > self._gap_s:
             # The base never pauses for so long, so something was missed.
-            self.gateway.interrupted(now)
+            self.gateway.bus.interrupted(now)
         counters.last_frame_at = now
 
     def _read(self, unit_id: int, pdu: bytes, now: float, carrier: Carrier | None) -> Answer:
@@ -101,7 +102,7 @@ class Station:
         counters.polls += 1
         counters.polls_by_unit[unit_id] = counters.polls_by_unit.get(unit_id, 0) + 1
         counters.last_poll_at[unit_id] = now
-        poll = self.gateway.poll(address, count, unit_id, now, carrier)
+        poll = self.gateway.bus.poll(address, count, unit_id, now, carrier)
         return Answer(struct.pack(f">BB{count}H", READ, 2 * count, *poll.words), poll)
 
     def _write_single(self, unit_id: int, pdu: bytes, now: float, carrier: Carrier | None) -> bytes | None:
@@ -133,7 +134,7 @@ class Station:
         else:
             self._counters.writes += 1
         self._counters.registers_written += len(words)
-        self.gateway.write(address, words, function_code=function, unit_id=unit_id, now=now, carrier=carrier)
+        self.gateway.bus.write(address, words, function_code=function, unit_id=unit_id, now=now, carrier=carrier)
 
     def _refused_write(self, unit_id: int, function: int, code: ExcCodes) -> bytes | None:
         if unit_id == BROADCAST:

@@ -32,12 +32,12 @@ class Tap:
         self._recorder = recorder
         self._kept: deque[tuple[Direction, bytes, float, Framed | None]] = deque()
         self._kept_bytes = 0
-        gateway.watch.mbap = facts.framing is Framing.MBAP
+        gateway.watch.hear(mbap=facts.framing is Framing.MBAP)
 
     def __call__(self, direction: Direction, chunk: bytes, now: float, connection: Framed | None = None) -> None:
         """Take a piece of the wire and the connection that it belongs to."""
         if direction is Direction.RECEIVED:
-            self._watch.mbap = self._framing(connection) is Framing.MBAP
+            self._watch.hear(mbap=self._framing(connection) is Framing.MBAP)
             self._patterns.take(chunk)
         if self._recorder is not None:
             self._recorder.take(direction, chunk, now, self._framing(connection))

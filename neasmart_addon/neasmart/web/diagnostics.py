@@ -35,7 +35,7 @@ def diagnostics(
         "health": health(gateway, now),
         "link": documents.status(gateway.link, gateway.clock),
         "bus": documents.bus(gateway, now, frames_per_s),
-        "statistics": gateway.traffic.document(now),
+        "statistics": gateway.bus.traffic.document(now),
         "recorder": documents.status(gateway.hub.state(RECORDER, object), gateway.clock),
         "zones": [
             {

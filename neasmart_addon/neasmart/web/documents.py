@@ -231,8 +231,8 @@ def bus(gateway: Gateway, now: float, frames_per_s: float) -> BusSeen:
 
     `code` and `late` (the base's values do not arrive) are the doctor's; `stale` tells that all values are marked old.
     """
-    counters = gateway.counters
-    last_poll = {unit_id: _age_s(counters.last_poll_at.get(unit_id), now) for unit_id in gateway.unit_ids}
+    counters = gateway.bus.counters
+    last_poll = {unit_id: _age_s(counters.last_poll_at.get(unit_id), now) for unit_id in gateway.bus.unit_ids}
     last_poll.update({unit_id: _age_s(at, now) for unit_id, at in counters.last_poll_at.items()})
     age_s = gateway.last_write_age_s(now)
     found = gateway.diagnosis(now)

@@ -149,7 +149,7 @@ class Feed:
                 now = self._gateway.clock.monotonic()
                 if loop.time() >= next_bus:
                     next_bus = loop.time() + BUS_EVERY_S
-                    self._rate.sample(now, self._gateway.counters.frames)
+                    self._rate.sample(now, self._gateway.bus.counters.frames)
                     keys.add(documents.BUS)
                 changes = _Changes(frozenset(keys), since)
                 for client in self._clients:

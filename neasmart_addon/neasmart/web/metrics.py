@@ -71,7 +71,7 @@ class Metrics:
             HistogramMetricFamily,
         )
 
-        counters, link = self._gateway.counters, self._gateway.link
+        counters, link = self._gateway.bus.counters, self._gateway.link
         kinds = CounterMetricFamily("neasmart_bus_events", "What was seen on the bus, by kind", labels=["kind"])
         for kind in _BUS_KINDS:
             kinds.add_metric([kind], getattr(counters, kind))
@@ -83,7 +83,7 @@ class Metrics:
         latencies = HistogramMetricFamily(
             "neasmart_bus_reply_duration_seconds", "From a poll's arrival to its reply, by unit id", labels=["unit_id"]
         )
-        for unit_id, histogram in sorted(self._gateway.reply_latencies.items()):
+        for unit_id, histogram in sorted(self._gateway.bus.reply_latencies.items()):
             latencies.add_metric([str(unit_id)], list(histogram.cumulated), histogram.total_s)
         yield latencies
         yield GaugeMetricFamily("neasmart_link_connected", "1 while the link is open", value=int(link.connected))

@@ -293,8 +293,8 @@ class Rest:
             Bus(
                 link=documents.status(self._gateway.link, self._gateway.clock),
                 **msgspec.structs.asdict(seen),
-                statistics=self._gateway.traffic.document(now),
-                idle_polls=self._gateway.idle_polls.document(),
+                statistics=self._gateway.bus.traffic.document(now),
+                idle_polls=self._gateway.bus.idle_polls.document(),
             )
         )
 

@@ -208,7 +208,7 @@ class WebServer:
             _decoration(site.role, self._gateway, site.gate),
             site.gate,
             self.counters,
-            self._gateway.bus_waits,
+            self._gateway.bus.bus_waits,
         )
         doors = self.doors[site.role] = Doors(self.counters, client_limit=site.client_limit)
         try:

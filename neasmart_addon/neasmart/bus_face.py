@@ -1,0 +1,131 @@
+"""The gateway's face for the bus: what a station asks for a poll, and hands over of a write.
+
+What the bus calls touches nothing but memory, because the base waits for the reply.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+from neasmart.carrier import Carrier
+from neasmart.command import Command
+from neasmart.commands import Carried, Commands
+from neasmart.histogram import Histograms
+from neasmart.hub import Hub
+from neasmart.idle_polls import IdlePollStatistics
+from neasmart.image import RegisterImage
+from neasmart.plant import Plant, Reading
+from neasmart.status import BusCounters
+from neasmart.traffic import Traffic
+
+Served = Callable[[int, int, float], list[int]]
+"""From the first register of a block, how many there are, and a monotonic time to the words that the base reads."""
+
+
+class Poll(NamedTuple):
+    """What the base reads by one poll, and the commands whose words are among it."""
+
+    words: list[int]
+    address: int
+    unit_id: int
+    carried: tuple[Carried, ...] = ()
+
+
+class BusFace:
+    """Polls, replies that have left, and writes; and what is counted and measured of them."""
+
+    def __init__(
+        self,
+        *,
+        image: RegisterImage,
+        plant: Plant,
+        commands: Commands,
+        hub: Hub,
+        unit_ids: tuple[int, ...],
+        served: Served,
+    ) -> None:
+        """Take the collaborators of the gateway; `served` decides what a poll reads."""
+        self._image = image
+        self._plant = plant
+        self._commands = commands
+        self._hub = hub
+        self._served = served
+        self._bus_waits: Callable[[], bool] = lambda: False
+        self.unit_ids = unit_ids
+        self.walks = commands.walks
+        self.idle_polls = IdlePollStatistics(plant.table)
+        self.counters = BusCounters()
+        self.reply_latencies = Histograms()
+        self.traffic = Traffic()
+
+    def use(self, unit_ids: Sequence[int]) -> None:
+        """Answer under other unit ids from the next link on."""
+        self.unit_ids = tuple(unit_ids)
+
+    def poll(self, address: int, count: int, unit_id: int, now: float, carrier: Carrier | None = None) -> Poll:
+        """Return what the base shall read; whoever sends the reply tells `left` once it has left."""
+        if carrier is not None and not carrier.polls:
+            # A connection that does not poll us, such as a scanner's, interrupts nothing.
+            carrier.polls = True
+            self._commands.polled_by(carrier)
+            self.interrupted(now)
+        self.walks.polled(unit_id, address, count, now)
+        words = self._served(address, count, now)
+        return Poll(words, address, unit_id, self._commands.carried(address, count) if self._image.commands else ())
+
+    def left(self, poll: Poll, now: float, carrier: Carrier | None = None) -> None:
+        """Note that the reply to a poll has left for the base."""
+        commanded: tuple[int, ...] = ()
+        if poll.carried:
+            publish_commands(self._hub, self._commands.left(poll.carried, poll.unit_id, now, carrier))
+            commanded = tuple(each.address for each in poll.carried)
+        self.idle_polls.read(poll.address, len(poll.words), commanded, now)
+
+    def write(
+        self,
+        address: int,
+        words: Sequence[int],
+        *,
+        function_code: int,
+        unit_id: int,
+        now: float,
+        carrier: Carrier | None = None,
+    ) -> None:
+        """Take words that the base wrote, by broadcast or to one of our unit ids."""
+        for each, word in enumerate(words, address):
+            if self._image.record(each, word, at=now, function_code=function_code, unit_id=unit_id):
+                reading = self._plant.observe(each, word, now)
+                publish_reading(self._hub, reading)
+                publish_commands(self._hub, self._commands.on_write(reading.ref, reading.value, now, carrier))
+                self.idle_polls.written(each, now)
+            else:
+                self.counters.unknown_registers += 1
+
+    def damaged(self, now: float) -> None:
+        """Ask the base for its global values, because a frame of it was damaged and may have told them."""
+        self._image.ask(now + 2 * self.walks.walk_s)
+
+    def interrupted(self, now: float) -> None:
+        """Note that the bus was not heard for a while, or begins to be heard by another connection."""
+        self.walks.interrupted()
+        self.damaged(now)
+
+    def ask_of_bus(self, waits: Callable[[], bool]) -> None:
+        """Take from the link how to see, without waiting, whether bytes of the base have arrived."""
+        self._bus_waits = waits
+
+    def bus_waits(self) -> bool:
+        """Return whether the base waits to be read; whoever has more than 0.1 ms to do lets the loop go on first."""
+        return self._bus_waits()
+
+
+def publish_reading(hub: Hub, reading: Reading) -> None:
+    """Tell everybody what is known of a point."""
+    hub.publish(f"reading/{reading.ref.id}", reading)
+
+
+def publish_commands(hub: Hub, commands: Iterable[Command]) -> None:
+    """Tell everybody how commands stand."""
+    for command in commands:
+        hub.publish(f"command/{command.ref.id}", command)
