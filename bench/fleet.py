@@ -21,8 +21,8 @@ from typing import Any
 import aiomqtt
 
 from bench.whole_process import processor_s, resident_mb
-from neasmart.clock import Clock
 from neasmart.config import MqttSettings
+from neasmart.facts.clock import Clock
 from neasmart.gateway import Gateway
 from neasmart.mqtt import MqttBridge, Surroundings
 from tests.support.gateways import FakeClock, base_reports, make_gateway

@@ -9,7 +9,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))  # for what the tests share
 
 from neasmart.bus_watch import BusWatch, Scene
-from neasmart.status import BusCounters, LinkStatus
+from neasmart.facts.status import BusCounters, LinkStatus
 from neasmart.traffic import Traffic
 from tests.support.uart import walk
 

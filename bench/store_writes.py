@@ -18,8 +18,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from neasmart.config import DatabaseSettings
-from neasmart.points import TABLE
-from neasmart.registers import Kind
+from neasmart.facts.points import TABLE
+from neasmart.facts.registers import Kind
 from neasmart.store import database
 from tests.support.store import Bench
 

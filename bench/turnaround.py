@@ -20,7 +20,7 @@ from pathlib import Path
 
 from bench import peers
 from bench.figures import Figure, percentile, ratios
-from neasmart.points import TABLE
+from neasmart.facts.points import TABLE
 from neasmart.sysbus.crc import with_crc
 from tests.support.processes import GatewayProcess, gateway_process
 

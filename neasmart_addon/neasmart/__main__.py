@@ -10,8 +10,8 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 
 from neasmart import __version__
-from neasmart.arguments import EXIT_USAGE, Parser, UsageError
-from neasmart.errors import SettingsError
+from neasmart.facts.arguments import EXIT_USAGE, Parser, UsageError
+from neasmart.facts.errors import SettingsError
 
 STOPS = (signal.SIGTERM, signal.SIGINT)
 EXIT_SETTINGS = 78

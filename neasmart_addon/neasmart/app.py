@@ -15,15 +15,15 @@ from pathlib import Path
 
 from neasmart import __version__, settings_loading, tuning
 from neasmart.archive import Archive
-from neasmart.clock import Clock
 from neasmart.commands import Commands
 from neasmart.config import WITHOUT_EFFECT, IdleReply, ModbusSettings, Settings
 from neasmart.edges import Edges
+from neasmart.facts.clock import Clock
+from neasmart.facts.points import TABLE
 from neasmart.gateway import Gateway
 from neasmart.house import House, line_facts, line_of
 from neasmart.image import LastReports, RegisterImage
 from neasmart.plant import Plant
-from neasmart.points import TABLE
 from neasmart.reload import Reloader, Watched
 from neasmart.settings_checks import Judged
 from neasmart.settings_store import SettingsStore

@@ -11,12 +11,12 @@ from typing import NamedTuple
 from neasmart.carrier import Carrier
 from neasmart.command import Command
 from neasmart.commands import Carried, Commands
+from neasmart.facts.status import BusCounters
 from neasmart.histogram import Histograms
 from neasmart.hub import Hub
 from neasmart.idle_polls import IdlePollStatistics
 from neasmart.image import RegisterImage
 from neasmart.plant import Plant, Reading
-from neasmart.status import BusCounters
 from neasmart.traffic import Traffic
 
 Served = Callable[[int, int, float], list[int]]

@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
 
 from neasmart.doctor import FRAMINGS, Observed, Patience, diagnose
+from neasmart.facts.status import BusCounters, LinkStatus
 from neasmart.patterns import Hint, Pattern, PatternTaker
-from neasmart.status import BusCounters, LinkStatus
 
 WINDOW_S = 60.0
 SNAPSHOT_EVERY_S = 5.0

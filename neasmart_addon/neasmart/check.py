@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from neasmart import app, arguments, settings_checks
+from neasmart import app, settings_checks
 from neasmart.config import DEFAULT_UNIT_IDS, ModbusSettings, ServerSettings, ServerType, Settings
 from neasmart.doctor import Diagnosis
+from neasmart.facts import arguments
+from neasmart.facts.status import LinkStatus
 from neasmart.gateway import Gateway
 from neasmart.patterns import Hint
-from neasmart.status import LinkStatus
 from neasmart.sysbus import Link, Tap
 from neasmart.verdicts import DoctorState, code_of
 

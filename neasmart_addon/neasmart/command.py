@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from neasmart.registers import Ref
+from neasmart.facts.registers import Ref
 
 
 class CommandState(StrEnum):

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from neasmart.carrier import Carrier
-from neasmart.codecs import Season
 from neasmart.command import Command
-from neasmart.registers import Part
+from neasmart.facts.codecs import Season
+from neasmart.facts.registers import Part
 
 CARRIERS = 4
 """So many connections of one command are remembered; a bus has one, or two while a converter dials anew."""

@@ -15,12 +15,12 @@ from itertools import count
 from typing import NamedTuple
 
 from neasmart.carrier import Carrier
-from neasmart.codecs import OperatingState, Season, Value, season_of
 from neasmart.command import OUTCOMES, Command, CommandState, CommandTimes
 from neasmart.command_life import Life, Phase
+from neasmart.facts.codecs import OperatingState, Season, Value, season_of
+from neasmart.facts.registers import Limits, Part, Ref, RegisterTable, setpoint_limits
 from neasmart.image import RegisterImage
 from neasmart.leavings import Leavings
-from neasmart.registers import Limits, Part, Ref, RegisterTable, setpoint_limits
 from neasmart.walks import Walks
 
 HISTORY_LENGTH = 200

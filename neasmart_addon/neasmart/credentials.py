@@ -8,8 +8,9 @@ import sys
 import time
 import warnings
 
-from neasmart import arguments, settings_loading
-from neasmart.errors import SettingsError
+from neasmart import settings_loading
+from neasmart.facts import arguments
+from neasmart.facts.errors import SettingsError
 
 KEY_BYTES = 32
 LONGEST_DAYS = 3650

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from neasmart import config, settings_loading
-from neasmart.errors import SettingsError
+from neasmart.facts.errors import SettingsError
 from neasmart.simulator import past
 from neasmart.simulator.base import BaseStation
 from neasmart.simulator.house import DEMO

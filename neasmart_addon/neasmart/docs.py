@@ -8,9 +8,9 @@ import msgspec
 from msgspec import inspect
 
 from neasmart.config import Settings
+from neasmart.facts.points import TABLE
+from neasmart.facts.registers import Group, Point
 from neasmart.meanings import MEANINGS
-from neasmart.points import TABLE
-from neasmart.registers import Group, Point
 from neasmart.settings_loading import environment_names
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from neasmart.facts.status import BusCounters, LinkStatus
 from neasmart.patterns import Hint, Pattern
-from neasmart.status import BusCounters, LinkStatus
 from neasmart.verdicts import BY_CODE, FELL_SILENT, LINK_VERDICTS, DoctorState, Level, Verdict, code_of
 
 

@@ -8,18 +8,18 @@ from typing import NamedTuple
 
 from neasmart.bus_face import BusFace, publish_commands, publish_reading
 from neasmart.bus_watch import BusWatch, Scene
-from neasmart.clock import Clock
-from neasmart.codecs import OperatingState
 from neasmart.command import Command, CommandTimes
 from neasmart.commands import Commands
 from neasmart.doctor import Diagnosis, Patience
-from neasmart.errors import NoLinkError, RoomOffError
+from neasmart.facts.clock import Clock
+from neasmart.facts.codecs import OperatingState
+from neasmart.facts.errors import NoLinkError, RoomOffError
+from neasmart.facts.registers import Part, Ref, RegisterTable, setpoint_limits
+from neasmart.facts.status import Closable, LinkStatus, MqttStatus, SettingsStatus, StoreStatus
 from neasmart.hub import Hub
 from neasmart.image import LastReports, RegisterImage
 from neasmart.plant import Plant, StaleTimes, ZoneIndex
-from neasmart.registers import Part, Ref, RegisterTable, setpoint_limits
 from neasmart.rooms import Room, Rooms, RoomsStatus
-from neasmart.status import Closable, LinkStatus, MqttStatus, SettingsStatus, StoreStatus
 from neasmart.undo import UndoBook
 from neasmart.walks import WalkTimes
 

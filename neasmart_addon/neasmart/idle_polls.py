@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from neasmart.registers import RegisterTable
+from neasmart.facts.registers import RegisterTable
 
 _UNREAD = 4096
 """Notes between two digests, once a second; a line of 38400 baud carries some hundreds of frames."""

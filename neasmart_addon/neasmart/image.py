@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from neasmart.registers import ADDRESS_LIMIT, RegisterTable
+from neasmart.facts.registers import ADDRESS_LIMIT, RegisterTable
 
 _BLOCKS = 512
 """A base asks for some hundred different blocks."""

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from neasmart import config, settings_loading, settings_rooms, settings_store, settings_words
-from neasmart.errors import NeasmartError, SettingsError
+from neasmart.facts.errors import NeasmartError, SettingsError
 from neasmart.store import older as older_registers
 
 _SIZE_LIMIT = 1_000_000

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from neasmart.registers import ADDRESS_LIMIT
+from neasmart.facts.registers import ADDRESS_LIMIT
 
 ENOUGH_BYTES = 64
 ENOUGH_TEXT = 16

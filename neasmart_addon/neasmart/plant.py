@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from neasmart.codecs import Quality, Value
-from neasmart.registers import Limits, Part, Ref, RegisterTable, setpoint_limits
+from neasmart.facts.codecs import Quality, Value
+from neasmart.facts.registers import Limits, Part, Ref, RegisterTable, setpoint_limits
 
 ZoneIndex = tuple[int, int]
 

@@ -16,10 +16,10 @@ from typing import Any, Protocol
 import msgspec
 
 from neasmart.config import Settings
-from neasmart.errors import NeasmartError
+from neasmart.facts.errors import NeasmartError
+from neasmart.facts.status import Closable, SettingsFault, SettingsStatus
 from neasmart.gateway import SETTINGS, Gateway
 from neasmart.settings_checks import Judged, joined
-from neasmart.status import Closable, SettingsFault, SettingsStatus
 
 LOOK_S = 5.0
 ASK_S = 30.0

@@ -14,9 +14,10 @@ import time
 from typing import Any
 from urllib.parse import urlsplit
 
-from neasmart import about, arguments, config, settings_loading
-from neasmart.clock import iso
-from neasmart.errors import NeasmartError, SettingsError
+from neasmart import about, config, settings_loading
+from neasmart.facts import arguments
+from neasmart.facts.clock import iso
+from neasmart.facts.errors import NeasmartError, SettingsError
 from neasmart.redaction import settings_document
 
 TIMEOUT_S = 15.0

@@ -12,9 +12,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from neasmart import app, arguments
-from neasmart.clock import Clock
+from neasmart import app
 from neasmart.config import ModbusSettings, Settings
+from neasmart.facts import arguments
+from neasmart.facts.clock import Clock
 from neasmart.gateway import Gateway
 from neasmart.simulator.transport import Opener, Transport
 from neasmart.sysbus import Framing

@@ -30,11 +30,11 @@ from neasmart.config import (
     Settings,
     ZoneSettings,
 )
-from neasmart.errors import SettingsError
-from neasmart.points import TABLE
-from neasmart.registers import Part
+from neasmart.facts.errors import SettingsError
+from neasmart.facts.points import TABLE
+from neasmart.facts.registers import Part
+from neasmart.facts.status import Closable, SettingsFault
 from neasmart.settings_words import SAMPLES
-from neasmart.status import Closable, SettingsFault
 
 _LAST_PORT = 65535
 _KEY = re.compile(r"[!-~]*")

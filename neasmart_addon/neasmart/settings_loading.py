@@ -18,7 +18,7 @@ from typing import Any, get_args, get_type_hints
 import msgspec
 
 from neasmart.config import Section, Settings
-from neasmart.errors import SettingsError
+from neasmart.facts.errors import SettingsError
 from neasmart.settings_checks import Judged, Sources, judged, strict, suggestion, without_login
 from neasmart.settings_rooms import rooms
 from neasmart.settings_words import level, modern_variables, modernised

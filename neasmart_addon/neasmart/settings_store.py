@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from neasmart import settings_loading
-from neasmart.errors import NeasmartError, SettingsError
+from neasmart.facts.errors import NeasmartError, SettingsError
 from neasmart.settings_words import modern_variables
 from neasmart.supervisor import Supervisor, SupervisorError
 

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import msgspec
 
 from neasmart.config import ServerSettings, ServerType, Settings
-from neasmart.errors import NeasmartError
+from neasmart.facts.errors import NeasmartError
 from neasmart.settings_checks import may_be_opened
 from neasmart.settings_store import SettingsStore
 from neasmart.supervisor import SupervisorError

@@ -14,7 +14,7 @@ import socket
 import threading
 from urllib.parse import urlsplit
 
-from neasmart.clock import iso
+from neasmart.facts.clock import iso
 
 QUEUE_LINES = 1000
 """So many lines wait for a server that is away; later ones are counted and lost."""

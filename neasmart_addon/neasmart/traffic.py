@@ -10,7 +10,7 @@ from bisect import bisect_left
 from collections import deque
 from typing import Any
 
-from neasmart.registers import ADDRESS_LIMIT
+from neasmart.facts.registers import ADDRESS_LIMIT
 
 WAITING_FRAMES = 2048
 """Frames between two counts; a serial line carries 500 in a second, so only a flood over TCP is cut."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from neasmart.command import CommandTimes
 from neasmart.config import ModbusSettings, Settings
+from neasmart.facts.points import TABLE
+from neasmart.facts.registers import Part
 from neasmart.gateway import Times
 from neasmart.image import NoData
 from neasmart.plant import StaleTimes
-from neasmart.points import TABLE
-from neasmart.registers import Part
 from neasmart.rooms import Room
 from neasmart.walks import WalkTimes
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
-from neasmart.registers import RegisterTable
+from neasmart.facts.registers import RegisterTable
 
 INTERVALS = 5
 """A walk is the longest of so many intervals in a row, because single polls are lost."""

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from neasmart.facts.status import Closable
 from neasmart.settings_loading import load_document
-from neasmart.status import Closable
 from tests.support.supervisor import RefusedError, options_for
 
 TEXTS = [

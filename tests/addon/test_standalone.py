@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from neasmart import config, settings_loading
-from neasmart.errors import SettingsError
+from neasmart.facts.errors import SettingsError
 from tests.support.supervisor import ROOT, manifest
 
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))

@@ -7,8 +7,8 @@ from dataclasses import fields
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from neasmart.points import TABLE
-from neasmart.status import BusCounters
+from neasmart.facts.points import TABLE
+from neasmart.facts.status import BusCounters
 from tests.api.conftest import Served
 from tests.support.gateways import base_polls, base_reports
 

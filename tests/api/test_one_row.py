@@ -9,14 +9,14 @@ from dataclasses import replace
 import pytest
 
 from neasmart import docs
-from neasmart.codecs import TemperatureCodec, encode_dpt9
+from neasmart.facts.codecs import TemperatureCodec, encode_dpt9
+from neasmart.facts.points import TABLE
+from neasmart.facts.registers import Kind, Point, RegisterTable
 from neasmart.gateway import Gateway
 from neasmart.mqtt.discovery import devices
 from neasmart.mqtt.inventory import take_inventory
 from neasmart.mqtt.outbox import Outbox
 from neasmart.mqtt.rooms import Rooms
-from neasmart.points import TABLE
-from neasmart.registers import Kind, Point, RegisterTable
 from neasmart.simulator.base import BaseStation
 from neasmart.simulator.house import SMALL, House
 from neasmart.simulator.walk import Blocks, Walk, Write

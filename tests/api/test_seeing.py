@@ -18,9 +18,9 @@ import msgspec
 import pytest
 
 from neasmart.config import ServerSettings, Settings, ZoneSettings
+from neasmart.facts.status import LinkStatus, PastConnection
 from neasmart.gateway import LINK, Gateway
 from neasmart.logs import LastLines
-from neasmart.status import LinkStatus, PastConnection
 from neasmart.sysbus import Framing, LineFacts, Recorder, Tap
 from neasmart.sysbus.capture import Capture
 from neasmart.sysbus.connection import Direction

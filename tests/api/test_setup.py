@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from neasmart.config import ApiSettings, Settings
-from neasmart.errors import NeasmartError
+from neasmart.facts.errors import NeasmartError
 from neasmart.gateway import Gateway
 from neasmart.web import Sights, WebServer
 from tests.api.conftest import NO_PAGE, eventually

@@ -13,7 +13,7 @@ from pymodbus.client import AsyncModbusTcpClient
 
 from neasmart.command import CommandState
 from neasmart.config import ServerSettings, ServerType
-from neasmart.points import TABLE
+from neasmart.facts.points import TABLE
 from neasmart.sysbus.connection import Direction
 from neasmart.sysbus.faults import listening_fault
 from neasmart.sysbus.journal import FREE_LINES

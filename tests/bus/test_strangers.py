@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neasmart.status import BusCounters
+from neasmart.facts.status import BusCounters
 from neasmart.sysbus.framing import Framing
 from neasmart.sysbus.strangers import AsciiFrames, Strangers
 from tests.support.bus import BROADCAST_TEMPERATURE, POLL_240, POLL_241, mbap

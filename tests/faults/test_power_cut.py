@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from neasmart.config import DatabaseSettings
-from neasmart.points import TABLE
+from neasmart.facts.points import TABLE
 from tests.support.power import after_the_cut, build_journal, steps
 from tests.support.store import Bench
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from pymodbus.client import ModbusTcpClient
 
-from neasmart.codecs import encode_dpt9
-from neasmart.points import TABLE
+from neasmart.facts.codecs import encode_dpt9
+from neasmart.facts.points import TABLE
 from tests.support.processes import GatewayProcess, eventually, gateway_process
 
 STATE, SETPOINT, TEMPERATURE = (TABLE.ref(f"zone.1.1.{key}") for key in ("state", "setpoint", "temperature"))

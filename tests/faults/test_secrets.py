@@ -20,7 +20,7 @@ import pytest
 
 from neasmart import settings_loading
 from neasmart.config import Settings
-from neasmart.errors import SettingsError
+from neasmart.facts.errors import SettingsError
 from neasmart.mqtt.broker import Broker
 from neasmart.redaction import settings_document
 from tests.support.bus import BROADCAST_TEMPERATURE, mbap

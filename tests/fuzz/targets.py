@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable
 
 from neasmart import settings_loading
-from neasmart.errors import NeasmartError, SettingsError
+from neasmart.facts.errors import NeasmartError, SettingsError
 from neasmart.mqtt.orders import Orders
 from neasmart.sysbus.capture import Capture
 from neasmart.sysbus.mbap import MbapFramer

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from neasmart.clock import Clock
 from neasmart.config import MqttSettings
+from neasmart.facts.clock import Clock
 from neasmart.gateway import Gateway
 from neasmart.mqtt import MqttBridge, Surroundings
 from neasmart.mqtt.announcer import AnnounceTimes

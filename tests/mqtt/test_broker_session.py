@@ -10,9 +10,9 @@ import pytest
 
 from neasmart.command import CommandState
 from neasmart.config import MqttSettings
+from neasmart.facts.points import TABLE
 from neasmart.gateway import Gateway
 from neasmart.mqtt.session import SessionTimes
-from neasmart.points import TABLE
 from tests.mqtt.conftest import bridged
 from tests.support.gateways import base_polls, base_reports, set_link
 from tests.support.mosquitto import Mosquitto, Watcher, eventually, watching

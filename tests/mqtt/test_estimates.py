@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neasmart.codecs import GlobalMode, OperatingState
+from neasmart.facts.codecs import GlobalMode, OperatingState
 from neasmart.mqtt.climate import PRESETS, Action, RoomFacts, action, mode_and_preset
 from neasmart.mqtt.derived import cold, coldest, condensation_risk, dew_point, half_up, mean
 from neasmart.mqtt.states import Steady

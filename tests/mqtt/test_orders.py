@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neasmart.errors import InvalidValueError, NeasmartError, UnknownPointError
+from neasmart.facts.errors import InvalidValueError, NeasmartError, UnknownPointError
 from neasmart.gateway import Gateway
 from neasmart.mqtt.orders import Orders
 from tests.support.gateways import FakeClock, base_reports, fill_house, make_gateway

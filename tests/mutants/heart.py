@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 HEART = (
-    "neasmart.breaker",
+    "neasmart.facts.breaker",
     "neasmart.bus_watch",
-    "neasmart.codecs",
+    "neasmart.facts.codecs",
     "neasmart.command_life",
     "neasmart.commands",
     "neasmart.doctor",
@@ -16,7 +16,7 @@ HEART = (
     "neasmart.image",
     "neasmart.leavings",
     "neasmart.plant",
-    "neasmart.registers",
+    "neasmart.facts.registers",
     "neasmart.store.store",
     "neasmart.sysbus.crc",
     "neasmart.sysbus.mbap",

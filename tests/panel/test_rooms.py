@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from neasmart.points import TABLE
+from neasmart.facts.points import TABLE
 from tests.panel.conftest import JAPANESE, WITH_HTML
 from tests.support.panel import UNKNOWN, card
 from tests.support.staged import Stage, StagedRoom, Theatre, doctor, many_rooms

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from neasmart import verdicts
-from neasmart.codecs import GlobalMode, OperatingState, Quality
 from neasmart.command import CommandState
+from neasmart.facts.codecs import GlobalMode, OperatingState, Quality
+from neasmart.facts.points import TABLE
 from neasmart.plant import Source
-from neasmart.points import TABLE
 from neasmart.web.assets import FOLDER, Assets
 
 LANGUAGES = sorted(path.stem for path in (FOLDER / "i18n").glob("*.json"))

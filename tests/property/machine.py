@@ -7,8 +7,8 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from neasmart.codecs import GlobalMode, OperatingState
-from neasmart.points import TABLE
+from neasmart.facts.codecs import GlobalMode, OperatingState
+from neasmart.facts.points import TABLE
 from neasmart.simulator.base import Behaviour, Precedence, Tells
 from neasmart.simulator.oracle import Figures
 from neasmart.simulator.walk import FC_WRITE_MANY, Blocks, Poll, Shape, Write

@@ -13,20 +13,20 @@ from dataclasses import dataclass
 
 from neasmart.app import build_gateway
 from neasmart.carrier import Carrier
-from neasmart.clock import Clock
 from neasmart.command import Command
 from neasmart.config import Settings
-from neasmart.errors import NeasmartError
+from neasmart.facts.clock import Clock
+from neasmart.facts.errors import NeasmartError
+from neasmart.facts.points import TABLE
+from neasmart.facts.registers import Ref
+from neasmart.facts.status import LinkStatus
 from neasmart.gateway import LINK
-from neasmart.points import TABLE
-from neasmart.registers import Ref
 from neasmart.simulator.base import BaseStation, Behaviour
 from neasmart.simulator.damage import BadWire
 from neasmart.simulator.house import SMALL, House
 from neasmart.simulator.oracle import Limit, Oracle, Order, Verdict
 from neasmart.simulator.walk import FC_WRITE_MANY, LONGEST_BLOCK, Blocks, Poll, Shape, Walk, Write
 from neasmart.simulator.wire import Frame, RtuWire, read_request, words_read, write_request
-from neasmart.status import LinkStatus
 from neasmart.sysbus.slaves import RtuSlave
 from neasmart.sysbus.station import Station
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from neasmart.codecs import encode_dpt9
-from neasmart.points import TABLE
+from neasmart.facts.codecs import encode_dpt9
+from neasmart.facts.points import TABLE
 from neasmart.simulator.accuse import Fault, Report, percentile
 from neasmart.simulator.airtime import walk_s
 from neasmart.simulator.base import BaseStation, Behaviour

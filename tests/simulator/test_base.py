@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from neasmart.codecs import DPT9_STANDBY, GlobalMode, OperatingState, decode_dpt9, encode_dpt9
-from neasmart.points import TABLE
+from neasmart.facts.codecs import DPT9_STANDBY, GlobalMode, OperatingState, decode_dpt9, encode_dpt9
+from neasmart.facts.points import TABLE
 from neasmart.simulator.base import BaseStation, Behaviour, Judgement, Precedence, Reaction, Tells
 from neasmart.simulator.house import SMALL, House
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from neasmart.codecs import DPT9_STANDBY, OperatingState, encode_dpt9
-from neasmart.points import TABLE
+from neasmart.facts.codecs import DPT9_STANDBY, OperatingState, encode_dpt9
+from neasmart.facts.points import TABLE
 from neasmart.simulator.oracle import Limit, Oracle, Verdict
 
 GLOBAL_MODE = TABLE.at("global", "mode").address

@@ -7,9 +7,9 @@ import time
 from collections.abc import AsyncIterator
 from typing import Any
 
-from neasmart.clock import iso
-from neasmart.codecs import encode_dpt9
-from neasmart.points import TABLE
+from neasmart.facts.clock import iso
+from neasmart.facts.codecs import encode_dpt9
+from neasmart.facts.points import TABLE
 from neasmart.simulator.oracle import Oracle, Verdict
 from neasmart.simulator.orders import RestOrders
 from tests.support.ports import free_port

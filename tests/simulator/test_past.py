@@ -4,8 +4,8 @@ from itertools import pairwise
 
 import pytest
 
-from neasmart.codecs import OperatingState, decode_dpt9
-from neasmart.points import TABLE
+from neasmart.facts.codecs import OperatingState, decode_dpt9
+from neasmart.facts.points import TABLE
 from neasmart.simulator import SimulatorOptions
 from neasmart.simulator.base import BaseStation
 from neasmart.simulator.house import DEMO

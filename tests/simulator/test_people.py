@@ -4,7 +4,7 @@ import asyncio
 import sys
 from pathlib import Path
 
-from neasmart.points import TABLE
+from neasmart.facts.points import TABLE
 from neasmart.simulator.base import BaseStation
 from neasmart.simulator.freeze import FreezePlan, Freezer
 from neasmart.simulator.house import SMALL, House

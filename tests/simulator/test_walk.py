@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from neasmart.points import TABLE
+from neasmart.facts.points import TABLE
 from neasmart.simulator.airtime import walk_s
 from neasmart.simulator.base import BaseStation
 from neasmart.simulator.house import DEMO, House

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from neasmart.breaker import BreakerState
 from neasmart.command import CommandState
+from neasmart.facts.breaker import BreakerState
 from tests.support.store import Bench
 
 STATE, SETPOINT, TEMPERATURE = 100, 101, 102

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from neasmart.codecs import encode_dpt9
-from neasmart.points import TABLE
+from neasmart.facts.codecs import encode_dpt9
+from neasmart.facts.points import TABLE
 from neasmart.store import folder_lock
 from neasmart.store.folder_lock import FolderInUseError, FolderLock
 from tests.support.processes import GatewayProcess, eventually, gateway_process, running

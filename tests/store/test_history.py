@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neasmart.codecs import decode_dpt9, encode_dpt9
-from neasmart.points import TABLE
+from neasmart.facts.codecs import decode_dpt9, encode_dpt9
+from neasmart.facts.points import TABLE
 from neasmart.store.history import KEPT_MIN
 from neasmart.store.samples import GAP, DamagedBlockError, packed, thinned, unpacked
 from tests.support.store import Bench, MovedClock

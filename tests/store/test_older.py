@@ -16,10 +16,10 @@ import pytest
 
 from neasmart.__main__ import EXIT_SETTINGS, main
 from neasmart.app import build_gateway
-from neasmart.codecs import encode_dpt9
 from neasmart.config import Settings
+from neasmart.facts.codecs import encode_dpt9
+from neasmart.facts.points import TABLE
 from neasmart.plant import Source
-from neasmart.points import TABLE
 from neasmart.settings_loading import load
 from neasmart.store import Store
 from neasmart.store.older import pickled_int

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
-from neasmart.codecs import encode_dpt9
-from neasmart.points import TABLE
+from neasmart.facts.codecs import encode_dpt9
+from neasmart.facts.points import TABLE
 from neasmart.store.past import remember
 from tests.support.store import NOON, Bench
 

@@ -11,9 +11,9 @@ import pytest
 
 from neasmart.app import build_gateway
 from neasmart.config import Settings, ZoneSettings
-from neasmart.errors import NeasmartError
+from neasmart.facts.errors import NeasmartError
+from neasmart.facts.points import TABLE
 from neasmart.gateway import ROOMS, Gateway
-from neasmart.points import TABLE
 from neasmart.rooms import Room, RoomsStatus
 from neasmart.store import RoomBook, RoomsFile
 from neasmart.store.folder_lock import FolderLock

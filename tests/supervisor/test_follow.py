@@ -9,12 +9,12 @@ import pytest
 
 from neasmart.app import build_gateway
 from neasmart.config import ServerSettings, Settings
+from neasmart.facts.status import Closable, SettingsStatus
 from neasmart.gateway import SETTINGS
 from neasmart.reload import Reloader, Watched
 from neasmart.settings_loading import OPTIONS_FILE, load_judged
 from neasmart.settings_store import SettingsStore
 from neasmart.setup_guide import Choice, Guide
-from neasmart.status import Closable, SettingsStatus
 from neasmart.supervisor import Supervisor
 from tests.support.fake_supervisor import FakeSupervisor
 

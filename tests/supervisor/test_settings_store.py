@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from neasmart.errors import SettingsError
+from neasmart.facts.errors import SettingsError
 from neasmart.settings_loading import load_judged
 from neasmart.settings_store import DecidedElsewhereError, Decider, NotStoredError, SettingsStore
 from neasmart.supervisor import Supervisor, SupervisorError

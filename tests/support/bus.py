@@ -8,13 +8,13 @@ from collections.abc import Callable, Sequence
 
 from pymodbus.framer import FramerRTU
 
-from neasmart.clock import Clock
 from neasmart.command import CommandTimes
 from neasmart.commands import Commands
+from neasmart.facts.clock import Clock
+from neasmart.facts.points import TABLE
 from neasmart.gateway import Gateway
 from neasmart.image import RegisterImage
 from neasmart.plant import Plant
-from neasmart.points import TABLE
 from neasmart.walks import Walks
 
 POLL_240 = bytes.fromhex("F0 03 00 64 00 02 90 F5")

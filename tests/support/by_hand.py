@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 from neasmart.app import build_gateway
 from neasmart.carrier import Carrier
-from neasmart.clock import Clock
 from neasmart.command import Command, CommandState
 from neasmart.config import ModbusSettings, Settings
+from neasmart.facts.clock import Clock
+from neasmart.facts.points import TABLE
+from neasmart.facts.registers import Ref
+from neasmart.facts.status import LinkStatus
 from neasmart.gateway import LINK, Undone
-from neasmart.points import TABLE
-from neasmart.registers import Ref
-from neasmart.status import LinkStatus
 
 WALK_S = 10.0
 MODE = TABLE.ref("global.mode")

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from neasmart.clock import Clock
 from neasmart.command import CommandTimes
 from neasmart.commands import Commands
+from neasmart.facts.clock import Clock
+from neasmart.facts.points import TABLE
+from neasmart.facts.status import LinkStatus
 from neasmart.gateway import LINK, Gateway
 from neasmart.image import RegisterImage
 from neasmart.plant import Plant, StaleTimes
-from neasmart.points import TABLE
-from neasmart.status import LinkStatus
 from neasmart.walks import Walks
 
 BROADCAST = 0

@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
-from neasmart.points import TABLE
+from neasmart.facts.points import TABLE
 from neasmart.simulator.wire import MbapWire, RtuWire, read_response
 
 OWN_UNITS = (240, 241)

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from neasmart.codecs import encode_dpt9
-from neasmart.points import TABLE
+from neasmart.facts.codecs import encode_dpt9
+from neasmart.facts.points import TABLE
 from tests.support.bus import mbap, rtu
 from tests.support.processes import GatewayProcess, eventually
 

@@ -6,10 +6,10 @@ import sqlite3
 from pathlib import Path
 
 from neasmart.app import build_gateway
-from neasmart.clock import Clock
 from neasmart.config import DatabaseSettings, ModbusSettings, Settings
+from neasmart.facts.clock import Clock
+from neasmart.facts.status import StoreStatus
 from neasmart.plant import Reading
-from neasmart.status import StoreStatus
 from neasmart.store import Store
 from neasmart.store.database import Connect
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from neasmart.breaker import BreakerState, CircuitBreaker
+from neasmart.facts.breaker import BreakerState, CircuitBreaker
 
 
 @pytest.fixture

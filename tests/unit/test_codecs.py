@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from neasmart.codecs import BitCodec, PercentCodec, Quality
+from neasmart.facts.codecs import BitCodec, PercentCodec, Quality
 
 
 @pytest.mark.parametrize("value", [0, 1, 50, 99, 100])

@@ -6,7 +6,7 @@ import pytest
 
 from neasmart.carrier import Carrier
 from neasmart.command import CommandState
-from neasmart.registers import Ref
+from neasmart.facts.registers import Ref
 from tests.support.by_hand import COOLING, HEATING, HOUSE, MODE, OFF, SETPOINT, STATE, WALK_S, ByHand
 
 QUEUED, DELIVERED, CONFIRMED = CommandState.QUEUED, CommandState.DELIVERED, CommandState.CONFIRMED

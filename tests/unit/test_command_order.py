@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from neasmart.command import Command, CommandState
-from neasmart.errors import RoomOffError
-from neasmart.points import TABLE
+from neasmart.facts.errors import RoomOffError
+from neasmart.facts.points import TABLE
 from tests.support.by_hand import (
     AUTO,
     COOLING,

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neasmart.doctor import FRAMINGS, Diagnosis, Observed, Patience, diagnose
+from neasmart.facts.status import BusCounters, Closable, LinkStatus, SettingsFault, SettingsStatus
 from neasmart.gateway import DOCTOR, SETTINGS
 from neasmart.patterns import Hint, Pattern, PatternTaker
-from neasmart.status import BusCounters, Closable, LinkStatus, SettingsFault, SettingsStatus
 from neasmart.sysbus.rtu import RtuFramer
 from neasmart.sysbus.slaves import MbapSlave
 from neasmart.verdicts import BY_CODE, LINK_VERDICTS, VERDICTS, Level

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neasmart.status import BusCounters
+from neasmart.facts.status import BusCounters
 from neasmart.sysbus.mbap import Adu, MbapFramer
 from tests.support.bus import POLL_240, mbap, rtu
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neasmart.status import BusCounters
+from neasmart.facts.status import BusCounters
 from neasmart.sysbus.crc import crc16, with_crc
 from neasmart.sysbus.rtu import WINDOW, Frame, FrameKind, RtuFramer
 from tests.support.bus import (

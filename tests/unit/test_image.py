@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from neasmart.carrier import Carrier
-from neasmart.codecs import encode_dpt9
 from neasmart.config import IdleReply, ModbusSettings
+from neasmart.facts.codecs import encode_dpt9
+from neasmart.facts.points import TABLE
 from neasmart.image import RegisterImage
-from neasmart.points import TABLE
 from tests.support.by_hand import AUTO, HOUSE, MODE, SETPOINT, STATE, ByHand
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neasmart.codecs import (
+from neasmart.facts.codecs import (
     GlobalMode,
     OperatingState,
     Quality,
@@ -16,9 +16,9 @@ from neasmart.codecs import (
     decode_dpt9,
     encode_dpt9,
 )
-from neasmart.errors import InvalidValueError, ReadOnlyPointError, UnknownPointError
-from neasmart.points import TABLE
-from neasmart.registers import setpoint_limits
+from neasmart.facts.errors import InvalidValueError, ReadOnlyPointError, UnknownPointError
+from neasmart.facts.points import TABLE
+from neasmart.facts.registers import setpoint_limits
 
 ROWS = [
     (1, "global.mode", True),

@@ -17,10 +17,10 @@ import pytest
 from neasmart import config, settings_loading
 from neasmart.app import build_gateway
 from neasmart.config import Settings
-from neasmart.errors import NeasmartError
+from neasmart.facts.errors import NeasmartError
+from neasmart.facts.status import Closable, SettingsStatus
 from neasmart.gateway import SETTINGS, Gateway
 from neasmart.reload import Reloader, Watched, different
-from neasmart.status import Closable, SettingsStatus
 from tests.support.ports import free_port
 from tests.support.processes import GatewayProcess, eventually, gateway_process
 

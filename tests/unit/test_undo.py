@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from neasmart.command import CommandState
-from neasmart.errors import NoLinkError, UndoError, UnknownCommandError
+from neasmart.facts.errors import NoLinkError, UndoError, UnknownCommandError
+from neasmart.facts.points import TABLE
+from neasmart.facts.status import LinkStatus
 from neasmart.gateway import LINK
-from neasmart.points import TABLE
-from neasmart.status import LinkStatus
 from neasmart.undo import REMEMBERED
 from tests.support.by_hand import COOLING, HEATING, HOUSE, MODE, NORMAL, OFF, SETPOINT, STANDBY, STATE, WALK_S, ByHand
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from neasmart.points import TABLE
+from neasmart.facts.points import TABLE
 from neasmart.walks import Walks
 from tests.support.by_hand import SETPOINT, STATE, ByHand
 

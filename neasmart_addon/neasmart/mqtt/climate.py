@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
-from neasmart.codecs import GlobalMode, OperatingState, Value
+from neasmart.facts.codecs import GlobalMode, OperatingState, Value
 
 OFF = "off"
 AUTO = "auto"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from neasmart.codecs import GlobalMode, Value
+from neasmart.facts.codecs import GlobalMode, Value
 
 _MAGNUS_B = 17.62
 _MAGNUS_C = 243.12

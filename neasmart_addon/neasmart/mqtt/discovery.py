@@ -13,16 +13,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from neasmart import __version__
-from neasmart.codecs import GlobalMode
 from neasmart.command import CommandState
+from neasmart.facts.codecs import GlobalMode
+from neasmart.facts.points import TABLE
+from neasmart.facts.registers import Kind, Part, Ref, setpoint_limits
 from neasmart.mqtt.climate import AUTO, HOUSE_MODES, OFF, PRESETS, SEASON_WORDS
 from neasmart.mqtt.entities import Look, look, options, platform
 from neasmart.mqtt.inventory import Inventory, Room
 from neasmart.mqtt.topics import Topics
 from neasmart.mqtt.words import Words, template
 from neasmart.plant import ZoneIndex
-from neasmart.points import TABLE
-from neasmart.registers import Kind, Part, Ref, setpoint_limits
 from neasmart.verdicts import DoctorState
 
 Component = dict[str, Any]

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from neasmart.registers import Kind, Point, Ref
+from neasmart.facts.registers import Kind, Point, Ref
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,13 +10,13 @@ from __future__ import annotations
 import re
 from decimal import ROUND_HALF_UP, Decimal
 
-from neasmart.codecs import GlobalMode, OperatingState
-from neasmart.errors import InvalidValueError, UnknownPointError
+from neasmart.facts.codecs import GlobalMode, OperatingState
+from neasmart.facts.errors import InvalidValueError, UnknownPointError
+from neasmart.facts.registers import Kind, Part, Ref
 from neasmart.gateway import Gateway
 from neasmart.mqtt.climate import AUTO, HOUSE_MODES, OFF, OLD_WORDS, PRESET_NONE, PRESETS, SEASON_WORDS
 from neasmart.mqtt.entities import look
 from neasmart.mqtt.words import key_of
-from neasmart.registers import Kind, Part, Ref
 
 PAYLOAD_LIMIT = 64
 """The longest sensible payload in bytes; Home Assistant sends temperatures with up to twenty digits."""

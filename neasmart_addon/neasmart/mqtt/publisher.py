@@ -12,9 +12,10 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from neasmart.codecs import GlobalMode
 from neasmart.command import Command
 from neasmart.doctor import Diagnosis
+from neasmart.facts.codecs import GlobalMode
+from neasmart.facts.registers import Part
 from neasmart.gateway import DOCTOR, LINK, Gateway
 from neasmart.mqtt.announcer import Announcer, AnnounceTimes
 from neasmart.mqtt.changes import Change, Changes
@@ -35,7 +36,6 @@ from neasmart.mqtt.states import (
 )
 from neasmart.mqtt.topics import OFFLINE, ONLINE
 from neasmart.plant import Reading, ZoneIndex
-from neasmart.registers import Part
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

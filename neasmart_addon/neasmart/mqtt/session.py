@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neasmart.config import MqttSettings
+from neasmart.facts.status import MqttStatus
 from neasmart.gateway import MQTT, Gateway
 from neasmart.hub import Subscription
 from neasmart.mqtt.broker import Broker, configured, find_broker
@@ -31,7 +32,6 @@ from neasmart.mqtt.rooms import Margins
 from neasmart.mqtt.supervisor import SUPERVISOR_URL, BrokerError, page_url
 from neasmart.mqtt.topics import OFFLINE, ONLINE, Topics
 from neasmart.mqtt.words import Words
-from neasmart.status import MqttStatus
 
 if TYPE_CHECKING:
     from neasmart.mqtt.connection import Connection

@@ -9,16 +9,16 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from neasmart.clock import Clock
-from neasmart.codecs import OperatingState, Value
 from neasmart.command import Command, CommandState
 from neasmart.doctor import Diagnosis
+from neasmart.facts.clock import Clock
+from neasmart.facts.codecs import OperatingState, Value
+from neasmart.facts.registers import Kind, Point
+from neasmart.facts.status import LinkStatus
 from neasmart.gateway import Gateway
 from neasmart.mqtt.climate import PRESET_NONE, Action, mode_and_preset
 from neasmart.mqtt.derived import half_up
 from neasmart.mqtt.discovery import REFUSED
-from neasmart.registers import Kind, Point
-from neasmart.status import LinkStatus
 
 UNKNOWN = "None"
 PRECISION_K = 0.1

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from neasmart.errors import NeasmartError
+from neasmart.facts.errors import NeasmartError
 
 TOKEN = "SUPERVISOR_TOKEN"  # noqa: S105 - the name of the variable, not its content
 SUPERVISOR_URL = "http://supervisor"

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 
-from neasmart.codecs import DPT9_STANDBY, LOW_BYTE, GlobalMode, OperatingState, Value, encode_dpt9
-from neasmart.points import TABLE
-from neasmart.registers import Kind, Part, Point, Ref, setpoint_limits
+from neasmart.facts.codecs import DPT9_STANDBY, LOW_BYTE, GlobalMode, OperatingState, Value, encode_dpt9
+from neasmart.facts.points import TABLE
+from neasmart.facts.registers import Kind, Part, Point, Ref, setpoint_limits
 from neasmart.simulator.house import House, MixedCircuit, Room
 
 _MIXED_WORD = 0

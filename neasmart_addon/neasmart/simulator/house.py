@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from neasmart.codecs import GlobalMode, OperatingState
+from neasmart.facts.codecs import GlobalMode, OperatingState
 
 LONGEST_STEP_S = 120.0
 COOLING_ABOVE_C = 18.0

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from neasmart.points import TABLE
+from neasmart.facts.points import TABLE
 from neasmart.simulator.walk import FC_READ, FC_WRITE_MANY, FC_WRITE_ONE, Poll
 from neasmart.simulator.wire import (
     MbapWire,

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import count
 
-from neasmart.codecs import DPT9_STANDBY
-from neasmart.points import TABLE
-from neasmart.registers import Kind, Part, Ref
+from neasmart.facts.codecs import DPT9_STANDBY
+from neasmart.facts.points import TABLE
+from neasmart.facts.registers import Kind, Part, Ref
 
 SHORTEST_WALK_S = 4.0
 LONGEST_WALK_S = 40.0

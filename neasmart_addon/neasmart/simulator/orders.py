@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from neasmart.points import TABLE
+from neasmart.facts.points import TABLE
 from neasmart.simulator.oracle import Oracle, Order, Verdict
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from neasmart.codecs import OperatingState
+from neasmart.facts.codecs import OperatingState
 from neasmart.simulator.base import BaseStation
 from neasmart.simulator.house import House, HousePlan
 

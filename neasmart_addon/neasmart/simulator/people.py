@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from neasmart.codecs import GlobalMode, OperatingState
+from neasmart.facts.codecs import GlobalMode, OperatingState
 from neasmart.simulator.base import BaseStation
 
 _SETPOINTS_C = tuple(half / 2 for half in range(34, 51))

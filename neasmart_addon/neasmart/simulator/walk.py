@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from neasmart.points import TABLE
+from neasmart.facts.points import TABLE
 
 FC_READ = 3
 FC_WRITE_ONE = 6

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 import aiosqlite
 
-from neasmart.clock import Clock
 from neasmart.command import Command, CommandState
+from neasmart.facts.clock import Clock
 from neasmart.store.source import Changes, Parameters
 
 HISTORY_LENGTH = 1000

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
 
-from neasmart.errors import NeasmartError
+from neasmart.facts.errors import NeasmartError
 from neasmart.store.folder_lock import FolderLock
 
 Connect = Callable[[Path], sqlite3.Connection]

@@ -6,7 +6,7 @@ import errno
 import sqlite3
 from pathlib import Path
 
-from neasmart.errors import NeasmartError
+from neasmart.facts.errors import NeasmartError
 from neasmart.store.database import is_damage, primary_code
 
 _FULL = "The disk under {folder} is full. Free some space on it."

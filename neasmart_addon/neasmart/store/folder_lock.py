@@ -7,7 +7,7 @@ import fcntl
 import os
 from pathlib import Path
 
-from neasmart.errors import NeasmartError
+from neasmart.facts.errors import NeasmartError
 
 NAME = "neasmart.lock"
 _TAKEN = frozenset({errno.EAGAIN, errno.EACCES})

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from neasmart.errors import NeasmartError
-from neasmart.points import TABLE
+from neasmart.facts.errors import NeasmartError
+from neasmart.facts.points import TABLE
 from neasmart.store.database import DatabaseFile
 
 MAGIC = b"SQLite format 3\x00"

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from neasmart.errors import NeasmartError
+from neasmart.facts.errors import NeasmartError
 from neasmart.gateway import ROOMS, Gateway
 from neasmart.rooms import Room, RoomsStatus
 from neasmart.store.faults import explain

@@ -13,8 +13,8 @@ import zlib
 from array import array
 from collections.abc import Collection, Mapping
 
-from neasmart.errors import NeasmartError
-from neasmart.registers import Kind, Ref, RegisterTable
+from neasmart.facts.errors import NeasmartError
+from neasmart.facts.registers import Kind, Ref, RegisterTable
 
 GAP = 0x8000
 LONGEST_BLOCK_MIN = GAP - 1

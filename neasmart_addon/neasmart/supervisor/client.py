@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from neasmart.errors import NeasmartError
+from neasmart.facts.errors import NeasmartError
 
 TOKEN = "SUPERVISOR_TOKEN"  # noqa: S105 - the name of the variable, not its content
 URL = "http://supervisor"

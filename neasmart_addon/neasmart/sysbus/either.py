@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from neasmart.carrier import Carrier
-from neasmart.status import BusCounters
+from neasmart.facts.status import BusCounters
 from neasmart.sysbus.framing import Framing
 from neasmart.sysbus.mbap import MbapFramer
 from neasmart.sysbus.rtu import SILENCE_S, RtuFramer

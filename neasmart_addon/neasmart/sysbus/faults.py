@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 
-from neasmart.errors import NeasmartError
+from neasmart.facts.errors import NeasmartError
 
 _GONE = frozenset({errno.ENOENT, errno.ENXIO, errno.ENODEV, errno.ENOTDIR})
 _FORBIDDEN = frozenset({errno.EACCES, errno.EPERM})

@@ -11,8 +11,8 @@ import logging
 from dataclasses import dataclass, field
 from typing import NoReturn, Protocol
 
-from neasmart.breaker import BreakerState, CircuitBreaker
 from neasmart.config import ModbusSettings, ServerSettings, ServerType
+from neasmart.facts.breaker import BreakerState, CircuitBreaker
 from neasmart.gateway import Gateway
 from neasmart.sysbus.backoff import Backoff
 from neasmart.sysbus.connection import OnBytes, Wiring

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from neasmart.config import ServerSettings, ServerType
-from neasmart.status import PastConnection
+from neasmart.facts.status import PastConnection
 from neasmart.sysbus.connection import Connection, Slave, Wiring
 from neasmart.sysbus.either import EitherSlave
 from neasmart.sysbus.faults import listening_fault

@@ -14,8 +14,8 @@ from collections import deque
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from neasmart.registers import ADDRESS_LIMIT
-from neasmart.status import BusCounters
+from neasmart.facts.registers import ADDRESS_LIMIT
+from neasmart.facts.status import BusCounters
 from neasmart.sysbus.crc import crc16
 from neasmart.sysbus.rtu import MAX_READ, MAX_WRITE, READ, WRITE_MULTIPLE, WRITE_SINGLE
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from neasmart.errors import NeasmartError
+from neasmart.facts.errors import NeasmartError
 
 ETHERNET = 1
 RTAC_SERIAL = 250

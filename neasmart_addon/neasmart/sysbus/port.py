@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import serialx
 
 from neasmart.config import ServerSettings
-from neasmart.status import PastConnection
+from neasmart.facts.status import PastConnection
 from neasmart.sysbus.connection import Connection, Wiring
 from neasmart.sysbus.faults import (
     LinkError,

@@ -17,8 +17,8 @@ from enum import IntEnum, auto
 from heapq import heappop, heappush
 from typing import NamedTuple
 
-from neasmart.registers import ADDRESS_LIMIT
-from neasmart.status import BusCounters
+from neasmart.facts.registers import ADDRESS_LIMIT
+from neasmart.facts.status import BusCounters
 from neasmart.sysbus.crc import crc16
 
 READ = 3

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import combinations
 
-from neasmart.status import BusCounters
+from neasmart.facts.status import BusCounters
 from neasmart.sysbus.rtu import READ
 
 WITHIN_S = 0.05

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from neasmart.points import TABLE
+from neasmart.facts.points import TABLE
 from neasmart.sysbus.connection import Direction
 from neasmart.sysbus.crc import crc16
 from neasmart.sysbus.framing import Framing

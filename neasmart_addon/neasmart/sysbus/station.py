@@ -20,8 +20,8 @@ from pymodbus.pdu.register_message import (
 
 from neasmart.bus_face import Poll
 from neasmart.carrier import Carrier
+from neasmart.facts.registers import ADDRESS_LIMIT
 from neasmart.gateway import Gateway
-from neasmart.registers import ADDRESS_LIMIT
 from neasmart.sysbus.rtu import MAX_READ, MAX_WRITE, READ, WRITE_MULTIPLE, WRITE_SINGLE
 
 BROADCAST = 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from neasmart.status import BusCounters
+from neasmart.facts.status import BusCounters
 from neasmart.sysbus.framing import Framing
 from neasmart.sysbus.mbap import MbapFramer
 from neasmart.sysbus.rtu import RtuFramer

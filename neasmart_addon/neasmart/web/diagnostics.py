@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from neasmart.clock import iso
 from neasmart.config import Settings
+from neasmart.facts.clock import iso
 from neasmart.gateway import RECORDER, Gateway
 from neasmart.redaction import Scrubber, settings_document
 from neasmart.web import documents

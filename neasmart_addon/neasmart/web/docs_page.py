@@ -14,7 +14,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from neasmart.registers import RegisterTable
+from neasmart.facts.registers import RegisterTable
 from neasmart.web.assets import FOLDER
 from neasmart.web.encoding import encoded
 from neasmart.web.openapi import document

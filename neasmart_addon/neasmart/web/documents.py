@@ -12,11 +12,11 @@ from typing import Any, Protocol
 import msgspec
 
 from neasmart import __version__
-from neasmart.clock import Clock, iso
 from neasmart.command import Command
+from neasmart.facts.clock import Clock, iso
+from neasmart.facts.registers import SETPOINT_BY_MODE, Group, Limits, Point, Ref, RegisterTable
 from neasmart.gateway import Gateway
 from neasmart.plant import Reading
-from neasmart.registers import SETPOINT_BY_MODE, Group, Limits, Point, Ref, RegisterTable
 from neasmart.web.answers import (
     BusSeen,
     ChangedPoint,

@@ -13,7 +13,7 @@ from typing import Protocol
 from aiohttp import web
 
 from neasmart.config import ApiSettings
-from neasmart.status import PortsStatus
+from neasmart.facts.status import PortsStatus
 from neasmart.web import clients
 from neasmart.web.auth import Attempts, Authentication, missing
 from neasmart.web.origins import READS, Origins

@@ -11,10 +11,10 @@ from __future__ import annotations
 import math
 
 from neasmart import __version__
-from neasmart.breaker import BreakerState
 from neasmart.doctor import Diagnosis
+from neasmart.facts.breaker import BreakerState
+from neasmart.facts.status import Closable, SettingsStatus
 from neasmart.gateway import SETTINGS, Gateway
-from neasmart.status import Closable, SettingsStatus
 from neasmart.verdicts import Level
 from neasmart.web import documents
 from neasmart.web.answers import Health, HealthDatabase, HealthModbus, HealthSettings, HealthStatus, SettingsFaultAnswer

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 
 from neasmart import __version__
-from neasmart.registers import RegisterTable
+from neasmart.facts.registers import RegisterTable
 from neasmart.web.auth import KEY_HEADER
 from neasmart.web.openapi_schemas import COUNT, name_of, named, place, ref, schemas, typed
 from neasmart.web.request_id import HEADER

@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 
 from neasmart.command import CommandState
-from neasmart.registers import Axis, Kind, Part, Point, RegisterTable
-from neasmart.status import BusCounters
+from neasmart.facts.registers import Axis, Kind, Part, Point, RegisterTable
+from neasmart.facts.status import BusCounters
 from neasmart.web.routes import FLAG, TEXT, Schema
 
 COUNT: Schema = {"type": "integer", "minimum": 0}

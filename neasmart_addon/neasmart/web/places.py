@@ -7,7 +7,7 @@ from itertools import product
 
 from aiohttp import web
 
-from neasmart.registers import Axis, RegisterTable
+from neasmart.facts.registers import Axis, RegisterTable
 from neasmart.web.bodies import invalid_parameter
 from neasmart.web.problems import Problem
 

@@ -16,7 +16,7 @@ from typing import Protocol
 from aiohttp import web
 from aiohttp.hdrs import CONTENT_ENCODING, TRANSFER_ENCODING
 
-from neasmart.errors import (
+from neasmart.facts.errors import (
     InvalidValueError,
     NeasmartError,
     NoLinkError,

@@ -12,9 +12,9 @@ import msgspec
 from aiohttp import web
 
 from neasmart.command import Command
-from neasmart.errors import NoLinkError
+from neasmart.facts.errors import NoLinkError
+from neasmart.facts.registers import Part
 from neasmart.gateway import Gateway
-from neasmart.registers import Part
 from neasmart.web import documents, places
 from neasmart.web.answers import (
     Bus,

@@ -14,11 +14,11 @@ from typing import Protocol
 from aiohttp import web
 
 from neasmart import about
-from neasmart.clock import iso
 from neasmart.config import Settings
-from neasmart.errors import NeasmartError
+from neasmart.facts.clock import iso
+from neasmart.facts.errors import NeasmartError
+from neasmart.facts.status import RecorderStatus
 from neasmart.gateway import Gateway
-from neasmart.status import RecorderStatus
 from neasmart.web import documents
 from neasmart.web.answers import Capture, Captures, DoctorAnswer
 from neasmart.web.bodies import Document, flag, query, read_object, reply

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from aiohttp import web
 
-from neasmart.errors import NeasmartError
+from neasmart.facts.errors import NeasmartError
 from neasmart.web.answers import Setup
 from neasmart.web.bodies import Document, read_object, reply
 from neasmart.web.problems import Problem

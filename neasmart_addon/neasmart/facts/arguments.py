@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 from urllib.parse import urlsplit
 
-from neasmart.errors import NeasmartError
+from neasmart.facts.errors import NeasmartError
 
 EXIT_USAGE = 2
 

@@ -6,8 +6,16 @@ Source: the maker's KNX-gateway manual (document 771948), confirmed by independe
 
 from __future__ import annotations
 
-from neasmart.codecs import BitCodec, EnumCodec, GlobalMode, OperatingState, PercentCodec, Quality, TemperatureCodec
-from neasmart.registers import SETPOINT_CONTRACT, Axis, Group, Kind, Part, Point, RegisterTable
+from neasmart.facts.codecs import (
+    BitCodec,
+    EnumCodec,
+    GlobalMode,
+    OperatingState,
+    PercentCodec,
+    Quality,
+    TemperatureCodec,
+)
+from neasmart.facts.registers import SETPOINT_CONTRACT, Axis, Group, Kind, Part, Point, RegisterTable
 
 _MEASURED = TemperatureCodec()
 _SETPOINT = TemperatureCodec(setpoint=True)

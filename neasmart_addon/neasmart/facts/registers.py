@@ -15,14 +15,14 @@ from functools import cached_property
 from itertools import product
 from types import MappingProxyType
 
-from neasmart.codecs import (
+from neasmart.facts.codecs import (
     Codec,
     Decoded,
     EnumCodec,
     GlobalMode,
     Value,
 )
-from neasmart.errors import InvalidValueError, ReadOnlyPointError, UnknownPointError
+from neasmart.facts.errors import InvalidValueError, ReadOnlyPointError, UnknownPointError
 
 ADDRESS_LIMIT = 7000
 """Addresses from here on are never used on this bus; a frame that names one is noise."""
