@@ -8,9 +8,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # for what the tests share
 
-from neasmart.bus_watch import BusWatch, Scene
+from neasmart.diagnosis.bus_watch import BusWatch, Scene
+from neasmart.diagnosis.traffic import Traffic
 from neasmart.facts.status import BusCounters, LinkStatus
-from neasmart.traffic import Traffic
 from tests.support.uart import walk
 
 FRAMES = [(frame[0], frame[1:-2], frame) for frame in walk(25)]

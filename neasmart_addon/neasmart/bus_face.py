@@ -11,13 +11,13 @@ from typing import NamedTuple
 from neasmart.carrier import Carrier
 from neasmart.command import Command
 from neasmart.commands import Carried, Commands
+from neasmart.diagnosis.histogram import Histograms
+from neasmart.diagnosis.traffic import Traffic
 from neasmart.facts.status import BusCounters
-from neasmart.histogram import Histograms
 from neasmart.hub import Hub
 from neasmart.idle_polls import IdlePollStatistics
 from neasmart.image import RegisterImage
 from neasmart.plant import Plant, Reading
-from neasmart.traffic import Traffic
 
 Served = Callable[[int, int, float], list[int]]
 """From the first register of a block, how many there are, and a monotonic time to the words that the base reads."""

@@ -14,13 +14,13 @@ import msgspec
 
 from neasmart import app, settings_checks
 from neasmart.config import DEFAULT_UNIT_IDS, ModbusSettings, ServerSettings, ServerType, Settings
-from neasmart.doctor import Diagnosis
+from neasmart.diagnosis.doctor import Diagnosis
+from neasmart.diagnosis.patterns import Hint
+from neasmart.diagnosis.verdicts import DoctorState, code_of
 from neasmart.facts import arguments
 from neasmart.facts.status import LinkStatus
 from neasmart.gateway import Gateway
-from neasmart.patterns import Hint
 from neasmart.sysbus import Link, Tap
-from neasmart.verdicts import DoctorState, code_of
 
 LISTEN_S = 20.0
 TRY_S = 4.0

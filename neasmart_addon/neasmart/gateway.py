@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from neasmart.bus_face import BusFace, publish_commands, publish_reading
-from neasmart.bus_watch import BusWatch, Scene
 from neasmart.command import Command, CommandTimes
 from neasmart.commands import Commands
-from neasmart.doctor import Diagnosis, Patience
+from neasmart.diagnosis.bus_watch import BusWatch, Scene
+from neasmart.diagnosis.doctor import Diagnosis, Patience
 from neasmart.facts.clock import Clock
 from neasmart.facts.codecs import OperatingState
 from neasmart.facts.errors import NoLinkError, RoomOffError

@@ -15,10 +15,10 @@ import pytest
 
 from neasmart import check
 from neasmart.config import ServerSettings, ServerType, Settings
+from neasmart.diagnosis.patterns import Hint
+from neasmart.diagnosis.verdicts import DoctorState, code_of
 from neasmart.gateway import Gateway
-from neasmart.patterns import Hint
 from neasmart.sysbus import Framing, LineFacts, Tap
-from neasmart.verdicts import DoctorState, code_of
 from tests.support.bus import (
     BROADCAST_TEMPERATURE,
     FOREIGN_POLL,

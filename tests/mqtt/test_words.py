@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from neasmart.config import Language
+from neasmart.diagnosis.verdicts import DoctorState
 from neasmart.facts.codecs import GlobalMode, OperatingState
 from neasmart.facts.points import TABLE
 from neasmart.mqtt.discovery import RESULTS, Style, devices
 from neasmart.mqtt.inventory import Inventory
 from neasmart.mqtt.words import Words, key_of
-from neasmart.verdicts import DoctorState
 from tests.mqtt.discovery_snapshot import TOPICS
 from tests.mqtt.test_discovery import full_house
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 HEART = (
     "neasmart.facts.breaker",
-    "neasmart.bus_watch",
+    "neasmart.diagnosis.bus_watch",
     "neasmart.facts.codecs",
     "neasmart.command_life",
     "neasmart.commands",
-    "neasmart.doctor",
+    "neasmart.diagnosis.doctor",
     "neasmart.gateway",
-    "neasmart.histogram",
+    "neasmart.diagnosis.histogram",
     "neasmart.hub",
     "neasmart.idle_polls",
     "neasmart.image",
@@ -24,7 +24,7 @@ HEART = (
     "neasmart.sysbus.slaves",
     "neasmart.sysbus.station",
     "neasmart.undo",
-    "neasmart.verdicts",
+    "neasmart.diagnosis.verdicts",
     "neasmart.walks",
 )
 TESTS = ("tests/unit", "tests/bus", "tests/store", "tests/api")

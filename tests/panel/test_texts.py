@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from neasmart import verdicts
 from neasmart.command import CommandState
+from neasmart.diagnosis import verdicts
 from neasmart.facts.codecs import GlobalMode, OperatingState, Quality
 from neasmart.facts.points import TABLE
 from neasmart.plant import Source

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from neasmart.doctor import Diagnosis
+from neasmart.diagnosis.doctor import Diagnosis
 from neasmart.facts.status import LinkStatus
 from neasmart.gateway import LINK, Gateway
 from neasmart.sysbus.slaves import MbapSlave, RtuSlave

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from neasmart.histogram import REPLY_ENDS_S, Histogram, Histograms
+from neasmart.diagnosis.histogram import REPLY_ENDS_S, Histogram, Histograms
 
 
 def test_a_duration_belongs_to_the_first_bucket_that_is_not_shorter() -> None:

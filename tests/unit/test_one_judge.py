@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from neasmart.doctor import Diagnosis
+from neasmart.diagnosis.doctor import Diagnosis
+from neasmart.diagnosis.verdicts import BY_CODE, Level
 from neasmart.gateway import DOCTOR
 from neasmart.mqtt.states import wiring_payload
-from neasmart.verdicts import BY_CODE, Level
 from neasmart.web import documents
 from neasmart.web.answers import HealthStatus
 from neasmart.web.health import health

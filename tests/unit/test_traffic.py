@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neasmart.traffic import BLOCKS, ORDER, REGISTERS, Traffic
+from neasmart.diagnosis.traffic import BLOCKS, ORDER, REGISTERS, Traffic
 
 
 def read(address: int, count: int) -> bytes:

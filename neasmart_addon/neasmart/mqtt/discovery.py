@@ -14,6 +14,7 @@ from typing import Any
 
 from neasmart import __version__
 from neasmart.command import CommandState
+from neasmart.diagnosis.verdicts import DoctorState
 from neasmart.facts.codecs import GlobalMode
 from neasmart.facts.points import TABLE
 from neasmart.facts.registers import Kind, Part, Ref, setpoint_limits
@@ -23,7 +24,6 @@ from neasmart.mqtt.inventory import Inventory, Room
 from neasmart.mqtt.topics import Topics
 from neasmart.mqtt.words import Words, template
 from neasmart.plant import ZoneIndex
-from neasmart.verdicts import DoctorState
 
 Component = dict[str, Any]
 Device = dict[str, Any]

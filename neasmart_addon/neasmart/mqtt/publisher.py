@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from neasmart.command import Command
-from neasmart.doctor import Diagnosis
+from neasmart.diagnosis.doctor import Diagnosis
 from neasmart.facts.codecs import GlobalMode
 from neasmart.facts.registers import Part
 from neasmart.gateway import DOCTOR, LINK, Gateway

@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 
 from neasmart.command import Command, CommandState
-from neasmart.doctor import Diagnosis
+from neasmart.diagnosis.doctor import Diagnosis
 from neasmart.facts.clock import Clock
 from neasmart.facts.codecs import OperatingState, Value
 from neasmart.facts.registers import Kind, Point

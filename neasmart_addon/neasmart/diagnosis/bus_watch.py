@@ -10,9 +10,9 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
 
-from neasmart.doctor import FRAMINGS, Observed, Patience, diagnose
+from neasmart.diagnosis.doctor import FRAMINGS, Observed, Patience, diagnose
+from neasmart.diagnosis.patterns import Hint, Pattern, PatternTaker
 from neasmart.facts.status import BusCounters, LinkStatus
-from neasmart.patterns import Hint, Pattern, PatternTaker
 
 WINDOW_S = 60.0
 SNAPSHOT_EVERY_S = 5.0

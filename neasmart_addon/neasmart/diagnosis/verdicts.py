@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from neasmart.patterns import Hint
+from neasmart.diagnosis.patterns import Hint
 
 
 class DoctorState(StrEnum):

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from neasmart.diagnosis.patterns import Hint, Pattern
+from neasmart.diagnosis.verdicts import BY_CODE, FELL_SILENT, LINK_VERDICTS, DoctorState, Level, Verdict, code_of
 from neasmart.facts.status import BusCounters, LinkStatus
-from neasmart.patterns import Hint, Pattern
-from neasmart.verdicts import BY_CODE, FELL_SILENT, LINK_VERDICTS, DoctorState, Level, Verdict, code_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,1 @@
+"""Judges the bus from plain values: statistics, patterns of bytes, verdicts. Imports facts."""
