@@ -22,8 +22,8 @@ import aiomqtt
 
 from bench.whole_process import processor_s, resident_mb
 from neasmart.config import MqttSettings
+from neasmart.core.gateway import Gateway
 from neasmart.facts.clock import Clock
-from neasmart.gateway import Gateway
 from neasmart.mqtt import MqttBridge, Surroundings
 from tests.support.gateways import FakeClock, base_reports, make_gateway
 from tests.support.mosquitto import Mosquitto

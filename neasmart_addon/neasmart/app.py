@@ -15,15 +15,16 @@ from pathlib import Path
 
 from neasmart import __version__, settings_loading, tuning
 from neasmart.archive import Archive
-from neasmart.commands import Commands
 from neasmart.config import WITHOUT_EFFECT, IdleReply, ModbusSettings, Settings
+from neasmart.core.commands.commands import Commands
+from neasmart.core.gateway import Gateway
+from neasmart.core.state.image import LastReports, RegisterImage
+from neasmart.core.state.plant import Plant
+from neasmart.core.state.walks import Walks
 from neasmart.edges import Edges
 from neasmart.facts.clock import Clock
 from neasmart.facts.points import TABLE
-from neasmart.gateway import Gateway
 from neasmart.house import House, line_facts, line_of
-from neasmart.image import LastReports, RegisterImage
-from neasmart.plant import Plant
 from neasmart.reload import Reloader, Watched
 from neasmart.settings_checks import Judged
 from neasmart.settings_store import SettingsStore
@@ -31,7 +32,6 @@ from neasmart.setup_guide import Guide
 from neasmart.supervisor import Ports, Supervisor
 from neasmart.sysbus import Recorder
 from neasmart.sysbus.recorder import FOLDER
-from neasmart.walks import Walks
 from neasmart.web import Sights, WebServer
 
 __all__ = ["build_gateway", "line_facts", "run"]

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from neasmart import tuning
 from neasmart.config import Settings
+from neasmart.core.gateway import STORE, Gateway
 from neasmart.facts.status import StoreStatus
-from neasmart.gateway import STORE, Gateway
 from neasmart.store import RoomBook, RoomsFile, Store
 
 if TYPE_CHECKING:

@@ -14,12 +14,12 @@ import msgspec
 
 from neasmart import app, settings_checks
 from neasmart.config import DEFAULT_UNIT_IDS, ModbusSettings, ServerSettings, ServerType, Settings
+from neasmart.core.gateway import Gateway
 from neasmart.diagnosis.doctor import Diagnosis
 from neasmart.diagnosis.patterns import Hint
 from neasmart.diagnosis.verdicts import DoctorState, code_of
 from neasmart.facts import arguments
 from neasmart.facts.status import LinkStatus
-from neasmart.gateway import Gateway
 from neasmart.sysbus import Link, Tap
 
 LISTEN_S = 20.0

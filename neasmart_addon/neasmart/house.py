@@ -17,11 +17,11 @@ import msgspec
 from neasmart import logs, tuning
 from neasmart.archive import Archive
 from neasmart.config import ServerSettings, ServerType, Settings
+from neasmart.core.gateway import LINK, MQTT, Gateway
+from neasmart.core.state.plant import ZoneIndex
 from neasmart.edges import Edges
 from neasmart.facts.status import Closable, LinkStatus, MqttStatus
-from neasmart.gateway import LINK, MQTT, Gateway
 from neasmart.mqtt import MqttBridge, Surroundings
-from neasmart.plant import ZoneIndex
 from neasmart.reload import different
 from neasmart.sysbus import Framing, LineFacts, Link, Recorder, Tap
 from neasmart.sysbus.recorder import FOLDER

@@ -16,9 +16,9 @@ from typing import Any, Protocol
 import msgspec
 
 from neasmart.config import Settings
+from neasmart.core.gateway import SETTINGS, Gateway
 from neasmart.facts.errors import NeasmartError
 from neasmart.facts.status import Closable, SettingsFault, SettingsStatus
-from neasmart.gateway import SETTINGS, Gateway
 from neasmart.settings_checks import Judged, joined
 
 LOOK_S = 5.0

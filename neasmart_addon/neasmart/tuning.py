@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from neasmart.command import CommandTimes
 from neasmart.config import ModbusSettings, Settings
+from neasmart.core.commands.command import CommandTimes
+from neasmart.core.gateway import Times
+from neasmart.core.state.image import NoData
+from neasmart.core.state.plant import StaleTimes
+from neasmart.core.state.rooms import Room
+from neasmart.core.state.walks import WalkTimes
 from neasmart.facts.points import TABLE
 from neasmart.facts.registers import Part
-from neasmart.gateway import Times
-from neasmart.image import NoData
-from neasmart.plant import StaleTimes
-from neasmart.rooms import Room
-from neasmart.walks import WalkTimes
 
 
 def times(modbus: ModbusSettings) -> Times:

@@ -15,7 +15,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from neasmart.config import ApiSettings, Settings
-from neasmart.gateway import Gateway
+from neasmart.core.gateway import Gateway
 from neasmart.web import WebServer
 from neasmart.web.history import HistoryStore
 from tests.support.gateways import FakeClock, fill_house, make_gateway

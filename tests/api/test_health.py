@@ -6,9 +6,9 @@ import msgspec
 import pytest
 
 from neasmart import __version__
+from neasmart.core.gateway import LINK, SETTINGS, STORE, Gateway
 from neasmart.facts.breaker import BreakerState
 from neasmart.facts.status import Closable, LinkStatus, SettingsFault, SettingsStatus, StoreStatus
-from neasmart.gateway import LINK, SETTINGS, STORE, Gateway
 from neasmart.web.health import health
 from neasmart.web.web_status import WEB, WebStatus
 from tests.api.conftest import Served

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from neasmart.core.gateway import Gateway
 from neasmart.facts.clock import iso
 from neasmart.facts.codecs import encode_dpt9
 from neasmart.facts.points import TABLE
-from neasmart.gateway import Gateway
 from neasmart.web.history import MAX_POINTS, fewer
 from tests.api.conftest import Served, Start
 from tests.support.gateways import FakeClock

@@ -15,7 +15,7 @@ import aiohttp
 import pytest
 
 from neasmart.config import ApiSettings, Settings
-from neasmart.gateway import Gateway
+from neasmart.core.gateway import Gateway
 from neasmart.web import WebServer
 from neasmart.web.assets import PACKED, Assets
 from neasmart.web.peers import trusted

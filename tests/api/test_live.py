@@ -11,8 +11,8 @@ import aiohttp
 import pytest
 
 from neasmart import __version__
+from neasmart.core.gateway import Gateway
 from neasmart.facts.points import TABLE
-from neasmart.gateway import Gateway
 from neasmart.web import documents, live
 from neasmart.web.encoding import encoded
 from neasmart.web.live import FrameRate

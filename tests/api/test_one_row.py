@@ -9,10 +9,10 @@ from dataclasses import replace
 import pytest
 
 from neasmart import docs
+from neasmart.core.gateway import Gateway
 from neasmart.facts.codecs import TemperatureCodec, encode_dpt9
 from neasmart.facts.points import TABLE
 from neasmart.facts.registers import Kind, Point, RegisterTable
-from neasmart.gateway import Gateway
 from neasmart.mqtt.discovery import devices
 from neasmart.mqtt.inventory import take_inventory
 from neasmart.mqtt.outbox import Outbox

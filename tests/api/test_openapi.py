@@ -15,8 +15,8 @@ from aiohttp import web
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from neasmart.config import Settings
+from neasmart.core.gateway import Gateway
 from neasmart.facts.points import TABLE
-from neasmart.gateway import Gateway
 from neasmart.web import Sights, WebServer
 from neasmart.web.history import HistoryStore
 from neasmart.web.openapi import document

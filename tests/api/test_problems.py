@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from neasmart.gateway import Gateway
+from neasmart.core.gateway import Gateway
 from tests.api.conftest import Served, Start
 from tests.support.gateways import FakeClock
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from neasmart.core.gateway import Gateway
 from neasmart.facts.points import TABLE
-from neasmart.gateway import Gateway
 from tests.api.conftest import Served, Start
 from tests.support.gateways import FakeClock, base_polls, base_reports, base_writes, make_gateway, set_link
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from neasmart.command import CommandState
-from neasmart.gateway import ROOMS
-from neasmart.plant import Reading
-from neasmart.rooms import Room, RoomsStatus
+from neasmart.core.commands.command import CommandState
+from neasmart.core.gateway import ROOMS
+from neasmart.core.state.plant import Reading
+from neasmart.core.state.rooms import Room, RoomsStatus
 from tests.api.conftest import Served
 from tests.support.gateways import base_polls, base_reports
 

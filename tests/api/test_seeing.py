@@ -18,8 +18,8 @@ import msgspec
 import pytest
 
 from neasmart.config import ServerSettings, Settings, ZoneSettings
+from neasmart.core.gateway import LINK, Gateway
 from neasmart.facts.status import LinkStatus, PastConnection
-from neasmart.gateway import LINK, Gateway
 from neasmart.logs import LastLines
 from neasmart.sysbus import Framing, LineFacts, Recorder, Tap
 from neasmart.sysbus.capture import Capture

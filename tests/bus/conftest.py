@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from neasmart.config import ModbusSettings, ServerSettings, ServerType
-from neasmart.gateway import Gateway
+from neasmart.core.gateway import Gateway
 from neasmart.sysbus.connection import OnBytes
 from neasmart.sysbus.link import Link, LinkTuning
 from tests.support.bus import new_gateway

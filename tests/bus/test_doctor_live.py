@@ -15,9 +15,9 @@ import pytest
 
 from neasmart import check
 from neasmart.config import ServerSettings, ServerType, Settings
+from neasmart.core.gateway import Gateway
 from neasmart.diagnosis.patterns import Hint
 from neasmart.diagnosis.verdicts import DoctorState, code_of
-from neasmart.gateway import Gateway
 from neasmart.sysbus import Framing, LineFacts, Tap
 from tests.support.bus import (
     BROADCAST_TEMPERATURE,

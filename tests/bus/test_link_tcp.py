@@ -11,8 +11,8 @@ import pytest
 from pymodbus import FramerType
 from pymodbus.client import AsyncModbusTcpClient
 
-from neasmart.command import CommandState
 from neasmart.config import ServerSettings, ServerType
+from neasmart.core.commands.command import CommandState
 from neasmart.facts.points import TABLE
 from neasmart.sysbus.connection import Direction
 from neasmart.sysbus.faults import listening_fault

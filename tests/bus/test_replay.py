@@ -14,7 +14,7 @@ import pytest
 
 from neasmart import replay
 from neasmart.config import ServerSettings, ServerType
-from neasmart.gateway import Gateway
+from neasmart.core.gateway import Gateway
 from neasmart.simulator.transport import Opener, Transport
 from neasmart.sysbus import Framing, LineFacts, Recorder, Tap
 from neasmart.sysbus.capture import Capture, Chunk, written

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from neasmart.carrier import Carrier
-from neasmart.gateway import Gateway
+from neasmart.core.commands.carrier import Carrier
+from neasmart.core.gateway import Gateway
 from neasmart.sysbus.connection import Connection, Direction, Framed, OnBytes, Slave, Wiring
 from neasmart.sysbus.lag import LagWatch
 from neasmart.sysbus.slaves import MbapSlave, Received, RtuSlave

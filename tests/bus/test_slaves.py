@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from neasmart.core.gateway import Gateway
 from neasmart.facts.points import TABLE
-from neasmart.gateway import Gateway
 from neasmart.sysbus.slaves import MbapSlave, RtuSlave
 from neasmart.sysbus.station import Station
 from tests.support.bus import (

@@ -11,9 +11,9 @@ from pymodbus.pdu.register_message import (
     WriteMultipleRegistersRequest,
 )
 
+from neasmart.core.gateway import Gateway
 from neasmart.facts.points import TABLE
 from neasmart.facts.status import BusCounters
-from neasmart.gateway import Gateway
 from neasmart.sysbus.slaves import MbapSlave, RtuSlave
 from neasmart.sysbus.station import Station
 from tests.support.bus import (

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from neasmart.config import MqttSettings
+from neasmart.core.gateway import Gateway
 from neasmart.facts.clock import Clock
-from neasmart.gateway import Gateway
 from neasmart.mqtt import MqttBridge, Surroundings
 from neasmart.mqtt.announcer import AnnounceTimes
 from neasmart.mqtt.publisher import PublishTimes

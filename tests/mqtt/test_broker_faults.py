@@ -18,7 +18,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from neasmart.config import MqttSettings
-from neasmart.gateway import Gateway
+from neasmart.core.gateway import Gateway
 from neasmart.mqtt.broker import Broker, tls_context
 from neasmart.mqtt.connection import connected
 from neasmart.mqtt.supervisor import BrokerError

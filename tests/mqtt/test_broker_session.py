@@ -8,10 +8,10 @@ import time
 
 import pytest
 
-from neasmart.command import CommandState
 from neasmart.config import MqttSettings
+from neasmart.core.commands.command import CommandState
+from neasmart.core.gateway import Gateway
 from neasmart.facts.points import TABLE
-from neasmart.gateway import Gateway
 from neasmart.mqtt.session import SessionTimes
 from tests.mqtt.conftest import bridged
 from tests.support.gateways import base_polls, base_reports, set_link

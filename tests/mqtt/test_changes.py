@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from neasmart.command import Command
-from neasmart.gateway import Gateway
+from neasmart.core.commands.command import Command
+from neasmart.core.gateway import Gateway
+from neasmart.core.state.plant import Reading
 from neasmart.mqtt.changes import Change, Changes
-from neasmart.plant import Reading
 from tests.support.gateways import FakeClock, base_polls, base_reports, fill_house, make_gateway
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import aiomqtt
 import pytest
 
-from neasmart.command import CommandState
 from neasmart.config import MqttSettings
-from neasmart.gateway import Gateway
+from neasmart.core.commands.command import CommandState
+from neasmart.core.gateway import Gateway
 from neasmart.settings_loading import environment_names
 from tests.mqtt.conftest import bridged
 from tests.support.mosquitto import Mosquitto, Watcher, eventually, watching

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from neasmart.config import Language, MqttSettings
-from neasmart.gateway import Gateway
+from neasmart.core.gateway import Gateway
 from neasmart.mqtt.inventory import MemoryBook
 from neasmart.mqtt.session import SessionTimes
 from tests.mqtt.conftest import QUICK, bridged

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from neasmart.core.gateway import Gateway
 from neasmart.facts.errors import InvalidValueError, NeasmartError, UnknownPointError
-from neasmart.gateway import Gateway
 from neasmart.mqtt.orders import Orders
 from tests.support.gateways import FakeClock, base_reports, fill_house, make_gateway
 

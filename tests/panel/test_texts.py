@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from neasmart.command import CommandState
+from neasmart.core.commands.command import CommandState
+from neasmart.core.state.plant import Source
 from neasmart.diagnosis import verdicts
 from neasmart.facts.codecs import GlobalMode, OperatingState, Quality
 from neasmart.facts.points import TABLE
-from neasmart.plant import Source
 from neasmart.web.assets import FOLDER, Assets
 
 LANGUAGES = sorted(path.stem for path in (FOLDER / "i18n").glob("*.json"))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from neasmart.plant import Source
+from neasmart.core.state.plant import Source
 from neasmart.store import folder_lock
 from tests.support.store import Bench
 

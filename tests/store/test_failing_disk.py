@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from neasmart.command import CommandState
+from neasmart.core.commands.command import CommandState
 from neasmart.facts.breaker import BreakerState
 from tests.support.store import Bench
 

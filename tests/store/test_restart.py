@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from neasmart.command import CommandState
-from neasmart.plant import Source
+from neasmart.core.commands.command import CommandState
+from neasmart.core.state.plant import Source
 from tests.support.store import NOON, Bench, MovedClock
 
 MODE, STATE, SETPOINT, TEMPERATURE = 1, 100, 101, 102

@@ -11,10 +11,10 @@ import pytest
 
 from neasmart.app import build_gateway
 from neasmart.config import Settings, ZoneSettings
+from neasmart.core.gateway import ROOMS, Gateway
+from neasmart.core.state.rooms import Room, RoomsStatus
 from neasmart.facts.errors import NeasmartError
 from neasmart.facts.points import TABLE
-from neasmart.gateway import ROOMS, Gateway
-from neasmart.rooms import Room, RoomsStatus
 from neasmart.store import RoomBook, RoomsFile
 from neasmart.store.folder_lock import FolderLock
 from neasmart.store.history import BLOCK_MIN

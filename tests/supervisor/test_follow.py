@@ -9,8 +9,8 @@ import pytest
 
 from neasmart.app import build_gateway
 from neasmart.config import ServerSettings, Settings
+from neasmart.core.gateway import SETTINGS
 from neasmart.facts.status import Closable, SettingsStatus
-from neasmart.gateway import SETTINGS
 from neasmart.reload import Reloader, Watched
 from neasmart.settings_loading import OPTIONS_FILE, load_judged
 from neasmart.settings_store import SettingsStore

@@ -8,14 +8,14 @@ from collections.abc import Callable, Sequence
 
 from pymodbus.framer import FramerRTU
 
-from neasmart.command import CommandTimes
-from neasmart.commands import Commands
+from neasmart.core.commands.command import CommandTimes
+from neasmart.core.commands.commands import Commands
+from neasmart.core.gateway import Gateway
+from neasmart.core.state.image import RegisterImage
+from neasmart.core.state.plant import Plant
+from neasmart.core.state.walks import Walks
 from neasmart.facts.clock import Clock
 from neasmart.facts.points import TABLE
-from neasmart.gateway import Gateway
-from neasmart.image import RegisterImage
-from neasmart.plant import Plant
-from neasmart.walks import Walks
 
 POLL_240 = bytes.fromhex("F0 03 00 64 00 02 90 F5")
 NO_DATA_240 = bytes.fromhex("F0 03 04 00 00 00 00 1A FC")

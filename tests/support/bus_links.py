@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from neasmart.config import ServerSettings
-from neasmart.gateway import Gateway
+from neasmart.core.gateway import Gateway
 from tests.support.bus import until
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from neasmart.app import build_gateway
-from neasmart.carrier import Carrier
-from neasmart.command import Command, CommandState
 from neasmart.config import ModbusSettings, Settings
+from neasmart.core.commands.carrier import Carrier
+from neasmart.core.commands.command import Command, CommandState
+from neasmart.core.gateway import LINK, Undone
 from neasmart.facts.clock import Clock
 from neasmart.facts.points import TABLE
 from neasmart.facts.registers import Ref
 from neasmart.facts.status import LinkStatus
-from neasmart.gateway import LINK, Undone
 
 WALK_S = 10.0
 MODE = TABLE.ref("global.mode")

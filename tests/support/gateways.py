@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from neasmart.command import CommandTimes
-from neasmart.commands import Commands
+from neasmart.core.commands.command import CommandTimes
+from neasmart.core.commands.commands import Commands
+from neasmart.core.gateway import LINK, Gateway
+from neasmart.core.state.image import RegisterImage
+from neasmart.core.state.plant import Plant, StaleTimes
+from neasmart.core.state.walks import Walks
 from neasmart.facts.clock import Clock
 from neasmart.facts.points import TABLE
 from neasmart.facts.status import LinkStatus
-from neasmart.gateway import LINK, Gateway
-from neasmart.image import RegisterImage
-from neasmart.plant import Plant, StaleTimes
-from neasmart.walks import Walks
 
 BROADCAST = 0
 WRITE_MULTIPLE = 16

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
+from neasmart.core.gateway import LINK, Gateway
 from neasmart.diagnosis.doctor import Diagnosis
 from neasmart.facts.status import LinkStatus
-from neasmart.gateway import LINK, Gateway
 from neasmart.sysbus.slaves import MbapSlave, RtuSlave
 from neasmart.sysbus.station import Station
 from tests.support.bus import Hands, new_gateway

@@ -21,9 +21,9 @@ import msgspec
 from playwright.sync_api import Browser, BrowserContext, Page, Route, WebSocketRoute
 
 from neasmart import __version__
+from neasmart.core.gateway import Gateway
 from neasmart.facts.points import TABLE
 from neasmart.facts.status import LinkStatus
-from neasmart.gateway import Gateway
 from neasmart.web import documents
 from neasmart.web.assets import FOLDER, Assets
 from neasmart.web.history import limits

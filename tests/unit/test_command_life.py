@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from neasmart.carrier import Carrier
-from neasmart.command import CommandState
+from neasmart.core.commands.carrier import Carrier
+from neasmart.core.commands.command import CommandState
 from neasmart.facts.registers import Ref
 from tests.support.by_hand import COOLING, HEATING, HOUSE, MODE, OFF, SETPOINT, STATE, WALK_S, ByHand
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from neasmart.command import Command, CommandState
+from neasmart.core.commands.command import Command, CommandState
 from neasmart.facts.errors import RoomOffError
 from neasmart.facts.points import TABLE
 from tests.support.by_hand import (

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from neasmart.core.gateway import DOCTOR, SETTINGS
 from neasmart.diagnosis.doctor import FRAMINGS, Diagnosis, Observed, Patience, diagnose
 from neasmart.diagnosis.patterns import Hint, Pattern, PatternTaker
 from neasmart.diagnosis.verdicts import BY_CODE, LINK_VERDICTS, VERDICTS, Level
 from neasmart.facts.status import BusCounters, Closable, LinkStatus, SettingsFault, SettingsStatus
-from neasmart.gateway import DOCTOR, SETTINGS
 from neasmart.sysbus.rtu import RtuFramer
 from neasmart.sysbus.slaves import MbapSlave
 from tests.support.bus import (

@@ -12,8 +12,8 @@ import pytest
 from neasmart.app import build_gateway
 from neasmart.archive import Archive
 from neasmart.config import DatabaseSettings, LoggingSettings, LogLevel, ModbusSettings, Settings, ZoneSettings
+from neasmart.core.state.plant import Reading
 from neasmart.house import House, line_facts
-from neasmart.plant import Reading
 from neasmart.sysbus import Recorder
 
 

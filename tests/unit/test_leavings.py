@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from neasmart.leavings import REMEMBERED, Leavings
+from neasmart.core.commands.leavings import REMEMBERED, Leavings
 
 ROOM, OTHER = 100, 200
 

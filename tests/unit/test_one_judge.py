@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import pytest
 
+from neasmart.core.gateway import DOCTOR
 from neasmart.diagnosis.doctor import Diagnosis
 from neasmart.diagnosis.verdicts import BY_CODE, Level
-from neasmart.gateway import DOCTOR
 from neasmart.mqtt.states import wiring_payload
 from neasmart.web import documents
 from neasmart.web.answers import HealthStatus

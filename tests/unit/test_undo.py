@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from neasmart.command import CommandState
+from neasmart.core.commands.command import CommandState
+from neasmart.core.commands.undo import REMEMBERED
+from neasmart.core.gateway import LINK
 from neasmart.facts.errors import NoLinkError, UndoError, UnknownCommandError
 from neasmart.facts.points import TABLE
 from neasmart.facts.status import LinkStatus
-from neasmart.gateway import LINK
-from neasmart.undo import REMEMBERED
 from tests.support.by_hand import COOLING, HEATING, HOUSE, MODE, NORMAL, OFF, SETPOINT, STANDBY, STATE, WALK_S, ByHand
 
 OTHER_STATE = TABLE.ref("zone.1.2.state")

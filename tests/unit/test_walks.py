@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from neasmart.core.state.walks import Walks
 from neasmart.facts.points import TABLE
-from neasmart.walks import Walks
 from tests.support.by_hand import SETPOINT, STATE, ByHand
 
 

@@ -13,12 +13,12 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
-from neasmart.gateway import Gateway
+from neasmart.core.gateway import Gateway
+from neasmart.core.state.plant import ZoneIndex
 from neasmart.mqtt.discovery import Device, Style, described
 from neasmart.mqtt.inventory import Inventory, RoomBook, take_inventory
 from neasmart.mqtt.outbox import Outbox
 from neasmart.mqtt.topics import ZONE_TOPICS
-from neasmart.plant import ZoneIndex
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

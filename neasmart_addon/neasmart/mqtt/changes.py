@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from neasmart.command import Command
+from neasmart.core.commands.command import Command
+from neasmart.core.state.plant import Reading, Source
 from neasmart.facts.codecs import Value
 from neasmart.facts.registers import SETPOINT_BY_MODE, Ref
-from neasmart.plant import Reading, Source
 
 _HOUSE = "global"
 CONSEQUENCE_S = 60.0

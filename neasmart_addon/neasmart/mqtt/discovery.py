@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from neasmart import __version__
-from neasmart.command import CommandState
+from neasmart.core.commands.command import CommandState
+from neasmart.core.state.plant import ZoneIndex
 from neasmart.diagnosis.verdicts import DoctorState
 from neasmart.facts.codecs import GlobalMode
 from neasmart.facts.points import TABLE
@@ -23,7 +24,6 @@ from neasmart.mqtt.entities import Look, look, options, platform
 from neasmart.mqtt.inventory import Inventory, Room
 from neasmart.mqtt.topics import Topics
 from neasmart.mqtt.words import Words, template
-from neasmart.plant import ZoneIndex
 
 Component = dict[str, Any]
 Device = dict[str, Any]

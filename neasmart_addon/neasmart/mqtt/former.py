@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from neasmart.core.state.plant import ZoneIndex
 from neasmart.mqtt.supervisor import BrokerError
 from neasmart.mqtt.topics import ONLINE, Topics
-from neasmart.plant import ZoneIndex
 
 if TYPE_CHECKING:
     from neasmart.mqtt.connection import Connection

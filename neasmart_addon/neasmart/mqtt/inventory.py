@@ -9,10 +9,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Protocol
 
+from neasmart.core.gateway import Gateway
+from neasmart.core.state.plant import ZoneIndex
 from neasmart.facts.codecs import GlobalMode
 from neasmart.facts.registers import Part, RegisterTable
-from neasmart.gateway import Gateway
-from neasmart.plant import ZoneIndex
 
 
 class RoomBook(Protocol):

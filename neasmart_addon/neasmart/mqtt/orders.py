@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 from decimal import ROUND_HALF_UP, Decimal
 
+from neasmart.core.gateway import Gateway
 from neasmart.facts.codecs import GlobalMode, OperatingState
 from neasmart.facts.errors import InvalidValueError, UnknownPointError
 from neasmart.facts.registers import Kind, Part, Ref
-from neasmart.gateway import Gateway
 from neasmart.mqtt.climate import AUTO, HOUSE_MODES, OFF, OLD_WORDS, PRESET_NONE, PRESETS, SEASON_WORDS
 from neasmart.mqtt.entities import look
 from neasmart.mqtt.words import key_of

@@ -12,11 +12,12 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from neasmart.command import Command
+from neasmart.core.commands.command import Command
+from neasmart.core.gateway import DOCTOR, LINK, Gateway
+from neasmart.core.state.plant import Reading, ZoneIndex
 from neasmart.diagnosis.doctor import Diagnosis
 from neasmart.facts.codecs import GlobalMode
 from neasmart.facts.registers import Part
-from neasmart.gateway import DOCTOR, LINK, Gateway
 from neasmart.mqtt.announcer import Announcer, AnnounceTimes
 from neasmart.mqtt.changes import Change, Changes
 from neasmart.mqtt.climate import SEASON_WORDS
@@ -35,7 +36,6 @@ from neasmart.mqtt.states import (
     wiring_payload,
 )
 from neasmart.mqtt.topics import OFFLINE, ONLINE
-from neasmart.plant import Reading, ZoneIndex
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

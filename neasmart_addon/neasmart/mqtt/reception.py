@@ -8,8 +8,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from neasmart.core.gateway import Gateway
 from neasmart.facts.errors import InvalidValueError, NeasmartError
-from neasmart.gateway import Gateway
 from neasmart.mqtt.orders import PAYLOAD_LIMIT, READ_ALL, Orders
 from neasmart.mqtt.outbox import Outbox
 from neasmart.mqtt.publisher import Publisher

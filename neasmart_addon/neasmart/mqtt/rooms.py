@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from neasmart.command import Command, CommandState
+from neasmart.core.commands.command import Command, CommandState
+from neasmart.core.gateway import Gateway
+from neasmart.core.state.plant import Reading, ZoneIndex
 from neasmart.facts.codecs import Quality, Value
 from neasmart.facts.registers import Kind, Part, Ref
-from neasmart.gateway import Gateway
 from neasmart.mqtt.climate import SEASON_WORDS, Action, RoomFacts, action
 from neasmart.mqtt.derived import cold, coldest, condensation_risk, dew_point, mean
 from neasmart.mqtt.entities import MIXED, look
@@ -19,7 +20,6 @@ from neasmart.mqtt.inventory import global_mode
 from neasmart.mqtt.outbox import Outbox
 from neasmart.mqtt.states import ClimateState, Steady, on_off, value_payload
 from neasmart.mqtt.topics import OFFLINE, ONLINE, Topics
-from neasmart.plant import Reading, ZoneIndex
 
 _TOLD_WITHIN_S = 60.0
 """Two walks of the base: by then it has told every room's state after a command for the whole house."""

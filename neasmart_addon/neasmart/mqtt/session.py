@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neasmart.config import MqttSettings
+from neasmart.core.gateway import MQTT, Gateway
+from neasmart.core.state.hub import Subscription
 from neasmart.facts.status import MqttStatus
-from neasmart.gateway import MQTT, Gateway
-from neasmart.hub import Subscription
 from neasmart.mqtt.broker import Broker, configured, find_broker
 from neasmart.mqtt.discovery import Style
 from neasmart.mqtt.former import Former, remove

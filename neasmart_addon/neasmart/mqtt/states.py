@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from neasmart.command import Command, CommandState
+from neasmart.core.commands.command import Command, CommandState
+from neasmart.core.gateway import Gateway
 from neasmart.diagnosis.doctor import Diagnosis
 from neasmart.facts.clock import Clock
 from neasmart.facts.codecs import OperatingState, Value
 from neasmart.facts.registers import Kind, Point
 from neasmart.facts.status import LinkStatus
-from neasmart.gateway import Gateway
 from neasmart.mqtt.climate import PRESET_NONE, Action, mode_and_preset
 from neasmart.mqtt.derived import half_up
 from neasmart.mqtt.discovery import REFUSED

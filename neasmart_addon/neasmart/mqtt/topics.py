@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from neasmart.plant import ZoneIndex
+from neasmart.core.state.plant import ZoneIndex
 
 ONLINE = "online"
 OFFLINE = "offline"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import aiosqlite
 
-from neasmart.command import Command, CommandState
+from neasmart.core.commands.command import Command, CommandState
 from neasmart.facts.clock import Clock
 from neasmart.store.source import Changes, Parameters
 

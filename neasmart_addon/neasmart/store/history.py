@@ -19,9 +19,9 @@ from typing import Any
 
 import aiosqlite
 
+from neasmart.core.state.plant import Reading, Source
 from neasmart.facts.clock import Clock
 from neasmart.facts.registers import RegisterTable
-from neasmart.plant import Reading, Source
 from neasmart.store.samples import DamagedBlockError, Samples, packed, thinned, unpacked, without
 from neasmart.store.source import Changes, Parameters
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import aiosqlite
 
+from neasmart.core.state.plant import Reading, Source
 from neasmart.facts.clock import Clock
 from neasmart.facts.registers import ADDRESS_LIMIT, Point
-from neasmart.plant import Reading, Source
 from neasmart.store.source import Changes, Parameters
 
 LONGEST_AGE_S = 30 * 86400.0

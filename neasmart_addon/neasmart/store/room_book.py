@@ -8,9 +8,9 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
+from neasmart.core.gateway import ROOMS, Gateway
+from neasmart.core.state.rooms import Room, RoomsStatus
 from neasmart.facts.errors import NeasmartError
-from neasmart.gateway import ROOMS, Gateway
-from neasmart.rooms import Room, RoomsStatus
 from neasmart.store.faults import explain
 from neasmart.store.rooms_file import RoomsFile
 

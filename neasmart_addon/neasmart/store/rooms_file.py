@@ -17,7 +17,7 @@ from typing import Annotated
 
 import msgspec
 
-from neasmart.rooms import LONGEST_NAME, Room
+from neasmart.core.state.rooms import LONGEST_NAME, Room
 from neasmart.store.folder_lock import FolderLock
 
 NAME = "rooms.json"

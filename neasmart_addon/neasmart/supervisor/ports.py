@@ -8,8 +8,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
+from neasmart.core.gateway import PORTS, Gateway
 from neasmart.facts.status import PortsStatus
-from neasmart.gateway import PORTS, Gateway
 from neasmart.supervisor.client import Supervisor, SupervisorError
 
 RETRY_S = 30.0

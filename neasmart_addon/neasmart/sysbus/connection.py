@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-from neasmart.carrier import Carrier
-from neasmart.gateway import Gateway
+from neasmart.core.commands.carrier import Carrier
+from neasmart.core.gateway import Gateway
 from neasmart.sysbus.doorbell import Doorbell
 from neasmart.sysbus.framing import Framing
 from neasmart.sysbus.lag import LagWatch

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from neasmart.carrier import Carrier
+from neasmart.core.commands.carrier import Carrier
 from neasmart.facts.status import BusCounters
 from neasmart.sysbus.framing import Framing
 from neasmart.sysbus.mbap import MbapFramer

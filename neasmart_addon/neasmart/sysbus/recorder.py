@@ -19,9 +19,9 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import BinaryIO
 
+from neasmart.core.gateway import RECORDER, Gateway
 from neasmart.facts.errors import NeasmartError
 from neasmart.facts.status import RecorderStatus
-from neasmart.gateway import RECORDER, Gateway
 from neasmart.sysbus.capture import CaptureWriter, Chunk, LineFacts
 from neasmart.sysbus.connection import Direction
 from neasmart.sysbus.framing import Framing

@@ -11,8 +11,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
-from neasmart.bus_face import Poll
-from neasmart.carrier import Carrier
+from neasmart.core.bus_face import Poll
+from neasmart.core.commands.carrier import Carrier
 from neasmart.sysbus.crc import with_crc
 from neasmart.sysbus.framing import Framing
 from neasmart.sysbus.mbap import MbapFramer

@@ -18,10 +18,10 @@ from pymodbus.pdu.register_message import (
     WriteSingleRegisterResponse,
 )
 
-from neasmart.bus_face import Poll
-from neasmart.carrier import Carrier
+from neasmart.core.bus_face import Poll
+from neasmart.core.commands.carrier import Carrier
+from neasmart.core.gateway import Gateway
 from neasmart.facts.registers import ADDRESS_LIMIT
-from neasmart.gateway import Gateway
 from neasmart.sysbus.rtu import MAX_READ, MAX_WRITE, READ, WRITE_MULTIPLE, WRITE_SINGLE
 
 BROADCAST = 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
-from neasmart.gateway import Gateway
+from neasmart.core.gateway import Gateway
 from neasmart.sysbus.capture import LineFacts
 from neasmart.sysbus.connection import Direction, Framed
 from neasmart.sysbus.framing import Framing

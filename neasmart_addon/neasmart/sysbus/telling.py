@@ -7,9 +7,9 @@ import logging
 from collections import deque
 from dataclasses import replace
 
+from neasmart.core.gateway import LINK, Gateway
 from neasmart.facts.breaker import CircuitBreaker
 from neasmart.facts.status import LinkStatus, PastConnection
-from neasmart.gateway import LINK, Gateway
 from neasmart.sysbus.backoff import Backoff
 from neasmart.sysbus.framing import Framing
 from neasmart.sysbus.journal import Journal

@@ -13,13 +13,13 @@ from typing import Annotated, Any, Literal, get_type_hints
 import msgspec
 from msgspec import Meta
 
+from neasmart.core.state.plant import Source
+from neasmart.core.state.rooms import LONGEST_NAME
 from neasmart.diagnosis.verdicts import BY_CODE, DoctorState, Level
 from neasmart.facts.breaker import BreakerState
 from neasmart.facts.codecs import Quality, Value
 from neasmart.facts.registers import ADDRESS_LIMIT
 from neasmart.facts.status import Closable
-from neasmart.plant import Source
-from neasmart.rooms import LONGEST_NAME
 
 POSITIONS = 1000
 

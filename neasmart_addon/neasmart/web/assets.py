@@ -18,7 +18,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from neasmart.gateway import Gateway
+from neasmart.core.gateway import Gateway
 from neasmart.web.problems import Problem
 
 FOLDER = Path(__file__).with_name("static")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from neasmart.config import Settings
+from neasmart.core.gateway import RECORDER, Gateway
 from neasmart.facts.clock import iso
-from neasmart.gateway import RECORDER, Gateway
 from neasmart.redaction import Scrubber, settings_document
 from neasmart.web import documents
 from neasmart.web.documents import Document

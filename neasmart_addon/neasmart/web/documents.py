@@ -12,11 +12,11 @@ from typing import Any, Protocol
 import msgspec
 
 from neasmart import __version__
-from neasmart.command import Command
+from neasmart.core.commands.command import Command
+from neasmart.core.gateway import Gateway
+from neasmart.core.state.plant import Reading
 from neasmart.facts.clock import Clock, iso
 from neasmart.facts.registers import SETPOINT_BY_MODE, Group, Limits, Point, Ref, RegisterTable
-from neasmart.gateway import Gateway
-from neasmart.plant import Reading
 from neasmart.web.answers import (
     BusSeen,
     ChangedPoint,

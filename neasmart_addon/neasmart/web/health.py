@@ -11,11 +11,11 @@ from __future__ import annotations
 import math
 
 from neasmart import __version__
+from neasmart.core.gateway import SETTINGS, Gateway
 from neasmart.diagnosis.doctor import Diagnosis
 from neasmart.diagnosis.verdicts import Level
 from neasmart.facts.breaker import BreakerState
 from neasmart.facts.status import Closable, SettingsStatus
-from neasmart.gateway import SETTINGS, Gateway
 from neasmart.web import documents
 from neasmart.web.answers import Health, HealthDatabase, HealthModbus, HealthSettings, HealthStatus, SettingsFaultAnswer
 from neasmart.web.web_status import WEB, WebStatus

@@ -12,11 +12,11 @@ from typing import Protocol
 
 from aiohttp import web
 
+from neasmart.core.gateway import Gateway
 from neasmart.facts.clock import iso
 from neasmart.facts.codecs import Value
 from neasmart.facts.errors import UnknownPointError
 from neasmart.facts.registers import Kind, Ref
-from neasmart.gateway import Gateway
 from neasmart.web.answers import HistoryAnswer, HistorySeries
 from neasmart.web.bodies import Document, invalid_parameter, query, reply, whole_number
 from neasmart.web.problems import Problem

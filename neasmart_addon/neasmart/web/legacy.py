@@ -11,9 +11,9 @@ from http import HTTPStatus
 
 from aiohttp import web
 
+from neasmart.core.gateway import Gateway
 from neasmart.facts.codecs import OperatingState, Value
 from neasmart.facts.registers import Kind, Part
-from neasmart.gateway import Gateway
 from neasmart.web import documents, places
 from neasmart.web.answers import Health
 from neasmart.web.bodies import Document, flag, read_object, reply

@@ -15,7 +15,7 @@ from http import HTTPStatus
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from neasmart import __version__
-from neasmart.gateway import Gateway
+from neasmart.core.gateway import Gateway
 from neasmart.web import documents
 from neasmart.web.auth import PROTOCOL_HEADER, SUBPROTOCOL
 from neasmart.web.encoding import encoded

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from neasmart import __version__
+from neasmart.core.gateway import Gateway
 from neasmart.facts.status import BusCounters
-from neasmart.gateway import Gateway
 from neasmart.web.routes import TEXT, declared
 from neasmart.web.web_counters import WebCounters
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from neasmart.command import CommandState
+from neasmart.core.commands.command import CommandState
 from neasmart.facts.registers import Axis, Kind, Part, Point, RegisterTable
 from neasmart.facts.status import BusCounters
 from neasmart.web.routes import FLAG, TEXT, Schema

@@ -11,10 +11,10 @@ from typing import Protocol
 import msgspec
 from aiohttp import web
 
-from neasmart.command import Command
+from neasmart.core.commands.command import Command
+from neasmart.core.gateway import Gateway
 from neasmart.facts.errors import NoLinkError
 from neasmart.facts.registers import Part
-from neasmart.gateway import Gateway
 from neasmart.web import documents, places
 from neasmart.web.answers import (
     Bus,

@@ -10,8 +10,8 @@ from typing import Any, Protocol
 import msgspec
 from aiohttp import web
 
-from neasmart.gateway import ROOMS, Gateway
-from neasmart.rooms import Room, RoomsStatus
+from neasmart.core.gateway import ROOMS, Gateway
+from neasmart.core.state.rooms import Room, RoomsStatus
 from neasmart.web import places
 from neasmart.web.answers import RoomAnswer, RoomChange, RoomForgotten, RoomsAnswer, RoomsChange
 from neasmart.web.bodies import Document, read_document, reply

@@ -20,8 +20,8 @@ from aiohttp.typedefs import Middleware
 from multidict import CIMultiDict
 
 from neasmart.config import ApiSettings, Settings
+from neasmart.core.gateway import PORTS, Gateway
 from neasmart.facts.status import PortsStatus
-from neasmart.gateway import PORTS, Gateway
 from neasmart.web import documents
 from neasmart.web.assets import FOLDER, Assets
 from neasmart.web.bodies import BODY_LIMIT

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-from neasmart.carrier import Carrier
-from neasmart.command import Command
+from neasmart.core.commands.carrier import Carrier
+from neasmart.core.commands.command import Command
 from neasmart.facts.codecs import Season
 from neasmart.facts.registers import Part
 

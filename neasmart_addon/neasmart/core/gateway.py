@@ -6,9 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from neasmart.bus_face import BusFace, publish_commands, publish_reading
-from neasmart.command import Command, CommandTimes
-from neasmart.commands import Commands
+from neasmart.core.bus_face import BusFace, publish_commands, publish_reading
+from neasmart.core.commands.command import Command, CommandTimes
+from neasmart.core.commands.commands import Commands
+from neasmart.core.commands.undo import UndoBook
+from neasmart.core.state.hub import Hub
+from neasmart.core.state.image import LastReports, RegisterImage
+from neasmart.core.state.plant import Plant, StaleTimes, ZoneIndex
+from neasmart.core.state.rooms import Room, Rooms, RoomsStatus
+from neasmart.core.state.walks import WalkTimes
 from neasmart.diagnosis.bus_watch import BusWatch, Scene
 from neasmart.diagnosis.doctor import Diagnosis, Patience
 from neasmart.facts.clock import Clock
@@ -16,12 +22,6 @@ from neasmart.facts.codecs import OperatingState
 from neasmart.facts.errors import NoLinkError, RoomOffError
 from neasmart.facts.registers import Part, Ref, RegisterTable, setpoint_limits
 from neasmart.facts.status import Closable, LinkStatus, MqttStatus, SettingsStatus, StoreStatus
-from neasmart.hub import Hub
-from neasmart.image import LastReports, RegisterImage
-from neasmart.plant import Plant, StaleTimes, ZoneIndex
-from neasmart.rooms import Room, Rooms, RoomsStatus
-from neasmart.undo import UndoBook
-from neasmart.walks import WalkTimes
 
 LINK = "status/link"
 STORE = "status/store"

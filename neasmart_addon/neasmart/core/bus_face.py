@@ -8,16 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from neasmart.carrier import Carrier
-from neasmart.command import Command
-from neasmart.commands import Carried, Commands
+from neasmart.core.commands.carrier import Carrier
+from neasmart.core.commands.command import Command
+from neasmart.core.commands.commands import Carried, Commands
+from neasmart.core.state.hub import Hub
+from neasmart.core.state.idle_polls import IdlePollStatistics
+from neasmart.core.state.image import RegisterImage
+from neasmart.core.state.plant import Plant, Reading
 from neasmart.diagnosis.histogram import Histograms
 from neasmart.diagnosis.traffic import Traffic
 from neasmart.facts.status import BusCounters
-from neasmart.hub import Hub
-from neasmart.idle_polls import IdlePollStatistics
-from neasmart.image import RegisterImage
-from neasmart.plant import Plant, Reading
 
 Served = Callable[[int, int, float], list[int]]
 """From the first register of a block, how many there are, and a monotonic time to the words that the base reads."""

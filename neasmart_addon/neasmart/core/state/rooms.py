@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from neasmart.plant import ZoneIndex
+from neasmart.core.state.plant import ZoneIndex
 
 LONGEST_NAME = 60
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from neasmart.command import Command, CommandState
-from neasmart.commands import Commands
+from neasmart.core.commands.command import Command, CommandState
+from neasmart.core.commands.commands import Commands
+from neasmart.core.state.plant import Plant, Source
 from neasmart.facts.codecs import OperatingState, Season
 from neasmart.facts.errors import UndoError, UnknownCommandError
 from neasmart.facts.registers import Part, Ref
-from neasmart.plant import Plant, Source
 
 UNDO_WITHIN_S = 600.0
 """After that the values of before are old values, and bringing old values back is what must never happen."""

@@ -14,14 +14,14 @@ from dataclasses import replace
 from itertools import count
 from typing import NamedTuple
 
-from neasmart.carrier import Carrier
-from neasmart.command import OUTCOMES, Command, CommandState, CommandTimes
-from neasmart.command_life import Life, Phase
+from neasmart.core.commands.carrier import Carrier
+from neasmart.core.commands.command import OUTCOMES, Command, CommandState, CommandTimes
+from neasmart.core.commands.leavings import Leavings
+from neasmart.core.commands.life import Life, Phase
+from neasmart.core.state.image import RegisterImage
+from neasmart.core.state.walks import Walks
 from neasmart.facts.codecs import OperatingState, Season, Value, season_of
 from neasmart.facts.registers import Limits, Part, Ref, RegisterTable, setpoint_limits
-from neasmart.image import RegisterImage
-from neasmart.leavings import Leavings
-from neasmart.walks import Walks
 
 HISTORY_LENGTH = 200
 

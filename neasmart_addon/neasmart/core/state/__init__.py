@@ -1,0 +1,1 @@
+"""What is known: words, readings, walks, rooms, and who is told. Imports facts only."""
