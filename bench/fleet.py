@@ -21,10 +21,10 @@ from typing import Any
 import aiomqtt
 
 from bench.whole_process import processor_s, resident_mb
-from neasmart.config import MqttSettings
 from neasmart.core.gateway import Gateway
 from neasmart.facts.clock import Clock
 from neasmart.mqtt import MqttBridge, Surroundings
+from neasmart.settings.model import MqttSettings
 from tests.support.gateways import FakeClock, base_reports, make_gateway
 from tests.support.mosquitto import Mosquitto
 

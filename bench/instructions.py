@@ -19,7 +19,7 @@ from bench.figures import Figure
 from bench.peers import ROOT
 from bench.turnaround import ZONES, poll, write
 from neasmart.app import build_gateway, line_facts
-from neasmart.config import Settings
+from neasmart.settings.model import Settings
 from neasmart.sysbus.connection import Connection, Wiring
 from neasmart.sysbus.lag import LagWatch
 from neasmart.sysbus.slaves import RtuSlave

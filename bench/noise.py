@@ -30,7 +30,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from neasmart.config import DEFAULT_UNIT_IDS
+from neasmart.settings.model import DEFAULT_UNIT_IDS
 from neasmart.simulator.airtime import walk_s
 from neasmart.simulator.base import BaseStation
 from neasmart.simulator.house import HOUSES, House

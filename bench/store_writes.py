@@ -17,9 +17,9 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from neasmart.config import DatabaseSettings
 from neasmart.facts.points import TABLE
 from neasmart.facts.registers import Kind
+from neasmart.settings.model import DatabaseSettings
 from neasmart.store import database
 from tests.support.store import Bench
 

@@ -13,9 +13,8 @@ import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from neasmart import __version__, settings_loading, tuning
+from neasmart import __version__
 from neasmart.archive import Archive
-from neasmart.config import WITHOUT_EFFECT, IdleReply, ModbusSettings, Settings
 from neasmart.core.commands.commands import Commands
 from neasmart.core.gateway import Gateway
 from neasmart.core.state.image import LastReports, RegisterImage
@@ -25,8 +24,11 @@ from neasmart.edges import Edges
 from neasmart.facts.clock import Clock
 from neasmart.facts.points import TABLE
 from neasmart.house import House, line_facts, line_of
-from neasmart.reload import Reloader, Watched
-from neasmart.settings_checks import Judged
+from neasmart.settings import loading as settings_loading
+from neasmart.settings import tuning
+from neasmart.settings.checks import Judged
+from neasmart.settings.model import WITHOUT_EFFECT, IdleReply, ModbusSettings, Settings
+from neasmart.settings.reload import Reloader, Watched
 from neasmart.settings_store import SettingsStore
 from neasmart.setup_guide import Guide
 from neasmart.supervisor import Ports, Supervisor

@@ -8,10 +8,10 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from neasmart import tuning
-from neasmart.config import Settings
 from neasmart.core.gateway import STORE, Gateway
 from neasmart.facts.status import StoreStatus
+from neasmart.settings import tuning
+from neasmart.settings.model import Settings
 from neasmart.store import RoomBook, RoomsFile, Store
 
 if TYPE_CHECKING:

@@ -12,14 +12,15 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from neasmart import app, settings_checks
-from neasmart.config import DEFAULT_UNIT_IDS, ModbusSettings, ServerSettings, ServerType, Settings
+from neasmart import app
 from neasmart.core.gateway import Gateway
 from neasmart.diagnosis.doctor import Diagnosis
 from neasmart.diagnosis.patterns import Hint
 from neasmart.diagnosis.verdicts import DoctorState, code_of
 from neasmart.facts import arguments
 from neasmart.facts.status import LinkStatus
+from neasmart.settings import checks as settings_checks
+from neasmart.settings.model import DEFAULT_UNIT_IDS, ModbusSettings, ServerSettings, ServerType, Settings
 from neasmart.sysbus import Link, Tap
 
 LISTEN_S = 20.0

@@ -8,9 +8,9 @@ import sys
 import time
 import warnings
 
-from neasmart import settings_loading
 from neasmart.facts import arguments
 from neasmart.facts.errors import SettingsError
+from neasmart.settings import loading as settings_loading
 
 KEY_BYTES = 32
 LONGEST_DAYS = 3650

@@ -14,8 +14,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
-from neasmart import config, settings_loading
 from neasmart.facts.errors import SettingsError
+from neasmart.settings import loading as settings_loading
+from neasmart.settings import model as config
 from neasmart.simulator import past
 from neasmart.simulator.base import BaseStation
 from neasmart.simulator.house import DEMO

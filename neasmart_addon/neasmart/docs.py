@@ -7,11 +7,11 @@ from functools import reduce
 import msgspec
 from msgspec import inspect
 
-from neasmart.config import Settings
 from neasmart.facts.points import TABLE
 from neasmart.facts.registers import Group, Point
-from neasmart.meanings import MEANINGS
-from neasmart.settings_loading import environment_names
+from neasmart.settings.loading import environment_names
+from neasmart.settings.meanings import MEANINGS
+from neasmart.settings.model import Settings
 
 
 def markdown() -> str:

@@ -14,15 +14,16 @@ from typing import Any
 
 import msgspec
 
-from neasmart import logs, tuning
+from neasmart import logs
 from neasmart.archive import Archive
-from neasmart.config import ServerSettings, ServerType, Settings
 from neasmart.core.gateway import LINK, MQTT, Gateway
 from neasmart.core.state.plant import ZoneIndex
 from neasmart.edges import Edges
 from neasmart.facts.status import Closable, LinkStatus, MqttStatus
 from neasmart.mqtt import MqttBridge, Surroundings
-from neasmart.reload import different
+from neasmart.settings import tuning
+from neasmart.settings.model import ServerSettings, ServerType, Settings
+from neasmart.settings.reload import different
 from neasmart.sysbus import Framing, LineFacts, Link, Recorder, Tap
 from neasmart.sysbus.recorder import FOLDER
 from neasmart.web import WebServer

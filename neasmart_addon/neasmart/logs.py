@@ -13,8 +13,8 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
-from neasmart.config import LogFormat, LoggingSettings
 from neasmart.facts.clock import iso
+from neasmart.settings.model import LogFormat, LoggingSettings
 from neasmart.syslog import SyslogHandler
 
 _FILE_BYTES = 2_000_000

@@ -14,11 +14,13 @@ import time
 from typing import Any
 from urllib.parse import urlsplit
 
-from neasmart import about, config, settings_loading
+from neasmart import about
 from neasmart.facts import arguments
 from neasmart.facts.clock import iso
 from neasmart.facts.errors import NeasmartError, SettingsError
-from neasmart.redaction import settings_document
+from neasmart.settings import loading as settings_loading
+from neasmart.settings import model as config
+from neasmart.settings.redaction import settings_document
 
 TIMEOUT_S = 15.0
 LOOK_S = 0.3

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from neasmart import app
-from neasmart.config import ModbusSettings, Settings
 from neasmart.core.gateway import Gateway
 from neasmart.facts import arguments
 from neasmart.facts.clock import Clock
+from neasmart.settings.model import ModbusSettings, Settings
 from neasmart.simulator.transport import Opener, Transport
 from neasmart.sysbus import Framing
 from neasmart.sysbus.capture import Capture, Chunk, FrameReaders

@@ -15,9 +15,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from neasmart import settings_loading
 from neasmart.facts.errors import NeasmartError, SettingsError
-from neasmart.settings_words import modern_variables
+from neasmart.settings import loading as settings_loading
+from neasmart.settings.older_words import modern_variables
 from neasmart.supervisor import Supervisor, SupervisorError
 
 COPY_SUFFIX = ".before"

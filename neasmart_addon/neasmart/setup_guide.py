@@ -16,9 +16,9 @@ from typing import Any, Protocol
 
 import msgspec
 
-from neasmart.config import ServerSettings, ServerType, Settings
 from neasmart.facts.errors import NeasmartError
-from neasmart.settings_checks import may_be_opened
+from neasmart.settings.checks import may_be_opened
+from neasmart.settings.model import ServerSettings, ServerType, Settings
 from neasmart.settings_store import SettingsStore
 from neasmart.supervisor import SupervisorError
 from neasmart.sysbus.devices import Device, devices

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from neasmart.facts.status import Closable
-from neasmart.settings_loading import load_document
+from neasmart.settings.loading import load_document
 from tests.support.supervisor import RefusedError, options_for
 
 TEXTS = [

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import neasmart
-from neasmart.settings_loading import environment_names
+from neasmart.settings.loading import environment_names
 from neasmart.web.assets import FOLDER, PACKED, Assets
 from tests.support.supervisor import APP, ROOT
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from neasmart.config import ApiSettings, ServerSettings, Settings
+from neasmart.settings.model import ApiSettings, ServerSettings, Settings
 from tests.support.supervisor import APP, PUBLISHED, ROOT, RefusedError, elements, manifest, options_for
 
 FORM = manifest()

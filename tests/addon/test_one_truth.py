@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 import neasmart
-from neasmart.config import Settings
-from neasmart.settings_loading import checked
+from neasmart.settings.loading import checked
+from neasmart.settings.model import Settings
 from tests.addon.settings_table import with_table
 from tests.support.supervisor import APP, Element, elements, manifest
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from neasmart import config, settings_loading
 from neasmart.facts.errors import SettingsError
+from neasmart.settings import loading as settings_loading
+from neasmart.settings import model as config
 from tests.support.supervisor import ROOT, manifest
 
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))

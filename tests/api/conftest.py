@@ -14,8 +14,8 @@ import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from neasmart.config import ApiSettings, Settings
 from neasmart.core.gateway import Gateway
+from neasmart.settings.model import ApiSettings, Settings
 from neasmart.web import WebServer
 from neasmart.web.history import HistoryStore
 from tests.support.gateways import FakeClock, fill_house, make_gateway

@@ -18,8 +18,8 @@ import pytest
 from aiohttp.test_utils import make_mocked_request
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from neasmart.config import ApiSettings
 from neasmart.core.gateway import Gateway
+from neasmart.settings.model import ApiSettings
 from neasmart.web import auth, rates
 from neasmart.web.auth import Attempts
 from neasmart.web.clients import name

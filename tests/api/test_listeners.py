@@ -14,8 +14,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from neasmart.config import ApiSettings, Settings
 from neasmart.core.gateway import Gateway
+from neasmart.settings.model import ApiSettings, Settings
 from neasmart.web import WebServer
 from neasmart.web.assets import PACKED, Assets
 from neasmart.web.peers import trusted

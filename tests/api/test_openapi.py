@@ -14,9 +14,9 @@ import pytest
 from aiohttp import web
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from neasmart.config import Settings
 from neasmart.core.gateway import Gateway
 from neasmart.facts.points import TABLE
+from neasmart.settings.model import Settings
 from neasmart.web import Sights, WebServer
 from neasmart.web.history import HistoryStore
 from neasmart.web.openapi import document

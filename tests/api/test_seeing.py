@@ -17,10 +17,10 @@ import aiohttp
 import msgspec
 import pytest
 
-from neasmart.config import ServerSettings, Settings, ZoneSettings
 from neasmart.core.gateway import LINK, Gateway
 from neasmart.facts.status import LinkStatus, PastConnection
 from neasmart.logs import LastLines
+from neasmart.settings.model import ServerSettings, Settings, ZoneSettings
 from neasmart.sysbus import Framing, LineFacts, Recorder, Tap
 from neasmart.sysbus.capture import Capture
 from neasmart.sysbus.connection import Direction

@@ -10,9 +10,9 @@ from typing import Any, cast
 import aiohttp
 import pytest
 
-from neasmart.config import ApiSettings, Settings
 from neasmart.core.gateway import Gateway
 from neasmart.facts.errors import NeasmartError
+from neasmart.settings.model import ApiSettings, Settings
 from neasmart.web import Sights, WebServer
 from tests.api.conftest import NO_PAGE, eventually
 from tests.support.ports import free_port

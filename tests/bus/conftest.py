@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from neasmart.config import ModbusSettings, ServerSettings, ServerType
 from neasmart.core.gateway import Gateway
+from neasmart.settings.model import ModbusSettings, ServerSettings, ServerType
 from neasmart.sysbus.connection import OnBytes
 from neasmart.sysbus.link import Link, LinkTuning
 from tests.support.bus import new_gateway

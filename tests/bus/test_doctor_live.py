@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from neasmart import check
-from neasmart.config import ServerSettings, ServerType, Settings
 from neasmart.core.gateway import Gateway
 from neasmart.diagnosis.patterns import Hint
 from neasmart.diagnosis.verdicts import DoctorState, code_of
+from neasmart.settings.model import ServerSettings, ServerType, Settings
 from neasmart.sysbus import Framing, LineFacts, Tap
 from tests.support.bus import (
     BROADCAST_TEMPERATURE,

@@ -15,7 +15,7 @@ import serialx
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
-from neasmart.config import ServerType
+from neasmart.settings.model import ServerType
 from neasmart.sysbus.doorbell import Doorbell
 from neasmart.web.problems import Handler, answering
 from neasmart.web.web_counters import WebCounters

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neasmart.config import ServerType
+from neasmart.settings.model import ServerType
 from neasmart.sysbus.either import BROKEN_AFTER, HELD_BYTES, EitherSlave
 from neasmart.sysbus.framing import Framing
 from neasmart.sysbus.station import Station

@@ -16,9 +16,9 @@ import pytest
 from pymodbus import FramerType
 from pymodbus.client import AsyncModbusSerialClient
 
-from neasmart.config import ModbusSettings, ServerSettings, ServerType
 from neasmart.facts.breaker import BreakerState
 from neasmart.facts.points import TABLE
+from neasmart.settings.model import ModbusSettings, ServerSettings, ServerType
 from neasmart.sysbus.backoff import FIRST_S
 from neasmart.sysbus.link import LinkTuning
 from neasmart.sysbus.port import PortTimes

@@ -11,9 +11,9 @@ import pytest
 from pymodbus import FramerType
 from pymodbus.client import AsyncModbusTcpClient
 
-from neasmart.config import ServerSettings, ServerType
 from neasmart.core.commands.command import CommandState
 from neasmart.facts.points import TABLE
+from neasmart.settings.model import ServerSettings, ServerType
 from neasmart.sysbus.connection import Direction
 from neasmart.sysbus.faults import listening_fault
 from neasmart.sysbus.journal import FREE_LINES

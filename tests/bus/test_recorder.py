@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from neasmart.config import ServerSettings, ServerType
 from neasmart.core.gateway import RECORDER
 from neasmart.facts.status import RecorderStatus
+from neasmart.settings.model import ServerSettings, ServerType
 from neasmart.sysbus.capture import Capture, Chunk, LineFacts
 from neasmart.sysbus.connection import Direction
 from neasmart.sysbus.framing import Framing

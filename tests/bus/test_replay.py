@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from neasmart import replay
-from neasmart.config import ServerSettings, ServerType
 from neasmart.core.gateway import Gateway
+from neasmart.settings.model import ServerSettings, ServerType
 from neasmart.simulator.transport import Opener, Transport
 from neasmart.sysbus import Framing, LineFacts, Recorder, Tap
 from neasmart.sysbus.capture import Capture, Chunk, written

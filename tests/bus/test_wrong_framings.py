@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from neasmart.config import ServerSettings, ServerType
+from neasmart.settings.model import ServerSettings, ServerType
 from neasmart.sysbus import Framing, LineFacts, Tap
 from tests.support.bus import new_gateway, until
 from tests.support.bus_links import Dial, Running, StartLink

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from neasmart.config import ModbusSettings, ServerSettings
 from neasmart.facts.clock import Clock
+from neasmart.settings.model import ModbusSettings, ServerSettings
 from neasmart.sysbus.journal import FREE_LINES
 from neasmart.sysbus.link import Link
 from tests.support.bus import Hands, mbap, new_gateway, until

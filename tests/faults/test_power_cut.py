@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from neasmart.config import DatabaseSettings
 from neasmart.facts.points import TABLE
+from neasmart.settings.model import DatabaseSettings
 from tests.support.power import after_the_cut, build_journal, steps
 from tests.support.store import Bench
 
@@ -27,7 +27,7 @@ FIRST_WORD = 0x0C1A
 # one write to the pipe, which is whole or not there: print may write the end of a line by itself, after the kill.
 WRITES = """
 import asyncio, os, sys
-from neasmart.config import DatabaseSettings
+from neasmart.settings.model import DatabaseSettings
 from tests.support.store import Bench
 
 def tell(line):

@@ -18,11 +18,11 @@ from typing import Any
 import jwt
 import pytest
 
-from neasmart import settings_loading
-from neasmart.config import Settings
 from neasmart.facts.errors import SettingsError
 from neasmart.mqtt.broker import Broker
-from neasmart.redaction import settings_document
+from neasmart.settings import loading as settings_loading
+from neasmart.settings.model import Settings
+from neasmart.settings.redaction import settings_document
 from tests.support.bus import BROADCAST_TEMPERATURE, mbap
 from tests.support.mosquitto import Mosquitto, watching
 from tests.support.processes import PACKAGE_ROOT, GatewayProcess, eventually, running

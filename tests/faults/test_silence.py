@@ -7,12 +7,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from neasmart.config import DatabaseSettings
 from neasmart.core.commands.command import Command
 from neasmart.core.gateway import LINK
 from neasmart.facts.codecs import encode_dpt9
 from neasmart.facts.points import TABLE
 from neasmart.facts.status import LinkStatus
+from neasmart.settings.model import DatabaseSettings
 from neasmart.web.health import health
 from tests.support.store import Bench
 

@@ -14,10 +14,11 @@ from pathlib import Path
 
 import msgspec
 
-from neasmart import older, settings_loading
+from neasmart import older
 from neasmart.facts.errors import NeasmartError, SettingsError
 from neasmart.facts.status import Closable
 from neasmart.mqtt import broker, supervisor
+from neasmart.settings import loading as settings_loading
 from neasmart.store import older as older_store
 from neasmart.store import rooms_file as rooms_store
 from neasmart.store.database import DatabaseFile

@@ -7,9 +7,9 @@ import io
 import json
 from collections.abc import Callable
 
-from neasmart import settings_loading
 from neasmart.facts.errors import NeasmartError, SettingsError
 from neasmart.mqtt.orders import Orders
+from neasmart.settings import loading as settings_loading
 from neasmart.sysbus.capture import Capture
 from neasmart.sysbus.mbap import MbapFramer
 from neasmart.sysbus.pcapng import CaptureError

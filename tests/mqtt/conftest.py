@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from neasmart.config import MqttSettings
 from neasmart.core.gateway import Gateway
 from neasmart.facts.clock import Clock
 from neasmart.mqtt import MqttBridge, Surroundings
 from neasmart.mqtt.announcer import AnnounceTimes
 from neasmart.mqtt.publisher import PublishTimes
 from neasmart.mqtt.session import SessionTimes
+from neasmart.settings.model import MqttSettings
 from tests.support.gateways import FakeClock, fill_house, make_gateway
 from tests.support.home_assistant import PYTHON
 from tests.support.mosquitto import Mosquitto

@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from neasmart.config import Language
 from neasmart.mqtt.discovery import Style, devices
 from neasmart.mqtt.inventory import take_inventory
 from neasmart.mqtt.topics import Topics
 from neasmart.mqtt.words import Words
+from neasmart.settings.model import Language
 from tests.support.gateways import FakeClock, fill_house, make_gateway
 
 FILE = Path(__file__).with_name("discovery_snapshot.json")

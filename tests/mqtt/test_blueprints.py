@@ -13,8 +13,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from neasmart.config import Language, MqttSettings
 from neasmart.core.gateway import Gateway
+from neasmart.settings.model import Language, MqttSettings
 from tests.mqtt.conftest import bridged
 from tests.support.gateways import base_polls, base_reports
 from tests.support.home_assistant import Core, installed_core, translate_device_discovery

@@ -17,11 +17,11 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from neasmart.config import MqttSettings
 from neasmart.core.gateway import Gateway
 from neasmart.mqtt.broker import Broker, tls_context
 from neasmart.mqtt.connection import connected
 from neasmart.mqtt.supervisor import BrokerError
+from neasmart.settings.model import MqttSettings
 from tests.mqtt.conftest import bridged
 from tests.support.gateways import base_polls, base_reports
 from tests.support.mosquitto import Mosquitto, eventually, watching

@@ -8,11 +8,11 @@ import time
 
 import pytest
 
-from neasmart.config import MqttSettings
 from neasmart.core.commands.command import CommandState
 from neasmart.core.gateway import Gateway
 from neasmart.facts.points import TABLE
 from neasmart.mqtt.session import SessionTimes
+from neasmart.settings.model import MqttSettings
 from tests.mqtt.conftest import bridged
 from tests.support.gateways import base_polls, base_reports, set_link
 from tests.support.mosquitto import Mosquitto, Watcher, eventually, watching

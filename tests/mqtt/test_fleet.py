@@ -10,10 +10,10 @@ from pathlib import Path
 import aiomqtt
 import pytest
 
-from neasmart.config import MqttSettings
 from neasmart.core.commands.command import CommandState
 from neasmart.core.gateway import Gateway
-from neasmart.settings_loading import environment_names
+from neasmart.settings.loading import environment_names
+from neasmart.settings.model import MqttSettings
 from tests.mqtt.conftest import bridged
 from tests.support.mosquitto import Mosquitto, Watcher, eventually, watching
 

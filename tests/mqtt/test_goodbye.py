@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from neasmart.config import Language, MqttSettings
 from neasmart.core.gateway import Gateway
 from neasmart.mqtt.inventory import MemoryBook
 from neasmart.mqtt.session import SessionTimes
+from neasmart.settings.model import Language, MqttSettings
 from tests.mqtt.conftest import QUICK, bridged
 from tests.mqtt.test_broker_session import ROOT, settings_for
 from tests.support.gateways import base_reports, set_link

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from neasmart.config import MqttSettings
 from neasmart.core.gateway import Gateway
 from neasmart.facts.points import TABLE
+from neasmart.settings.model import MqttSettings
 from tests.mqtt.conftest import bridged
 from tests.support.gateways import base_polls, base_reports
 from tests.support.home_assistant import ROOT as FOLDER

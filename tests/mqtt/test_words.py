@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from neasmart.config import Language
 from neasmart.diagnosis.verdicts import DoctorState
 from neasmart.facts.codecs import GlobalMode, OperatingState
 from neasmart.facts.points import TABLE
 from neasmart.mqtt.discovery import RESULTS, Style, devices
 from neasmart.mqtt.inventory import Inventory
 from neasmart.mqtt.words import Words, key_of
+from neasmart.settings.model import Language
 from tests.mqtt.discovery_snapshot import TOPICS
 from tests.mqtt.test_discovery import full_house
 

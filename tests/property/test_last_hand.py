@@ -6,10 +6,10 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from neasmart.config import IdleReply, ModbusSettings, Settings
 from neasmart.core.commands.command import Command
 from neasmart.core.commands.commands import Commands
 from neasmart.core.state.image import RegisterImage
+from neasmart.settings.model import IdleReply, ModbusSettings, Settings
 from tests.property import world
 from tests.property.machine import LastHand, LastHandOnEdges
 

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from neasmart.app import build_gateway
-from neasmart.config import Settings
 from neasmart.core.commands.carrier import Carrier
 from neasmart.core.commands.command import Command
 from neasmart.core.gateway import LINK
@@ -21,6 +20,7 @@ from neasmart.facts.errors import NeasmartError
 from neasmart.facts.points import TABLE
 from neasmart.facts.registers import Ref
 from neasmart.facts.status import LinkStatus
+from neasmart.settings.model import Settings
 from neasmart.simulator.base import BaseStation, Behaviour
 from neasmart.simulator.damage import BadWire
 from neasmart.simulator.house import SMALL, House

@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from neasmart.config import ModbusSettings, ServerSettings, ServerType
 from neasmart.core.commands.command import Command, CommandState
 from neasmart.core.gateway import Gateway
 from neasmart.facts.codecs import encode_dpt9
 from neasmart.facts.points import TABLE
+from neasmart.settings.model import ModbusSettings, ServerSettings, ServerType
 from neasmart.simulator import Simulator, SimulatorOptions
 from neasmart.simulator.base import Behaviour, Precedence, Tells
 from neasmart.simulator.options import NO_COMMANDS

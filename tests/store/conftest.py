@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from neasmart.config import DatabaseSettings
+from neasmart.settings.model import DatabaseSettings
 from tests.support.store import Bench
 
 

@@ -311,7 +311,7 @@ async def test_live_commands_are_served_and_ended_while_the_disk_fails(stores: C
 
 _SIZE_LIMITED = """
 import asyncio, resource, sys
-from neasmart.config import DatabaseSettings
+from neasmart.settings.model import DatabaseSettings
 from tests.support.store import Bench
 
 async def main():

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 
 _WRITES_FOR_EVER = """
 import asyncio, sys
-from neasmart.config import DatabaseSettings
+from neasmart.settings.model import DatabaseSettings
 from tests.support.store import Bench
 
 async def main():

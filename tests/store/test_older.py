@@ -16,11 +16,11 @@ import pytest
 
 from neasmart.__main__ import EXIT_SETTINGS, main
 from neasmart.app import build_gateway
-from neasmart.config import Settings
 from neasmart.core.state.plant import Source
 from neasmart.facts.codecs import encode_dpt9
 from neasmart.facts.points import TABLE
-from neasmart.settings_loading import load
+from neasmart.settings.loading import load
+from neasmart.settings.model import Settings
 from neasmart.store import Store
 from neasmart.store.older import pickled_int
 

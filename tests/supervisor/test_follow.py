@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from neasmart.app import build_gateway
-from neasmart.config import ServerSettings, Settings
 from neasmart.core.gateway import SETTINGS
 from neasmart.facts.status import Closable, SettingsStatus
-from neasmart.reload import Reloader, Watched
-from neasmart.settings_loading import OPTIONS_FILE, load_judged
+from neasmart.settings.loading import OPTIONS_FILE, load_judged
+from neasmart.settings.model import ServerSettings, Settings
+from neasmart.settings.reload import Reloader, Watched
 from neasmart.settings_store import SettingsStore
 from neasmart.setup_guide import Choice, Guide
 from neasmart.supervisor import Supervisor

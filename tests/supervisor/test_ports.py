@@ -13,9 +13,9 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from neasmart.config import ApiSettings
 from neasmart.core.gateway import PORTS, Gateway
 from neasmart.facts.status import PortsStatus
+from neasmart.settings.model import ApiSettings
 from neasmart.supervisor import Ports, Supervisor
 from neasmart.supervisor.ports import told
 from neasmart.web.gate import ApiGate

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from neasmart.facts.errors import SettingsError
-from neasmart.settings_loading import load_judged
+from neasmart.settings.loading import load_judged
 from neasmart.settings_store import DecidedElsewhereError, Decider, NotStoredError, SettingsStore
 from neasmart.supervisor import Supervisor, SupervisorError
 from tests.support.fake_supervisor import FakeSupervisor

@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from neasmart.config import ServerSettings
 from neasmart.core.gateway import Gateway
+from neasmart.settings.model import ServerSettings
 from tests.support.bus import until
 
 

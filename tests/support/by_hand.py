@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from neasmart.app import build_gateway
-from neasmart.config import ModbusSettings, Settings
 from neasmart.core.commands.carrier import Carrier
 from neasmart.core.commands.command import Command, CommandState
 from neasmart.core.gateway import LINK, Undone
@@ -13,6 +12,7 @@ from neasmart.facts.clock import Clock
 from neasmart.facts.points import TABLE
 from neasmart.facts.registers import Ref
 from neasmart.facts.status import LinkStatus
+from neasmart.settings.model import ModbusSettings, Settings
 
 WALK_S = 10.0
 MODE = TABLE.ref("global.mode")

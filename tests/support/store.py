@@ -6,10 +6,10 @@ import sqlite3
 from pathlib import Path
 
 from neasmart.app import build_gateway
-from neasmart.config import DatabaseSettings, ModbusSettings, Settings
 from neasmart.core.state.plant import Reading
 from neasmart.facts.clock import Clock
 from neasmart.facts.status import StoreStatus
+from neasmart.settings.model import DatabaseSettings, ModbusSettings, Settings
 from neasmart.store import Store
 from neasmart.store.database import Connect
 

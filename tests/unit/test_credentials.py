@@ -11,8 +11,8 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from neasmart import credentials
 from neasmart.__main__ import EXIT_SETTINGS, main
-from neasmart.config import ApiSettings
 from neasmart.facts.errors import SettingsError
+from neasmart.settings.model import ApiSettings
 from neasmart.web.auth import Authentication
 
 SECRET = "a secret of more than thirty-two characters"

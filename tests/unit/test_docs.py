@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 from neasmart import docs
-from neasmart.meanings import MEANINGS
-from neasmart.settings_loading import environment_names
+from neasmart.settings.loading import environment_names
+from neasmart.settings.meanings import MEANINGS
 
 
 def row(key: str) -> str:

@@ -11,9 +11,9 @@ import pytest
 
 from neasmart.app import build_gateway
 from neasmart.archive import Archive
-from neasmart.config import DatabaseSettings, LoggingSettings, LogLevel, ModbusSettings, Settings, ZoneSettings
 from neasmart.core.state.plant import Reading
 from neasmart.house import House, line_facts
+from neasmart.settings.model import DatabaseSettings, LoggingSettings, LogLevel, ModbusSettings, Settings, ZoneSettings
 from neasmart.sysbus import Recorder
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from neasmart.config import IdleReply, ModbusSettings
 from neasmart.core.commands.carrier import Carrier
 from neasmart.core.state.image import RegisterImage
 from neasmart.facts.codecs import encode_dpt9
 from neasmart.facts.points import TABLE
+from neasmart.settings.model import IdleReply, ModbusSettings
 from tests.support.by_hand import AUTO, HOUSE, MODE, SETPOINT, STATE, ByHand
 
 

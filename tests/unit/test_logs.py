@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from neasmart import logs
-from neasmart.config import LogFormat, LoggingSettings
+from neasmart.settings.model import LogFormat, LoggingSettings
 from tests.support.processes import eventually
 
 REQUEST: ContextVar[str] = ContextVar("request", default="")

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from neasmart.config import LogFormat, LogLevel, ServerType, Settings
 from neasmart.facts.errors import SettingsError
 from neasmart.facts.status import Closable
-from neasmart.settings_loading import checked, environment_names, load, load_judged
+from neasmart.settings.loading import checked, environment_names, load, load_judged
+from neasmart.settings.model import LogFormat, LogLevel, ServerType, Settings
 
 DOCUMENTED_NAMES = [
     "NEASMART_SERVER_TYPE",

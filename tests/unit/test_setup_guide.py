@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from neasmart import setup_guide
-from neasmart.config import ServerSettings, Settings
+from neasmart.settings.model import ServerSettings, Settings
 from neasmart.settings_store import SettingsStore
 from neasmart.setup_guide import Choice, Guide, SetupError
 from neasmart.sysbus.devices import Device, known_as

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from neasmart import logs, syslog
-from neasmart.config import LogFormat, LoggingSettings
+from neasmart.settings.model import LogFormat, LoggingSettings
 from neasmart.syslog import SyslogHandler
 from tests.support.processes import eventually
 

@@ -12,8 +12,8 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from neasmart.config import MqttSettings
 from neasmart.mqtt.supervisor import TOKEN, BrokerError, ask, document
+from neasmart.settings.model import MqttSettings
 
 _NO_BROKER = 400
 _PORT = re.compile(r"[0-9]{1,5}")

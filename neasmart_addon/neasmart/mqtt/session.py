@@ -16,7 +16,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from neasmart.config import MqttSettings
 from neasmart.core.gateway import MQTT, Gateway
 from neasmart.core.state.hub import Subscription
 from neasmart.facts.status import MqttStatus
@@ -32,6 +31,7 @@ from neasmart.mqtt.rooms import Margins
 from neasmart.mqtt.supervisor import SUPERVISOR_URL, BrokerError, page_url
 from neasmart.mqtt.topics import OFFLINE, ONLINE, Topics
 from neasmart.mqtt.words import Words
+from neasmart.settings.model import MqttSettings
 
 if TYPE_CHECKING:
     from neasmart.mqtt.connection import Connection

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
 
-from neasmart.config import Language
+from neasmart.settings.model import Language
 
 
 class Words:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TypeVar
 
-from neasmart.config import DEFAULT_UNIT_IDS
 from neasmart.facts import arguments as line_types
+from neasmart.settings.model import DEFAULT_UNIT_IDS
 from neasmart.simulator.base import Behaviour, Precedence, Tells
 from neasmart.simulator.freeze import FreezePlan
 from neasmart.simulator.house import HOUSES

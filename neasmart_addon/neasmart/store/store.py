@@ -18,13 +18,13 @@ from pathlib import Path
 
 import aiosqlite
 
-from neasmart.config import DatabaseSettings, ModbusSettings
 from neasmart.core.commands.command import Command
 from neasmart.core.gateway import STORE, Gateway
 from neasmart.core.state.hub import Subscription
 from neasmart.facts.breaker import BreakerState, CircuitBreaker
 from neasmart.facts.errors import NeasmartError
 from neasmart.facts.status import StoreStatus
+from neasmart.settings.model import DatabaseSettings, ModbusSettings
 from neasmart.store.command_log import CommandLog, StoredCommand
 from neasmart.store.database import Connect, DatabaseFile, is_damage
 from neasmart.store.faults import explain, slow

@@ -11,9 +11,9 @@ import logging
 from dataclasses import dataclass, field
 from typing import NoReturn, Protocol
 
-from neasmart.config import ModbusSettings, ServerSettings, ServerType
 from neasmart.core.gateway import Gateway
 from neasmart.facts.breaker import BreakerState, CircuitBreaker
+from neasmart.settings.model import ModbusSettings, ServerSettings, ServerType
 from neasmart.sysbus.backoff import Backoff
 from neasmart.sysbus.connection import OnBytes, Wiring
 from neasmart.sysbus.faults import LinkError

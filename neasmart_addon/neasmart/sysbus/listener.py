@@ -12,8 +12,8 @@ import logging
 from dataclasses import dataclass
 from typing import NoReturn
 
-from neasmart.config import ServerSettings, ServerType
 from neasmart.facts.status import PastConnection
+from neasmart.settings.model import ServerSettings, ServerType
 from neasmart.sysbus.connection import Connection, Slave, Wiring
 from neasmart.sysbus.either import EitherSlave
 from neasmart.sysbus.faults import listening_fault

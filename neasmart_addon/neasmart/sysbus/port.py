@@ -18,8 +18,8 @@ from urllib.parse import urlsplit
 
 import serialx
 
-from neasmart.config import ServerSettings
 from neasmart.facts.status import PastConnection
+from neasmart.settings.model import ServerSettings
 from neasmart.sysbus.connection import Connection, Wiring
 from neasmart.sysbus.faults import (
     LinkError,

@@ -18,7 +18,7 @@ from http import HTTPStatus
 
 from multidict import CIMultiDictProxy
 
-from neasmart.config import ApiSettings
+from neasmart.settings.model import ApiSettings
 from neasmart.web.problems import Problem
 
 KEY_HEADER = "X-API-Key"

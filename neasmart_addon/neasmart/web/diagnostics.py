@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-from neasmart.config import Settings
 from neasmart.core.gateway import RECORDER, Gateway
 from neasmart.facts.clock import iso
-from neasmart.redaction import Scrubber, settings_document
+from neasmart.settings.model import Settings
+from neasmart.settings.redaction import Scrubber, settings_document
 from neasmart.web import documents
 from neasmart.web.documents import Document
 from neasmart.web.health import health

@@ -12,8 +12,8 @@ from typing import Protocol
 
 from aiohttp import web
 
-from neasmart.config import ApiSettings
 from neasmart.facts.status import PortsStatus
+from neasmart.settings.model import ApiSettings
 from neasmart.web import clients
 from neasmart.web.auth import Attempts, Authentication, missing
 from neasmart.web.origins import READS, Origins

@@ -14,11 +14,11 @@ from typing import Protocol
 from aiohttp import web
 
 from neasmart import about
-from neasmart.config import Settings
 from neasmart.core.gateway import Gateway
 from neasmart.facts.clock import iso
 from neasmart.facts.errors import NeasmartError
 from neasmart.facts.status import RecorderStatus
+from neasmart.settings.model import Settings
 from neasmart.web import documents
 from neasmart.web.answers import Capture, Captures, DoctorAnswer
 from neasmart.web.bodies import Document, flag, query, read_object, reply

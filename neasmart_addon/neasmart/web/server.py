@@ -19,9 +19,9 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 from multidict import CIMultiDict
 
-from neasmart.config import ApiSettings, Settings
 from neasmart.core.gateway import PORTS, Gateway
 from neasmart.facts.status import PortsStatus
+from neasmart.settings.model import ApiSettings, Settings
 from neasmart.web import documents
 from neasmart.web.assets import FOLDER, Assets
 from neasmart.web.bodies import BODY_LIMIT

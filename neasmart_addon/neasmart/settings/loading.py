@@ -17,11 +17,11 @@ from typing import Any, get_args, get_type_hints
 
 import msgspec
 
-from neasmart.config import Section, Settings
 from neasmart.facts.errors import SettingsError
-from neasmart.settings_checks import Judged, Sources, judged, strict, suggestion, without_login
-from neasmart.settings_rooms import rooms
-from neasmart.settings_words import level, modern_variables, modernised
+from neasmart.settings.checks import Judged, Sources, judged, strict, suggestion, without_login
+from neasmart.settings.first_rooms import rooms
+from neasmart.settings.model import Section, Settings
+from neasmart.settings.older_words import level, modern_variables, modernised
 
 CONFIG_FILE = "NEASMART_CONFIG_FILE"
 OPTIONS_FILE = "NEASMART_OPTIONS_FILE"

@@ -18,7 +18,11 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from neasmart.config import (
+from neasmart.facts.errors import SettingsError
+from neasmart.facts.points import TABLE
+from neasmart.facts.registers import Part
+from neasmart.facts.status import Closable, SettingsFault
+from neasmart.settings.model import (
     SECRETS,
     ApiSettings,
     DatabaseSettings,
@@ -30,11 +34,7 @@ from neasmart.config import (
     Settings,
     ZoneSettings,
 )
-from neasmart.facts.errors import SettingsError
-from neasmart.facts.points import TABLE
-from neasmart.facts.registers import Part
-from neasmart.facts.status import Closable, SettingsFault
-from neasmart.settings_words import SAMPLES
+from neasmart.settings.older_words import SAMPLES
 
 _LAST_PORT = 65535
 _KEY = re.compile(r"[!-~]*")

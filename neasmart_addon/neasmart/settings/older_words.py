@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from neasmart.settings_rooms import rooms
+from neasmart.settings.first_rooms import rooms
 
 _ONE_PROCESS = "one process serves everything, so there is nothing to choose"
 _BY_ITSELF = "the storage looks after that by itself"

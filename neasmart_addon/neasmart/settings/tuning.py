@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from neasmart.config import ModbusSettings, Settings
 from neasmart.core.commands.command import CommandTimes
 from neasmart.core.gateway import Times
 from neasmart.core.state.image import NoData
@@ -11,6 +10,7 @@ from neasmart.core.state.rooms import Room
 from neasmart.core.state.walks import WalkTimes
 from neasmart.facts.points import TABLE
 from neasmart.facts.registers import Part
+from neasmart.settings.model import ModbusSettings, Settings
 
 
 def times(modbus: ModbusSettings) -> Times:

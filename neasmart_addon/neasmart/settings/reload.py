@@ -15,11 +15,11 @@ from typing import Any, Protocol
 
 import msgspec
 
-from neasmart.config import Settings
 from neasmart.core.gateway import SETTINGS, Gateway
 from neasmart.facts.errors import NeasmartError
 from neasmart.facts.status import Closable, SettingsFault, SettingsStatus
-from neasmart.settings_checks import Judged, joined
+from neasmart.settings.checks import Judged, joined
+from neasmart.settings.model import Settings
 
 LOOK_S = 5.0
 ASK_S = 30.0

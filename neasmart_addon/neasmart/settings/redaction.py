@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from neasmart.config import Settings
+from neasmart.settings.model import Settings
 
 HIDDEN = "(hidden)"
 
