@@ -108,7 +108,8 @@ def _run(_namespace: argparse.Namespace) -> int:
     import asyncio  # noqa: PLC0415
 
     with _without_certificates():
-        from neasmart import app, logs  # noqa: PLC0415
+        from neasmart import app  # noqa: PLC0415
+        from neasmart.logs import output as logs  # noqa: PLC0415
         from neasmart.settings import loading as settings_loading  # noqa: PLC0415
         from neasmart.web.request_id import REQUEST_ID  # noqa: PLC0415
 

@@ -14,12 +14,12 @@ from typing import Any
 
 import msgspec
 
-from neasmart import logs
 from neasmart.archive import Archive
 from neasmart.core.gateway import LINK, MQTT, Gateway
 from neasmart.core.state.plant import ZoneIndex
 from neasmart.edges import Edges
 from neasmart.facts.status import Closable, LinkStatus, MqttStatus
+from neasmart.logs import output as logs
 from neasmart.mqtt import MqttBridge, Surroundings
 from neasmart.settings import tuning
 from neasmart.settings.model import ServerSettings, ServerType, Settings

@@ -19,7 +19,7 @@ import pytest
 
 from neasmart.core.gateway import LINK, Gateway
 from neasmart.facts.status import LinkStatus, PastConnection
-from neasmart.logs import LastLines
+from neasmart.logs.output import LastLines
 from neasmart.settings.model import ServerSettings, Settings, ZoneSettings
 from neasmart.sysbus import Framing, LineFacts, Recorder, Tap
 from neasmart.sysbus.capture import Capture

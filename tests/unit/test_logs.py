@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from neasmart import logs
+from neasmart.logs import output as logs
 from neasmart.settings.model import LogFormat, LoggingSettings
 from tests.support.processes import eventually
 

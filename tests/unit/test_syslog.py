@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from neasmart import logs, syslog
+from neasmart.logs import output as logs
+from neasmart.logs import syslog
+from neasmart.logs.syslog import SyslogHandler
 from neasmart.settings.model import LogFormat, LoggingSettings
-from neasmart.syslog import SyslogHandler
 from tests.support.processes import eventually
 
 LOG = logging.getLogger("neasmart.test")

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from neasmart.facts.clock import iso
+from neasmart.logs.syslog import SyslogHandler
 from neasmart.settings.model import LogFormat, LoggingSettings
-from neasmart.syslog import SyslogHandler
 
 _FILE_BYTES = 2_000_000
 _FILE_COUNT = 3

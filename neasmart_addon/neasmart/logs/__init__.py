@@ -1,0 +1,1 @@
+"""How log lines look and where they go. Imports settings and below."""
