@@ -14,27 +14,27 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from neasmart import __version__
-from neasmart.archive import Archive
 from neasmart.core.commands.commands import Commands
 from neasmart.core.gateway import Gateway
 from neasmart.core.state.image import LastReports, RegisterImage
 from neasmart.core.state.plant import Plant
 from neasmart.core.state.walks import Walks
-from neasmart.edges import Edges
 from neasmart.facts.clock import Clock
 from neasmart.facts.points import TABLE
-from neasmart.house import House, line_facts, line_of
 from neasmart.settings import loading as settings_loading
 from neasmart.settings import tuning
 from neasmart.settings.checks import Judged
 from neasmart.settings.model import WITHOUT_EFFECT, IdleReply, ModbusSettings, Settings
 from neasmart.settings.reload import Reloader, Watched
-from neasmart.settings_store import SettingsStore
-from neasmart.setup_guide import Guide
 from neasmart.supervisor import Ports, Supervisor
 from neasmart.sysbus import Recorder
 from neasmart.sysbus.recorder import FOLDER
 from neasmart.web import Sights, WebServer
+from neasmart.wiring.archive import Archive
+from neasmart.wiring.edges import Edges
+from neasmart.wiring.keeper import House, line_facts, line_of
+from neasmart.wiring.settings_store import SettingsStore
+from neasmart.wiring.setup_guide import Guide
 
 __all__ = ["build_gateway", "line_facts", "run"]
 

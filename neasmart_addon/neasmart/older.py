@@ -18,13 +18,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from neasmart import settings_store
 from neasmart.facts.errors import NeasmartError, SettingsError
 from neasmart.settings import first_rooms as settings_rooms
 from neasmart.settings import loading as settings_loading
 from neasmart.settings import model as config
 from neasmart.settings import older_words as settings_words
 from neasmart.store import older as older_registers
+from neasmart.wiring import settings_store
 
 _SIZE_LIMIT = 1_000_000
 _ASSIGNMENT = re.compile(

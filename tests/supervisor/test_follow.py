@@ -13,9 +13,9 @@ from neasmart.facts.status import Closable, SettingsStatus
 from neasmart.settings.loading import OPTIONS_FILE, load_judged
 from neasmart.settings.model import ServerSettings, Settings
 from neasmart.settings.reload import Reloader, Watched
-from neasmart.settings_store import SettingsStore
-from neasmart.setup_guide import Choice, Guide
 from neasmart.supervisor import Supervisor
+from neasmart.wiring.settings_store import SettingsStore
+from neasmart.wiring.setup_guide import Choice, Guide
 from tests.support.fake_supervisor import FakeSupervisor
 
 pytestmark = [

@@ -13,8 +13,8 @@ import pytest
 
 from neasmart.facts.errors import SettingsError
 from neasmart.settings.loading import load_judged
-from neasmart.settings_store import DecidedElsewhereError, Decider, NotStoredError, SettingsStore
 from neasmart.supervisor import Supervisor, SupervisorError
+from neasmart.wiring.settings_store import DecidedElsewhereError, Decider, NotStoredError, SettingsStore
 from tests.support.fake_supervisor import FakeSupervisor
 
 pytestmark = [

@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from neasmart import edges
-from neasmart.edges import Edges
+from neasmart.wiring import edges
+from neasmart.wiring.edges import Edges
 
 NAME: contextvars.ContextVar[str] = contextvars.ContextVar("NAME", default="nobody")
 

@@ -10,11 +10,11 @@ import msgspec
 import pytest
 
 from neasmart.app import build_gateway
-from neasmart.archive import Archive
 from neasmart.core.state.plant import Reading
-from neasmart.house import House, line_facts
 from neasmart.settings.model import DatabaseSettings, LoggingSettings, LogLevel, ModbusSettings, Settings, ZoneSettings
 from neasmart.sysbus import Recorder
+from neasmart.wiring.archive import Archive
+from neasmart.wiring.keeper import House, line_facts
 
 
 @pytest.fixture(autouse=True)

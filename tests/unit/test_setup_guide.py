@@ -11,11 +11,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from neasmart import setup_guide
 from neasmart.settings.model import ServerSettings, Settings
-from neasmart.settings_store import SettingsStore
-from neasmart.setup_guide import Choice, Guide, SetupError
 from neasmart.sysbus.devices import Device, known_as
+from neasmart.wiring import setup_guide
+from neasmart.wiring.settings_store import SettingsStore
+from neasmart.wiring.setup_guide import Choice, Guide, SetupError
 
 
 class Links:

@@ -19,9 +19,9 @@ import msgspec
 from neasmart.facts.errors import NeasmartError
 from neasmart.settings.checks import may_be_opened
 from neasmart.settings.model import ServerSettings, ServerType, Settings
-from neasmart.settings_store import SettingsStore
 from neasmart.supervisor import SupervisorError
 from neasmart.sysbus.devices import Device, devices
+from neasmart.wiring.settings_store import SettingsStore
 
 LISTEN_S = 600.0
 """A trial ends by itself, so that a page that was left open does not keep the bus from being served."""

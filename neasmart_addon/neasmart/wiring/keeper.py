@@ -14,10 +14,8 @@ from typing import Any
 
 import msgspec
 
-from neasmart.archive import Archive
 from neasmart.core.gateway import LINK, MQTT, Gateway
 from neasmart.core.state.plant import ZoneIndex
-from neasmart.edges import Edges
 from neasmart.facts.status import Closable, LinkStatus, MqttStatus
 from neasmart.logs import output as logs
 from neasmart.mqtt import MqttBridge, Surroundings
@@ -27,6 +25,8 @@ from neasmart.settings.reload import different
 from neasmart.sysbus import Framing, LineFacts, Link, Recorder, Tap
 from neasmart.sysbus.recorder import FOLDER
 from neasmart.web import WebServer
+from neasmart.wiring.archive import Archive
+from neasmart.wiring.edges import Edges
 
 MEMORY = "mqtt.json"
 _TICK_S = 1.0
