@@ -75,27 +75,27 @@ def _add_options(name: str, parser: argparse.ArgumentParser) -> None:
 
             add_arguments(parser)
         case "doctor":
-            from neasmart import check  # noqa: PLC0415
+            from neasmart.cli import check  # noqa: PLC0415
 
             check.add_arguments(parser)
         case "replay":
-            from neasmart import replay  # noqa: PLC0415
+            from neasmart.cli import replay  # noqa: PLC0415
 
             replay.add_arguments(parser)
         case "record":
-            from neasmart import remote  # noqa: PLC0415
+            from neasmart.cli import remote  # noqa: PLC0415
 
             remote.add_record_arguments(parser)
         case "import":
-            from neasmart import older  # noqa: PLC0415
+            from neasmart.cli import older_gateways as older  # noqa: PLC0415
 
             older.add_arguments(parser)
         case "token":
-            from neasmart import credentials  # noqa: PLC0415
+            from neasmart.cli import credentials  # noqa: PLC0415
 
             credentials.add_arguments(parser)
         case _:
-            from neasmart import remote  # noqa: PLC0415
+            from neasmart.cli import remote  # noqa: PLC0415
 
             remote.add_diagnostics_arguments(parser)
 
@@ -150,7 +150,7 @@ def _without_certificates() -> Iterator[None]:
 def _demo(_namespace: argparse.Namespace) -> int:
     import asyncio  # noqa: PLC0415
 
-    from neasmart import demo  # noqa: PLC0415
+    from neasmart.cli import demo  # noqa: PLC0415
 
     return asyncio.run(demo.run())
 
@@ -169,43 +169,43 @@ def _simulate(namespace: argparse.Namespace) -> int:
 
 
 def _doctor(namespace: argparse.Namespace) -> int:
-    from neasmart import check  # noqa: PLC0415
+    from neasmart.cli import check  # noqa: PLC0415
 
     return check.run(namespace)
 
 
 def _replay(namespace: argparse.Namespace) -> int:
-    from neasmart import replay  # noqa: PLC0415
+    from neasmart.cli import replay  # noqa: PLC0415
 
     return replay.run(namespace)
 
 
 def _record(namespace: argparse.Namespace) -> int:
-    from neasmart import remote  # noqa: PLC0415
+    from neasmart.cli import remote  # noqa: PLC0415
 
     return remote.record(namespace)
 
 
 def _diagnostics(namespace: argparse.Namespace) -> int:
-    from neasmart import remote  # noqa: PLC0415
+    from neasmart.cli import remote  # noqa: PLC0415
 
     return remote.diagnostics(namespace)
 
 
 def _import(namespace: argparse.Namespace) -> int:
-    from neasmart import older  # noqa: PLC0415
+    from neasmart.cli import older_gateways as older  # noqa: PLC0415
 
     return older.run(namespace)
 
 
 def _token(namespace: argparse.Namespace) -> int:
-    from neasmart import credentials  # noqa: PLC0415
+    from neasmart.cli import credentials  # noqa: PLC0415
 
     return credentials.run(namespace)
 
 
 def _docs(_namespace: argparse.Namespace) -> int:
-    from neasmart import docs  # noqa: PLC0415
+    from neasmart.cli import tables as docs  # noqa: PLC0415
 
     sys.stdout.write(docs.markdown())
     return 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from neasmart import docs
+from neasmart.cli import tables as docs
 
 DOCS = Path(__file__).parents[2] / "neasmart_addon" / "DOCS.md"
 _PLACE = re.compile(r"(<!-- settings: .*? -->\n).*?(<!-- /settings -->)", re.DOTALL)

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from neasmart import docs
+from neasmart.cli import tables as docs
 from neasmart.core.gateway import Gateway
 from neasmart.facts.codecs import TemperatureCodec, encode_dpt9
 from neasmart.facts.points import TABLE

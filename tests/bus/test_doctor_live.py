@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from neasmart import check
+from neasmart.cli import check
 from neasmart.core.gateway import Gateway
 from neasmart.diagnosis.patterns import Hint
 from neasmart.diagnosis.verdicts import DoctorState, code_of

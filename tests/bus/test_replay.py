@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from neasmart import replay
+from neasmart.cli import replay
 from neasmart.core.gateway import Gateway
 from neasmart.settings.model import ServerSettings, ServerType
 from neasmart.simulator.transport import Opener, Transport

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from neasmart import older
+from neasmart.cli import older_gateways as older
 from neasmart.facts.errors import NeasmartError, SettingsError
 from neasmart.facts.status import Closable
 from neasmart.mqtt import broker, supervisor

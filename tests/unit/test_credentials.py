@@ -9,8 +9,8 @@ import jwt
 import pytest
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from neasmart import credentials
 from neasmart.__main__ import EXIT_SETTINGS, main
+from neasmart.cli import credentials
 from neasmart.facts.errors import SettingsError
 from neasmart.settings.model import ApiSettings
 from neasmart.web.auth import Authentication

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from neasmart import docs
+from neasmart.cli import tables as docs
 from neasmart.settings.loading import environment_names
 from neasmart.settings.meanings import MEANINGS
 
