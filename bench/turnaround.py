@@ -21,7 +21,7 @@ from pathlib import Path
 from bench import peers
 from bench.figures import Figure, percentile, ratios
 from neasmart.facts.points import TABLE
-from neasmart.sysbus.crc import with_crc
+from neasmart.sysbus.framing.crc import with_crc
 from tests.support.processes import GatewayProcess, gateway_process
 
 PAUSE_S = 0.002

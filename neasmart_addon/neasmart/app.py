@@ -28,7 +28,7 @@ from neasmart.settings.model import WITHOUT_EFFECT, IdleReply, ModbusSettings, S
 from neasmart.settings.reload import Reloader, Watched
 from neasmart.supervisor import Ports, Supervisor
 from neasmart.sysbus import Recorder
-from neasmart.sysbus.recorder import FOLDER
+from neasmart.sysbus.capture.recorder import FOLDER
 from neasmart.web import Sights, WebServer
 from neasmart.wiring.archive import Archive
 from neasmart.wiring.edges import Edges

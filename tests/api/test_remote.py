@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from neasmart.sysbus.capture import Capture
+from neasmart.sysbus.capture.capture import Capture
 from tests.support.bus import BROADCAST_OUTSIDE, mbap, until
 from tests.support.ports import free_port
 

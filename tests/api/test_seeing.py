@@ -22,9 +22,9 @@ from neasmart.facts.status import LinkStatus, PastConnection
 from neasmart.logs.output import LastLines
 from neasmart.settings.model import ServerSettings, Settings, ZoneSettings
 from neasmart.sysbus import Framing, LineFacts, Recorder, Tap
-from neasmart.sysbus.capture import Capture
-from neasmart.sysbus.connection import Direction
-from neasmart.sysbus.station import Station
+from neasmart.sysbus.capture.capture import Capture
+from neasmart.sysbus.line.connection import Direction
+from neasmart.sysbus.slave.station import Station
 from neasmart.web import Sights, WebServer
 from tests.support.bus import BROADCAST_OUTSIDE, POLL_240, new_gateway, until
 from tests.support.ports import free_port

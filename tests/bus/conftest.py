@@ -11,8 +11,8 @@ import pytest
 
 from neasmart.core.gateway import Gateway
 from neasmart.settings.model import ModbusSettings, ServerSettings, ServerType
-from neasmart.sysbus.connection import OnBytes
-from neasmart.sysbus.link import Link, LinkTuning
+from neasmart.sysbus.line.connection import OnBytes
+from neasmart.sysbus.line.link import Link, LinkTuning
 from tests.support.bus import new_gateway
 from tests.support.bus_links import Dial, PtyPair, Running, StartLink, StartTcp, Streams
 from tests.support.ports import free_port

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from neasmart.sysbus import pcapng
-from neasmart.sysbus.capture import Capture, Chunk, FrameReaders, LineFacts, written
-from neasmart.sysbus.connection import Direction
-from neasmart.sysbus.framing import Framing
-from neasmart.sysbus.pcapng import CaptureError
-from neasmart.sysbus.seen import FrameReader
+from neasmart.sysbus.capture import pcapng
+from neasmart.sysbus.capture.capture import Capture, Chunk, FrameReaders, LineFacts, written
+from neasmart.sysbus.capture.pcapng import CaptureError
+from neasmart.sysbus.capture.seen import FrameReader
+from neasmart.sysbus.framing.kinds import Framing
+from neasmart.sysbus.line.connection import Direction
 from tests.support.bus import (
     BROADCAST_OUTSIDE,
     FOREIGN_POLL,

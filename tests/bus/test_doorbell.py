@@ -16,7 +16,7 @@ from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
 from neasmart.settings.model import ServerType
-from neasmart.sysbus.doorbell import Doorbell
+from neasmart.sysbus.transport.doorbell import Doorbell
 from neasmart.web.problems import Handler, answering
 from neasmart.web.web_counters import WebCounters
 from tests.support.bus import POLL_240, until

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neasmart.settings.model import ServerType
-from neasmart.sysbus.either import BROKEN_AFTER, HELD_BYTES, EitherSlave
-from neasmart.sysbus.framing import Framing
-from neasmart.sysbus.station import Station
+from neasmart.sysbus.framing.kinds import Framing
+from neasmart.sysbus.slave.either import BROKEN_AFTER, HELD_BYTES, EitherSlave
+from neasmart.sysbus.slave.station import Station
 from tests.support.bus import (
     BROADCAST_TEMPERATURE,
     FOREIGN_POLL,

@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from neasmart.sysbus.journal import FREE_LINES, Journal
+from neasmart.sysbus.line.journal import FREE_LINES, Journal
 from tests.support.bus import Hands
 
 LOGGER = logging.getLogger("test.journal")

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from neasmart.settings.model import ServerType
-from neasmart.sysbus.lag import LagWatch
+from neasmart.sysbus.transport.lag import LagWatch
 from tests.support.bus import POLL_240, WRITE_240, mbap, until
 from tests.support.bus_links import Dial, StartTcp, ask
 

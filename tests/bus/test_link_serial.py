@@ -19,9 +19,9 @@ from pymodbus.client import AsyncModbusSerialClient
 from neasmart.facts.breaker import BreakerState
 from neasmart.facts.points import TABLE
 from neasmart.settings.model import ModbusSettings, ServerSettings, ServerType
-from neasmart.sysbus.backoff import FIRST_S
-from neasmart.sysbus.link import LinkTuning
-from neasmart.sysbus.port import PortTimes
+from neasmart.sysbus.line.backoff import FIRST_S
+from neasmart.sysbus.line.link import LinkTuning
+from neasmart.sysbus.line.port import PortTimes
 from tests.support.bus import BROADCAST_STATE_AND_SETPOINT, NO_DATA_240, POLL_240, mbap, until
 from tests.support.bus_links import PtyPair, StartLink, ask
 from tests.support.ports import free_port

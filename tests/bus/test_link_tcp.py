@@ -14,12 +14,12 @@ from pymodbus.client import AsyncModbusTcpClient
 from neasmart.core.commands.command import CommandState
 from neasmart.facts.points import TABLE
 from neasmart.settings.model import ServerSettings, ServerType
-from neasmart.sysbus.connection import Direction
-from neasmart.sysbus.faults import listening_fault
-from neasmart.sysbus.journal import FREE_LINES
-from neasmart.sysbus.link import LinkTuning
-from neasmart.sysbus.listener import PeerLimits
-from neasmart.sysbus.telling import PAST_CONNECTIONS
+from neasmart.sysbus.line.connection import Direction
+from neasmart.sysbus.line.faults import listening_fault
+from neasmart.sysbus.line.journal import FREE_LINES
+from neasmart.sysbus.line.link import LinkTuning
+from neasmart.sysbus.line.listener import PeerLimits
+from neasmart.sysbus.line.telling import PAST_CONNECTIONS
 from tests.support.bus import (
     BROADCAST_TEMPERATURE,
     NO_DATA_240,

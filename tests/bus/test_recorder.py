@@ -11,11 +11,11 @@ import pytest
 from neasmart.core.gateway import RECORDER
 from neasmart.facts.status import RecorderStatus
 from neasmart.settings.model import ServerSettings, ServerType
-from neasmart.sysbus.capture import Capture, Chunk, LineFacts
-from neasmart.sysbus.connection import Direction
-from neasmart.sysbus.framing import Framing
-from neasmart.sysbus.recorder import Recorder, RecorderError, RecorderLimits
-from neasmart.sysbus.tap import KEPT_BYTES, Tap
+from neasmart.sysbus.capture.capture import Capture, Chunk, LineFacts
+from neasmart.sysbus.capture.recorder import Recorder, RecorderError, RecorderLimits
+from neasmart.sysbus.capture.tap import KEPT_BYTES, Tap
+from neasmart.sysbus.framing.kinds import Framing
+from neasmart.sysbus.line.connection import Direction
 from tests.support.bus import BROADCAST_OUTSIDE, POLL_240, STATE_AND_SETPOINT_240, mbap, new_gateway, until
 from tests.support.bus_links import Dial, StartLink, ask
 from tests.support.ports import free_port

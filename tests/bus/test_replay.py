@@ -17,10 +17,10 @@ from neasmart.core.gateway import Gateway
 from neasmart.settings.model import ServerSettings, ServerType
 from neasmart.simulator.transport import Opener, Transport
 from neasmart.sysbus import Framing, LineFacts, Recorder, Tap
-from neasmart.sysbus.capture import Capture, Chunk, written
-from neasmart.sysbus.connection import Direction
-from neasmart.sysbus.slaves import RtuSlave
-from neasmart.sysbus.station import Station
+from neasmart.sysbus.capture.capture import Capture, Chunk, written
+from neasmart.sysbus.line.connection import Direction
+from neasmart.sysbus.slave.slaves import RtuSlave
+from neasmart.sysbus.slave.station import Station
 from tests.support.bus import BROADCAST_OUTSIDE, POLL_240, Hands, new_gateway
 from tests.support.bus_links import PtyPair, Running, StartLink
 from tests.support.ports import free_port

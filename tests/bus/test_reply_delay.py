@@ -8,10 +8,10 @@ import pytest
 
 from neasmart.core.commands.carrier import Carrier
 from neasmart.core.gateway import Gateway
-from neasmart.sysbus.connection import Connection, Direction, Framed, OnBytes, Slave, Wiring
-from neasmart.sysbus.lag import LagWatch
-from neasmart.sysbus.slaves import MbapSlave, Received, RtuSlave
-from neasmart.sysbus.station import Station
+from neasmart.sysbus.line.connection import Connection, Direction, Framed, OnBytes, Slave, Wiring
+from neasmart.sysbus.slave.slaves import MbapSlave, Received, RtuSlave
+from neasmart.sysbus.slave.station import Station
+from neasmart.sysbus.transport.lag import LagWatch
 from tests.support.bus import (
     BROADCAST_TEMPERATURE,
     NO_DATA_240,

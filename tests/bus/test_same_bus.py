@@ -9,7 +9,7 @@ import pytest
 
 from neasmart.facts.status import BusCounters
 from neasmart.settings.model import ServerType
-from neasmart.sysbus.same_bus import ALONE_AFTER_S, COUNTED_EVERY_S, IN_A_ROW, Member, SameBus
+from neasmart.sysbus.slave.same_bus import ALONE_AFTER_S, COUNTED_EVERY_S, IN_A_ROW, Member, SameBus
 from tests.support.bus import NO_DATA_240, POLL_240, POLL_241, rtu, until
 from tests.support.bus_links import Dial, StartTcp, Streams, ask
 

@@ -6,8 +6,8 @@ import pytest
 
 from neasmart.core.gateway import Gateway
 from neasmart.facts.points import TABLE
-from neasmart.sysbus.slaves import MbapSlave, RtuSlave
-from neasmart.sysbus.station import Station
+from neasmart.sysbus.slave.slaves import MbapSlave, RtuSlave
+from neasmart.sysbus.slave.station import Station
 from tests.support.bus import (
     BROADCAST_HUMIDITY,
     BROADCAST_STATE_AND_SETPOINT,

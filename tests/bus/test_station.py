@@ -14,8 +14,8 @@ from pymodbus.pdu.register_message import (
 from neasmart.core.gateway import Gateway
 from neasmart.facts.points import TABLE
 from neasmart.facts.status import BusCounters
-from neasmart.sysbus.slaves import MbapSlave, RtuSlave
-from neasmart.sysbus.station import Station
+from neasmart.sysbus.slave.slaves import MbapSlave, RtuSlave
+from neasmart.sysbus.slave.station import Station
 from tests.support.bus import (
     BROADCAST_HUMIDITY,
     BROADCAST_HUMIDITY_FC6,

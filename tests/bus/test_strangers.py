@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neasmart.facts.status import BusCounters
-from neasmart.sysbus.framing import Framing
-from neasmart.sysbus.strangers import AsciiFrames, Strangers
+from neasmart.sysbus.framing.kinds import Framing
+from neasmart.sysbus.framing.strangers import AsciiFrames, Strangers
 from tests.support.bus import BROADCAST_TEMPERATURE, POLL_240, POLL_241, mbap
 
 OURS = (240, 241)

@@ -14,8 +14,8 @@ import pytest
 
 from neasmart.facts.clock import Clock
 from neasmart.settings.model import ModbusSettings, ServerSettings
-from neasmart.sysbus.journal import FREE_LINES
-from neasmart.sysbus.link import Link
+from neasmart.sysbus.line.journal import FREE_LINES
+from neasmart.sysbus.line.link import Link
 from tests.support.bus import Hands, mbap, new_gateway, until
 from tests.support.bus_links import ask, closed
 from tests.support.ports import free_port

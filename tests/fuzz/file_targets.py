@@ -23,7 +23,7 @@ from neasmart.store import older as older_store
 from neasmart.store import rooms_file as rooms_store
 from neasmart.store.database import DatabaseFile
 from neasmart.store.folder_lock import FolderLock
-from neasmart.sysbus import pcapng
+from neasmart.sysbus.capture import pcapng
 
 _BIG_ENDIAN_SECTION = struct.pack(">IIIHHqI", 0x0A0D0D0A, 28, 0x1A2B3C4D, 1, 0, -1, 28)
 _BEGINNINGS = (b"", pcapng.section("fuzz", ""), _BIG_ENDIAN_SECTION)

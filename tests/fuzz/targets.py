@@ -10,13 +10,13 @@ from collections.abc import Callable
 from neasmart.facts.errors import NeasmartError, SettingsError
 from neasmart.mqtt.orders import Orders
 from neasmart.settings import loading as settings_loading
-from neasmart.sysbus.capture import Capture
-from neasmart.sysbus.mbap import MbapFramer
-from neasmart.sysbus.pcapng import CaptureError
-from neasmart.sysbus.rtu import WINDOW, RtuFramer
-from neasmart.sysbus.seen import FrameReader
-from neasmart.sysbus.slaves import MbapSlave, RtuSlave
-from neasmart.sysbus.station import Station
+from neasmart.sysbus.capture.capture import Capture
+from neasmart.sysbus.capture.pcapng import CaptureError
+from neasmart.sysbus.capture.seen import FrameReader
+from neasmart.sysbus.framing.mbap import MbapFramer
+from neasmart.sysbus.framing.rtu import WINDOW, RtuFramer
+from neasmart.sysbus.slave.slaves import MbapSlave, RtuSlave
+from neasmart.sysbus.slave.station import Station
 from neasmart.web import bodies
 from neasmart.web.problems import Problem
 from tests.fuzz import file_targets

@@ -27,8 +27,8 @@ from neasmart.simulator.house import SMALL, House
 from neasmart.simulator.oracle import Limit, Oracle, Order, Verdict
 from neasmart.simulator.walk import FC_WRITE_MANY, LONGEST_BLOCK, Blocks, Poll, Shape, Walk, Write
 from neasmart.simulator.wire import Frame, RtuWire, read_request, words_read, write_request
-from neasmart.sysbus.slaves import RtuSlave
-from neasmart.sysbus.station import Station
+from neasmart.sysbus.slave.slaves import RtuSlave
+from neasmart.sysbus.slave.station import Station
 
 UNIT_IDS = (240, 241)
 ROOMS = tuple((room.base_id, room.zone_id) for room in SMALL.rooms)

@@ -23,7 +23,7 @@ from neasmart.simulator import Simulator, SimulatorOptions
 from neasmart.simulator.base import Behaviour, Precedence, Tells
 from neasmart.simulator.options import NO_COMMANDS
 from neasmart.simulator.oracle import Verdict
-from neasmart.sysbus.link import Link
+from neasmart.sysbus.line.link import Link
 from tests.support.bus import new_gateway, until
 from tests.support.ports import free_port
 from tests.support.processes import gateway_process

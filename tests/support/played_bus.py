@@ -11,8 +11,8 @@ from dataclasses import replace
 from neasmart.core.gateway import LINK, Gateway
 from neasmart.diagnosis.doctor import Diagnosis
 from neasmart.facts.status import LinkStatus
-from neasmart.sysbus.slaves import MbapSlave, RtuSlave
-from neasmart.sysbus.station import Station
+from neasmart.sysbus.slave.slaves import MbapSlave, RtuSlave
+from neasmart.sysbus.slave.station import Station
 from tests.support.bus import Hands, new_gateway
 
 CONNECTED = LinkStatus(connected=True, code="connected", detail="The converter is connected.", peers=("10.0.0.7:4001",))

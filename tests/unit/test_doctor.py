@@ -15,8 +15,8 @@ from neasmart.diagnosis.doctor import FRAMINGS, Diagnosis, Observed, Patience, d
 from neasmart.diagnosis.patterns import Hint, Pattern, PatternTaker
 from neasmart.diagnosis.verdicts import BY_CODE, LINK_VERDICTS, VERDICTS, Level
 from neasmart.facts.status import BusCounters, Closable, LinkStatus, SettingsFault, SettingsStatus
-from neasmart.sysbus.rtu import RtuFramer
-from neasmart.sysbus.slaves import MbapSlave
+from neasmart.sysbus.framing.rtu import RtuFramer
+from neasmart.sysbus.slave.slaves import MbapSlave
 from tests.support.bus import (
     BROADCAST_TEMPERATURE,
     FOREIGN_POLL,

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neasmart.facts.status import BusCounters
-from neasmart.sysbus.mbap import Adu, MbapFramer
+from neasmart.sysbus.framing.mbap import Adu, MbapFramer
 from tests.support.bus import POLL_240, mbap, rtu
 
 OURS = (240, 241)

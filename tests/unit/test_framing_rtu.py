@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neasmart.facts.status import BusCounters
-from neasmart.sysbus.crc import crc16, with_crc
-from neasmart.sysbus.rtu import WINDOW, Frame, FrameKind, RtuFramer
+from neasmart.sysbus.framing.crc import crc16, with_crc
+from neasmart.sysbus.framing.rtu import WINDOW, Frame, FrameKind, RtuFramer
 from tests.support.bus import (
     BROADCAST_HUMIDITY,
     BROADCAST_TEMPERATURE,

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from neasmart.settings.model import ServerSettings, Settings
-from neasmart.sysbus.devices import Device, known_as
+from neasmart.sysbus.transport.devices import Device, known_as
 from neasmart.wiring import setup_guide
 from neasmart.wiring.settings_store import SettingsStore
 from neasmart.wiring.setup_guide import Choice, Guide, SetupError
@@ -185,7 +185,7 @@ def test_the_devices_of_this_computer_can_be_listed_without_opening_one(monkeypa
         return real(path, *arguments, **named)
 
     monkeypatch.setattr(os, "open", watched)
-    from neasmart.sysbus.devices import devices  # noqa: PLC0415
+    from neasmart.sysbus.transport.devices import devices  # noqa: PLC0415
 
     assert isinstance(devices(), list)
     assert not [path for path in opened if path.startswith("/dev/tty")]

@@ -19,13 +19,13 @@ from neasmart.facts.clock import Clock
 from neasmart.settings.model import ModbusSettings, Settings
 from neasmart.simulator.transport import Opener, Transport
 from neasmart.sysbus import Framing
-from neasmart.sysbus.capture import Capture, Chunk, FrameReaders
-from neasmart.sysbus.connection import Direction
-from neasmart.sysbus.crc import with_crc
-from neasmart.sysbus.pcapng import CaptureError
-from neasmart.sysbus.seen import Seen
-from neasmart.sysbus.slaves import MbapSlave, RtuSlave
-from neasmart.sysbus.station import Station
+from neasmart.sysbus.capture.capture import Capture, Chunk, FrameReaders
+from neasmart.sysbus.capture.pcapng import CaptureError
+from neasmart.sysbus.capture.seen import Seen
+from neasmart.sysbus.framing.crc import with_crc
+from neasmart.sysbus.line.connection import Direction
+from neasmart.sysbus.slave.slaves import MbapSlave, RtuSlave
+from neasmart.sysbus.slave.station import Station
 
 REPLY_PATIENCE_S = 0.25
 

@@ -23,7 +23,7 @@ from neasmart.settings import tuning
 from neasmart.settings.model import ServerSettings, ServerType, Settings
 from neasmart.settings.reload import different
 from neasmart.sysbus import Framing, LineFacts, Link, Recorder, Tap
-from neasmart.sysbus.recorder import FOLDER
+from neasmart.sysbus.capture.recorder import FOLDER
 from neasmart.web import WebServer
 from neasmart.wiring.archive import Archive
 from neasmart.wiring.edges import Edges

@@ -20,7 +20,7 @@ from neasmart.facts.errors import NeasmartError
 from neasmart.settings.checks import may_be_opened
 from neasmart.settings.model import ServerSettings, ServerType, Settings
 from neasmart.supervisor import SupervisorError
-from neasmart.sysbus.devices import Device, devices
+from neasmart.sysbus.transport.devices import Device, devices
 from neasmart.wiring.settings_store import SettingsStore
 
 LISTEN_S = 600.0

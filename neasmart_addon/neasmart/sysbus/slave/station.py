@@ -22,7 +22,7 @@ from neasmart.core.bus_face import Poll
 from neasmart.core.commands.carrier import Carrier
 from neasmart.core.gateway import Gateway
 from neasmart.facts.registers import ADDRESS_LIMIT
-from neasmart.sysbus.rtu import MAX_READ, MAX_WRITE, READ, WRITE_MULTIPLE, WRITE_SINGLE
+from neasmart.sysbus.framing.rtu import MAX_READ, MAX_WRITE, READ, WRITE_MULTIPLE, WRITE_SINGLE
 
 BROADCAST = 0
 

@@ -11,11 +11,11 @@ from typing import Protocol
 
 from neasmart.core.commands.carrier import Carrier
 from neasmart.core.gateway import Gateway
-from neasmart.sysbus.doorbell import Doorbell
-from neasmart.sysbus.framing import Framing
-from neasmart.sysbus.lag import LagWatch
-from neasmart.sysbus.slaves import Guard, Received
-from neasmart.sysbus.station import Station
+from neasmart.sysbus.framing.kinds import Framing
+from neasmart.sysbus.slave.slaves import Guard, Received
+from neasmart.sysbus.slave.station import Station
+from neasmart.sysbus.transport.doorbell import Doorbell
+from neasmart.sysbus.transport.lag import LagWatch
 
 SLICE = 4096
 UNREAD_LIMIT = 16384

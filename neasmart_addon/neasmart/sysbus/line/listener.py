@@ -14,14 +14,14 @@ from typing import NoReturn
 
 from neasmart.facts.status import PastConnection
 from neasmart.settings.model import ServerSettings, ServerType
-from neasmart.sysbus.connection import Connection, Slave, Wiring
-from neasmart.sysbus.either import EitherSlave
-from neasmart.sysbus.faults import listening_fault
-from neasmart.sysbus.framing import Framing
-from neasmart.sysbus.same_bus import Member, SameBus
-from neasmart.sysbus.slaves import Guard, MbapSlave, RtuSlave
-from neasmart.sysbus.tcp_options import keep_alive
-from neasmart.sysbus.telling import Teller
+from neasmart.sysbus.framing.kinds import Framing
+from neasmart.sysbus.line.connection import Connection, Slave, Wiring
+from neasmart.sysbus.line.faults import listening_fault
+from neasmart.sysbus.line.telling import Teller
+from neasmart.sysbus.slave.either import EitherSlave
+from neasmart.sysbus.slave.same_bus import Member, SameBus
+from neasmart.sysbus.slave.slaves import Guard, MbapSlave, RtuSlave
+from neasmart.sysbus.transport.tcp_options import keep_alive
 
 REMEMBERED_HOSTS = 64
 

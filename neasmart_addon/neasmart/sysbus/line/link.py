@@ -14,14 +14,14 @@ from typing import NoReturn, Protocol
 from neasmart.core.gateway import Gateway
 from neasmart.facts.breaker import BreakerState, CircuitBreaker
 from neasmart.settings.model import ModbusSettings, ServerSettings, ServerType
-from neasmart.sysbus.backoff import Backoff
-from neasmart.sysbus.connection import OnBytes, Wiring
-from neasmart.sysbus.faults import LinkError
-from neasmart.sysbus.lag import LagWatch
-from neasmart.sysbus.listener import Listener, PeerLimits
-from neasmart.sysbus.port import Port, PortTimes
-from neasmart.sysbus.station import Station
-from neasmart.sysbus.telling import Teller
+from neasmart.sysbus.line.backoff import Backoff
+from neasmart.sysbus.line.connection import OnBytes, Wiring
+from neasmart.sysbus.line.faults import LinkError
+from neasmart.sysbus.line.listener import Listener, PeerLimits
+from neasmart.sysbus.line.port import Port, PortTimes
+from neasmart.sysbus.line.telling import Teller
+from neasmart.sysbus.slave.station import Station
+from neasmart.sysbus.transport.lag import LagWatch
 
 LOOK_S = 0.5
 """How often a missing device is looked for."""

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from neasmart.facts.registers import ADDRESS_LIMIT
 from neasmart.facts.status import BusCounters
-from neasmart.sysbus.crc import crc16
+from neasmart.sysbus.framing.crc import crc16
 
 READ = 3
 WRITE_SINGLE = 6

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from neasmart import __version__
-from neasmart.sysbus import pcapng
-from neasmart.sysbus.connection import Direction
-from neasmart.sysbus.framing import Framing
-from neasmart.sysbus.packets import ModbusTcpStreams
-from neasmart.sysbus.pcapng import CaptureError, Interface
-from neasmart.sysbus.seen import FrameReader, Seen
+from neasmart.sysbus.capture import pcapng
+from neasmart.sysbus.capture.packets import ModbusTcpStreams
+from neasmart.sysbus.capture.pcapng import CaptureError, Interface
+from neasmart.sysbus.capture.seen import FrameReader, Seen
+from neasmart.sysbus.framing.kinds import Framing
+from neasmart.sysbus.line.connection import Direction
 
 CHUNK_LIMIT = 4096
 COMMENT_LIMIT = 1000

@@ -10,12 +10,12 @@ from collections.abc import Callable
 
 from neasmart.core.commands.carrier import Carrier
 from neasmart.facts.status import BusCounters
-from neasmart.sysbus.framing import Framing
-from neasmart.sysbus.mbap import MbapFramer
-from neasmart.sysbus.rtu import SILENCE_S, RtuFramer
-from neasmart.sysbus.slaves import Guard, MbapSlave, Received, RtuSlave
-from neasmart.sysbus.station import Station
-from neasmart.sysbus.strangers import AsciiFrames
+from neasmart.sysbus.framing.kinds import Framing
+from neasmart.sysbus.framing.mbap import MbapFramer
+from neasmart.sysbus.framing.rtu import SILENCE_S, RtuFramer
+from neasmart.sysbus.framing.strangers import AsciiFrames
+from neasmart.sysbus.slave.slaves import Guard, MbapSlave, Received, RtuSlave
+from neasmart.sysbus.slave.station import Station
 
 HELD_BYTES = 512
 """Longer than any frame of both kinds."""

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from neasmart.facts.points import TABLE
-from neasmart.sysbus.connection import Direction
-from neasmart.sysbus.crc import crc16
-from neasmart.sysbus.framing import Framing
-from neasmart.sysbus.mbap import MbapFramer
-from neasmart.sysbus.rtu import READ, WRITE_MULTIPLE, WRITE_SINGLE, FrameKind, RtuFramer
+from neasmart.sysbus.framing.crc import crc16
+from neasmart.sysbus.framing.kinds import Framing
+from neasmart.sysbus.framing.mbap import MbapFramer
+from neasmart.sysbus.framing.rtu import READ, WRITE_MULTIPLE, WRITE_SINGLE, FrameKind, RtuFramer
+from neasmart.sysbus.line.connection import Direction
 
 _EXCEPTION = 0x80
 _MBAP_HEAD = 7

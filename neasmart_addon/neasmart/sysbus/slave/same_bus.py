@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import combinations
 
 from neasmart.facts.status import BusCounters
-from neasmart.sysbus.rtu import READ
+from neasmart.sysbus.framing.rtu import READ
 
 WITHIN_S = 0.05
 """Frames of one bus come over both connections within this time."""

@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterable
 
 from neasmart.facts.status import BusCounters
-from neasmart.sysbus.framing import Framing
-from neasmart.sysbus.mbap import MbapFramer
-from neasmart.sysbus.rtu import RtuFramer
+from neasmart.sysbus.framing.kinds import Framing
+from neasmart.sysbus.framing.mbap import MbapFramer
+from neasmart.sysbus.framing.rtu import RtuFramer
 
 _ASCII_LONGEST = 520
 _ASCII = re.compile(rb":((?:[0-9A-Fa-f]{2}){4,256})\r\n")

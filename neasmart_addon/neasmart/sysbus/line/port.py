@@ -20,8 +20,9 @@ import serialx
 
 from neasmart.facts.status import PastConnection
 from neasmart.settings.model import ServerSettings
-from neasmart.sysbus.connection import Connection, Wiring
-from neasmart.sysbus.faults import (
+from neasmart.sysbus.framing.kinds import Framing
+from neasmart.sysbus.line.connection import Connection, Wiring
+from neasmart.sysbus.line.faults import (
     LinkError,
     dialling_fault,
     hung_up_fault,
@@ -29,11 +30,10 @@ from neasmart.sysbus.faults import (
     opening_fault,
     shared_fault,
 )
-from neasmart.sysbus.framing import Framing
-from neasmart.sysbus.rfc2217 import LenientTransport
-from neasmart.sysbus.slaves import RtuSlave
-from neasmart.sysbus.tcp_options import keep_alive
-from neasmart.sysbus.telling import Teller
+from neasmart.sysbus.line.telling import Teller
+from neasmart.sysbus.slave.slaves import RtuSlave
+from neasmart.sysbus.transport.rfc2217 import LenientTransport
+from neasmart.sysbus.transport.tcp_options import keep_alive
 
 CLOSE_TIMEOUT_S = 0.8
 NATIVE_UART_DELAY_S = 0.002

@@ -13,12 +13,12 @@ from typing import NamedTuple
 
 from neasmart.core.bus_face import Poll
 from neasmart.core.commands.carrier import Carrier
-from neasmart.sysbus.crc import with_crc
-from neasmart.sysbus.framing import Framing
-from neasmart.sysbus.mbap import MbapFramer
-from neasmart.sysbus.rtu import READ, WRITE_MULTIPLE, WRITE_SINGLE, Frame, FrameKind, RtuFramer
-from neasmart.sysbus.station import Answer, Station
-from neasmart.sysbus.strangers import Strangers
+from neasmart.sysbus.framing.crc import with_crc
+from neasmart.sysbus.framing.kinds import Framing
+from neasmart.sysbus.framing.mbap import MbapFramer
+from neasmart.sysbus.framing.rtu import READ, WRITE_MULTIPLE, WRITE_SINGLE, Frame, FrameKind, RtuFramer
+from neasmart.sysbus.framing.strangers import Strangers
+from neasmart.sysbus.slave.station import Answer, Station
 
 ECHO_WITHIN_S = 1.0
 """An echo that comes later than this after our reply is none."""

@@ -9,11 +9,11 @@ from collections import deque
 from typing import Any
 
 from neasmart.core.gateway import Gateway
-from neasmart.sysbus.capture import LineFacts
-from neasmart.sysbus.connection import Direction, Framed
-from neasmart.sysbus.framing import Framing
-from neasmart.sysbus.recorder import Recorder
-from neasmart.sysbus.seen import FrameReader, Seen
+from neasmart.sysbus.capture.capture import LineFacts
+from neasmart.sysbus.capture.recorder import Recorder
+from neasmart.sysbus.capture.seen import FrameReader, Seen
+from neasmart.sysbus.framing.kinds import Framing
+from neasmart.sysbus.line.connection import Direction, Framed
 
 KEPT_CHUNKS = 1024
 KEPT_BYTES = 65536

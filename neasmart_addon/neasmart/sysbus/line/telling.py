@@ -10,9 +10,9 @@ from dataclasses import replace
 from neasmart.core.gateway import LINK, Gateway
 from neasmart.facts.breaker import CircuitBreaker
 from neasmart.facts.status import LinkStatus, PastConnection
-from neasmart.sysbus.backoff import Backoff
-from neasmart.sysbus.framing import Framing
-from neasmart.sysbus.journal import Journal
+from neasmart.sysbus.framing.kinds import Framing
+from neasmart.sysbus.line.backoff import Backoff
+from neasmart.sysbus.line.journal import Journal
 
 PAST_CONNECTIONS = 20
 

@@ -22,9 +22,9 @@ from typing import BinaryIO
 from neasmart.core.gateway import RECORDER, Gateway
 from neasmart.facts.errors import NeasmartError
 from neasmart.facts.status import RecorderStatus
-from neasmart.sysbus.capture import CaptureWriter, Chunk, LineFacts
-from neasmart.sysbus.connection import Direction
-from neasmart.sysbus.framing import Framing
+from neasmart.sysbus.capture.capture import CaptureWriter, Chunk, LineFacts
+from neasmart.sysbus.framing.kinds import Framing
+from neasmart.sysbus.line.connection import Direction
 
 FOLDER = "captures"
 STOP_WITHIN_S = 2.0

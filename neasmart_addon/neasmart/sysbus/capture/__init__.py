@@ -1,0 +1,1 @@
+"""What went over the wire, for people. Imports all of the bus."""

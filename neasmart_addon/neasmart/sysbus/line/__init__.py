@@ -1,0 +1,1 @@
+"""Connections: opened, judged, kept and told of. Imports framing, slave and transport."""

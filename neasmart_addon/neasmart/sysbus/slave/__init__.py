@@ -1,0 +1,1 @@
+"""What a slave answers. Imports framing."""
