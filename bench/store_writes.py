@@ -20,7 +20,7 @@ from pathlib import Path
 from neasmart.facts.points import TABLE
 from neasmart.facts.registers import Kind
 from neasmart.settings.model import DatabaseSettings
-from neasmart.store import database
+from neasmart.store.files import database
 from tests.support.store import Bench
 
 WALK_S = 30

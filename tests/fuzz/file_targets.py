@@ -20,9 +20,9 @@ from neasmart.facts.status import Closable
 from neasmart.mqtt import broker, supervisor
 from neasmart.settings import loading as settings_loading
 from neasmart.store import older as older_store
-from neasmart.store import rooms_file as rooms_store
-from neasmart.store.database import DatabaseFile
-from neasmart.store.folder_lock import FolderLock
+from neasmart.store.files.database import DatabaseFile
+from neasmart.store.files.folder_lock import FolderLock
+from neasmart.store.rooms import rooms_file as rooms_store
 from neasmart.sysbus.capture import pcapng
 
 _BIG_ENDIAN_SECTION = struct.pack(">IIIHHqI", 0x0A0D0D0A, 28, 0x1A2B3C4D, 1, 0, -1, 28)

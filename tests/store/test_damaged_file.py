@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from neasmart.core.state.plant import Source
-from neasmart.store import folder_lock
+from neasmart.store.files import folder_lock
 from tests.support.store import Bench
 
 STATE, SETPOINT, TEMPERATURE = 100, 101, 102

@@ -13,8 +13,8 @@ import pytest
 
 from neasmart.facts.codecs import encode_dpt9
 from neasmart.facts.points import TABLE
-from neasmart.store import folder_lock
-from neasmart.store.folder_lock import FolderInUseError, FolderLock
+from neasmart.store.files import folder_lock
+from neasmart.store.files.folder_lock import FolderInUseError, FolderLock
 from tests.support.processes import GatewayProcess, eventually, gateway_process, running
 from tests.support.store import Bench
 

@@ -17,7 +17,7 @@ from neasmart.facts.points import TABLE
 from neasmart.settings.model import Settings, ZoneSettings
 from neasmart.settings.tuning import first_rooms
 from neasmart.store import RoomBook, RoomsFile
-from neasmart.store.folder_lock import FolderLock
+from neasmart.store.files.folder_lock import FolderLock
 from neasmart.store.history import BLOCK_MIN
 from tests.support.store import Bench, MovedClock
 
@@ -150,7 +150,7 @@ def test_a_power_cut_while_writing_leaves_the_old_names(tmp_path: Path, monkeypa
     def cut(_number: int) -> None:
         raise NeasmartError("the power is cut")
 
-    monkeypatch.setattr("neasmart.store.rooms_file.os.fsync", cut)
+    monkeypatch.setattr("neasmart.store.rooms.rooms_file.os.fsync", cut)
     with pytest.raises(NeasmartError):
         file.save([])
 

@@ -11,7 +11,7 @@ from neasmart.facts.clock import Clock
 from neasmart.facts.status import StoreStatus
 from neasmart.settings.model import DatabaseSettings, ModbusSettings, Settings
 from neasmart.store import Store
-from neasmart.store.database import Connect
+from neasmart.store.files.database import Connect
 
 NOON = 1_750_000_000.0
 

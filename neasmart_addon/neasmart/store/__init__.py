@@ -1,8 +1,8 @@
 """The storage: what the base reported last, for display after a restart, and the history of commands."""
 
 from neasmart.store.command_log import StoredCommand
-from neasmart.store.room_book import RoomBook
-from neasmart.store.rooms_file import RoomsFile
+from neasmart.store.rooms.room_book import RoomBook
+from neasmart.store.rooms.rooms_file import RoomsFile
 from neasmart.store.store import Store
 
 __all__ = ["RoomBook", "RoomsFile", "Store", "StoredCommand"]

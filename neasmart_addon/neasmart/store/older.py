@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from neasmart.facts.errors import NeasmartError
 from neasmart.facts.points import TABLE
-from neasmart.store.database import DatabaseFile
+from neasmart.store.files.database import DatabaseFile
 
 MAGIC = b"SQLite format 3\x00"
 ROW_LIMIT = 65_536

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import closing
 from pathlib import Path
 
-from neasmart.store.database import DatabaseFile
+from neasmart.store.files.database import DatabaseFile
 from neasmart.store.history import BLOCK_MIN, INSERT_BLOCK
 from neasmart.store.samples import Samples, packed
 

@@ -26,9 +26,9 @@ from neasmart.facts.errors import NeasmartError
 from neasmart.facts.status import StoreStatus
 from neasmart.settings.model import DatabaseSettings, ModbusSettings
 from neasmart.store.command_log import CommandLog, StoredCommand
-from neasmart.store.database import Connect, DatabaseFile, is_damage
-from neasmart.store.faults import explain, slow
-from neasmart.store.folder_lock import FolderLock
+from neasmart.store.files.database import Connect, DatabaseFile, is_damage
+from neasmart.store.files.faults import explain, slow
+from neasmart.store.files.folder_lock import FolderLock
 from neasmart.store.history import History, Points, Question, Series
 from neasmart.store.reported import ReportedRows
 from neasmart.store.source import Source

@@ -7,7 +7,7 @@ import sqlite3
 from pathlib import Path
 
 from neasmart.facts.errors import NeasmartError
-from neasmart.store.database import is_damage, primary_code
+from neasmart.store.files.database import is_damage, primary_code
 
 _FULL = "The disk under {folder} is full. Free some space on it."
 _REFUSED = "The folder {folder} cannot be written. Check that it exists, is a folder and may be written."

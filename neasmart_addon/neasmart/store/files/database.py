@@ -18,7 +18,7 @@ from importlib import resources
 from pathlib import Path
 
 from neasmart.facts.errors import NeasmartError
-from neasmart.store.folder_lock import FolderLock
+from neasmart.store.files.folder_lock import FolderLock
 
 Connect = Callable[[Path], sqlite3.Connection]
 

@@ -11,8 +11,8 @@ from typing import TypeVar
 from neasmart.core.gateway import ROOMS, Gateway
 from neasmart.core.state.rooms import Room, RoomsStatus
 from neasmart.facts.errors import NeasmartError
-from neasmart.store.faults import explain
-from neasmart.store.rooms_file import RoomsFile
+from neasmart.store.files.faults import explain
+from neasmart.store.rooms.rooms_file import RoomsFile
 
 PATIENCE_S = 3.0
 _RETRY_S = (1.0, 30.0)

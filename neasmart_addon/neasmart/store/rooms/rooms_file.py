@@ -18,7 +18,7 @@ from typing import Annotated
 import msgspec
 
 from neasmart.core.state.rooms import LONGEST_NAME, Room
-from neasmart.store.folder_lock import FolderLock
+from neasmart.store.files.folder_lock import FolderLock
 
 NAME = "rooms.json"
 SIZE_LIMIT = 1_000_000

@@ -1,0 +1,1 @@
+"""The rooms of the owner in their own file. Imports files."""
