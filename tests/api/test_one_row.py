@@ -13,9 +13,9 @@ from neasmart.core.gateway import Gateway
 from neasmart.facts.codecs import TemperatureCodec, encode_dpt9
 from neasmart.facts.points import TABLE
 from neasmart.facts.registers import Kind, Point, RegisterTable
-from neasmart.mqtt.discovery import devices
-from neasmart.mqtt.inventory import take_inventory
-from neasmart.mqtt.outbox import Outbox
+from neasmart.mqtt.messages.discovery import devices
+from neasmart.mqtt.messages.inventory import take_inventory
+from neasmart.mqtt.messages.outbox import Outbox
 from neasmart.mqtt.rooms import Rooms
 from neasmart.simulator.base import BaseStation
 from neasmart.simulator.house import SMALL, House

@@ -19,7 +19,7 @@ import jwt
 import pytest
 
 from neasmart.facts.errors import SettingsError
-from neasmart.mqtt.broker import Broker
+from neasmart.mqtt.link.broker import Broker
 from neasmart.settings import loading as settings_loading
 from neasmart.settings.model import Settings
 from neasmart.settings.redaction import settings_document

@@ -17,7 +17,7 @@ import msgspec
 from neasmart.cli import older_gateways as older
 from neasmart.facts.errors import NeasmartError, SettingsError
 from neasmart.facts.status import Closable
-from neasmart.mqtt import broker, supervisor
+from neasmart.mqtt.link import broker, supervisor
 from neasmart.settings import loading as settings_loading
 from neasmart.store import older as older_store
 from neasmart.store.files.database import DatabaseFile

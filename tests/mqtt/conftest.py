@@ -14,7 +14,7 @@ import pytest
 from neasmart.core.gateway import Gateway
 from neasmart.facts.clock import Clock
 from neasmart.mqtt import MqttBridge, Surroundings
-from neasmart.mqtt.announcer import AnnounceTimes
+from neasmart.mqtt.messages.announcer import AnnounceTimes
 from neasmart.mqtt.publisher import PublishTimes
 from neasmart.mqtt.session import SessionTimes
 from neasmart.settings.model import MqttSettings

@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from neasmart.mqtt.discovery import Style, devices
-from neasmart.mqtt.inventory import take_inventory
-from neasmart.mqtt.topics import Topics
-from neasmart.mqtt.words import Words
+from neasmart.mqtt.messages.discovery import Style, devices
+from neasmart.mqtt.messages.inventory import take_inventory
+from neasmart.mqtt.messages.topics import Topics
+from neasmart.mqtt.messages.words import Words
 from neasmart.settings.model import Language
 from tests.support.gateways import FakeClock, fill_house, make_gateway
 

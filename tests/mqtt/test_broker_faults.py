@@ -18,9 +18,9 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from neasmart.core.gateway import Gateway
-from neasmart.mqtt.broker import Broker, tls_context
-from neasmart.mqtt.connection import connected
-from neasmart.mqtt.supervisor import BrokerError
+from neasmart.mqtt.link.broker import Broker, tls_context
+from neasmart.mqtt.link.connection import connected
+from neasmart.mqtt.link.supervisor import BrokerError
 from neasmart.settings.model import MqttSettings
 from tests.mqtt.conftest import bridged
 from tests.support.gateways import base_polls, base_reports

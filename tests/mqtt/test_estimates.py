@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neasmart.facts.codecs import GlobalMode, OperatingState
-from neasmart.mqtt.climate import PRESETS, Action, RoomFacts, action, mode_and_preset
-from neasmart.mqtt.derived import cold, coldest, condensation_risk, dew_point, half_up, mean
-from neasmart.mqtt.states import Steady
+from neasmart.mqtt.messages.climate import PRESETS, Action, RoomFacts, action, mode_and_preset
+from neasmart.mqtt.messages.derived import cold, coldest, condensation_risk, dew_point, half_up, mean
+from neasmart.mqtt.messages.states import Steady
 
 
 def room(

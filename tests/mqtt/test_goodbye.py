@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from neasmart.core.gateway import Gateway
-from neasmart.mqtt.inventory import MemoryBook
+from neasmart.mqtt.messages.inventory import MemoryBook
 from neasmart.mqtt.session import SessionTimes
 from neasmart.settings.model import Language, MqttSettings
 from tests.mqtt.conftest import QUICK, bridged

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neasmart.mqtt.outbox import RATE, Outbox, Pace
+from neasmart.mqtt.messages.outbox import RATE, Outbox, Pace
 
 
 def drained(outbox: Outbox, now: float) -> list[tuple[str, str]]:

@@ -11,7 +11,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from neasmart.core.gateway import Gateway
-from neasmart.mqtt.supervisor import page_of, page_url
+from neasmart.mqtt.link.supervisor import page_of, page_url
 from tests.mqtt.conftest import bridged
 from tests.mqtt.test_broker_session import ROOT, settings_for
 from tests.support.mosquitto import Mosquitto, watching

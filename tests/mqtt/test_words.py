@@ -13,9 +13,9 @@ import pytest
 from neasmart.diagnosis.verdicts import DoctorState
 from neasmart.facts.codecs import GlobalMode, OperatingState
 from neasmart.facts.points import TABLE
-from neasmart.mqtt.discovery import RESULTS, Style, devices
-from neasmart.mqtt.inventory import Inventory
-from neasmart.mqtt.words import Words, key_of
+from neasmart.mqtt.messages.discovery import RESULTS, Style, devices
+from neasmart.mqtt.messages.inventory import Inventory
+from neasmart.mqtt.messages.words import Words, key_of
 from neasmart.settings.model import Language
 from tests.mqtt.discovery_snapshot import TOPICS
 from tests.mqtt.test_discovery import full_house

@@ -10,7 +10,7 @@ import pytest
 from neasmart.core.gateway import DOCTOR
 from neasmart.diagnosis.doctor import Diagnosis
 from neasmart.diagnosis.verdicts import BY_CODE, Level
-from neasmart.mqtt.states import wiring_payload
+from neasmart.mqtt.messages.states import wiring_payload
 from neasmart.web import documents
 from neasmart.web.answers import HealthStatus
 from neasmart.web.health import health

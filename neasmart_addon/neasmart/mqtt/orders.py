@@ -14,9 +14,9 @@ from neasmart.core.gateway import Gateway
 from neasmart.facts.codecs import GlobalMode, OperatingState
 from neasmart.facts.errors import InvalidValueError, UnknownPointError
 from neasmart.facts.registers import Kind, Part, Ref
-from neasmart.mqtt.climate import AUTO, HOUSE_MODES, OFF, OLD_WORDS, PRESET_NONE, PRESETS, SEASON_WORDS
-from neasmart.mqtt.entities import look
-from neasmart.mqtt.words import key_of
+from neasmart.mqtt.messages.climate import AUTO, HOUSE_MODES, OFF, OLD_WORDS, PRESET_NONE, PRESETS, SEASON_WORDS
+from neasmart.mqtt.messages.entities import look
+from neasmart.mqtt.messages.words import key_of
 
 PAYLOAD_LIMIT = 64
 """The longest sensible payload in bytes; Home Assistant sends temperatures with up to twenty digits."""

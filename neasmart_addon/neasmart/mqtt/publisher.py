@@ -18,14 +18,13 @@ from neasmart.core.state.plant import Reading, ZoneIndex
 from neasmart.diagnosis.doctor import Diagnosis
 from neasmart.facts.codecs import GlobalMode
 from neasmart.facts.registers import Part
-from neasmart.mqtt.announcer import Announcer, AnnounceTimes
 from neasmart.mqtt.changes import Change, Changes
-from neasmart.mqtt.climate import SEASON_WORDS
-from neasmart.mqtt.discovery import Style
-from neasmart.mqtt.inventory import RoomBook
-from neasmart.mqtt.outbox import Outbox
-from neasmart.mqtt.rooms import Margins, Rooms
-from neasmart.mqtt.states import (
+from neasmart.mqtt.messages.announcer import Announcer, AnnounceTimes
+from neasmart.mqtt.messages.climate import SEASON_WORDS
+from neasmart.mqtt.messages.discovery import Style
+from neasmart.mqtt.messages.inventory import RoomBook
+from neasmart.mqtt.messages.outbox import Outbox
+from neasmart.mqtt.messages.states import (
     command_payload,
     diagnostics_payload,
     house_payload,
@@ -35,7 +34,8 @@ from neasmart.mqtt.states import (
     value_payload,
     wiring_payload,
 )
-from neasmart.mqtt.topics import OFFLINE, ONLINE
+from neasmart.mqtt.messages.topics import OFFLINE, ONLINE
+from neasmart.mqtt.rooms import Margins, Rooms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

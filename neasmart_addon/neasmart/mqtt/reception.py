@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from neasmart.core.gateway import Gateway
 from neasmart.facts.errors import InvalidValueError, NeasmartError
+from neasmart.mqtt.messages.outbox import Outbox
+from neasmart.mqtt.messages.topics import ONLINE, Topics
 from neasmart.mqtt.orders import PAYLOAD_LIMIT, READ_ALL, Orders
-from neasmart.mqtt.outbox import Outbox
 from neasmart.mqtt.publisher import Publisher
-from neasmart.mqtt.topics import ONLINE, Topics
 
 if TYPE_CHECKING:
-    from neasmart.mqtt.connection import Incoming
+    from neasmart.mqtt.link.connection import Incoming
 
 _LOG = logging.getLogger(__name__)
 _SAID_AGAIN_S = 600.0

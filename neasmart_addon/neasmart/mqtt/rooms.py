@@ -13,13 +13,13 @@ from neasmart.core.gateway import Gateway
 from neasmart.core.state.plant import Reading, ZoneIndex
 from neasmart.facts.codecs import Quality, Value
 from neasmart.facts.registers import Kind, Part, Ref
-from neasmart.mqtt.climate import SEASON_WORDS, Action, RoomFacts, action
-from neasmart.mqtt.derived import cold, coldest, condensation_risk, dew_point, mean
-from neasmart.mqtt.entities import MIXED, look
-from neasmart.mqtt.inventory import global_mode
-from neasmart.mqtt.outbox import Outbox
-from neasmart.mqtt.states import ClimateState, Steady, on_off, value_payload
-from neasmart.mqtt.topics import OFFLINE, ONLINE, Topics
+from neasmart.mqtt.messages.climate import SEASON_WORDS, Action, RoomFacts, action
+from neasmart.mqtt.messages.derived import cold, coldest, condensation_risk, dew_point, mean
+from neasmart.mqtt.messages.entities import MIXED, look
+from neasmart.mqtt.messages.inventory import global_mode
+from neasmart.mqtt.messages.outbox import Outbox
+from neasmart.mqtt.messages.states import ClimateState, Steady, on_off, value_payload
+from neasmart.mqtt.messages.topics import OFFLINE, ONLINE, Topics
 
 _TOLD_WITHIN_S = 60.0
 """Two walks of the base: by then it has told every room's state after a command for the whole house."""

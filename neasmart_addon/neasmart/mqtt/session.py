@@ -19,27 +19,27 @@ from typing import TYPE_CHECKING
 from neasmart.core.gateway import MQTT, Gateway
 from neasmart.core.state.hub import Subscription
 from neasmart.facts.status import MqttStatus
-from neasmart.mqtt.broker import Broker, configured, find_broker
-from neasmart.mqtt.discovery import Style
-from neasmart.mqtt.former import Former, remove
-from neasmart.mqtt.inventory import MemoryBook, RoomBook
-from neasmart.mqtt.outbox import Outbox, Pace
+from neasmart.mqtt.link.broker import Broker, configured, find_broker
+from neasmart.mqtt.link.former import Former, remove
+from neasmart.mqtt.link.rival import Claim, RivalError
+from neasmart.mqtt.link.supervisor import SUPERVISOR_URL, BrokerError, page_url
+from neasmart.mqtt.messages.discovery import Style
+from neasmart.mqtt.messages.inventory import MemoryBook, RoomBook
+from neasmart.mqtt.messages.outbox import Outbox, Pace
+from neasmart.mqtt.messages.topics import OFFLINE, ONLINE, Topics
+from neasmart.mqtt.messages.words import Words
 from neasmart.mqtt.publisher import Publisher, PublishTimes
 from neasmart.mqtt.reception import Reception
-from neasmart.mqtt.rival import Claim, RivalError
 from neasmart.mqtt.rooms import Margins
-from neasmart.mqtt.supervisor import SUPERVISOR_URL, BrokerError, page_url
-from neasmart.mqtt.topics import OFFLINE, ONLINE, Topics
-from neasmart.mqtt.words import Words
 from neasmart.settings.model import MqttSettings
 
 if TYPE_CHECKING:
-    from neasmart.mqtt.connection import Connection
+    from neasmart.mqtt.link.connection import Connection
 
 _LOG = logging.getLogger(__name__)
 _PART_TIMEOUT_S = 0.5
 _WAKE = "wake"
-_CONNECTION = "neasmart.mqtt.connection"
+_CONNECTION = "neasmart.mqtt.link.connection"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +142,7 @@ class MqttBridge:
         # The library costs memory and start-up time, so only those who use MQTT pay for it; on a small computer the
         # import takes longer than the base waits for a reply.
         await asyncio.to_thread(importlib.import_module, _CONNECTION)
-        from neasmart.mqtt.connection import connected  # noqa: PLC0415
+        from neasmart.mqtt.link.connection import connected  # noqa: PLC0415
 
         aside = f"neasmart-{self._settings.node_id}-{self._claim.word}"
         if self._claim.lost:

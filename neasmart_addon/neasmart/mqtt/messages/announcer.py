@@ -15,10 +15,10 @@ from itertools import islice
 
 from neasmart.core.gateway import Gateway
 from neasmart.core.state.plant import ZoneIndex
-from neasmart.mqtt.discovery import Device, Style, described
-from neasmart.mqtt.inventory import Inventory, RoomBook, take_inventory
-from neasmart.mqtt.outbox import Outbox
-from neasmart.mqtt.topics import ZONE_TOPICS
+from neasmart.mqtt.messages.discovery import Device, Style, described
+from neasmart.mqtt.messages.inventory import Inventory, RoomBook, take_inventory
+from neasmart.mqtt.messages.outbox import Outbox
+from neasmart.mqtt.messages.topics import ZONE_TOPICS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

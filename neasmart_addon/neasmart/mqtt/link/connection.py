@@ -19,8 +19,8 @@ import aiomqtt
 from paho.mqtt import client as mqtt
 from paho.mqtt.reasoncodes import ReasonCode
 
-from neasmart.mqtt.broker import Broker, tls_context
-from neasmart.mqtt.supervisor import BrokerError
+from neasmart.mqtt.link.broker import Broker, tls_context
+from neasmart.mqtt.link.supervisor import BrokerError
 
 KEEPALIVE_S = 15
 """A broker that stops answering is noticed within twice this time."""

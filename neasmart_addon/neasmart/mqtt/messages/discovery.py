@@ -19,11 +19,11 @@ from neasmart.diagnosis.verdicts import DoctorState
 from neasmart.facts.codecs import GlobalMode
 from neasmart.facts.points import TABLE
 from neasmart.facts.registers import Kind, Part, Ref, setpoint_limits
-from neasmart.mqtt.climate import AUTO, HOUSE_MODES, OFF, PRESETS, SEASON_WORDS
-from neasmart.mqtt.entities import Look, look, options, platform
-from neasmart.mqtt.inventory import Inventory, Room
-from neasmart.mqtt.topics import Topics
-from neasmart.mqtt.words import Words, template
+from neasmart.mqtt.messages.climate import AUTO, HOUSE_MODES, OFF, PRESETS, SEASON_WORDS
+from neasmart.mqtt.messages.entities import Look, look, options, platform
+from neasmart.mqtt.messages.inventory import Inventory, Room
+from neasmart.mqtt.messages.topics import Topics
+from neasmart.mqtt.messages.words import Words, template
 
 Component = dict[str, Any]
 Device = dict[str, Any]

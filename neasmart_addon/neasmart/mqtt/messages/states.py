@@ -16,9 +16,9 @@ from neasmart.facts.clock import Clock
 from neasmart.facts.codecs import OperatingState, Value
 from neasmart.facts.registers import Kind, Point
 from neasmart.facts.status import LinkStatus
-from neasmart.mqtt.climate import PRESET_NONE, Action, mode_and_preset
-from neasmart.mqtt.derived import half_up
-from neasmart.mqtt.discovery import REFUSED
+from neasmart.mqtt.messages.climate import PRESET_NONE, Action, mode_and_preset
+from neasmart.mqtt.messages.derived import half_up
+from neasmart.mqtt.messages.discovery import REFUSED
 
 UNKNOWN = "None"
 PRECISION_K = 0.1

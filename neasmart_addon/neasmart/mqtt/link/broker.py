@@ -12,7 +12,7 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from neasmart.mqtt.supervisor import TOKEN, BrokerError, ask, document
+from neasmart.mqtt.link.supervisor import TOKEN, BrokerError, ask, document
 from neasmart.settings.model import MqttSettings
 
 _NO_BROKER = 400

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from neasmart.core.state.plant import ZoneIndex
-from neasmart.mqtt.supervisor import BrokerError
-from neasmart.mqtt.topics import ONLINE, Topics
+from neasmart.mqtt.link.supervisor import BrokerError
+from neasmart.mqtt.messages.topics import ONLINE, Topics
 
 if TYPE_CHECKING:
-    from neasmart.mqtt.connection import Connection
+    from neasmart.mqtt.link.connection import Connection
 
 _LOG = logging.getLogger(__name__)
 QUIET_S = 1.0

@@ -1,0 +1,1 @@
+"""What is said: topics, words, discovery, states. Imports nothing else of MQTT."""
