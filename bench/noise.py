@@ -31,10 +31,10 @@ from pathlib import Path
 from typing import Any
 
 from neasmart.settings.model import DEFAULT_UNIT_IDS
-from neasmart.simulator.airtime import walk_s
-from neasmart.simulator.base import BaseStation
-from neasmart.simulator.house import HOUSES, House
-from neasmart.simulator.walk import Blocks, Shape, Walk
+from neasmart.simulator.bus.airtime import walk_s
+from neasmart.simulator.bus.walk import Blocks, Shape, Walk
+from neasmart.simulator.home.base import BaseStation
+from neasmart.simulator.home.house import HOUSES, House
 from tests.support.ports import free_port
 
 PACKAGE_ROOT = Path(__file__).parents[1] / "neasmart_addon"

@@ -17,9 +17,9 @@ from neasmart.mqtt.messages.discovery import devices
 from neasmart.mqtt.messages.inventory import take_inventory
 from neasmart.mqtt.messages.outbox import Outbox
 from neasmart.mqtt.rooms import Rooms
-from neasmart.simulator.base import BaseStation
-from neasmart.simulator.house import SMALL, House
-from neasmart.simulator.walk import Blocks, Walk, Write
+from neasmart.simulator.bus.walk import Blocks, Walk, Write
+from neasmart.simulator.home.base import BaseStation
+from neasmart.simulator.home.house import SMALL, House
 from neasmart.store.samples import packed, thinned, unpacked
 from tests.api.conftest import Served, Start
 from tests.mqtt.discovery_snapshot import STYLE, TOPICS

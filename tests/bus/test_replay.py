@@ -15,7 +15,7 @@ import pytest
 from neasmart.cli import replay
 from neasmart.core.gateway import Gateway
 from neasmart.settings.model import ServerSettings, ServerType
-from neasmart.simulator.transport import Opener, Transport
+from neasmart.simulator.bus.transport import Opener, Transport
 from neasmart.sysbus import Framing, LineFacts, Recorder, Tap
 from neasmart.sysbus.capture.capture import Capture, Chunk, written
 from neasmart.sysbus.line.connection import Direction

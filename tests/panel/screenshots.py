@@ -20,7 +20,7 @@ from typing import Any
 from PIL import Image
 from playwright.sync_api import Browser, expect, sync_playwright
 
-from neasmart.simulator.house import HOUSES
+from neasmart.simulator.home.house import HOUSES
 from tests.support.panel import card, launch
 from tests.support.ports import free_port
 from tests.support.processes import PACKAGE_ROOT, eventually

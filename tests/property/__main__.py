@@ -9,7 +9,7 @@ import time
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from neasmart.simulator.oracle import Figures, Verdict
+from neasmart.simulator.judge.oracle import Figures, Verdict
 from tests.property.machine import LastHand, LastHandOnEdges
 
 EXAMPLES_AT_ONCE = 50

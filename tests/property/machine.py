@@ -9,9 +9,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from neasmart.facts.codecs import GlobalMode, OperatingState
 from neasmart.facts.points import TABLE
-from neasmart.simulator.base import Behaviour, Precedence, Tells
-from neasmart.simulator.oracle import Figures
-from neasmart.simulator.walk import FC_WRITE_MANY, Blocks, Poll, Shape, Write
+from neasmart.simulator.bus.walk import FC_WRITE_MANY, Blocks, Poll, Shape, Write
+from neasmart.simulator.home.base import Behaviour, Precedence, Tells
+from neasmart.simulator.judge.oracle import Figures
 from tests.property.world import ROOMS, UNIT_IDS, Nature, Weather, World, blocks_of, setpoint, state
 
 MODE, HOUSE = TABLE.at("global", "mode"), TABLE.at("global", "state")

@@ -21,12 +21,12 @@ from neasmart.facts.points import TABLE
 from neasmart.facts.registers import Ref
 from neasmart.facts.status import LinkStatus
 from neasmart.settings.model import Settings
-from neasmart.simulator.base import BaseStation, Behaviour
-from neasmart.simulator.damage import BadWire
-from neasmart.simulator.house import SMALL, House
-from neasmart.simulator.oracle import Limit, Oracle, Order, Verdict
-from neasmart.simulator.walk import FC_WRITE_MANY, LONGEST_BLOCK, Blocks, Poll, Shape, Walk, Write
-from neasmart.simulator.wire import Frame, RtuWire, read_request, words_read, write_request
+from neasmart.simulator.bus.damage import BadWire
+from neasmart.simulator.bus.walk import FC_WRITE_MANY, LONGEST_BLOCK, Blocks, Poll, Shape, Walk, Write
+from neasmart.simulator.bus.wire import Frame, RtuWire, read_request, words_read, write_request
+from neasmart.simulator.home.base import BaseStation, Behaviour
+from neasmart.simulator.home.house import SMALL, House
+from neasmart.simulator.judge.oracle import Limit, Oracle, Order, Verdict
 from neasmart.sysbus.slave.slaves import RtuSlave
 from neasmart.sysbus.slave.station import Station
 

@@ -8,17 +8,17 @@ import pytest
 
 from neasmart.facts.codecs import encode_dpt9
 from neasmart.facts.points import TABLE
-from neasmart.simulator.accuse import Fault, Report, percentile
-from neasmart.simulator.airtime import walk_s
-from neasmart.simulator.base import BaseStation, Behaviour
-from neasmart.simulator.house import SMALL, House
-from neasmart.simulator.noise import NoisePlan
+from neasmart.simulator.bus.airtime import walk_s
+from neasmart.simulator.bus.noise import NoisePlan
+from neasmart.simulator.bus.transport import Transport
+from neasmart.simulator.bus.walk import Blocks, Shape, Walk
+from neasmart.simulator.bus.wire import read_response
+from neasmart.simulator.home.base import BaseStation, Behaviour
+from neasmart.simulator.home.house import SMALL, House
+from neasmart.simulator.judge.accuse import Fault, Report, percentile
+from neasmart.simulator.judge.oracle import Limit, Verdict
 from neasmart.simulator.options import NO_COMMANDS, SimulatorOptions
-from neasmart.simulator.oracle import Limit, Verdict
 from neasmart.simulator.run import Simulator
-from neasmart.simulator.transport import Transport
-from neasmart.simulator.walk import Blocks, Shape, Walk
-from neasmart.simulator.wire import read_response
 from tests.support.bus import until
 from tests.support.slave import Replies, Request, Slave, slave
 

@@ -20,9 +20,9 @@ from neasmart.facts.codecs import encode_dpt9
 from neasmart.facts.points import TABLE
 from neasmart.settings.model import ModbusSettings, ServerSettings, ServerType
 from neasmart.simulator import Simulator, SimulatorOptions
-from neasmart.simulator.base import Behaviour, Precedence, Tells
+from neasmart.simulator.home.base import Behaviour, Precedence, Tells
+from neasmart.simulator.judge.oracle import Verdict
 from neasmart.simulator.options import NO_COMMANDS
-from neasmart.simulator.oracle import Verdict
 from neasmart.sysbus.line.link import Link
 from tests.support.bus import new_gateway, until
 from tests.support.ports import free_port

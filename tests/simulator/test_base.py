@@ -4,8 +4,8 @@ import pytest
 
 from neasmart.facts.codecs import DPT9_STANDBY, GlobalMode, OperatingState, decode_dpt9, encode_dpt9
 from neasmart.facts.points import TABLE
-from neasmart.simulator.base import BaseStation, Behaviour, Judgement, Precedence, Reaction, Tells
-from neasmart.simulator.house import SMALL, House
+from neasmart.simulator.home.base import BaseStation, Behaviour, Judgement, Precedence, Reaction, Tells
+from neasmart.simulator.home.house import SMALL, House
 
 MODE = TABLE.at("global", "mode").address
 STATE = TABLE.at("global", "state").address

@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from neasmart.simulator.damage import BadWire, Hit, damaged
-from neasmart.simulator.wire import MbapWire, RtuWire, has_valid_crc, write_request
+from neasmart.simulator.bus.damage import BadWire, Hit, damaged
+from neasmart.simulator.bus.wire import MbapWire, RtuWire, has_valid_crc, write_request
 
 FRAME = RtuWire().frame(write_request(100, [1, 0x0C33], 16), 0)
 SAMPLES = 2000

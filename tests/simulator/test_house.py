@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from neasmart.facts.codecs import GlobalMode, OperatingState
-from neasmart.simulator.house import DEMO, FULL, HOUSES, SMALL, House, HousePlan, Preset, RoomPlan
+from neasmart.simulator.home.house import DEMO, FULL, HOUSES, SMALL, House, HousePlan, Preset, RoomPlan
 
 HOUR = 3600.0
 

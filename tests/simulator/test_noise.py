@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pymodbus.framer import FramerRTU
 
-from neasmart.simulator.noise import (
+from neasmart.simulator.bus.noise import (
     ALL_NOISE,
     FOREIGN_UNIT,
     NOISE_TRANSACTIONS,
@@ -15,8 +15,8 @@ from neasmart.simulator.noise import (
     NoisePlan,
     hidden_frames,
 )
-from neasmart.simulator.walk import Poll
-from neasmart.simulator.wire import MbapWire, RtuWire, Wire, has_valid_crc, read_request, write_request
+from neasmart.simulator.bus.walk import Poll
+from neasmart.simulator.bus.wire import MbapWire, RtuWire, Wire, has_valid_crc, read_request, write_request
 
 UNITS = (240, 241)
 SAMPLES = 400

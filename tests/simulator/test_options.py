@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from neasmart.simulator import SimulatorOptions, add_arguments
-from neasmart.simulator.base import Behaviour, Precedence, Tells
-from neasmart.simulator.freeze import FreezePlan
-from neasmart.simulator.noise import ALL_NOISE, NoiseKind, NoisePlan
-from neasmart.simulator.people import Habits
-from neasmart.simulator.transport import Transport
-from neasmart.simulator.walk import Blocks, Order, Shape
+from neasmart.simulator.bus.freeze import FreezePlan
+from neasmart.simulator.bus.noise import ALL_NOISE, NoiseKind, NoisePlan
+from neasmart.simulator.bus.transport import Transport
+from neasmart.simulator.bus.walk import Blocks, Order, Shape
+from neasmart.simulator.home.base import Behaviour, Precedence, Tells
+from neasmart.simulator.home.people import Habits
 
 
 def options(*arguments: str) -> SimulatorOptions:

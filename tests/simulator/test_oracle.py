@@ -4,7 +4,7 @@ import pytest
 
 from neasmart.facts.codecs import DPT9_STANDBY, OperatingState, encode_dpt9
 from neasmart.facts.points import TABLE
-from neasmart.simulator.oracle import Limit, Oracle, Verdict
+from neasmart.simulator.judge.oracle import Limit, Oracle, Verdict
 
 GLOBAL_MODE = TABLE.at("global", "mode").address
 GLOBAL_STATE = TABLE.at("global", "state").address

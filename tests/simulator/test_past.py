@@ -7,9 +7,9 @@ import pytest
 from neasmart.facts.codecs import OperatingState, decode_dpt9
 from neasmart.facts.points import TABLE
 from neasmart.simulator import SimulatorOptions
-from neasmart.simulator.base import BaseStation
-from neasmart.simulator.house import DEMO
-from neasmart.simulator.past import DAY_MIN, hour_now, live_a_day, lived_in, settle, unlived
+from neasmart.simulator.home.base import BaseStation
+from neasmart.simulator.home.house import DEMO
+from neasmart.simulator.home.past import DAY_MIN, hour_now, live_a_day, lived_in, settle, unlived
 from neasmart.simulator.run import Simulator
 
 SETPOINT = TABLE.at("zone", "setpoint", 1, 1).address

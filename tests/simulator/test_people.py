@@ -5,10 +5,10 @@ import sys
 from pathlib import Path
 
 from neasmart.facts.points import TABLE
-from neasmart.simulator.base import BaseStation
-from neasmart.simulator.freeze import FreezePlan, Freezer
-from neasmart.simulator.house import SMALL, House
-from neasmart.simulator.people import Habits, People
+from neasmart.simulator.bus.freeze import FreezePlan, Freezer
+from neasmart.simulator.home.base import BaseStation
+from neasmart.simulator.home.house import SMALL, House
+from neasmart.simulator.home.people import Habits, People
 from tests.support.bus import until
 
 

@@ -5,11 +5,11 @@ from collections import Counter
 import pytest
 
 from neasmart.facts.points import TABLE
-from neasmart.simulator.airtime import walk_s
-from neasmart.simulator.base import BaseStation
-from neasmart.simulator.house import DEMO, House
-from neasmart.simulator.walk import Blocks, Order, Poll, Shape, Walk, Write
-from neasmart.simulator.wire import RtuWire, read_request, read_response, write_request
+from neasmart.simulator.bus.airtime import walk_s
+from neasmart.simulator.bus.walk import Blocks, Order, Poll, Shape, Walk, Write
+from neasmart.simulator.bus.wire import RtuWire, read_request, read_response, write_request
+from neasmart.simulator.home.base import BaseStation
+from neasmart.simulator.home.house import DEMO, House
 
 ADDRESSES = BaseStation(House(DEMO, seed=1)).addresses
 COMMANDABLE = {address for address in ADDRESSES if TABLE.by_address[address].point.writable}

@@ -15,7 +15,7 @@ from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-unt
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Playwright, Request
 from playwright.sync_api import Error as PlaywrightError
 
-from neasmart.simulator.house import HOUSES
+from neasmart.simulator.home.house import HOUSES
 from tests.support.ingress import Ingress, ingress
 from tests.support.processes import PACKAGE_ROOT, GatewayProcess, eventually, gateway_process
 

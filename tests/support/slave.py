@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 from neasmart.facts.points import TABLE
-from neasmart.simulator.wire import MbapWire, RtuWire, read_response
+from neasmart.simulator.bus.wire import MbapWire, RtuWire, read_response
 
 OWN_UNITS = (240, 241)
 

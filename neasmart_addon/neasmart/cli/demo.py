@@ -17,9 +17,9 @@ from typing import Any, TextIO
 from neasmart.facts.errors import SettingsError
 from neasmart.settings import loading as settings_loading
 from neasmart.settings import model as config
-from neasmart.simulator import past
-from neasmart.simulator.base import BaseStation
-from neasmart.simulator.house import DEMO
+from neasmart.simulator.home import past
+from neasmart.simulator.home.base import BaseStation
+from neasmart.simulator.home.house import DEMO
 from neasmart.store.past import remember
 
 FOLDER = Path("data/demo")

@@ -17,7 +17,7 @@ from neasmart.core.gateway import Gateway
 from neasmart.facts import arguments
 from neasmart.facts.clock import Clock
 from neasmart.settings.model import ModbusSettings, Settings
-from neasmart.simulator.transport import Opener, Transport
+from neasmart.simulator.bus.transport import Opener, Transport
 from neasmart.sysbus import Framing
 from neasmart.sysbus.capture.capture import Capture, Chunk, FrameReaders
 from neasmart.sysbus.capture.pcapng import CaptureError

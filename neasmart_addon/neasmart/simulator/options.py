@@ -9,13 +9,13 @@ from typing import TypeVar
 
 from neasmart.facts import arguments as line_types
 from neasmart.settings.model import DEFAULT_UNIT_IDS
-from neasmart.simulator.base import Behaviour, Precedence, Tells
-from neasmart.simulator.freeze import FreezePlan
-from neasmart.simulator.house import HOUSES
-from neasmart.simulator.noise import ALL_NOISE, NoiseKind, NoisePlan
-from neasmart.simulator.people import Habits
-from neasmart.simulator.transport import Transport
-from neasmart.simulator.walk import FC_WRITE_MANY, FC_WRITE_ONE, LONGEST_BLOCK, Blocks, Order, Shape
+from neasmart.simulator.bus.freeze import FreezePlan
+from neasmart.simulator.bus.noise import ALL_NOISE, NoiseKind, NoisePlan
+from neasmart.simulator.bus.transport import Transport
+from neasmart.simulator.bus.walk import FC_WRITE_MANY, FC_WRITE_ONE, LONGEST_BLOCK, Blocks, Order, Shape
+from neasmart.simulator.home.base import Behaviour, Precedence, Tells
+from neasmart.simulator.home.house import HOUSES
+from neasmart.simulator.home.people import Habits
 
 Number = TypeVar("Number", int, float)
 NO_COMMANDS = "none"

@@ -7,14 +7,14 @@ import logging
 from collections import deque
 from dataclasses import dataclass
 
-from neasmart.simulator.accuse import Fault, Report, spaced
-from neasmart.simulator.base import BaseStation, Judgement, Reaction
-from neasmart.simulator.noise import NOISE_TRANSACTIONS
+from neasmart.simulator.bus.noise import NOISE_TRANSACTIONS
+from neasmart.simulator.bus.walk import Poll
+from neasmart.simulator.bus.wire import Frame, words_read
+from neasmart.simulator.home.base import BaseStation, Judgement, Reaction
+from neasmart.simulator.judge.accuse import Fault, Report, spaced
+from neasmart.simulator.judge.oracle import Limit, Oracle, Verdict
+from neasmart.simulator.judge.orders import RestOrders
 from neasmart.simulator.options import NO_COMMANDS, SimulatorOptions
-from neasmart.simulator.oracle import Limit, Oracle, Verdict
-from neasmart.simulator.orders import RestOrders
-from neasmart.simulator.walk import Poll
-from neasmart.simulator.wire import Frame, words_read
 
 log = logging.getLogger(__name__)
 

@@ -9,17 +9,17 @@ import signal
 from dataclasses import asdict
 from pathlib import Path
 
-from neasmart.simulator.accuse import Report
-from neasmart.simulator.base import BaseStation
-from neasmart.simulator.freeze import Freezer
-from neasmart.simulator.house import HOUSES, House
+from neasmart.simulator.bus.freeze import Freezer
+from neasmart.simulator.bus.transport import Opener, Transport
+from neasmart.simulator.bus.wire import MbapWire, RtuWire
+from neasmart.simulator.home.base import BaseStation
+from neasmart.simulator.home.house import HOUSES, House
+from neasmart.simulator.home.past import lived_in
+from neasmart.simulator.home.people import People
+from neasmart.simulator.judge.accuse import Report
+from neasmart.simulator.judge.oracle import Oracle
 from neasmart.simulator.options import SimulatorOptions
-from neasmart.simulator.oracle import Oracle
-from neasmart.simulator.past import lived_in
-from neasmart.simulator.people import People
 from neasmart.simulator.session import Actors, EnoughPollsError, Session
-from neasmart.simulator.transport import Opener, Transport
-from neasmart.simulator.wire import MbapWire, RtuWire
 
 log = logging.getLogger(__name__)
 

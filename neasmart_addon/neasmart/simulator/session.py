@@ -6,19 +6,19 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from neasmart.simulator.accuse import Fault, Report
-from neasmart.simulator.airtime import frames_s
-from neasmart.simulator.base import BaseStation
-from neasmart.simulator.damage import BadWire
-from neasmart.simulator.freeze import Freezer
-from neasmart.simulator.noise import NOISE_TRANSACTIONS, Noise, NoiseKind
+from neasmart.simulator.bus.airtime import frames_s
+from neasmart.simulator.bus.damage import BadWire
+from neasmart.simulator.bus.freeze import Freezer
+from neasmart.simulator.bus.noise import NOISE_TRANSACTIONS, Noise, NoiseKind
+from neasmart.simulator.bus.transport import Line
+from neasmart.simulator.bus.walk import Poll, Walk, Write
+from neasmart.simulator.bus.wire import MbapWire, Rubbish, Wire, read_request, write_request
+from neasmart.simulator.home.base import BaseStation
+from neasmart.simulator.home.people import People
+from neasmart.simulator.judge.accuse import Fault, Report
+from neasmart.simulator.judge.oracle import Oracle
 from neasmart.simulator.options import SimulatorOptions
-from neasmart.simulator.oracle import Oracle
-from neasmart.simulator.people import People
 from neasmart.simulator.replies import Replies
-from neasmart.simulator.transport import Line
-from neasmart.simulator.walk import Poll, Walk, Write
-from neasmart.simulator.wire import MbapWire, Rubbish, Wire, read_request, write_request
 
 SPLIT_PAUSE_S = 0.0005
 ALONE_PAUSE_S = 0.03

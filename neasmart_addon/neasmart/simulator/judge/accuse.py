@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from neasmart.simulator.oracle import Figures
+from neasmart.simulator.judge.oracle import Figures
 
 EXAMPLES_KEPT = 5
 EVENTS_KEPT = 1000

@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass
 
 from neasmart.facts.codecs import GlobalMode, OperatingState
-from neasmart.simulator.base import BaseStation
+from neasmart.simulator.home.base import BaseStation
 
 _SETPOINTS_C = tuple(half / 2 for half in range(34, 51))
 _WHEEL_PROBABILITY = 0.75

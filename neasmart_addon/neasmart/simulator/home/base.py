@@ -16,7 +16,7 @@ from functools import partial
 from neasmart.facts.codecs import DPT9_STANDBY, LOW_BYTE, GlobalMode, OperatingState, Value, encode_dpt9
 from neasmart.facts.points import TABLE
 from neasmart.facts.registers import Kind, Part, Point, Ref, setpoint_limits
-from neasmart.simulator.house import House, MixedCircuit, Room
+from neasmart.simulator.home.house import House, MixedCircuit, Room
 
 _MIXED_WORD = 0
 _SYSTEM = TABLE.part(Part.HOUSE).group.key

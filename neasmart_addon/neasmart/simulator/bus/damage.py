@@ -6,7 +6,7 @@ import random
 from collections.abc import Collection
 from enum import StrEnum
 
-from neasmart.simulator.noise import hidden_frames
+from neasmart.simulator.bus.noise import hidden_frames
 
 _MOST_FLIPS = 3
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from neasmart.facts.points import TABLE
-from neasmart.simulator.oracle import Oracle, Order, Verdict
+from neasmart.simulator.judge.oracle import Oracle, Order, Verdict
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from pymodbus.pdu.register_message import (
     WriteSingleRegisterRequest,
 )
 
-from neasmart.simulator.walk import FC_READ, FC_WRITE_MANY, FC_WRITE_ONE, Poll
+from neasmart.simulator.bus.walk import FC_READ, FC_WRITE_MANY, FC_WRITE_ONE, Poll
 
 _EXCEPTION = 0x80
 _RTU_SHORTEST = 5

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from neasmart.facts.points import TABLE
-from neasmart.simulator.walk import FC_WRITE_ONE, Poll, Step, Write
+from neasmart.simulator.bus.walk import FC_WRITE_ONE, Poll, Step, Write
 
 BITS_PER_BYTE = 10
 SILENCE_BYTES = 3.5

@@ -10,8 +10,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from neasmart.facts.codecs import OperatingState
-from neasmart.simulator.base import BaseStation
-from neasmart.simulator.house import House, HousePlan
+from neasmart.simulator.home.base import BaseStation
+from neasmart.simulator.home.house import House, HousePlan
 
 MINUTE_S = 60.0
 DAY_MIN = 24 * 60

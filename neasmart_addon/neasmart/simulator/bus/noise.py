@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from neasmart.facts.points import TABLE
-from neasmart.simulator.walk import FC_READ, FC_WRITE_MANY, FC_WRITE_ONE, Poll
-from neasmart.simulator.wire import (
+from neasmart.simulator.bus.walk import FC_READ, FC_WRITE_MANY, FC_WRITE_ONE, Poll
+from neasmart.simulator.bus.wire import (
     MbapWire,
     Wire,
     has_valid_crc,

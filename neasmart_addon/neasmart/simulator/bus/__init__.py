@@ -1,0 +1,1 @@
+"""The wire that is simulated, with its noise and damage."""

@@ -1,0 +1,1 @@
+"""The house that is simulated, its base and its people."""

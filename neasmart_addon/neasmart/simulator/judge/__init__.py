@@ -1,0 +1,1 @@
+"""Who explains or accuses each served word."""
