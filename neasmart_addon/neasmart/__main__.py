@@ -111,7 +111,7 @@ def _run(_namespace: argparse.Namespace) -> int:
         from neasmart import app  # noqa: PLC0415
         from neasmart.logs import output as logs  # noqa: PLC0415
         from neasmart.settings import loading as settings_loading  # noqa: PLC0415
-        from neasmart.web.request_id import REQUEST_ID  # noqa: PLC0415
+        from neasmart.web.http.request_id import REQUEST_ID  # noqa: PLC0415
 
     async def served() -> None:
         await app.run(found, log_lines=lambda: last.lines)

@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from neasmart.core.gateway import Gateway
 from neasmart.settings.model import ApiSettings, Settings
 from neasmart.web import WebServer
-from neasmart.web.history import HistoryStore
+from neasmart.web.api.history import HistoryStore
 from tests.support.gateways import FakeClock, fill_house, make_gateway
 from tests.support.ports import free_port
 

@@ -20,13 +20,13 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from neasmart.core.gateway import Gateway
 from neasmart.settings.model import ApiSettings
-from neasmart.web import auth, rates
-from neasmart.web.auth import Attempts
-from neasmart.web.clients import name
-from neasmart.web.origins import _at_home
-from neasmart.web.problems import Problem
-from neasmart.web.proxies import Proxies
-from neasmart.web.rates import Rates
+from neasmart.web.guard import auth, rates
+from neasmart.web.guard.auth import Attempts
+from neasmart.web.guard.origins import _at_home
+from neasmart.web.guard.proxies import Proxies
+from neasmart.web.guard.rates import Rates
+from neasmart.web.http.clients import name
+from neasmart.web.http.problems import Problem
 from neasmart.web.server import Role
 from tests.api.conftest import Served, Start, eventually
 from tests.support.gateways import FakeClock
@@ -192,7 +192,7 @@ async def test_a_token_that_was_valid_ends_in_time(locked: Served, monkeypatch: 
     headers = bearer(token(exp=ends_at))
     assert [(await locked.get("/mode", headers=headers))[0] for _ in range(2)] == [200, 200]
 
-    monkeypatch.setattr("neasmart.web.auth.time.time", lambda: float(ends_at))
+    monkeypatch.setattr("neasmart.web.guard.auth.time.time", lambda: float(ends_at))
     assert (await locked.get("/mode", headers=headers))[0] == 401
 
 

@@ -9,8 +9,8 @@ from neasmart import __version__
 from neasmart.core.gateway import LINK, SETTINGS, STORE, Gateway
 from neasmart.facts.breaker import BreakerState
 from neasmart.facts.status import Closable, LinkStatus, SettingsFault, SettingsStatus, StoreStatus
-from neasmart.web.health import health
-from neasmart.web.web_status import WEB, WebStatus
+from neasmart.web.api.health import health
+from neasmart.web.http.web_status import WEB, WebStatus
 from tests.api.conftest import Served
 from tests.support.gateways import FakeClock, base_polls, make_gateway
 

@@ -18,8 +18,8 @@ from neasmart.core.gateway import Gateway
 from neasmart.settings.model import ApiSettings, Settings
 from neasmart.web import WebServer
 from neasmart.web.assets import PACKED, Assets
-from neasmart.web.peers import trusted
-from neasmart.web.web_status import WEB, WebStatus
+from neasmart.web.guard.peers import trusted
+from neasmart.web.http.web_status import WEB, WebStatus
 from tests.api.conftest import Served, Start, eventually
 from tests.support.gateways import FakeClock, base_polls
 from tests.support.ports import free_port

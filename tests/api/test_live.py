@@ -13,9 +13,9 @@ import pytest
 from neasmart import __version__
 from neasmart.core.gateway import Gateway
 from neasmart.facts.points import TABLE
-from neasmart.web import documents, live
-from neasmart.web.encoding import encoded
-from neasmart.web.live import FrameRate
+from neasmart.web.api import documents, live
+from neasmart.web.api.live import FrameRate
+from neasmart.web.http.encoding import encoded
 from tests.api.conftest import Served, eventually
 from tests.support.gateways import base_polls, base_reports, set_link
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neasmart.web.masks import MaskWatch
+from neasmart.web.http.masks import MaskWatch
 from tests.api.conftest import Served, eventually
 
 HELLO = (

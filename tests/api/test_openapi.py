@@ -18,9 +18,9 @@ from neasmart.core.gateway import Gateway
 from neasmart.facts.points import TABLE
 from neasmart.settings.model import Settings
 from neasmart.web import Sights, WebServer
-from neasmart.web.history import HistoryStore
-from neasmart.web.openapi import document
-from neasmart.web.routes import declared, open_paths
+from neasmart.web.api.history import HistoryStore
+from neasmart.web.http.routes import declared, open_paths
+from neasmart.web.openapi.description import document
 from neasmart.web.server import Role
 from tests.api.conftest import Served, Start
 from tests.support.gateways import FakeClock

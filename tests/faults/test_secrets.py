@@ -61,7 +61,7 @@ CRASH = """
 import sys
 if "run" in sys.argv or "-m" in sys.orig_argv:
     import os
-    from neasmart.web import documents
+    from neasmart.web.api import documents
     def fails(*_, **__):
         raise RuntimeError("a defect of a handler")
     documents.doctor = fails

@@ -13,7 +13,7 @@ from neasmart.facts.codecs import encode_dpt9
 from neasmart.facts.points import TABLE
 from neasmart.facts.status import LinkStatus
 from neasmart.settings.model import DatabaseSettings
-from neasmart.web.health import health
+from neasmart.web.api.health import health
 from tests.support.store import Bench
 
 STATE, SETPOINT, TEMPERATURE = (TABLE.ref(f"zone.1.1.{key}") for key in ("state", "setpoint", "temperature"))

@@ -17,8 +17,8 @@ from neasmart.sysbus.framing.mbap import MbapFramer
 from neasmart.sysbus.framing.rtu import WINDOW, RtuFramer
 from neasmart.sysbus.slave.slaves import MbapSlave, RtuSlave
 from neasmart.sysbus.slave.station import Station
-from neasmart.web import bodies
-from neasmart.web.problems import Problem
+from neasmart.web.http import bodies
+from neasmart.web.http.problems import Problem
 from tests.fuzz import file_targets
 from tests.support.bus import new_gateway
 from tests.support.gateways import FakeClock, fill_house, make_gateway

@@ -18,8 +18,8 @@ from neasmart.facts.status import PortsStatus
 from neasmart.settings.model import ApiSettings
 from neasmart.supervisor import Ports, Supervisor
 from neasmart.supervisor.ports import told
-from neasmart.web.gate import ApiGate
-from neasmart.web.web_counters import WebCounters
+from neasmart.web.guard.gate import ApiGate
+from neasmart.web.http.web_counters import WebCounters
 from tests.support.gateways import FakeClock, make_gateway
 from tests.support.mosquitto import eventually
 

@@ -24,9 +24,9 @@ from neasmart import __version__
 from neasmart.core.gateway import Gateway
 from neasmart.facts.points import TABLE
 from neasmart.facts.status import LinkStatus
-from neasmart.web import documents
+from neasmart.web.api import documents
+from neasmart.web.api.history import limits
 from neasmart.web.assets import FOLDER, Assets
-from neasmart.web.history import limits
 from tests.support.gateways import FakeClock, base_reports, base_writes, make_gateway
 
 ORIGIN = "http://page.test"

@@ -13,7 +13,7 @@ from neasmart.__main__ import EXIT_SETTINGS, main
 from neasmart.cli import credentials
 from neasmart.facts.errors import SettingsError
 from neasmart.settings.model import ApiSettings
-from neasmart.web.auth import Authentication
+from neasmart.web.guard.auth import Authentication
 
 SECRET = "a secret of more than thirty-two characters"
 

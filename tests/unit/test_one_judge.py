@@ -11,9 +11,9 @@ from neasmart.core.gateway import DOCTOR
 from neasmart.diagnosis.doctor import Diagnosis
 from neasmart.diagnosis.verdicts import BY_CODE, Level
 from neasmart.mqtt.messages.states import wiring_payload
-from neasmart.web import documents
-from neasmart.web.answers import HealthStatus
-from neasmart.web.health import health
+from neasmart.web.api import documents
+from neasmart.web.api.health import health
+from neasmart.web.http.answers import HealthStatus
 from tests.support.bus import BROADCAST_TEMPERATURE, POLL_240
 from tests.support.played_bus import PlayedBus
 

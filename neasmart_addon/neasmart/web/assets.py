@@ -19,7 +19,7 @@ from pathlib import Path
 from aiohttp import web
 
 from neasmart.core.gateway import Gateway
-from neasmart.web.problems import Problem
+from neasmart.web.http.problems import Problem
 
 FOLDER = Path(__file__).with_name("static")
 # What vendor.mjs makes of the folder: the same page in fewer and smaller files.

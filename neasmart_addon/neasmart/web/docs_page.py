@@ -16,10 +16,10 @@ from aiohttp import web
 
 from neasmart.facts.registers import RegisterTable
 from neasmart.web.assets import FOLDER
-from neasmart.web.encoding import encoded
-from neasmart.web.openapi import document
-from neasmart.web.problems import Problem
-from neasmart.web.routes import TEXT, Route, declared
+from neasmart.web.http.encoding import encoded
+from neasmart.web.http.problems import Problem
+from neasmart.web.http.routes import TEXT, Route, declared
+from neasmart.web.openapi.description import document
 
 DOCS_FILES = ("swagger-ui-bundle.js", "swagger-ui.css", "start.js")
 OWN_FILES = Path(__file__).with_name("swagger")

@@ -22,25 +22,25 @@ from multidict import CIMultiDict
 from neasmart.core.gateway import PORTS, Gateway
 from neasmart.facts.status import PortsStatus
 from neasmart.settings.model import ApiSettings, Settings
-from neasmart.web import documents
+from neasmart.web.api import documents
+from neasmart.web.api.history import History, HistoryStore, limits
+from neasmart.web.api.legacy import Legacy, stale_headers
+from neasmart.web.api.live import Feed
+from neasmart.web.api.metrics import Metrics
+from neasmart.web.api.rest import CommandStore, Rest
+from neasmart.web.api.rooms import RoomRoutes
+from neasmart.web.api.seeing import Seeing, Sights
+from neasmart.web.api.setup import SetupRoutes
 from neasmart.web.assets import FOLDER, Assets
-from neasmart.web.bodies import BODY_LIMIT
-from neasmart.web.connections import CLIENT_LIMIT, Connection, Doors
 from neasmart.web.docs_page import DocsPage
-from neasmart.web.gate import ApiGate, Gate, IngressGate
-from neasmart.web.history import History, HistoryStore, limits
-from neasmart.web.legacy import Legacy, stale_headers
-from neasmart.web.live import Feed
-from neasmart.web.metrics import Metrics
-from neasmart.web.peers import trusted_only
-from neasmart.web.problems import API_POLICY, COMMON_HEADERS, Decorate, answering
-from neasmart.web.rest import CommandStore, Rest
-from neasmart.web.rooms import RoomRoutes
-from neasmart.web.routes import Route, definitions, open_paths, routes_of
-from neasmart.web.seeing import Seeing, Sights
-from neasmart.web.setup import SetupRoutes
-from neasmart.web.web_counters import WebCounters
-from neasmart.web.web_status import WEB, WebStatus
+from neasmart.web.guard.connections import CLIENT_LIMIT, Connection, Doors
+from neasmart.web.guard.gate import ApiGate, Gate, IngressGate
+from neasmart.web.guard.peers import trusted_only
+from neasmart.web.http.bodies import BODY_LIMIT
+from neasmart.web.http.problems import API_POLICY, COMMON_HEADERS, Decorate, answering
+from neasmart.web.http.routes import Route, definitions, open_paths, routes_of
+from neasmart.web.http.web_counters import WebCounters
+from neasmart.web.http.web_status import WEB, WebStatus
 
 _LOG = logging.getLogger(__name__)
 _RETRY_FIRST_S = 0.5

@@ -11,7 +11,7 @@ import msgspec
 from neasmart.core.commands.command import CommandState
 from neasmart.facts.registers import Axis, Kind, Part, Point, RegisterTable
 from neasmart.facts.status import BusCounters
-from neasmart.web.routes import FLAG, TEXT, Schema
+from neasmart.web.http.routes import FLAG, TEXT, Schema
 
 COUNT: Schema = {"type": "integer", "minimum": 0}
 _REFERENCE = "#/components/schemas/"

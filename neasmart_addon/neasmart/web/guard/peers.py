@@ -8,8 +8,8 @@ from http import HTTPStatus
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from neasmart.web import clients
-from neasmart.web.problems import Problem
+from neasmart.web.http import clients
+from neasmart.web.http.problems import Problem
 
 SUPERVISOR = ipaddress.ip_address("172.30.32.2")
 """The address from which the Supervisor forwards ingress requests, after it has checked the user's session."""

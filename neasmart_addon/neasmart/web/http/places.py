@@ -8,8 +8,8 @@ from itertools import product
 from aiohttp import web
 
 from neasmart.facts.registers import Axis, RegisterTable
-from neasmart.web.bodies import invalid_parameter
-from neasmart.web.problems import Problem
+from neasmart.web.http.bodies import invalid_parameter
+from neasmart.web.http.problems import Problem
 
 
 def index(request: web.Request, table: RegisterTable, group: str) -> tuple[int, ...]:

@@ -11,7 +11,7 @@ from collections.abc import Collection
 
 from aiohttp import hdrs, web
 
-from neasmart.web import clients
+from neasmart.web.http import clients
 
 FORWARDED_FOR = "X-Forwarded-For"
 FORWARDED_HOST = "X-Forwarded-Host"

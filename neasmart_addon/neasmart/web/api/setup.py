@@ -10,10 +10,10 @@ from typing import Protocol
 from aiohttp import web
 
 from neasmart.facts.errors import NeasmartError
-from neasmart.web.answers import Setup
-from neasmart.web.bodies import Document, read_object, reply
-from neasmart.web.problems import Problem
-from neasmart.web.routes import API, FLAG, TEXT, Schema, declared
+from neasmart.web.http.answers import Setup
+from neasmart.web.http.bodies import Document, read_object, reply
+from neasmart.web.http.problems import Problem
+from neasmart.web.http.routes import API, FLAG, TEXT, Schema, declared
 
 _LINKS: Mapping[str, Schema] = {
     "device": TEXT | {"description": "The path of a serial device"},

@@ -25,9 +25,9 @@ from neasmart.facts.errors import (
     UnknownCommandError,
     UnknownPointError,
 )
-from neasmart.web.encoding import encoded
-from neasmart.web.request_id import HEADER, REQUEST_ID, chosen
-from neasmart.web.web_counters import WebCounters
+from neasmart.web.http.encoding import encoded
+from neasmart.web.http.request_id import HEADER, REQUEST_ID, chosen
+from neasmart.web.http.web_counters import WebCounters
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 Decorate = Callable[[web.BaseRequest, web.StreamResponse], None]

@@ -14,8 +14,8 @@ from aiohttp import web
 from neasmart import __version__
 from neasmart.core.gateway import Gateway
 from neasmart.facts.status import BusCounters
-from neasmart.web.routes import TEXT, declared
-from neasmart.web.web_counters import WebCounters
+from neasmart.web.http.routes import TEXT, declared
+from neasmart.web.http.web_counters import WebCounters
 
 if TYPE_CHECKING:
     from prometheus_client import Metric

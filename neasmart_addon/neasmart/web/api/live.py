@@ -16,11 +16,11 @@ from aiohttp import WSCloseCode, WSMsgType, web
 
 from neasmart import __version__
 from neasmart.core.gateway import Gateway
-from neasmart.web import documents
-from neasmart.web.auth import PROTOCOL_HEADER, SUBPROTOCOL
-from neasmart.web.encoding import encoded
-from neasmart.web.problems import SERVER, Problem
-from neasmart.web.request_id import HEADER, REQUEST_ID
+from neasmart.web.api import documents
+from neasmart.web.guard.auth import PROTOCOL_HEADER, SUBPROTOCOL
+from neasmart.web.http.encoding import encoded
+from neasmart.web.http.problems import SERVER, Problem
+from neasmart.web.http.request_id import HEADER, REQUEST_ID
 
 CLIENTS_LIMIT = 200
 CHANGES_EVERY_S = 0.25

@@ -12,11 +12,11 @@ from aiohttp import web
 
 from neasmart.core.gateway import ROOMS, Gateway
 from neasmart.core.state.rooms import Room, RoomsStatus
-from neasmart.web import places
-from neasmart.web.answers import RoomAnswer, RoomChange, RoomForgotten, RoomsAnswer, RoomsChange
-from neasmart.web.bodies import Document, read_document, reply
-from neasmart.web.problems import Problem
-from neasmart.web.routes import API, declared
+from neasmart.web.http import places
+from neasmart.web.http.answers import RoomAnswer, RoomChange, RoomForgotten, RoomsAnswer, RoomsChange
+from neasmart.web.http.bodies import Document, read_document, reply
+from neasmart.web.http.problems import Problem
+from neasmart.web.http.routes import API, declared
 
 
 class RoomKeeper(Protocol):

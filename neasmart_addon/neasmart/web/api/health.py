@@ -16,9 +16,16 @@ from neasmart.diagnosis.doctor import Diagnosis
 from neasmart.diagnosis.verdicts import Level
 from neasmart.facts.breaker import BreakerState
 from neasmart.facts.status import Closable, SettingsStatus
-from neasmart.web import documents
-from neasmart.web.answers import Health, HealthDatabase, HealthModbus, HealthSettings, HealthStatus, SettingsFaultAnswer
-from neasmart.web.web_status import WEB, WebStatus
+from neasmart.web.api import documents
+from neasmart.web.http.answers import (
+    Health,
+    HealthDatabase,
+    HealthModbus,
+    HealthSettings,
+    HealthStatus,
+    SettingsFaultAnswer,
+)
+from neasmart.web.http.web_status import WEB, WebStatus
 
 _CLOSED = {
     Closable.API: "the API stays closed",

@@ -19,7 +19,7 @@ from http import HTTPStatus
 from multidict import CIMultiDictProxy
 
 from neasmart.settings.model import ApiSettings
-from neasmart.web.problems import Problem
+from neasmart.web.http.problems import Problem
 
 KEY_HEADER = "X-API-Key"
 SUBPROTOCOL = "neasmart"

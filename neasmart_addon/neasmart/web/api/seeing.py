@@ -19,15 +19,15 @@ from neasmart.facts.clock import iso
 from neasmart.facts.errors import NeasmartError
 from neasmart.facts.status import RecorderStatus
 from neasmart.settings.model import Settings
-from neasmart.web import documents
-from neasmart.web.answers import Capture, Captures, DoctorAnswer
-from neasmart.web.bodies import Document, flag, query, read_object, reply
-from neasmart.web.diagnostics import diagnostics
-from neasmart.web.live import Feed
-from neasmart.web.problems import Problem
-from neasmart.web.rooms import RoomKeeper
-from neasmart.web.routes import API, FLAG, declared
-from neasmart.web.setup import Guide
+from neasmart.web.api import documents
+from neasmart.web.api.diagnostics import diagnostics
+from neasmart.web.api.live import Feed
+from neasmart.web.api.rooms import RoomKeeper
+from neasmart.web.api.setup import Guide
+from neasmart.web.http.answers import Capture, Captures, DoctorAnswer
+from neasmart.web.http.bodies import Document, flag, query, read_object, reply
+from neasmart.web.http.problems import Problem
+from neasmart.web.http.routes import API, FLAG, declared
 
 SECONDS_LIMIT = 600
 

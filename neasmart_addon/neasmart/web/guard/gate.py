@@ -14,14 +14,14 @@ from aiohttp import web
 
 from neasmart.facts.status import PortsStatus
 from neasmart.settings.model import ApiSettings
-from neasmart.web import clients
-from neasmart.web.auth import Attempts, Authentication, missing
-from neasmart.web.origins import READS, Origins
-from neasmart.web.peers import SUPERVISOR
-from neasmart.web.problems import Problem
-from neasmart.web.proxies import Proxies
-from neasmart.web.rates import Rates
-from neasmart.web.web_counters import WebCounters
+from neasmart.web.guard.auth import Attempts, Authentication, missing
+from neasmart.web.guard.origins import READS, Origins
+from neasmart.web.guard.peers import SUPERVISOR
+from neasmart.web.guard.proxies import Proxies
+from neasmart.web.guard.rates import Rates
+from neasmart.web.http import clients
+from neasmart.web.http.problems import Problem
+from neasmart.web.http.web_counters import WebCounters
 
 _LOG = logging.getLogger(__name__)
 _HEALTH = "/health"

@@ -16,11 +16,11 @@ from http import HTTPStatus
 from aiohttp import WSCloseCode, web
 from aiohttp.http import WebSocketReader
 
-from neasmart.web import clients
-from neasmart.web.masks import MaskWatch
-from neasmart.web.problems import API_POLICY, COMMON_HEADERS, Problem, internal_problem, one_line, shaped
-from neasmart.web.request_id import chosen
-from neasmart.web.web_counters import WebCounters
+from neasmart.web.http import clients
+from neasmart.web.http.masks import MaskWatch
+from neasmart.web.http.problems import API_POLICY, COMMON_HEADERS, Problem, internal_problem, one_line, shaped
+from neasmart.web.http.request_id import chosen
+from neasmart.web.http.web_counters import WebCounters
 
 TOTAL_LIMIT = 512
 CLIENT_LIMIT = 128

@@ -14,12 +14,13 @@ from aiohttp import web
 from neasmart.core.gateway import Gateway
 from neasmart.facts.codecs import OperatingState, Value
 from neasmart.facts.registers import Kind, Part
-from neasmart.web import documents, places
-from neasmart.web.answers import Health
-from neasmart.web.bodies import Document, flag, read_object, reply
-from neasmart.web.health import health
-from neasmart.web.problems import Problem
-from neasmart.web.routes import declared
+from neasmart.web.api import documents
+from neasmart.web.api.health import health
+from neasmart.web.http import places
+from neasmart.web.http.answers import Health
+from neasmart.web.http.bodies import Document, flag, read_object, reply
+from neasmart.web.http.problems import Problem
+from neasmart.web.http.routes import declared
 
 
 class Legacy:

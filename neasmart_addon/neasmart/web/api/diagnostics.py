@@ -8,9 +8,9 @@ from neasmart.core.gateway import RECORDER, Gateway
 from neasmart.facts.clock import iso
 from neasmart.settings.model import Settings
 from neasmart.settings.redaction import Scrubber, settings_document
-from neasmart.web import documents
-from neasmart.web.documents import Document
-from neasmart.web.health import health
+from neasmart.web.api import documents
+from neasmart.web.api.documents import Document
+from neasmart.web.api.health import health
 
 FORMAT = 1
 COMMANDS_SHOWN = 50

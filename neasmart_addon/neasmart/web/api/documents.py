@@ -17,7 +17,7 @@ from neasmart.core.gateway import Gateway
 from neasmart.core.state.plant import Reading
 from neasmart.facts.clock import Clock, iso
 from neasmart.facts.registers import SETPOINT_BY_MODE, Group, Limits, Point, Ref, RegisterTable
-from neasmart.web.answers import (
+from neasmart.web.http.answers import (
     BusSeen,
     ChangedPoint,
     Changes,

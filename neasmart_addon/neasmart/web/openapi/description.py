@@ -7,10 +7,10 @@ from http import HTTPStatus
 
 from neasmart import __version__
 from neasmart.facts.registers import RegisterTable
-from neasmart.web.auth import KEY_HEADER
-from neasmart.web.openapi_schemas import COUNT, name_of, named, place, ref, schemas, typed
-from neasmart.web.request_id import HEADER
-from neasmart.web.routes import API, FLAG, JSON, TEXT, Route, Schema, Shape
+from neasmart.web.guard.auth import KEY_HEADER
+from neasmart.web.http.request_id import HEADER
+from neasmart.web.http.routes import API, FLAG, JSON, TEXT, Route, Schema, Shape
+from neasmart.web.openapi.schemas import COUNT, name_of, named, place, ref, schemas, typed
 
 VERSION = "3.1.0"
 _ABOUT = (

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from http import HTTPStatus
 
-from neasmart.web.problems import Problem
+from neasmart.web.http.problems import Problem
 
 CLIENTS_LIMIT = 1024
 WINDOW_S = 60.0

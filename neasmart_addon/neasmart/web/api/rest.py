@@ -15,8 +15,11 @@ from neasmart.core.commands.command import Command
 from neasmart.core.gateway import Gateway
 from neasmart.facts.errors import NoLinkError
 from neasmart.facts.registers import Part
-from neasmart.web import documents, places
-from neasmart.web.answers import (
+from neasmart.web.api import documents
+from neasmart.web.api.health import health
+from neasmart.web.api.live import Feed
+from neasmart.web.http import places
+from neasmart.web.http.answers import (
     Bus,
     CommandAnswer,
     CommandList,
@@ -30,11 +33,9 @@ from neasmart.web.answers import (
     ZoneFilter,
     ZoneList,
 )
-from neasmart.web.bodies import Document, flag, invalid_parameter, query, read_object, reply, whole_number
-from neasmart.web.health import health
-from neasmart.web.live import Feed
-from neasmart.web.problems import Problem
-from neasmart.web.routes import API, AXIS, FLAG, TEXT, declared
+from neasmart.web.http.bodies import Document, flag, invalid_parameter, query, read_object, reply, whole_number
+from neasmart.web.http.problems import Problem
+from neasmart.web.http.routes import API, AXIS, FLAG, TEXT, declared
 
 COMMANDS_SHOWN = 200
 COMMANDS_LIMIT = 1000

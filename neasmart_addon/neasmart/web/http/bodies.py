@@ -15,8 +15,8 @@ from typing import Any
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from neasmart.web.encoding import encoded
-from neasmart.web.problems import Problem
+from neasmart.web.http.encoding import encoded
+from neasmart.web.http.problems import Problem
 
 BODY_LIMIT = 64 * 1024
 BODY_TIMEOUT_S = 10.0

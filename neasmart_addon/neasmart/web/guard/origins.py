@@ -15,8 +15,8 @@ from http import HTTPStatus
 
 from aiohttp import hdrs, web
 
-from neasmart.web.problems import Problem
-from neasmart.web.proxies import Proxies
+from neasmart.web.guard.proxies import Proxies
+from neasmart.web.http.problems import Problem
 
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _HOME_NETWORK = (

@@ -16,7 +16,7 @@ from typing import Any, TypedDict, Unpack
 import msgspec
 from aiohttp import web
 
-from neasmart.web.bodies import query as query_of
+from neasmart.web.http.bodies import query as query_of
 
 Handler = Callable[..., Awaitable[web.StreamResponse]]
 Schema = dict[str, Any]

@@ -1,0 +1,1 @@
+"""The answers. Imports http and guard."""

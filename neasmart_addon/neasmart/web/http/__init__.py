@@ -1,0 +1,1 @@
+"""What every answer needs: bodies, problems, request ids, counters."""
