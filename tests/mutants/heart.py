@@ -9,6 +9,7 @@ HEART = (
     "neasmart.core.commands.life",
     "neasmart.core.commands.commands",
     "neasmart.diagnosis.doctor",
+    "neasmart.core.bus_face",
     "neasmart.core.gateway",
     "neasmart.diagnosis.histogram",
     "neasmart.core.state.hub",
@@ -27,7 +28,7 @@ HEART = (
     "neasmart.diagnosis.verdicts",
     "neasmart.core.state.walks",
 )
-TESTS = ("tests/unit", "tests/bus", "tests/store", "tests/api")
+TESTS = ("tests/facts", "tests/diagnosis", "tests/core", "tests/sysbus", "tests/store", "tests/web")
 SLOWEST_TEST_S = 3.0
 """Tests that take longer are left to `make test`."""
 BUDGET_S = 40.0

@@ -7,7 +7,6 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.api.conftest import Served, Start
 from tests.support.gateways import (
     NO_SENSOR,
     FakeClock,
@@ -17,6 +16,7 @@ from tests.support.gateways import (
     make_gateway,
     set_link,
 )
+from tests.web.conftest import Served, Start
 
 STALE_HEADERS = (
     "X-Rehau-Registers-Stale",

@@ -16,8 +16,8 @@ from neasmart.facts.points import TABLE
 from neasmart.web.api import documents, live
 from neasmart.web.api.live import FrameRate
 from neasmart.web.http.encoding import encoded
-from tests.api.conftest import Served, eventually
 from tests.support.gateways import base_polls, base_reports, set_link
+from tests.web.conftest import Served, eventually
 
 PATH = "/api/v1/live"
 FRAME_LIMIT_BYTES = 5000

@@ -21,10 +21,10 @@ from neasmart.simulator.bus.walk import Blocks, Walk, Write
 from neasmart.simulator.home.base import BaseStation
 from neasmart.simulator.home.house import SMALL, House
 from neasmart.store.samples import packed, thinned, unpacked
-from tests.api.conftest import Served, Start
 from tests.mqtt.discovery_snapshot import STYLE, TOPICS
 from tests.support.device_discovery import faults
 from tests.support.gateways import FakeClock, base_polls, base_reports, fill_house, make_gateway
+from tests.web.conftest import Served, Start
 
 FLOOR = Point(
     key="floor_temperature",

@@ -14,8 +14,8 @@ from neasmart.core.gateway import Gateway
 from neasmart.facts.errors import NeasmartError
 from neasmart.settings.model import ApiSettings, Settings
 from neasmart.web import Sights, WebServer
-from tests.api.conftest import NO_PAGE, eventually
 from tests.support.ports import free_port
+from tests.web.conftest import NO_PAGE, eventually
 
 PATH = "/api/v1/setup"
 Pages = tuple[aiohttp.ClientSession, aiohttp.ClientSession]

@@ -28,9 +28,9 @@ from neasmart.web.guard.rates import Rates
 from neasmart.web.http.clients import name
 from neasmart.web.http.problems import Problem
 from neasmart.web.server import Role
-from tests.api.conftest import Served, Start, eventually
 from tests.support.gateways import FakeClock
 from tests.support.ports import free_port
+from tests.web.conftest import Served, Start, eventually
 
 KEY = "12345678901234567890"
 SECRET = "a secret of more than sixty-four characters, as long as HS512 wants a key"

@@ -8,8 +8,8 @@ import pytest
 
 from neasmart.core.gateway import Gateway
 from neasmart.facts.points import TABLE
-from tests.api.conftest import Served, Start
 from tests.support.gateways import FakeClock, base_polls, base_reports, base_writes, make_gateway, set_link
+from tests.web.conftest import Served, Start
 
 
 async def test_zone_has_exactly_the_shape_of_the_contract(served: Served) -> None:

@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from neasmart.core.gateway import Gateway
-from tests.api.conftest import Served, Start
 from tests.support.gateways import FakeClock
+from tests.web.conftest import Served, Start
 
 KEYS = {"error", "status", "details", "code", "request_id"}
 TARGETS = [("POST", "/api/v1/zones/1/1"), ("PUT", "/api/v1/points/zone.1.1.setpoint"), ("POST", "/zones/1/1")]

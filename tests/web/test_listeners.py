@@ -20,9 +20,9 @@ from neasmart.web import WebServer
 from neasmart.web.assets import PACKED, Assets
 from neasmart.web.guard.peers import trusted
 from neasmart.web.http.web_status import WEB, WebStatus
-from tests.api.conftest import Served, Start, eventually
 from tests.support.gateways import FakeClock, base_polls
 from tests.support.ports import free_port
+from tests.web.conftest import Served, Start, eventually
 
 
 @pytest.mark.parametrize(

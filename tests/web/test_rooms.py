@@ -10,8 +10,8 @@ from neasmart.core.commands.command import CommandState
 from neasmart.core.gateway import ROOMS
 from neasmart.core.state.plant import Reading
 from neasmart.core.state.rooms import Room, RoomsStatus
-from tests.api.conftest import Served
 from tests.support.gateways import base_polls, base_reports
+from tests.web.conftest import Served
 
 PATH = "/api/v1/rooms"
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neasmart.web.http.masks import MaskWatch
-from tests.api.conftest import Served, eventually
+from tests.web.conftest import Served, eventually
 
 HELLO = (
     "GET /api/v1/live HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"

@@ -13,8 +13,8 @@ from neasmart.facts.clock import iso
 from neasmart.facts.codecs import encode_dpt9
 from neasmart.facts.points import TABLE
 from neasmart.web.api.history import MAX_POINTS, fewer
-from tests.api.conftest import Served, Start
 from tests.support.gateways import FakeClock
+from tests.web.conftest import Served, Start
 
 TEMPERATURE, STATE = TABLE.ref("zone.1.1.temperature"), TABLE.ref("zone.1.1.state")
 BEGIN_S = 1_780_000_000.0

@@ -11,8 +11,8 @@ from neasmart.facts.breaker import BreakerState
 from neasmart.facts.status import Closable, LinkStatus, SettingsFault, SettingsStatus, StoreStatus
 from neasmart.web.api.health import health
 from neasmart.web.http.web_status import WEB, WebStatus
-from tests.api.conftest import Served
 from tests.support.gateways import FakeClock, base_polls, make_gateway
+from tests.web.conftest import Served
 
 OPEN = LinkStatus(connected=True, code="connected", detail="The link is open.")
 

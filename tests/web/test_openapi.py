@@ -22,9 +22,9 @@ from neasmart.web.api.history import HistoryStore
 from neasmart.web.http.routes import declared, open_paths
 from neasmart.web.openapi.description import document
 from neasmart.web.server import Role
-from tests.api.conftest import Served, Start
 from tests.support.gateways import FakeClock
 from tests.support.panel import House, simulated_house
+from tests.web.conftest import Served, Start
 
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
 RUN_WITHIN_S = 100

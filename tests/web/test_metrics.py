@@ -9,8 +9,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from neasmart.facts.points import TABLE
 from neasmart.facts.status import BusCounters
-from tests.api.conftest import Served
 from tests.support.gateways import base_polls, base_reports
+from tests.web.conftest import Served
 
 
 async def scrape(served: Served) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
