@@ -1,6 +1,6 @@
 """The settings: their names, types, limits and defaults.
 
-`settings_loading` reads them from files and environment, `settings_checks` judges what their types cannot say.
+`loading` reads them from files and environment, `checks` judges what their types cannot say.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class ServerSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     A device or a converter to dial that is set is the link, whatever `type` says of listening; with neither, converters
     dial us. `url` names a converter to dial. It exists beside `serial_port` because the app's form offers that one as a
-    list of devices; `settings_checks` moves it there, so that everybody else reads one place.
+    list of devices; `checks` moves it there, so that everybody else reads one place.
     """
 
     type: ServerType = ServerType.AUTO

@@ -3,7 +3,7 @@
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { guard } from "../vendor/lit-html/directives/guard.js";
 import { repeat } from "../vendor/lit-html/directives/repeat.js";
-import { bornAt, wasReceived } from "../core/model.js";
+import { bornAt, hex, wasReceived } from "../core/model.js";
 import { roomName } from "../core/rooms.js";
 import { valueText } from "../core/words.js";
 import { icons } from "../parts/icons.js";
@@ -77,9 +77,4 @@ function row(page, reading, line) {
     </td>
     <td>${line.source}</td>
   </tr>`;
-}
-
-/** @param {number | null} word */
-export function hex(word) {
-  return word === null ? "" : `0x${word.toString(16).toUpperCase().padStart(4, "0")}`;
 }

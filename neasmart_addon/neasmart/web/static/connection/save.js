@@ -1,7 +1,6 @@
 /** Hands the register table to the browser as a file. */
 
-import { ageOf } from "../core/model.js";
-import { hex } from "./registers.js";
+import { ageOf, hex } from "../core/model.js";
 
 const COLUMNS = ["address", "id", "name", "raw", "value", "quality", "source", "stale", "age_s"];
 

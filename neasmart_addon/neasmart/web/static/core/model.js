@@ -197,3 +197,11 @@ export function setpointLimits(state, schema) {
   const mode = optionOf(schema, "global.mode", state.readings.get("global.mode")?.value) || "auto";
   return /** @type {import("../types.d.ts").Limits} */ (schema.setpoint_limits[mode] ?? schema.setpoint_limits["auto"]);
 }
+
+/**
+ * A word of the bus as people compare it.
+ * @param {number | null} word
+ */
+export function hex(word) {
+  return word === null ? "" : `0x${word.toString(16).toUpperCase().padStart(4, "0")}`;
+}
