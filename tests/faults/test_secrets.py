@@ -347,7 +347,7 @@ def _commands(planted: Planted) -> None:
     assert planted.command("diagnostics", "--url", url, "--api-key", KEY, "diagnostics.json") in (0, 1)
     assert planted.command("diagnostics", "--url", url, "--api-key", MQTT_PASSWORD) == 1
     assert planted.command("diagnostics", "--url", with_login, NEASMART_API_KEY=KEY) == 1
-    assert planted.command("diagnostics", "--url", f"nothing://u:{IN_URL}@h") == 1
+    assert planted.command("diagnostics", "--url", f"nothing://u:{IN_URL}@h") == 2
     assert planted.command("record", "--url", with_login, "--seconds", "1", "x.pcapng") == 1
     assert planted.command("record", "--url", url, "--api-key", KEY, "--seconds", "1", "y.pcapng") == 0
     assert planted.command("doctor", "--serial", f"socket://u:{IN_URL}@127.0.0.1:1", "--seconds", "1") != 0

@@ -82,10 +82,14 @@ def rooms_file(content: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, rooms_store.NAME)
         path.write_bytes(content)
-        file = rooms_store.RoomsFile(Path(folder), FolderLock(Path(folder)))
-        found = file.load()
-        file.save(found)
-        assert file.load() == found
+        lock = FolderLock(Path(folder))
+        file = rooms_store.RoomsFile(Path(folder), lock)
+        try:
+            found = file.load()
+            file.save(found)
+            assert file.load() == found
+        finally:
+            lock.release()
 
 
 def own_file(content: bytes) -> None:
