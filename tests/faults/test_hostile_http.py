@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.processes import GatewayProcess, gateway_process
+from tests.support.processes import GatewayProcess, eventually, gateway_process
 from tests.support.steady_base import OFTEN, TcpLine, bounded, steady_base
 
 SECONDS = 5.0
@@ -60,12 +60,15 @@ def attack(port: int, until: float, seed: int, answers: set[bytes]) -> None:
 
 def test_hostile_bodies_on_four_connections_cost_the_base_nothing(gateway: GatewayProcess) -> None:
     answers: set[bytes] = set()
-    until = time.monotonic() + SECONDS
-    attackers = [
-        threading.Thread(target=attack, args=(gateway.api_port, until, seed, answers), daemon=True) for seed in range(4)
-    ]
     with steady_base(lambda: TcpLine(gateway.bus_port)) as base:
         base.goes_on()
+        # The files of the storage are open by then, however busy the machine is.
+        eventually(lambda: gateway.get("/api/v1/health")["database"]["transactions"], within_s=30)
+        until = time.monotonic() + SECONDS
+        attackers = [
+            threading.Thread(target=attack, args=(gateway.api_port, until, seed, answers), daemon=True)
+            for seed in range(4)
+        ]
         with bounded(gateway, growth_mib=GROWTH_MIB):
             for each in attackers:
                 each.start()

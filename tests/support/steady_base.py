@@ -177,7 +177,7 @@ def bounded(gateway: GatewayProcess, *, growth_mib: float = 6.0, descriptors: in
     """Hold that what happens inside leaves no descriptor behind and little memory."""
     open_before, memory_before = gateway.descriptors, gateway.memory_mib()
     yield
-    eventually(lambda: gateway.descriptors <= open_before + descriptors)
+    eventually(lambda: gateway.descriptors <= open_before + descriptors, within_s=30)
     grown = gateway.memory_mib() - memory_before
     print(f"{memory_before:.1f} MiB, then {grown:+.1f} MiB, at most {gateway.memory_mib('VmHWM'):.1f} MiB")  # noqa: T201 - figures to read
     assert grown < growth_mib
