@@ -9,9 +9,15 @@ if [ "${1:-}" = --missing ]; then
 fi
 list="${1:-$(dirname "$0")/debian-packages.txt}"
 missing=""
+installed() { dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q '^install ok installed$'; }
 while read -r package; do
     [ -n "$package" ] || continue
-    dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q '^install ok installed$' || missing="$missing $package"
+    # A package that Debian has renamed is a pattern of apt with both names.
+    found=no
+    for name in $(echo "$package" | sed 's/?exact-name(\([^)]*\))/ \1 /g; s/?any-version(//; s/?or(//; s/[(),]/ /g'); do
+        if installed "$name"; then found=yes; fi
+    done
+    [ $found = yes ] || missing="$missing $package"
 done <"$list"
 if [ $only_print = yes ]; then
     echo "$missing"
