@@ -130,6 +130,7 @@ async def test_a_stop_writes_what_is_left_in_one_transaction(stores: Callable[..
     assert bench.rows("SELECT count(*) FROM commands") == [(1,)]
 
 
+@pytest.mark.unguarded("blocking", reason="the traceback in the log shows its source")
 async def test_a_store_that_runs_writes_what_is_due_and_goes_on(
     stores: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -62,6 +62,7 @@ async def test_one_edge_begins_anew_while_the_other_goes_on() -> None:
     assert (one.ended, other.began, other.ended) == (2, 1, 1)
 
 
+@pytest.mark.unguarded("blocking", reason="the traceback in the log shows its source")
 async def test_an_edge_that_fails_starts_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(edges, "_RETRY_S", 0.0)
     seen = Seen()
