@@ -6,10 +6,12 @@ import ipaddress
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Protocol
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
 from neasmart.facts.errors import NeasmartError
+from neasmart.web.guard.origins import at_home
 from neasmart.web.http.answers import Setup
 from neasmart.web.http.bodies import Document, read_object, reply
 from neasmart.web.http.problems import Problem
@@ -123,12 +125,13 @@ def _reply(request: web.Request, document: Document) -> web.Response:
 
 
 def _host(request: web.Request) -> str | None:
-    """Return the name under which the page was opened, as far as a converter can use it."""
-    name = request.headers.get("X-Forwarded-Host") or request.host
-    host = name.split(",")[0].strip().rpartition(":")[0] if name.rpartition(":")[2].isdecimal() else name.strip()
-    host = host.strip("[]")
+    """Return the name under which the page was opened, as far as a converter of this network can use it."""
+    name = (request.headers.get("X-Forwarded-Host") or request.host).split(",")[0].strip()
+    host = urlsplit(f"//{name}").hostname if at_home(name) else None
+    if host is None or host == "localhost":
+        return None
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
-        return host if host and host != "localhost" else None
+        return host
     return None if address.is_loopback or address in ipaddress.ip_network("172.30.32.0/23") else host

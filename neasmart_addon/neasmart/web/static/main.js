@@ -82,7 +82,7 @@ function draw() {
   if (!state.received) return;
   if (trendPoints().length) trends.start();
   if (ui.route.tab !== "rooms") lazy.load(ui.route.tab);
-  else if (!anythingReceived(state)) lazy.load("connection");
+  else if (ui.guide === "first") lazy.load("connection");
   if (ui.route.room) lazy.load("sheet");
   else setTimeout(() => lazy.load("sheet"), SHEET_AFTER_MS);
   fulfil(shown);
@@ -109,6 +109,7 @@ function onMessage(message) {
   const hadRooms = state.status["rooms"];
   noteTurned(message);
   const ended = applyMessage(state, message, pageClock());
+  if (message.type !== "changes" && !anythingReceived(state)) ui.guide = "first";
   if (i18n && schema && ended.length) ui.said = ended.map((command) => outcomeText(page(), command)).join(" ");
   if (message.type !== "changes" || state.status["rooms"] !== hadRooms) actions.loadRooms();
   schedule();
