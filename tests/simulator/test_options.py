@@ -8,6 +8,7 @@ import pytest
 from neasmart.simulator import SimulatorOptions, add_arguments
 from neasmart.simulator.bus.freeze import FreezePlan
 from neasmart.simulator.bus.noise import ALL_NOISE, NoiseKind, NoisePlan
+from neasmart.simulator.bus.silence import Silence
 from neasmart.simulator.bus.transport import Transport
 from neasmart.simulator.bus.walk import Blocks, Order, Shape
 from neasmart.simulator.home.base import Behaviour, Precedence, Tells
@@ -47,6 +48,7 @@ def test_every_parameter_of_a_faithful_base_can_be_given() -> None:
         " --blocks length --block-length 5 --write-fc 6"
         " --order shuffled --polls-per-segment 3 --precedence edge --reaction-delay 2 --ignore 0.25 --baudrate 9600"
         " --tells after --follow-delay 3 --turns 0.01 --house-turns 0.02 --freeze 4711 --freeze-every 5 --freeze-for 1"
+        " --freeze-up-to 8 --silent 60:12 --silent 300:600"
     )
 
     assert options(*text.split()) == SimulatorOptions(
@@ -76,7 +78,8 @@ def test_every_parameter_of_a_faithful_base_can_be_given() -> None:
             ignore_probability=0.25,
         ),
         habits=Habits(rooms=0.01, whole_house=0.02),
-        freeze=FreezePlan(pid=4711, every_s=5.0, for_s=1.0),
+        freeze=FreezePlan(pid=4711, every_s=5.0, for_s=1.0, longest_s=8.0),
+        silences=(Silence(at_s=60.0, for_s=12.0), Silence(at_s=300.0, for_s=600.0)),
         report=Path("r.json"),
     )
 
