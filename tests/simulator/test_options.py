@@ -121,6 +121,8 @@ def test_a_serial_line_carries_one_poll_at_a_time() -> None:
         "--tcp h:1 --cycle nan",
         "--tcp h:1 --lived-in 24.5",
         "--tcp h:1 --block-length 36",
+        "--tcp h:1 --silent 12",
+        "--tcp h:1 --silent 12:x",
         "--tcp h:1 --write-fc 3",
         "--tcp h:1 --frames-per-segment 0",
     ],
