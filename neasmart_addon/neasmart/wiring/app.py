@@ -32,7 +32,7 @@ from neasmart.wiring import tuning
 from neasmart.wiring.archive import Archive
 from neasmart.wiring.edges import Edges
 from neasmart.wiring.keeper import House, line_facts, line_of
-from neasmart.wiring.ports import Ports
+from neasmart.wiring.open_ports import Ports
 from neasmart.wiring.reload import Reloader, Watched
 from neasmart.wiring.settings_store import SettingsStore
 from neasmart.wiring.setup_guide import Guide

@@ -19,7 +19,7 @@ from neasmart.settings.model import ApiSettings
 from neasmart.supervisor import Supervisor
 from neasmart.web.guard.gate import ApiGate
 from neasmart.web.http.web_counters import WebCounters
-from neasmart.wiring.ports import Ports, told
+from neasmart.wiring.open_ports import Ports, told
 from tests.support.gateways import FakeClock, make_gateway
 from tests.support.mosquitto import eventually
 
