@@ -20,6 +20,7 @@ from aiohttp.typedefs import Middleware
 from multidict import CIMultiDict
 
 from neasmart.core.gateway import PORTS, Gateway
+from neasmart.facts.retries import Backoff
 from neasmart.facts.status import PortsStatus
 from neasmart.settings.model import ApiSettings, Settings
 from neasmart.web.api import documents
@@ -43,8 +44,7 @@ from neasmart.web.http.web_counters import WebCounters
 from neasmart.web.http.web_status import WEB, WebStatus
 
 _LOG = logging.getLogger(__name__)
-_RETRY_FIRST_S = 0.5
-_RETRY_LAST_S = 30.0
+_RETRY_S = (0.5, 30.0)
 _SHUTDOWN_S = 0.3
 _NOT_LEGACY = ("/api/", "/static/")
 _PAGE_POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'; object-src 'none'"
@@ -227,15 +227,14 @@ class WebServer:
         def connection() -> HttpConnection:
             return HttpConnection(server, doors, loop)
 
-        delay_s = _RETRY_FIRST_S
+        backoff = Backoff(*_RETRY_S)
         while True:
             try:
                 listener = await loop.create_server(connection, site.host, site.port, reuse_address=True)
                 break
             except OSError as error:
                 self._report_failure(site, error)
-                await asyncio.sleep(delay_s)
-                delay_s = min(2 * delay_s, _RETRY_LAST_S)
+                await asyncio.sleep(backoff.wait_s())
         _LOG.info("The %s listener is open on %s port %d", site.role.value, site.host, site.port)
         self._report_success(site.role)
         try:

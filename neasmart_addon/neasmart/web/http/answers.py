@@ -16,9 +16,9 @@ from msgspec import Meta
 from neasmart.core.state.plant import Source
 from neasmart.core.state.rooms import LONGEST_NAME
 from neasmart.diagnosis.verdicts import BY_CODE, DoctorState, Level
-from neasmart.facts.breaker import BreakerState
 from neasmart.facts.codecs import Quality, Value
 from neasmart.facts.registers import ADDRESS_LIMIT
+from neasmart.facts.retries import BreakerState
 from neasmart.facts.status import Closable
 
 POSITIONS = 1000
