@@ -20,10 +20,11 @@ from aiohttp.typedefs import Middleware
 from multidict import CIMultiDict
 
 from neasmart.core.gateway import PORTS, Gateway
+from neasmart.facts.retries import Backoff
 from neasmart.facts.status import PortsStatus
 from neasmart.settings.model import ApiSettings, Settings
 from neasmart.web.api import documents
-from neasmart.web.api.history import History, HistoryStore, limits
+from neasmart.web.api.history import HistoryHandler, HistoryStore, limits
 from neasmart.web.api.legacy import Legacy, stale_headers
 from neasmart.web.api.live import Feed
 from neasmart.web.api.metrics import Metrics
@@ -33,7 +34,7 @@ from neasmart.web.api.seeing import Seeing, Sights
 from neasmart.web.api.setup import SetupRoutes
 from neasmart.web.assets import FOLDER, Assets
 from neasmart.web.docs_page import DocsPage
-from neasmart.web.guard.connections import CLIENT_LIMIT, Connection, Doors
+from neasmart.web.guard.connections import CLIENT_LIMIT, Doors, HttpConnection
 from neasmart.web.guard.gate import ApiGate, Gate, IngressGate
 from neasmart.web.guard.peers import trusted_only
 from neasmart.web.http.bodies import BODY_LIMIT
@@ -44,8 +45,7 @@ from neasmart.web.http.web_status import WEB, WebStatus
 from neasmart.web.sign_in import SignIn
 
 _LOG = logging.getLogger(__name__)
-_RETRY_FIRST_S = 0.5
-_RETRY_LAST_S = 30.0
+_RETRY_S = (0.5, 30.0)
 _SHUTDOWN_S = 0.3
 _NOT_LEGACY = ("/api/", "/static/")
 _PAGE_POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'; object-src 'none'"
@@ -195,7 +195,7 @@ class WebServer:
             docs,
         ]
         if self._history is not None:
-            owners.append(History(gateway, self._history))
+            owners.append(HistoryHandler(gateway, self._history))
         if sights is not None:
             owners.append(Seeing(lambda: self._settings, gateway, self.feed, sights))
             if role is Role.INGRESS:
@@ -241,18 +241,17 @@ class WebServer:
     async def _listening(self, site: _Site, server: web.Server, doors: Doors) -> AsyncIterator[None]:
         loop = asyncio.get_running_loop()
 
-        def connection() -> Connection:
-            return Connection(server, doors, loop)
+        def connection() -> HttpConnection:
+            return HttpConnection(server, doors, loop)
 
-        delay_s = _RETRY_FIRST_S
+        backoff = Backoff(*_RETRY_S)
         while True:
             try:
                 listener = await loop.create_server(connection, site.host, site.port, reuse_address=True)
                 break
             except OSError as error:
                 self._report_failure(site, error)
-                await asyncio.sleep(delay_s)
-                delay_s = min(2 * delay_s, _RETRY_LAST_S)
+                await asyncio.sleep(backoff.wait_s())
         _LOG.info("The %s listener is open on %s port %d", site.role.value, site.host, site.port)
         self._report_success(site.role)
         try:
