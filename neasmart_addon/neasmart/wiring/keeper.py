@@ -19,12 +19,11 @@ from neasmart.core.state.plant import ZoneIndex
 from neasmart.facts.status import BusCounters, Closable, LinkStatus, MqttStatus
 from neasmart.logs import output as logs
 from neasmart.mqtt import MqttBridge, Surroundings
-from neasmart.settings import tuning
-from neasmart.settings.model import ServerSettings, ServerType, Settings
-from neasmart.settings.reload import different
+from neasmart.settings.model import ServerSettings, ServerType, Settings, different
 from neasmart.sysbus import Framing, LineFacts, Link, Recorder, Tap
 from neasmart.sysbus.capture.recorder import FOLDER
 from neasmart.web import WebServer
+from neasmart.wiring import tuning
 from neasmart.wiring.archive import Archive
 from neasmart.wiring.edges import Edges
 
@@ -61,7 +60,7 @@ def _counted(counters: BusCounters) -> dict[str, Any]:
     return {**totals, "polls_by_unit": by_unit}
 
 
-class _HomeAssistantBook:
+class _RoomsInHomeAssistant:
     """Which rooms shall not be in Home Assistant, as the owner has said there or on the page."""
 
     def __init__(self, gateway: Gateway) -> None:
@@ -77,7 +76,7 @@ class _HomeAssistantBook:
         self._gateway.put_rooms([replace(room, in_home_assistant=False)])
 
 
-class House:
+class Keeper:
     """All that runs by the settings; made once the edges have a group to run in."""
 
     def __init__(self, settings: Settings, gateway: Gateway, archive: Archive, recorder: Recorder) -> None:
@@ -110,7 +109,7 @@ class House:
         """Make what has changed true."""
         edges, web = self._edges, self._web
         if edges is None or web is None:
-            raise RuntimeError("the house has not begun")
+            raise RuntimeError("nothing has begun")
         names = set(different(self._settings, settings))
         turned = closed ^ self._closed
         self.use_live(self._settings, settings)
@@ -197,7 +196,7 @@ class House:
             return
         folder = Path(self._settings.database.path).parent
         surroundings = Surroundings(
-            memory=folder / MEMORY if self._archive.writes else None, book=_HomeAssistantBook(self._gateway)
+            memory=folder / MEMORY if self._archive.writes else None, book=_RoomsInHomeAssistant(self._gateway)
         )
         bridge = MqttBridge(self._settings.mqtt, self._gateway, surroundings=surroundings)
         self._running.begin("mqtt", bridge.run)
@@ -210,5 +209,5 @@ class House:
     @property
     def _running(self) -> Edges:
         if self._edges is None:
-            raise RuntimeError("the house has not begun")
+            raise RuntimeError("nothing has begun")
         return self._edges

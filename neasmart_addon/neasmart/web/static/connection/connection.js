@@ -2,6 +2,7 @@
 
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { busFinding } from "../core/findings.js";
+import { isBehindLogin } from "../core/session.js";
 import { banner } from "../parts/banner.js";
 import { commandLog } from "./commands.js";
 import { evidence } from "./evidence.js";
@@ -19,7 +20,12 @@ export function view(page) {
       : html`${banner(page, busFinding(page))}
           <p class="foot"><button type="button" class="outlined" @click=${() => page.update({ guide: "asked" })}>${t("guide.open_it")}</button></p>`}
     <div class="columns">${traffic(page)} ${counters(page)}</div>
-    ${evidence(page)} ${commandLog(page)} ${registers(page)}`;
+    ${evidence(page)} ${commandLog(page)} ${registers(page)} ${isBehindLogin() ? signOut(page) : nothing}`;
+}
+
+/** @param {Page} page */
+function signOut(page) {
+  return html`<p class="foot"><button type="button" class="outlined" @click=${page.actions.signOut}>${page.i18n.t("session.sign_out")}</button></p>`;
 }
 
 /** Where nothing has ever been received the guide is the first page, until the owner is done. @param {Page} page */
