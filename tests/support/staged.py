@@ -27,6 +27,7 @@ from neasmart.facts.status import LinkStatus
 from neasmart.web.api import documents
 from neasmart.web.api.history import limits
 from neasmart.web.assets import FOLDER, Assets
+from neasmart.web.sign_in import Form
 from tests.support.gateways import FakeClock, base_reports, base_writes, make_gateway
 
 ORIGIN = "http://page.test"
@@ -412,7 +413,7 @@ class Theatre:
                 WITH_STYLE,
                 style,
             )
-        page.wait_for_function("!document.getElementById('page').hasAttribute('aria-busy')")
+        page.wait_for_function("!document.getElementById('page')?.hasAttribute('aria-busy')")
         page.evaluate("document.fonts.load('400 14px Test').then(() => document.fonts.ready)")
         return page
 
@@ -439,6 +440,9 @@ class Theatre:
                 content_type="text/html; charset=utf-8",
                 headers={"Content-Security-Policy": "default-src 'self'"},
             )
+        elif path == "sign-in":
+            form = Form(self._assets).text(route.request.headers["accept-language"], parts.query or None)
+            route.fulfill(body=form, content_type="text/html; charset=utf-8")
         elif path == "test-font.woff2":
             route.fulfill(body=FONT.read_bytes(), content_type="font/woff2")
         elif path == "test-style.css":

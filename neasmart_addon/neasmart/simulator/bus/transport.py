@@ -60,26 +60,30 @@ class Line(asyncio.Protocol):
 
         `buffer` is how many bytes may wait beside what the kernel holds; None waits for ever, as no real bus does.
         """
-        if self._transport is None or self.closed.is_set():
-            raise ConnectionResetError("the gateway has closed the connection")
+        self.must_be_open()
+        if self._transport is None:
+            raise ConnectionResetError("the line was never opened")
         if self.buffer is not None and self._transport.get_write_buffer_size() + len(data) > self.buffer:
             self.overflowed += len(data)
             return False
         self._transport.write(data)
         return True
 
-    async def more(self, timeout_s: float) -> bool:
-        """Wait until something new has arrived; return False after `timeout_s`."""
+    def must_be_open(self) -> None:
+        """Raise ConnectionResetError if the other end has closed the line."""
         if self.closed.is_set():
             raise ConnectionResetError("the gateway has closed the connection")
+
+    async def more(self, timeout_s: float) -> bool:
+        """Wait until something new has arrived; return False after `timeout_s`."""
+        self.must_be_open()
         self._arrived.clear()
         try:
             async with asyncio.timeout(timeout_s):
                 await self._arrived.wait()
         except TimeoutError:
             return False
-        if self.closed.is_set():
-            raise ConnectionResetError("the gateway has closed the connection")
+        self.must_be_open()
         return True
 
     def close(self) -> None:

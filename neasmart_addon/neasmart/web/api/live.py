@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import time
 from collections import deque
 from http import HTTPStatus
 
@@ -18,7 +19,8 @@ from neasmart import __version__
 from neasmart.core.gateway import Gateway
 from neasmart.facts.network import API
 from neasmart.web.api import documents
-from neasmart.web.guard.auth import PROTOCOL_HEADER, SUBPROTOCOL
+from neasmart.web.guard.auth import FOREVER, PROTOCOL_HEADER, SUBPROTOCOL
+from neasmart.web.guard.gate import GOOD_UNTIL
 from neasmart.web.http.encoding import encoded
 from neasmart.web.http.problems import SERVER, Problem
 from neasmart.web.http.request_id import HEADER, REQUEST_ID
@@ -178,7 +180,11 @@ class Feed:
         self._clients.add(client)
         try:
             await client.socket.prepare(request)
-            await self._converse(client)
+            good_until = request.get(GOOD_UNTIL, FOREVER)
+            # Whoever came by a token or a session is heard no longer than it lasts.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(None if good_until == FOREVER else good_until - time.time()):
+                    await self._converse(client)
         finally:
             self._clients.discard(client)
             if transport is not None and client.socket.close_code in (None, WSCloseCode.ABNORMAL_CLOSURE):

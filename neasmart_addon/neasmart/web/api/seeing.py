@@ -74,6 +74,8 @@ class Sights:
     page_opened: Callable[[], None] = lambda: None
     rooms: RoomKeeper | None = None
     guide: Guide | None = None
+    page_on_api: bool = False
+    """Whether the API's port has the page, too, behind a login; never under Home Assistant, which has its own."""
 
 
 class Seeing:

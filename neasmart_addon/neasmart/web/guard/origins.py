@@ -78,6 +78,21 @@ class Origins:
         details = "Add the page's origin to api.cors_origins"
         raise Problem(HTTPStatus.FORBIDDEN, "cross_site", message, details=details)
 
+    def check_own(self, request: web.BaseRequest) -> None:
+        """Refuse what does not come from our own page, for requests that a browser would send anyhow; raises Problem.
+
+        A page of another port of this computer sends the cookie, too. So a write and a WebSocket have to tell that they
+        are ours; a read may be silent, because opening a page is one, but must not tell otherwise.
+        """
+        origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site")
+        silent = request.method in READS and hdrs.UPGRADE not in request.headers and origin is None
+        host = (self._proxies.host(request) or "").lower()
+        if silent or site == "same-origin" or (site is None and origin and host and _netloc(origin) == host):
+            return
+        message = f"Only the gateway's own page may do this, not {(origin or 'an unknown one')[:80]!r}"
+        details = "A reverse proxy has to pass the header Host on, or to stand in api.trusted_proxies"
+        raise Problem(HTTPStatus.FORBIDDEN, "cross_site", message, details=details)
+
     def allows(self, origin: str) -> bool:
         """Return whether pages of another origin may use the API."""
         return bool(self._origins) and (origin.lower() in self._origins or "*" in self._origins)

@@ -13,6 +13,7 @@ import { createLive } from "./core/live.js";
 import { anythingReceived, applyMessage, emptyState, newestByPoint, pageClock, rowsOf, takeOwnCommand } from "./core/model.js";
 import { roomExists } from "./core/rooms.js";
 import { createRouter, routeOf } from "./core/route.js";
+import { keepSession } from "./core/session.js";
 import { followTheme } from "./core/theme.js";
 import { createTrends } from "./core/trends.js";
 import { firstUi, keep } from "./core/ui.js";
@@ -186,6 +187,7 @@ function start() {
     if (!state.received) onMessage(message);
   }, schedule);
   createLive({ onMessage, onConnection }).start();
+  keepSession();
 }
 
 start();

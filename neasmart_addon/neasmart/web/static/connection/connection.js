@@ -1,7 +1,8 @@
 /** The view for when something is wrong: the doctor's sentence, the guide, what the wire carries, and what helps helpers. */
 
-import { html } from "../vendor/lit-html/lit-html.js";
+import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { busFinding } from "../core/findings.js";
+import { isBehindLogin } from "../core/session.js";
 import { banner } from "../parts/banner.js";
 import { commandLog } from "./commands.js";
 import { evidence } from "./evidence.js";
@@ -20,7 +21,12 @@ export function view(page) {
       ? guide(page)
       : html`<p class="foot"><button type="button" class="outlined" @click=${() => page.update({ guideOpen: true })}>${t("guide.open_it")}</button></p>`}
     <div class="columns">${traffic(page)} ${counters(page)}</div>
-    ${evidence(page)} ${commandLog(page)} ${registers(page)}`;
+    ${evidence(page)} ${commandLog(page)} ${registers(page)} ${isBehindLogin() ? signOut(page) : nothing}`;
+}
+
+/** @param {Page} page */
+function signOut(page) {
+  return html`<p class="foot"><button type="button" class="outlined" @click=${page.actions.signOut}>${page.i18n.t("session.sign_out")}</button></p>`;
 }
 
 /** While nothing has ever been received the guide is the first page. @param {Page} page */

@@ -3,6 +3,7 @@
 import { ApiError, codeOf, get, messageOf, send, statusOf } from "./api.js";
 import { askAll, askHistory, failureOf, SPANS } from "./history.js";
 import { takeOwnCommand, takeRooms } from "./model.js";
+import { signOut } from "./session.js";
 import { errorText } from "./words.js";
 
 const UNDO_S = 8;
@@ -172,6 +173,14 @@ export function createActions({ state, ui, update, page, clock, closeRoom }) {
         update({ recordFailed: false });
       } catch {
         update({ recordFailed: true });
+      }
+    },
+
+    async signOut() {
+      try {
+        await signOut();
+      } catch (error) {
+        sayFailure(error);
       }
     },
 
