@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from neasmart.facts.codecs import WRITE_SINGLE
 from neasmart.simulator import SimulatorOptions, add_arguments
 from neasmart.simulator.bus.freeze import FreezePlan
 from neasmart.simulator.bus.noise import ALL_NOISE, NoiseKind, NoisePlan
@@ -69,7 +70,7 @@ def test_every_parameter_of_a_faithful_base_can_be_given() -> None:
         polls_per_segment=3,
         commands="http://h:5000",
         buffer=4096,
-        blocks=Blocks(shape=BlockShape.LENGTH, length=5, function_code=6, order=WalkOrder.SHUFFLED),
+        blocks=Blocks(shape=BlockShape.LENGTH, length=5, function_code=WRITE_SINGLE, order=WalkOrder.SHUFFLED),
         behaviour=Behaviour(
             precedence=Precedence.EDGE,
             tells=Tells.AFTER_POLLS,

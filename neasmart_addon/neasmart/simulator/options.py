@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from neasmart.facts import arguments as line_types
+from neasmart.facts.codecs import FunctionCode
 from neasmart.settings.model import DEFAULT_UNIT_IDS
 from neasmart.simulator.bus.freeze import FreezePlan
 from neasmart.simulator.bus.noise import ALL_NOISE, NoiseKind, NoisePlan
 from neasmart.simulator.bus.silence import Silence
 from neasmart.simulator.bus.transport import Transport
-from neasmart.simulator.bus.walk import FC_WRITE_MANY, FC_WRITE_ONE, LONGEST_BLOCK, Blocks, BlockShape, WalkOrder
+from neasmart.simulator.bus.walk import LONGEST_BLOCK, Blocks, BlockShape, WalkOrder
 from neasmart.simulator.home.base import Behaviour, Precedence, Tells
 from neasmart.simulator.home.house import HOUSES
 from neasmart.simulator.home.people import Habits
@@ -90,7 +91,7 @@ class SimulatorOptions:
             blocks=Blocks(
                 shape=BlockShape(arguments.blocks),
                 length=arguments.block_length,
-                function_code=arguments.write_fc,
+                function_code=FunctionCode(arguments.write_fc),
                 order=WalkOrder(arguments.order),
             ),
             behaviour=Behaviour(
@@ -155,7 +156,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--blocks", choices=[str(each) for each in BlockShape], default="pair", help="registers per request"
     )
     walk.add_argument("--block-length", type=_block_length, default=LONGEST_BLOCK, help="for --blocks length")
-    walk.add_argument("--write-fc", type=int, choices=(FC_WRITE_MANY, FC_WRITE_ONE), default=FC_WRITE_MANY)
+    walk.add_argument("--write-fc", type=int, choices=(16, 6), default=16)
     walk.add_argument("--order", choices=[str(each) for each in WalkOrder], default="ascending")
     walk.add_argument("--polls-per-segment", type=_positive, default=1, help="Modbus TCP only")
     reaction = parser.add_argument_group("reaction to commands")

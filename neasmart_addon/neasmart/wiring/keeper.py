@@ -50,7 +50,7 @@ def line_facts(settings: Settings) -> LineFacts:
 def line_of(settings: Settings) -> str | None:
     """Return speed and format of a serial line of our own, None where a converter has it."""
     server = settings.server
-    own_line = not server.listens and "://" not in server.serial_port
+    own_line = not server.listens and not server.dials
     return f"{server.baudrate} 8{server.parity}{server.stopbits}" if own_line else None
 
 

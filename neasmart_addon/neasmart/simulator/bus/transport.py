@@ -8,6 +8,8 @@ from enum import StrEnum
 
 import serialx
 
+from neasmart.facts.network import host_and_port
+
 DIAL_TIMEOUT_S = 5.0
 
 
@@ -111,11 +113,12 @@ class Opener:
             if not isinstance(protocol, Line):
                 raise TypeError("the serial library returned another protocol than it was given")
             return protocol
-        host, _, port = self._target.rpartition(":")
+        host, number = host_and_port(self._target)
+        port = number or 0
         if self._transport is Transport.RTU_LISTEN:
-            return await self._accepted(host, int(port))
+            return await self._accepted(host, port)
         async with asyncio.timeout(DIAL_TIMEOUT_S):
-            _, line = await loop.create_connection(Line, host.strip("[]"), int(port))
+            _, line = await loop.create_connection(Line, host, port)
         return line
 
     async def close(self) -> None:
@@ -126,7 +129,7 @@ class Opener:
     async def _accepted(self, host: str, port: int) -> Line:
         if self._server is None:
             self._server = await asyncio.get_running_loop().create_server(
-                lambda: Line(self._dialled.put_nowait), host.strip("[]"), port
+                lambda: Line(self._dialled.put_nowait), host, port
             )
             self.port = self._server.sockets[0].getsockname()[1]
         while True:

@@ -17,6 +17,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 
 from neasmart import __version__
 from neasmart.core.gateway import Gateway
+from neasmart.facts.network import API
 from neasmart.web.api import documents
 from neasmart.web.guard.auth import FOREVER, PROTOCOL_HEADER, SUBPROTOCOL
 from neasmart.web.guard.gate import GOOD_UNTIL
@@ -171,7 +172,7 @@ class Feed:
             raise Problem(HTTPStatus.BAD_REQUEST, "unknown_subprotocol", message)
         client = _Client(request.app)
         if not client.socket.can_prepare(request).ok:
-            message = "This path is a WebSocket; poll /api/v1/snapshot instead"
+            message = f"This path is a WebSocket; poll {API}/snapshot instead"
             raise Problem(HTTPStatus.BAD_REQUEST, "websocket_required", message)
         transport = request.transport
         _bound_kernel_buffer(request)

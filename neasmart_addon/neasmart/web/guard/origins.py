@@ -15,6 +15,7 @@ from http import HTTPStatus
 
 from aiohttp import hdrs, web
 
+from neasmart.facts.network import host_and_port
 from neasmart.web.guard.proxies import Proxies
 from neasmart.web.http.problems import Problem
 
@@ -116,8 +117,7 @@ class Origins:
             response.headers["Access-Control-Expose-Headers"] = _EXPOSED
 
     def _named(self, host: str) -> bool:
-        name = host.rpartition(":")[0] if ":" in host else host
-        name = name.lower().rstrip(".")
+        name = host_and_port(host)[0].lower().rstrip(".")
         return any(
             known in ("*", name) or (known.startswith("*.") and name.endswith(known[1:])) for known in self._hosts
         )
