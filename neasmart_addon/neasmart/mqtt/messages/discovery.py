@@ -21,7 +21,7 @@ from neasmart.facts.points import TABLE
 from neasmart.facts.registers import Kind, Part, Ref, setpoint_limits
 from neasmart.mqtt.messages.climate import AUTO, HOUSE_MODES, OFF, PRESETS, SEASON_WORDS
 from neasmart.mqtt.messages.entities import Look, look, options, platform
-from neasmart.mqtt.messages.inventory import Inventory, Room
+from neasmart.mqtt.messages.inventory import Inventory, ShownRoom
 from neasmart.mqtt.messages.topics import Topics
 from neasmart.mqtt.messages.words import Words, template
 
@@ -101,7 +101,7 @@ def _base(inventory: Inventory, style: Style) -> Device:
     }
 
 
-def _room(room: Room, inventory: Inventory, style: Style) -> Device:
+def _room(room: ShownRoom, inventory: Inventory, style: Style) -> Device:
     topics = style.topics
     place = f"zone.{room.zone[0]}.{room.zone[1]}"
     components = {"climate": _climate(room, inventory.mode, style)}
@@ -141,7 +141,7 @@ def _device(identifier: str, name: str, model: str, style: Style) -> Device:
     return device
 
 
-def _climate(room: Room, mode: GlobalMode | None, style: Style) -> Component:
+def _climate(room: ShownRoom, mode: GlobalMode | None, style: Style) -> Component:
     topics, limits, season = style.topics, setpoint_limits(mode), SEASON_WORDS[mode]
     place = f"zone.{room.zone[0]}.{room.zone[1]}"
     state_topic = topics.zone(room.zone, "climate")
@@ -233,7 +233,7 @@ def _appearance(appearance: Look) -> Component:
     return found
 
 
-def _derived(room: Room, place: str, inventory: Inventory, style: Style) -> dict[str, Component]:
+def _derived(room: ShownRoom, place: str, inventory: Inventory, style: Style) -> dict[str, Component]:
     """Return what the gateway works out itself; see `derived`."""
     topics, humid = style.topics, room.has(Part.HUMIDITY, TABLE)
     found = {

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import time
 from collections import deque
 from collections.abc import Iterator
 from http import HTTPStatus
@@ -19,8 +20,10 @@ from msgspec.structs import replace
 
 from neasmart import __version__
 from neasmart.core.gateway import Gateway
+from neasmart.facts.network import API
 from neasmart.web.api import documents
-from neasmart.web.guard.auth import PROTOCOL_HEADER, SUBPROTOCOL
+from neasmart.web.guard.auth import FOREVER, PROTOCOL_HEADER, SUBPROTOCOL
+from neasmart.web.guard.gate import GOOD_UNTIL
 from neasmart.web.http.answers import Changes
 from neasmart.web.http.encoding import encoded
 from neasmart.web.http.problems import SERVER, Problem
@@ -187,7 +190,7 @@ class Feed:
             raise Problem(HTTPStatus.BAD_REQUEST, "unknown_subprotocol", message)
         client = _Client(request.app)
         if not client.socket.can_prepare(request).ok:
-            message = "This path is a WebSocket; poll /api/v1/snapshot instead"
+            message = f"This path is a WebSocket; poll {API}/snapshot instead"
             raise Problem(HTTPStatus.BAD_REQUEST, "websocket_required", message)
         transport = request.transport
         _bound_kernel_buffer(request)
@@ -195,7 +198,11 @@ class Feed:
         self._clients.add(client)
         try:
             await client.socket.prepare(request)
-            await self._converse(client)
+            good_until = request.get(GOOD_UNTIL, FOREVER)
+            # Whoever came by a token or a session is heard no longer than it lasts.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(None if good_until == FOREVER else good_until - time.time()):
+                    await self._converse(client)
         finally:
             self._clients.discard(client)
             if transport is not None and client.socket.close_code in (None, WSCloseCode.ABNORMAL_CLOSURE):

@@ -13,6 +13,7 @@ import { createLive } from "./core/live.js";
 import { anythingReceived, applyMessage, emptyState, newestByPoint, pageClock, rowsOf, takeOwnCommand } from "./core/model.js";
 import { roomExists } from "./core/rooms.js";
 import { createRouter, routeOf } from "./core/route.js";
+import { keepSession } from "./core/session.js";
 import { followTheme } from "./core/theme.js";
 import { createTrends } from "./core/trends.js";
 import { firstUi, keep } from "./core/ui.js";
@@ -84,7 +85,7 @@ function draw() {
   if (!state.received) return;
   if (trendPoints().length) trends.start();
   if (ui.route.tab !== "rooms") lazy.load(ui.route.tab);
-  else if (!anythingReceived(state)) lazy.load("connection");
+  else if (ui.guide === "first") lazy.load("connection");
   if (ui.route.room) lazy.load("sheet");
   else setTimeout(() => lazy.load("sheet"), SHEET_AFTER_MS);
   fulfil(shown);
@@ -111,6 +112,7 @@ function onMessage(message) {
   const hadRooms = state.status["rooms"];
   noteTurned(message);
   const ended = applyMessage(state, message, pageClock());
+  if (message.type !== "changes" && !anythingReceived(state)) ui.guide = "first";
   if (i18n && schema && ended.length) ui.said = ended.map((command) => outcomeText(page(), command)).join(" ");
   if (message.type !== "changes" || state.status["rooms"] !== hadRooms) actions.loadRooms();
   // Four times a second rooms may report; a look once a second is calmer, and what somebody does is seen at once.
@@ -190,6 +192,7 @@ function start() {
     if (!state.received) onMessage(message);
   }, schedule);
   createLive({ onMessage, onConnection }).start();
+  keepSession();
 }
 
 start();

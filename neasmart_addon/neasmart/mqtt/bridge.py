@@ -18,28 +18,29 @@ from typing import TYPE_CHECKING
 
 from neasmart.core.gateway import MQTT, Gateway
 from neasmart.core.state.hub import Subscription
+from neasmart.facts.retries import Backoff
 from neasmart.facts.status import MqttStatus
 from neasmart.mqtt.link.broker import Broker, configured, find_broker
 from neasmart.mqtt.link.former import Former, remove
 from neasmart.mqtt.link.rival import Claim, RivalError
 from neasmart.mqtt.link.supervisor import SUPERVISOR_URL, BrokerError, page_url
 from neasmart.mqtt.messages.discovery import Style
-from neasmart.mqtt.messages.inventory import MemoryBook, RoomBook
+from neasmart.mqtt.messages.inventory import HomeAssistantBook, MemoryBook
 from neasmart.mqtt.messages.outbox import Outbox, Pace
 from neasmart.mqtt.messages.topics import OFFLINE, ONLINE, Topics
 from neasmart.mqtt.messages.words import Words
 from neasmart.mqtt.publisher import Publisher, PublishTimes
 from neasmart.mqtt.reception import Reception
-from neasmart.mqtt.rooms import Margins
+from neasmart.mqtt.room_states import Margins
 from neasmart.settings.model import MqttSettings
 
 if TYPE_CHECKING:
-    from neasmart.mqtt.link.connection import Connection
+    from neasmart.mqtt.link.broker_connection import BrokerConnection
 
 _LOG = logging.getLogger(__name__)
 _PART_TIMEOUT_S = 0.5
 _WAKE = "wake"
-_CONNECTION = "neasmart.mqtt.link.connection"
+_CONNECTION = "neasmart.mqtt.link.broker_connection"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +71,7 @@ class Surroundings:
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
     supervisor_url: str = SUPERVISOR_URL
     memory: Path | None = None
-    book: RoomBook = field(default_factory=MemoryBook)
+    book: HomeAssistantBook = field(default_factory=MemoryBook)
 
 
 class MqttBridge:
@@ -115,7 +116,7 @@ class MqttBridge:
             await asyncio.Event().wait()
         connecting = MqttStatus(enabled=True, detail="MQTT is connecting.")
         self._gateway.hub.publish(MQTT, connecting)
-        pause_s = self._times.retry_s
+        backoff = Backoff(self._times.retry_s, self._times.retry_max_s, spread=(0.5, 1.5))
         while True:
             started = self._gateway.clock.monotonic()
             broker: Broker | None = None
@@ -126,23 +127,22 @@ class MqttBridge:
                 await self._connect(broker)
             except RivalError as error:
                 self._report(self._failed(broker, f"{error}."))
-                pause_s = self._times.retry_max_s
+                backoff.hopeless()
             except BrokerError as error:
                 self._report(self._failed(broker, str(error)))
             except Exception:  # noqa: BLE001 - the outermost loop of the edge: a defect costs MQTT alone
                 _LOG.exception("MQTT failed by a defect and starts again")
                 self._report(self._failed(broker, "MQTT failed by a defect; the log tells more."))
             if self._gateway.clock.monotonic() - started >= self._times.proven_s:
-                pause_s = self._times.retry_s
+                backoff.worked()
             # By chance, so that many gateways do not come back to a broker at the same moment.
-            await asyncio.sleep(pause_s * random.uniform(0.5, 1.5))  # noqa: S311 - no secret
-            pause_s = min(2 * pause_s, self._times.retry_max_s)
+            await asyncio.sleep(backoff.wait_s())
 
     async def _connect(self, broker: Broker) -> None:
         # The library costs memory and start-up time, so only those who use MQTT pay for it; on a small computer the
         # import takes longer than the base waits for a reply.
         await asyncio.to_thread(importlib.import_module, _CONNECTION)
-        from neasmart.mqtt.link.connection import connected  # noqa: PLC0415
+        from neasmart.mqtt.link.broker_connection import connected  # noqa: PLC0415
 
         aside = f"neasmart-{self._settings.node_id}-{self._claim.word}"
         if self._claim.lost:
@@ -169,7 +169,7 @@ class MqttBridge:
                         await connection.part(self._publisher.farewell())
                 raise
 
-    async def _serve(self, connection: Connection) -> None:
+    async def _serve(self, connection: BrokerConnection) -> None:
         with self._gateway.hub.subscribed() as (_, subscription):
             now = self._gateway.clock.monotonic()
             self._birth_at = None
@@ -195,7 +195,7 @@ class MqttBridge:
                     raise result
         await self._former.keep()
 
-    async def _publish(self, connection: Connection, subscription: Subscription) -> None:
+    async def _publish(self, connection: BrokerConnection, subscription: Subscription) -> None:
         clock = self._gateway.clock
         kept = False
         while True:
@@ -228,7 +228,7 @@ class MqttBridge:
                     kept = True
                     await self._former.keep()
 
-    async def _receive(self, connection: Connection, subscription: Subscription) -> None:
+    async def _receive(self, connection: BrokerConnection, subscription: Subscription) -> None:
         async for message in connection.messages():
             if message.topic == self._topics.birth:
                 if message.payload == ONLINE.encode() and not message.retained:
