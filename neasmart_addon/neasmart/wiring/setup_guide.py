@@ -36,6 +36,18 @@ class SetupError(NeasmartError):
     code = "cannot_set_up"
 
 
+class GoneError(SetupError):
+    """The chosen device is not there any more."""
+
+    code = "device_gone"
+
+
+class NotAnAddressError(SetupError):
+    """The chosen address cannot be dialled."""
+
+    code = "not_an_address"
+
+
 class Links(Protocol):
     """Who runs the link."""
 
@@ -46,6 +58,10 @@ class Links(Protocol):
     @property
     def listening(self) -> ServerSettings | None:
         """The link that is only listened to, None while the one of the settings is served."""
+
+    @property
+    def counted_before(self) -> dict[str, Any]:
+        """What had been counted when the present link began."""
 
     async def listen(self, server: ServerSettings | None) -> None:
         """Listen to another link without sending, or serve that of the settings again."""
@@ -109,6 +125,7 @@ class SetupGuide:
         return {
             "link": _told(server),
             "listening": None if self._links.listening is None else _told(self._links.listening),
+            "counted_before": self._links.counted_before,
             "devices": self._devices(found, server),
             "converter": {
                 "host": None,
@@ -161,12 +178,12 @@ class SetupGuide:
             return msgspec.structs.replace(server, type=ServerType.AUTO, serial_port="", url="")
         chosen = choice.device or choice.url or ""
         if choice.url is not None and ("://" not in chosen or not may_be_opened(chosen)):
-            raise SetupError(f"{chosen[:80]} is no address to dial. Allowed: {DIALLED}")
+            raise NotAnAddressError(f"{chosen[:80]} is no address to dial. Allowed: {DIALLED}")
         if choice.device is not None:
             if not chosen.startswith(_DEVICES) or ".." in Path(chosen).parts:
                 raise SetupError(f"{chosen[:80]} is no serial device.")
             if not await asyncio.to_thread(Path(chosen).exists):
-                raise SetupError(f"{chosen[:80]} is not there any more. Plug it in again, or choose another one.")
+                raise GoneError(f"{chosen[:80]} is not there any more. Plug it in again, or choose another one.")
         return msgspec.structs.replace(server, type=ServerType.AUTO, serial_port=chosen, url="")
 
     def _devices(self, found: list[SerialDevice], server: ServerSettings) -> list[dict[str, Any]]:

@@ -57,7 +57,7 @@ class Origins:
     def check_host(self, request: web.BaseRequest) -> None:
         """Refuse a name that may belong to a page on the internet; raises Problem."""
         host = self._proxies.host(request)
-        if not self._check_hosts or host is None or _at_home(host) or self._named(host):
+        if not self._check_hosts or host is None or at_home(host) or self._named(host):
             return
         message = f"The gateway is not known as {host[:80]!r}"
         details = "Use its address, or add the name to api.allowed_hosts"
@@ -124,7 +124,7 @@ class Origins:
 
 
 @lru_cache(maxsize=256)
-def _at_home(host: str) -> bool:
+def at_home(host: str) -> bool:
     """Return whether a Host header names an address, or a name that only the home network can give."""
     match = _HOST.fullmatch(host)
     if match is None:
