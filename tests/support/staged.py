@@ -27,6 +27,7 @@ from neasmart.facts.status import LinkStatus
 from neasmart.web.api import documents
 from neasmart.web.api.history import limits
 from neasmart.web.assets import FOLDER, Assets
+from neasmart.web.sign_in import Form
 from tests.support.gateways import FakeClock, base_reports, base_writes, make_gateway
 
 ORIGIN = "http://page.test"
@@ -164,7 +165,7 @@ SETUP: _RESULT = {
             "path": "/dev/serial/by-id/usb-ITEAD_SONOFF_Zigbee",
             "name": "Sonoff Zigbee 3.0 USB Dongle Plus",
             "maker": "ITEAD",
-            "known_as": "Zigbee",
+            "known_as": "zigbee",
             "chosen": False,
             "appeared_s": None,
             "problem": None,
@@ -412,7 +413,7 @@ class Theatre:
                 WITH_STYLE,
                 style,
             )
-        page.wait_for_function("!document.getElementById('page').hasAttribute('aria-busy')")
+        page.wait_for_function("!document.getElementById('page')?.hasAttribute('aria-busy')")
         page.evaluate("document.fonts.load('400 14px Test').then(() => document.fonts.ready)")
         return page
 
@@ -439,6 +440,9 @@ class Theatre:
                 content_type="text/html; charset=utf-8",
                 headers={"Content-Security-Policy": "default-src 'self'"},
             )
+        elif path == "sign-in":
+            form = Form(self._assets).text(route.request.headers["accept-language"], parts.query or None)
+            route.fulfill(body=form, content_type="text/html; charset=utf-8")
         elif path == "test-font.woff2":
             route.fulfill(body=FONT.read_bytes(), content_type="font/woff2")
         elif path == "test-style.css":
@@ -467,7 +471,9 @@ class Theatre:
         elif path == "rooms" and stage.keeps_rooms:
             route.fulfill(json={"rooms": stage.room_records()})
         elif path.startswith("setup") and stage.setup is not None:
-            route.fulfill(json=stage.setup)
+            kind = "dial" if "url" in (sent or {}) else "serial"
+            tried = {"kind": kind, "device": None, "url": None, **(sent or {})} if path == "setup/listen" else None
+            route.fulfill(json={**stage.setup, "listening": tried})
         elif request.method == "PUT" and path.startswith("points/"):
             value = (sent or {})["value"]
             route.fulfill(status=202, json=stage.command(path.removeprefix("points/"), value))
