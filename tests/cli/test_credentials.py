@@ -9,8 +9,8 @@ import jwt
 import pytest
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from neasmart.__main__ import EXIT_SETTINGS, main
 from neasmart.cli import credentials
+from neasmart.cli.command_line import EXIT_SETTINGS, main
 from neasmart.facts.errors import SettingsError
 from neasmart.settings.model import ApiSettings
 from neasmart.web.guard.auth import Authentication

@@ -14,9 +14,9 @@ import pytest
 from neasmart.core.gateway import Gateway
 from neasmart.facts.clock import Clock
 from neasmart.mqtt import MqttBridge, Surroundings
+from neasmart.mqtt.bridge import SessionTimes
 from neasmart.mqtt.messages.announcer import AnnounceTimes
 from neasmart.mqtt.publisher import PublishTimes
-from neasmart.mqtt.session import SessionTimes
 from neasmart.settings.model import MqttSettings
 from tests.support.gateways import FakeClock, fill_house, make_gateway
 from tests.support.home_assistant import PYTHON

@@ -19,7 +19,7 @@ from aiohttp.test_utils import TestServer
 
 from neasmart.core.gateway import Gateway
 from neasmart.mqtt.link.broker import Broker, tls_context
-from neasmart.mqtt.link.connection import connected
+from neasmart.mqtt.link.broker_connection import connected
 from neasmart.mqtt.link.supervisor import BrokerError
 from neasmart.settings.model import MqttSettings
 from tests.mqtt.conftest import bridged

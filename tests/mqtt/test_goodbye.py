@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from neasmart.core.gateway import Gateway
+from neasmart.mqtt.bridge import SessionTimes
 from neasmart.mqtt.messages.inventory import MemoryBook
-from neasmart.mqtt.session import SessionTimes
 from neasmart.settings.model import Language, MqttSettings
 from tests.mqtt.conftest import QUICK, bridged
 from tests.mqtt.test_broker_session import ROOT, settings_for

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from neasmart.app import build_gateway
 from neasmart.core.commands.carrier import Carrier
 from neasmart.core.commands.command import Command
 from neasmart.core.gateway import LINK
@@ -29,6 +28,7 @@ from neasmart.simulator.home.house import SMALL, House
 from neasmart.simulator.judge.oracle import Limit, Oracle, Order, Verdict
 from neasmart.sysbus.slave.slaves import RtuSlave
 from neasmart.sysbus.slave.station import Station
+from neasmart.wiring.app import build_gateway
 
 UNIT_IDS = (240, 241)
 ROOMS = tuple((room.base_id, room.zone_id) for room in SMALL.rooms)

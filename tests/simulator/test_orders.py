@@ -11,7 +11,7 @@ from neasmart.facts.clock import iso
 from neasmart.facts.codecs import encode_dpt9
 from neasmart.facts.points import TABLE
 from neasmart.simulator.judge.oracle import Oracle, Verdict
-from neasmart.simulator.judge.orders import RestOrders
+from neasmart.simulator.judge.rest_orders import RestOrders
 from tests.support.ports import free_port
 
 SETPOINT = TABLE.at("zone", "setpoint", 1, 1).address

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from neasmart.app import build_gateway
 from neasmart.core.gateway import ROOMS, Gateway
 from neasmart.core.state.rooms import Room, RoomsStatus
 from neasmart.facts.errors import NeasmartError
 from neasmart.facts.points import TABLE
 from neasmart.settings.model import Settings, ZoneSettings
-from neasmart.settings.tuning import first_rooms
 from neasmart.store import RoomBook, RoomsFile
 from neasmart.store.files.folder_lock import FolderLock
 from neasmart.store.history import BLOCK_MIN
+from neasmart.wiring.app import build_gateway
+from neasmart.wiring.tuning import first_rooms
 from tests.support.store import Bench, MovedClock
 
 pytestmark = [pytest.mark.unguarded("descriptors", reason="the lock of the data folder is held until its process ends")]

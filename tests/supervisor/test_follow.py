@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from neasmart.app import build_gateway
 from neasmart.core.gateway import SETTINGS
 from neasmart.facts.status import Closable, SettingsStatus
 from neasmart.settings.loading import OPTIONS_FILE, load_judged
 from neasmart.settings.model import ServerSettings, Settings
-from neasmart.settings.reload import Reloader, Watched
 from neasmart.supervisor import Supervisor
+from neasmart.wiring.app import build_gateway
+from neasmart.wiring.reload import Reloader, Watched
 from neasmart.wiring.settings_store import SettingsStore
 from neasmart.wiring.setup_guide import Choice, Guide
 from tests.support.fake_supervisor import FakeSupervisor

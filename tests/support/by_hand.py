@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from neasmart.app import build_gateway
 from neasmart.core.commands.carrier import Carrier
 from neasmart.core.commands.command import Command, CommandState
 from neasmart.core.gateway import LINK, Undone
@@ -13,6 +12,7 @@ from neasmart.facts.points import TABLE
 from neasmart.facts.registers import Ref
 from neasmart.facts.status import LinkStatus
 from neasmart.settings.model import ModbusSettings, Settings
+from neasmart.wiring.app import build_gateway
 
 WALK_S = 10.0
 MODE = TABLE.ref("global.mode")

@@ -16,7 +16,7 @@ from neasmart.facts.registers import Kind, Point, RegisterTable
 from neasmart.mqtt.messages.discovery import devices
 from neasmart.mqtt.messages.inventory import take_inventory
 from neasmart.mqtt.messages.outbox import Outbox
-from neasmart.mqtt.rooms import Rooms
+from neasmart.mqtt.room_states import Rooms
 from neasmart.simulator.bus.walk import Blocks, Walk, Write
 from neasmart.simulator.home.base import BaseStation
 from neasmart.simulator.home.house import SMALL, House

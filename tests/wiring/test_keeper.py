@@ -9,10 +9,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from neasmart.app import build_gateway
 from neasmart.core.state.plant import Reading
 from neasmart.settings.model import DatabaseSettings, LoggingSettings, LogLevel, ModbusSettings, Settings, ZoneSettings
 from neasmart.sysbus import Recorder
+from neasmart.wiring.app import build_gateway
 from neasmart.wiring.archive import Archive
 from neasmart.wiring.keeper import House, line_facts
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from neasmart import app
 from neasmart.core.gateway import Gateway
 from neasmart.diagnosis.doctor import Diagnosis
 from neasmart.diagnosis.patterns import Hint
@@ -22,6 +21,7 @@ from neasmart.facts.status import LinkStatus
 from neasmart.settings import checks as settings_checks
 from neasmart.settings.model import DEFAULT_UNIT_IDS, ModbusSettings, ServerSettings, ServerType, Settings
 from neasmart.sysbus import Link, Tap
+from neasmart.wiring import app
 
 LISTEN_S = 20.0
 TRY_S = 4.0

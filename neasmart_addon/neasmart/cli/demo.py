@@ -119,7 +119,7 @@ def _remember_a_day(hour: float) -> None:
 async def _start(environment: Mapping[str, str], *arguments: str) -> asyncio.subprocess.Process:
     # A session of its own keeps the terminal's Ctrl-C here, so that both processes stop in order.
     return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "neasmart.tethered", str(os.getpid()), *arguments),
+        *(sys.executable, "-m", "neasmart.cli.tethered", str(os.getpid()), *arguments),
         env=environment,
         start_new_session=True,
     )

@@ -14,8 +14,7 @@ import time
 from typing import Any
 from urllib.parse import urlsplit
 
-from neasmart import about
-from neasmart.facts import arguments
+from neasmart.facts import about, arguments
 from neasmart.facts.clock import iso
 from neasmart.facts.errors import NeasmartError, SettingsError
 from neasmart.settings import loading as settings_loading

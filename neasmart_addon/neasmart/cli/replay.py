@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from neasmart import app
 from neasmart.core.gateway import Gateway
 from neasmart.facts import arguments
 from neasmart.facts.clock import Clock
@@ -26,6 +25,7 @@ from neasmart.sysbus.framing.crc import with_crc
 from neasmart.sysbus.line.connection import Direction
 from neasmart.sysbus.slave.slaves import MbapSlave, RtuSlave
 from neasmart.sysbus.slave.station import Station
+from neasmart.wiring import app
 
 REPLY_PATIENCE_S = 0.25
 

@@ -35,7 +35,7 @@ from neasmart.mqtt.messages.states import (
     wiring_payload,
 )
 from neasmart.mqtt.messages.topics import OFFLINE, ONLINE
-from neasmart.mqtt.rooms import Margins, Rooms
+from neasmart.mqtt.room_states import Margins, Rooms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from neasmart.mqtt.orders import PAYLOAD_LIMIT, READ_ALL, Orders
 from neasmart.mqtt.publisher import Publisher
 
 if TYPE_CHECKING:
-    from neasmart.mqtt.link.connection import Incoming
+    from neasmart.mqtt.link.broker_connection import Incoming
 
 _LOG = logging.getLogger(__name__)
 _SAID_AGAIN_S = 600.0

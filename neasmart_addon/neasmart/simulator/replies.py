@@ -13,7 +13,7 @@ from neasmart.simulator.bus.wire import Frame, words_read
 from neasmart.simulator.home.base import BaseStation, Judgement, Reaction
 from neasmart.simulator.judge.accuse import Fault, Report, spaced
 from neasmart.simulator.judge.oracle import Limit, Oracle, Verdict
-from neasmart.simulator.judge.orders import RestOrders
+from neasmart.simulator.judge.rest_orders import RestOrders
 from neasmart.simulator.options import NO_COMMANDS, SimulatorOptions
 
 log = logging.getLogger(__name__)

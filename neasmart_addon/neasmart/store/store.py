@@ -27,8 +27,8 @@ from neasmart.facts.status import StoreStatus
 from neasmart.settings.model import DatabaseSettings, ModbusSettings
 from neasmart.store.command_log import CommandLog, StoredCommand
 from neasmart.store.files.database import Connect, DatabaseFile, is_damage
-from neasmart.store.files.faults import explain, slow
 from neasmart.store.files.folder_lock import FolderLock
+from neasmart.store.files.storage_faults import explain, slow
 from neasmart.store.history import History, Points, Question, Series
 from neasmart.store.reported import ReportedRows
 from neasmart.store.source import Source

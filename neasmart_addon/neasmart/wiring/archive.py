@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from neasmart.core.gateway import STORE, Gateway
 from neasmart.facts.status import StoreStatus
-from neasmart.settings import tuning
 from neasmart.settings.model import Settings
 from neasmart.store import RoomBook, RoomsFile, Store
+from neasmart.wiring import tuning
 
 if TYPE_CHECKING:
     from neasmart.store import StoredCommand

@@ -19,14 +19,14 @@ from neasmart.core.state.plant import ZoneIndex
 from neasmart.facts.status import Closable, LinkStatus, MqttStatus
 from neasmart.logs import output as logs
 from neasmart.mqtt import MqttBridge, Surroundings
-from neasmart.settings import tuning
 from neasmart.settings.model import ServerSettings, ServerType, Settings
-from neasmart.settings.reload import different
 from neasmart.sysbus import Framing, LineFacts, Link, Recorder, Tap
 from neasmart.sysbus.capture.recorder import FOLDER
 from neasmart.web import WebServer
+from neasmart.wiring import tuning
 from neasmart.wiring.archive import Archive
 from neasmart.wiring.edges import Edges
+from neasmart.wiring.reload import different
 
 MEMORY = "mqtt.json"
 _TICK_S = 1.0

@@ -19,7 +19,7 @@ from neasmart.mqtt.link.supervisor import BrokerError
 from neasmart.mqtt.messages.topics import ONLINE, Topics
 
 if TYPE_CHECKING:
-    from neasmart.mqtt.link.connection import Connection
+    from neasmart.mqtt.link.broker_connection import Connection
 
 _LOG = logging.getLogger(__name__)
 QUIET_S = 1.0

@@ -15,7 +15,7 @@ from neasmart.mqtt.link.supervisor import BrokerError
 from neasmart.mqtt.messages.topics import ONLINE, Topics
 
 if TYPE_CHECKING:
-    from neasmart.mqtt.link.connection import Connection
+    from neasmart.mqtt.link.broker_connection import Connection
 
 WATCH_S = 6.0
 """A gateway that was pushed away is back and has said that it is online within this time."""

@@ -11,7 +11,7 @@ from typing import TypeVar
 from neasmart.core.gateway import ROOMS, Gateway
 from neasmart.core.state.rooms import Room, RoomsStatus
 from neasmart.facts.errors import NeasmartError
-from neasmart.store.files.faults import explain
+from neasmart.store.files.storage_faults import explain
 from neasmart.store.rooms.rooms_file import RoomsFile
 
 PATIENCE_S = 3.0

@@ -16,7 +16,7 @@ from neasmart.facts.breaker import BreakerState, CircuitBreaker
 from neasmart.settings.model import ModbusSettings, ServerSettings, ServerType
 from neasmart.sysbus.line.backoff import Backoff
 from neasmart.sysbus.line.connection import OnBytes, Wiring
-from neasmart.sysbus.line.faults import LinkError
+from neasmart.sysbus.line.link_faults import LinkError
 from neasmart.sysbus.line.listener import Listener, PeerLimits
 from neasmart.sysbus.line.port import Port, PortTimes
 from neasmart.sysbus.line.telling import Teller

@@ -16,7 +16,7 @@ from neasmart.facts.status import PastConnection
 from neasmart.settings.model import ServerSettings, ServerType
 from neasmart.sysbus.framing.kinds import Framing
 from neasmart.sysbus.line.connection import Connection, Slave, Wiring
-from neasmart.sysbus.line.faults import listening_fault
+from neasmart.sysbus.line.link_faults import listening_fault
 from neasmart.sysbus.line.telling import Teller
 from neasmart.sysbus.slave.either import EitherSlave
 from neasmart.sysbus.slave.same_bus import Member, SameBus

@@ -22,7 +22,7 @@ from neasmart.facts.status import PastConnection
 from neasmart.settings.model import ServerSettings
 from neasmart.sysbus.framing.kinds import Framing
 from neasmart.sysbus.line.connection import Connection, Wiring
-from neasmart.sysbus.line.faults import (
+from neasmart.sysbus.line.link_faults import (
     LinkError,
     dialling_fault,
     hung_up_fault,

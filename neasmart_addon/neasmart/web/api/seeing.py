@@ -13,8 +13,8 @@ from typing import Protocol
 
 from aiohttp import web
 
-from neasmart import about
 from neasmart.core.gateway import Gateway
+from neasmart.facts import about
 from neasmart.facts.clock import iso
 from neasmart.facts.errors import NeasmartError
 from neasmart.facts.status import RecorderStatus

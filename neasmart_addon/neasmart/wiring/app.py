@@ -22,17 +22,18 @@ from neasmart.core.state.walks import Walks
 from neasmart.facts.clock import Clock
 from neasmart.facts.points import TABLE
 from neasmart.settings import loading as settings_loading
-from neasmart.settings import tuning
 from neasmart.settings.checks import Judged
 from neasmart.settings.model import WITHOUT_EFFECT, IdleReply, ModbusSettings, Settings
-from neasmart.settings.reload import Reloader, Watched
-from neasmart.supervisor import Ports, Supervisor
+from neasmart.supervisor import Supervisor
 from neasmart.sysbus import Recorder
 from neasmart.sysbus.capture.recorder import FOLDER
 from neasmart.web import Sights, WebServer
+from neasmart.wiring import tuning
 from neasmart.wiring.archive import Archive
 from neasmart.wiring.edges import Edges
 from neasmart.wiring.keeper import House, line_facts, line_of
+from neasmart.wiring.open_ports import Ports
+from neasmart.wiring.reload import Reloader, Watched
 from neasmart.wiring.settings_store import SettingsStore
 from neasmart.wiring.setup_guide import Guide
 

@@ -16,10 +16,10 @@ from aiohttp.test_utils import TestServer
 from neasmart.core.gateway import PORTS, Gateway
 from neasmart.facts.status import PortsStatus
 from neasmart.settings.model import ApiSettings
-from neasmart.supervisor import Ports, Supervisor
-from neasmart.supervisor.ports import told
+from neasmart.supervisor import Supervisor
 from neasmart.web.guard.gate import ApiGate
 from neasmart.web.http.web_counters import WebCounters
+from neasmart.wiring.open_ports import Ports, told
 from tests.support.gateways import FakeClock, make_gateway
 from tests.support.mosquitto import eventually
 

@@ -30,16 +30,16 @@ from neasmart.mqtt.messages.topics import OFFLINE, ONLINE, Topics
 from neasmart.mqtt.messages.words import Words
 from neasmart.mqtt.publisher import Publisher, PublishTimes
 from neasmart.mqtt.reception import Reception
-from neasmart.mqtt.rooms import Margins
+from neasmart.mqtt.room_states import Margins
 from neasmart.settings.model import MqttSettings
 
 if TYPE_CHECKING:
-    from neasmart.mqtt.link.connection import Connection
+    from neasmart.mqtt.link.broker_connection import Connection
 
 _LOG = logging.getLogger(__name__)
 _PART_TIMEOUT_S = 0.5
 _WAKE = "wake"
-_CONNECTION = "neasmart.mqtt.link.connection"
+_CONNECTION = "neasmart.mqtt.link.broker_connection"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +142,7 @@ class MqttBridge:
         # The library costs memory and start-up time, so only those who use MQTT pay for it; on a small computer the
         # import takes longer than the base waits for a reply.
         await asyncio.to_thread(importlib.import_module, _CONNECTION)
-        from neasmart.mqtt.link.connection import connected  # noqa: PLC0415
+        from neasmart.mqtt.link.broker_connection import connected  # noqa: PLC0415
 
         aside = f"neasmart-{self._settings.node_id}-{self._claim.word}"
         if self._claim.lost:

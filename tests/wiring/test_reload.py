@@ -14,14 +14,14 @@ from typing import Any
 
 import pytest
 
-from neasmart.app import build_gateway
 from neasmart.core.gateway import SETTINGS, Gateway
 from neasmart.facts.errors import NeasmartError
 from neasmart.facts.status import Closable, SettingsStatus
 from neasmart.settings import loading as settings_loading
 from neasmart.settings import model as config
 from neasmart.settings.model import Settings
-from neasmart.settings.reload import Reloader, Watched, different
+from neasmart.wiring.app import build_gateway
+from neasmart.wiring.reload import Reloader, Watched, different
 from tests.support.ports import free_port
 from tests.support.processes import GatewayProcess, eventually, gateway_process
 
