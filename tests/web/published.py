@@ -69,10 +69,14 @@ async def publish(folder: Path) -> None:
     running = asyncio.create_task(server.run())
     while not (server.status.api and server.status.ingress):  # noqa: ASYNC110 - what is waited for sends no event
         await asyncio.sleep(0.01)
-    folder.mkdir(parents=True, exist_ok=True)
     for role, at in ((Role.API, port), (Role.INGRESS, ingress)):
         async with aiohttp.ClientSession(f"http://127.0.0.1:{at}") as client:
-            asked = [("GET", path, None) for route in server.routes(role) if route.method == "GET" for path in _paths(route.path)]
+            asked = [
+                ("GET", path, None)
+                for route in server.routes(role)
+                if route.method == "GET"
+                for path in _paths(route.path)
+            ]
             for number, (method, path, body) in enumerate([*asked, *_BODIES, *asked]):
                 if path.endswith(("/live", "/metrics", "swagger-ui-bundle.js")):
                     continue
@@ -92,4 +96,6 @@ def _paths(path: str) -> list[str]:
 
 
 if __name__ == "__main__":
-    asyncio.run(publish(Path(sys.argv[1])))
+    target = Path(sys.argv[1])
+    target.mkdir(parents=True)
+    asyncio.run(publish(target))

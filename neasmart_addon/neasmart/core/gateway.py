@@ -10,6 +10,7 @@ from neasmart.core.bus_face import BusFace, publish_commands, publish_reading
 from neasmart.core.commands.command import Command, CommandTimes
 from neasmart.core.commands.commands import Commands
 from neasmart.core.commands.undo import UndoBook
+from neasmart.core.state.derivations import Derivations
 from neasmart.core.state.hub import Hub
 from neasmart.core.state.image import LastReports, RegisterImage
 from neasmart.core.state.plant import Plant, StaleTimes, ZoneIndex
@@ -73,6 +74,7 @@ class Gateway:
         self.table: RegisterTable = plant.table
         self.image = image
         self.plant = plant
+        self.derived = Derivations(plant)
         self.commands = commands
         self._undo = UndoBook(plant, commands)
         self._last_reports = last_reports

@@ -1,7 +1,7 @@
-"""The table: every point of the SYSBUS, its address, type, unit, limits, direction and label, and what follows from them.
+"""The table: every point of the SYSBUS, its address, type, unit, limits, direction and label, and what is derived.
 
-A new register is one row here, and one text in each file of `languages`. Addresses are 0-based as on the wire ("register 100" is 0x0064).
-Source: the maker's KNX-gateway manual (document 771948), confirmed by independent implementations.
+A new register is one row here, and a text in each file of `languages`. Addresses are 0-based as on the wire ("register
+100" is 0x0064). Source: the maker's KNX-gateway manual (document 771948), confirmed by independent implementations.
 """
 
 from __future__ import annotations
@@ -112,6 +112,7 @@ GLOBAL = Group(
             kind=Kind.TEMPERATURE,
             sources=(Part.AIR,),
             work=lambda known: mean(known.values[Part.AIR]),
+            part=Part.MEAN,
             jitter=0.15,
             unit="°C",
             device_class="temperature",

@@ -14,6 +14,7 @@ from enum import StrEnum
 from functools import cached_property
 from itertools import product
 from types import MappingProxyType
+from typing import ClassVar
 
 from neasmart.facts.codecs import (
     Codec,
@@ -52,6 +53,7 @@ class Part(StrEnum):
     AIR = "air"
     HUMIDITY = "humidity"
     FLOW = "flow"
+    MEAN = "mean"
 
 
 _RELATED: Mapping[Part | None, tuple[Part, ...]] = MappingProxyType(
@@ -99,8 +101,8 @@ class Point:
     houses where their group exists: nobody announces them before they were received. `vocabulary` is the kind of words
     in which the members of an enumeration are told to people. `name` is what REST calls the point where it differs from
     its key, and `answer` the answer of REST that has it, for points without an index. Home Assistant is told
-    `device_class`, `icon` and `category`; what is `in_climate` is in the climate entity already, so that an entity of its
-    own is there for those who switch it on.
+    `device_class`, `icon` and `category`; what is `in_climate` the climate entity has already, so that an entity of its
+    own is only there for those who switch it on.
     """
 
     key: str
@@ -210,8 +212,8 @@ class Derived:
     """One row of the table for a value that the base does not tell and that follows from those it tells.
 
     `work` makes it of the values of `sources`: of those at its own place, else of those of the whole house. It is there
-    once each source has been received. A change below `jitter` is not worth being told. The other columns are those of
-    `Point`.
+    once a value of each source has been received. A change below `jitter` is not worth being told. The other columns
+    are those of `Point`.
     """
 
     key: str
@@ -219,12 +221,16 @@ class Derived:
     kind: Kind
     sources: tuple[Part, ...]
     work: Callable[[Known], Value]
+    part: Part | None = None
     jitter: float = 0.0
     unit: str | None = None
     device_class: str | None = None
     icon: str | None = None
     category: str | None = None
     in_climate: bool = False
+    optional: ClassVar[bool] = True
+    writable: ClassVar[bool] = False
+    options: ClassVar[None] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -267,6 +273,15 @@ class Group:
         """Return the first register of one repetition."""
         return self.origin + sum(axis.stride * i for axis, i in zip(self.axes, index, strict=True))
 
+    @property
+    def rows(self) -> tuple[Point | Derived, ...]:
+        """What is told by the base and what is derived."""
+        return (*self.points, *self.derived)
+
+    def place(self, *index: int) -> str:
+        """Return the name of one repetition, such as ``zone.1.3``, with which the ids of its points begin."""
+        return ".".join((self.key, *map(str, index)))
+
     def point(self, key: str) -> Point:
         """Return one of the group's points by its key; raise UnknownPointError."""
         for point in self.points:
@@ -290,6 +305,11 @@ class Ref:
         """The point's label with its place, for example ``Zone 1.3 setpoint``."""
         place = ".".join(map(str, self.index))
         return f"{self.group.label} {place} {self.point.label.lower()}" if place else self.point.label
+
+    @property
+    def place(self) -> str:
+        """Where the register is, for example ``zone.1.3``, or ``global`` for the whole house."""
+        return self.group.place(*self.index)
 
     @property
     def of_house(self) -> bool:
@@ -393,6 +413,11 @@ class RegisterTable:
             for found in [self._derived(group, index, row)]
         }
 
+    def shown_at(self, *index: int) -> tuple[Ref | DerivedRef, ...]:
+        """Return registers and derived values of one room, or with no number those of the house."""
+        group = self.rooms if index else self.house
+        return (*self.place(group.key, *index), *self.derived_at(*index))
+
     def derived_at(self, *index: int) -> tuple[DerivedRef, ...]:
         """Return the derived values of one room, or with no number those of the house, in the order of the table."""
         return self._derived_at.get(index, ())
@@ -402,6 +427,11 @@ class RegisterTable:
         """The group whose repetitions are rooms."""
         (found,) = (group for group in self.groups.values() if group.rooms)
         return found
+
+    @cached_property
+    def house(self) -> Group:
+        """The group of what is there once."""
+        return self.part(Part.HOUSE).group
 
     def place(self, group: str, *index: int) -> tuple[Ref, ...]:
         """Return the registers of one repetition of a group in the order of the table, none out of range."""
@@ -428,8 +458,7 @@ class RegisterTable:
 
     def _derived(self, group: Group, index: tuple[int, ...], row: Derived) -> DerivedRef:
         sources = {part: self.of_part(part, index) or self.of_part(part) for part in row.sources}
-        name = ".".join((group.key, *map(str, index), row.key))
-        return DerivedRef(id=name, group=group, index=index, point=row, sources=sources)
+        return DerivedRef(id=f"{group.place(*index)}.{row.key}", group=group, index=index, point=row, sources=sources)
 
     @cached_property
     def _derived_at(self) -> dict[tuple[int, ...], tuple[DerivedRef, ...]]:
@@ -473,7 +502,7 @@ def _expanded(groups: tuple[Group, ...]) -> Iterator[Ref]:
         for index in product(*(axis.indices for axis in group.axes)):
             for point in group.points:
                 yield Ref(
-                    id=".".join((group.key, *map(str, index), point.key)),
+                    id=f"{group.place(*index)}.{point.key}",
                     address=group.address(*index) + point.offset,
                     group=group,
                     index=index,
