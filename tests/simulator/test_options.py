@@ -9,7 +9,7 @@ from neasmart.simulator import SimulatorOptions, add_arguments
 from neasmart.simulator.bus.freeze import FreezePlan
 from neasmart.simulator.bus.noise import ALL_NOISE, NoiseKind, NoisePlan
 from neasmart.simulator.bus.transport import Transport
-from neasmart.simulator.bus.walk import Blocks, Order, Shape
+from neasmart.simulator.bus.walk import Blocks, BlockShape, WalkOrder
 from neasmart.simulator.home.base import Behaviour, Precedence, Tells
 from neasmart.simulator.home.people import Habits
 
@@ -67,7 +67,7 @@ def test_every_parameter_of_a_faithful_base_can_be_given() -> None:
         polls_per_segment=3,
         commands="http://h:5000",
         buffer=4096,
-        blocks=Blocks(shape=Shape.LENGTH, length=5, function_code=6, order=Order.SHUFFLED),
+        blocks=Blocks(shape=BlockShape.LENGTH, length=5, function_code=6, order=WalkOrder.SHUFFLED),
         behaviour=Behaviour(
             precedence=Precedence.EDGE,
             tells=Tells.AFTER_POLLS,

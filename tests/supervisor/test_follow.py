@@ -15,7 +15,7 @@ from neasmart.supervisor import Supervisor
 from neasmart.wiring.app import build_gateway
 from neasmart.wiring.reload import Reloader, Watched
 from neasmart.wiring.settings_store import SettingsStore
-from neasmart.wiring.setup_guide import Choice, Guide
+from neasmart.wiring.setup_guide import Choice, SetupGuide
 from tests.support.fake_supervisor import FakeSupervisor
 
 pytestmark = [
@@ -41,8 +41,8 @@ class App:
         self.settings, self.closed = found.settings, found.closed
         self.listening: ServerSettings | None = None
         self.gateway = build_gateway(found.settings)
-        self.reloader = Reloader(found, self.gateway, self, Watched(load=load, files=(), saved=client))
-        self.guide = Guide(self, SettingsStore({}, client), self.reloader.follow, list_devices=list)
+        self.reloader = Reloader(found, self.gateway, self.use, Watched(load=load, files=(), saved=client))
+        self.guide = SetupGuide(self, SettingsStore({}, client), self.reloader.follow, list_devices=list)
 
     async def use(self, settings: Settings, closed: frozenset[Closable]) -> None:
         self.settings, self.closed = settings, closed

@@ -16,7 +16,7 @@ from neasmart.facts.registers import Kind, Point, RegisterTable
 from neasmart.mqtt.messages.discovery import devices
 from neasmart.mqtt.messages.inventory import take_inventory
 from neasmart.mqtt.messages.outbox import Outbox
-from neasmart.mqtt.room_states import Rooms
+from neasmart.mqtt.room_states import RoomStates
 from neasmart.simulator.bus.walk import Blocks, Walk, Write
 from neasmart.simulator.home.base import BaseStation
 from neasmart.simulator.home.house import SMALL, House
@@ -147,7 +147,7 @@ def test_home_assistant_gets_the_row_only_where_it_was_received(gateway: Gateway
 
 def test_the_broker_gets_the_row_only_where_it_was_received(gateway: Gateway) -> None:
     outbox = Outbox()
-    rooms = Rooms(gateway, TOPICS, outbox)
+    rooms = RoomStates(gateway, TOPICS, outbox)
 
     for zone in gateway.plant.zones:
         rooms.say_all(zone)

@@ -12,10 +12,10 @@ import msgspec
 import pytest
 
 from neasmart.settings.model import ServerSettings, Settings
-from neasmart.sysbus.transport.devices import Device, known_as
+from neasmart.sysbus.transport.devices import SerialDevice, known_as
 from neasmart.wiring import setup_guide
 from neasmart.wiring.settings_store import SettingsStore
-from neasmart.wiring.setup_guide import Choice, Guide, SetupError
+from neasmart.wiring.setup_guide import Choice, SetupError, SetupGuide
 
 
 class Links:
@@ -49,8 +49,8 @@ class Desk:
 
     def __init__(self) -> None:
         self.links, self.store = Links(), Store()
-        self.plugged: list[Device] = []
-        self.guide = Guide(self.links, self.store, self.links.follow, list_devices=lambda: self.plugged)
+        self.plugged: list[SerialDevice] = []
+        self.guide = SetupGuide(self.links, self.store, self.links.follow, list_devices=lambda: self.plugged)
 
 
 @pytest.fixture
@@ -59,9 +59,12 @@ def desk() -> Desk:
 
 
 async def test_devices_come_newest_first_and_say_what_they_are(desk: Desk) -> None:
-    desk.plugged = [Device(path="/dev/ttyS0", name="ttyS0"), Device(path="/dev/null", name="Zigbee", known_as="zigbee")]
+    desk.plugged = [
+        SerialDevice(path="/dev/ttyS0", name="ttyS0"),
+        SerialDevice(path="/dev/null", name="Zigbee", known_as="zigbee"),
+    ]
     first = await desk.guide.document()
-    desk.plugged = [*desk.plugged, Device(path="/dev/zero", name="FT232R", maker="FTDI")]
+    desk.plugged = [*desk.plugged, SerialDevice(path="/dev/zero", name="FT232R", maker="FTDI")]
 
     second = await desk.guide.document()
 
@@ -86,7 +89,7 @@ async def test_a_chosen_device_that_is_gone_is_shown_as_that(desk: Desk) -> None
 async def test_a_link_under_a_name_of_its_own_is_the_chosen_device(desk: Desk, tmp_path: Path) -> None:
     link = tmp_path / "by-id"
     link.symlink_to("/dev/null")
-    desk.plugged = [Device(path="/dev/null", name="Dongle")]
+    desk.plugged = [SerialDevice(path="/dev/null", name="Dongle")]
     desk.links.settings = Settings(server=ServerSettings(serial_port=str(link)))
 
     (device,) = (await desk.guide.document())["devices"]

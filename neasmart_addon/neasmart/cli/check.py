@@ -68,7 +68,7 @@ class Listened:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Times:
+class ListenTimes:
     """Seconds to listen at 38400 8N1 and at each other speed."""
 
     listen_s: float = LISTEN_S
@@ -102,7 +102,7 @@ def run(namespace: argparse.Namespace, say: Callable[[str], object] = sys.stdout
     settings = _settings(namespace)
     listening = settings.server.listens
     seconds = namespace.seconds or (WAIT_FOR_PEER_S if listening else LISTEN_S)
-    times = Times(listen_s=seconds, try_s=min(seconds, TRY_S))
+    times = ListenTimes(listen_s=seconds, try_s=min(seconds, TRY_S))
     with contextlib.suppress(KeyboardInterrupt):
         found = asyncio.run(examined(settings, times, say))
         say(f"\n{_text(found)}\n")
@@ -110,7 +110,7 @@ def run(namespace: argparse.Namespace, say: Callable[[str], object] = sys.stdout
     return 1
 
 
-async def examined(settings: Settings, times: Times, say: Callable[[str], object]) -> Diagnosis:
+async def examined(settings: Settings, times: ListenTimes, say: Callable[[str], object]) -> Diagnosis:
     """Listen at 38400 8N1 and, where only noise arrives, at the usual other speeds; return what to say."""
     first = await listened(settings, times.listen_s, say)
     say(f"  {_figures(first)}\n")

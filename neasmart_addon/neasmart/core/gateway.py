@@ -38,7 +38,7 @@ _ORDER = (Part.SEASON, Part.HOUSE, Part.ROOM, Part.TARGET)
 """What is commanded together is given in this order, because each of these changes what comes after it."""
 
 
-class Undone(NamedTuple):
+class TakenBack(NamedTuple):
     """The commands that were taken back, and those that bring back what was there before."""
 
     withdrawn: list[Command]
@@ -123,7 +123,7 @@ class Gateway:
             self._undo.accepted(changes[-1], before, season)
         return [new[ref.address] for ref, _ in checked]
 
-    def undo(self, command_id: str, *, origin: str) -> Undone:
+    def undo(self, command_id: str, *, origin: str) -> TakenBack:
         """Take a command back: withdraw it if the base has not read it, else command what was there before.
 
         Raises UnknownCommandError, UndoError with the reason, and NoLinkError as `submit`.
@@ -135,7 +135,7 @@ class Gateway:
         withdrawn = self.commands.withdraw(command_id, now)
         publish_commands(self.hub, withdrawn)
         self._undo.done(command_id)
-        return Undone(withdrawn, self.submit(values, origin=origin) if values else [])
+        return TakenBack(withdrawn, self.submit(values, origin=origin) if values else [])
 
     def restore(self, stored: Iterable[tuple[int, int, float]]) -> None:
         """Show stored words (address, word, monotonic time), marked stale; the base never reads them."""

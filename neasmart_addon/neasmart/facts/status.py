@@ -141,6 +141,15 @@ class RecorderStatus:
     since: float | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaptureFile:
+    """A finished recording; `recorded_at` is Unix time in seconds of its end."""
+
+    name: str
+    size: int
+    recorded_at: float
+
+
 @dataclass(slots=True, kw_only=True)
 class BusCounters:
     """What has been seen on the wire since the process started."""

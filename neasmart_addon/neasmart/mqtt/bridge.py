@@ -24,7 +24,7 @@ from neasmart.mqtt.link.former import Former, remove
 from neasmart.mqtt.link.rival import Claim, RivalError
 from neasmart.mqtt.link.supervisor import SUPERVISOR_URL, BrokerError, page_url
 from neasmart.mqtt.messages.discovery import Style
-from neasmart.mqtt.messages.inventory import MemoryBook, RoomBook
+from neasmart.mqtt.messages.inventory import HomeAssistantBook, MemoryBook
 from neasmart.mqtt.messages.outbox import Outbox, Pace
 from neasmart.mqtt.messages.topics import OFFLINE, ONLINE, Topics
 from neasmart.mqtt.messages.words import Words
@@ -33,7 +33,7 @@ from neasmart.mqtt.reception import Reception
 from neasmart.settings.model import MqttSettings
 
 if TYPE_CHECKING:
-    from neasmart.mqtt.link.broker_connection import Connection
+    from neasmart.mqtt.link.broker_connection import BrokerConnection
 
 _LOG = logging.getLogger(__name__)
 _PART_TIMEOUT_S = 0.5
@@ -69,7 +69,7 @@ class Surroundings:
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
     supervisor_url: str = SUPERVISOR_URL
     memory: Path | None = None
-    book: RoomBook = field(default_factory=MemoryBook)
+    book: HomeAssistantBook = field(default_factory=MemoryBook)
 
 
 class MqttBridge:
@@ -167,7 +167,7 @@ class MqttBridge:
                         await connection.part(self._publisher.farewell())
                 raise
 
-    async def _serve(self, connection: Connection) -> None:
+    async def _serve(self, connection: BrokerConnection) -> None:
         with self._gateway.hub.subscribed() as (_, subscription):
             now = self._gateway.clock.monotonic()
             self._birth_at = None
@@ -193,7 +193,7 @@ class MqttBridge:
                     raise result
         await self._former.keep()
 
-    async def _publish(self, connection: Connection, subscription: Subscription) -> None:
+    async def _publish(self, connection: BrokerConnection, subscription: Subscription) -> None:
         clock = self._gateway.clock
         kept = False
         while True:
@@ -226,7 +226,7 @@ class MqttBridge:
                     kept = True
                     await self._former.keep()
 
-    async def _receive(self, connection: Connection, subscription: Subscription) -> None:
+    async def _receive(self, connection: BrokerConnection, subscription: Subscription) -> None:
         async for message in connection.messages():
             if message.topic == self._topics.birth:
                 if message.payload == ONLINE.encode() and not message.retained:

@@ -28,7 +28,7 @@ class Change:
     new: int | float
 
 
-class Changes:
+class ChangesByHand:
     """Compares every report of what can be commanded with the one before."""
 
     def __init__(self) -> None:

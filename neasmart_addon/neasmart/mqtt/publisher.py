@@ -18,11 +18,11 @@ from neasmart.core.state.plant import Reading, ZoneIndex
 from neasmart.diagnosis.doctor import Diagnosis
 from neasmart.facts.codecs import GlobalMode
 from neasmart.facts.registers import Part
-from neasmart.mqtt.changes import Change, Changes
+from neasmart.mqtt.changes import Change, ChangesByHand
 from neasmart.mqtt.messages.announcer import Announcer, AnnounceTimes
 from neasmart.mqtt.messages.climate import SEASON_WORDS
 from neasmart.mqtt.messages.discovery import Style
-from neasmart.mqtt.messages.inventory import RoomBook
+from neasmart.mqtt.messages.inventory import HomeAssistantBook
 from neasmart.mqtt.messages.outbox import Outbox
 from neasmart.mqtt.messages.states import (
     command_payload,
@@ -35,7 +35,7 @@ from neasmart.mqtt.messages.states import (
     wiring_payload,
 )
 from neasmart.mqtt.messages.topics import HOUSE, OFFLINE, ONLINE
-from neasmart.mqtt.room_states import Rooms
+from neasmart.mqtt.room_states import RoomStates
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +64,7 @@ class Publisher:
         gateway: Gateway,
         style: Style,
         outbox: Outbox,
-        book: RoomBook,
+        book: HomeAssistantBook,
         *,
         times: PublishTimes | None = None,
     ) -> None:
@@ -74,12 +74,12 @@ class Publisher:
         self._topics = style.topics
         self._outbox = outbox
         self._times = times or PublishTimes()
-        self.rooms = Rooms(gateway, style.topics, outbox)
+        self.rooms = RoomStates(gateway, style.topics, outbox)
         self.announcer = Announcer(
             gateway, style, outbox, say_again=self._say_again, book=book, times=self._times.announce
         )
         self._results: dict[str, str] = {}
-        self._changes = Changes()
+        self._changes = ChangesByHand()
         self._unsaid: deque[ZoneIndex] = deque()
         self._heard_since: float | None = None
         # Endless while the link is open; at the start nothing has been there that could be missed for a moment.

@@ -41,7 +41,7 @@ class _HouseCommand:
 
 
 @dataclass(slots=True)
-class Rooms:
+class RoomStates:
     """The states of all rooms, on their topics."""
 
     gateway: Gateway

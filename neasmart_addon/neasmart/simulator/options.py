@@ -12,7 +12,7 @@ from neasmart.settings.model import DEFAULT_UNIT_IDS
 from neasmart.simulator.bus.freeze import FreezePlan
 from neasmart.simulator.bus.noise import ALL_NOISE, NoiseKind, NoisePlan
 from neasmart.simulator.bus.transport import Transport
-from neasmart.simulator.bus.walk import FC_WRITE_MANY, FC_WRITE_ONE, LONGEST_BLOCK, Blocks, Order, Shape
+from neasmart.simulator.bus.walk import FC_WRITE_MANY, FC_WRITE_ONE, LONGEST_BLOCK, Blocks, BlockShape, WalkOrder
 from neasmart.simulator.home.base import Behaviour, Precedence, Tells
 from neasmart.simulator.home.house import HOUSES
 from neasmart.simulator.home.people import Habits
@@ -86,10 +86,10 @@ class SimulatorOptions:
             commands=arguments.commands,
             buffer=arguments.buffer,
             blocks=Blocks(
-                shape=Shape(arguments.blocks),
+                shape=BlockShape(arguments.blocks),
                 length=arguments.block_length,
                 function_code=arguments.write_fc,
-                order=Order(arguments.order),
+                order=WalkOrder(arguments.order),
             ),
             behaviour=Behaviour(
                 precedence=Precedence(arguments.precedence),
@@ -143,10 +143,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     run.add_argument("--report", type=line_types.new_file, metavar="FILE", help="write figures and accusations as JSON")
     walk = parser.add_argument_group("walk")
-    walk.add_argument("--blocks", choices=[str(each) for each in Shape], default="pair", help="registers per request")
+    walk.add_argument(
+        "--blocks", choices=[str(each) for each in BlockShape], default="pair", help="registers per request"
+    )
     walk.add_argument("--block-length", type=_block_length, default=LONGEST_BLOCK, help="for --blocks length")
     walk.add_argument("--write-fc", type=int, choices=(FC_WRITE_MANY, FC_WRITE_ONE), default=FC_WRITE_MANY)
-    walk.add_argument("--order", choices=[str(each) for each in Order], default="ascending")
+    walk.add_argument("--order", choices=[str(each) for each in WalkOrder], default="ascending")
     walk.add_argument("--polls-per-segment", type=_positive, default=1, help="Modbus TCP only")
     reaction = parser.add_argument_group("reaction to commands")
     reaction.add_argument("--precedence", choices=[str(each) for each in Precedence], default="level")

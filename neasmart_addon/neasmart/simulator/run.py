@@ -16,7 +16,7 @@ from neasmart.simulator.home.base import BaseStation
 from neasmart.simulator.home.house import HOUSES, House
 from neasmart.simulator.home.past import lived_in
 from neasmart.simulator.home.people import People
-from neasmart.simulator.judge.accuse import Report
+from neasmart.simulator.judge.accuse import RunReport
 from neasmart.simulator.judge.oracle import Oracle
 from neasmart.simulator.options import SimulatorOptions
 from neasmart.simulator.session import Actors, EnoughPollsError, Session
@@ -38,7 +38,7 @@ class Simulator:
         self.base = BaseStation(self.house, options.behaviour, seed=options.seed)
         self.oracle = Oracle()
         self.base.on_turn = lambda address, word: self.oracle.turned(address, word, asyncio.get_running_loop().time())
-        self.report = Report(transport=str(options.transport), seed=options.seed, words=self.oracle.figures)
+        self.report = RunReport(transport=str(options.transport), seed=options.seed, words=self.oracle.figures)
         self.opener = Opener(options.transport, options.target, baudrate=options.baudrate)
         self._stop = asyncio.Event()
 
@@ -46,7 +46,7 @@ class Simulator:
         """End `run` soon; may be called from a signal handler."""
         self._stop.set()
 
-    async def run(self) -> Report:
+    async def run(self) -> RunReport:
         """Play the base until `stop`, the time or the polls are used up; return what was seen."""
         begun = asyncio.get_running_loop().time()
         freezer = Freezer(self.options.freeze)
@@ -113,7 +113,7 @@ def _house(options: SimulatorOptions) -> House:
     return lived_in(plan, seed=options.seed, hour=options.lived_in)
 
 
-async def simulate(options: SimulatorOptions) -> Report:
+async def simulate(options: SimulatorOptions) -> RunReport:
     """Play the base until SIGINT or SIGTERM, the time or the polls are used up; write the report if asked for."""
     simulator = Simulator(options)
     loop = asyncio.get_running_loop()

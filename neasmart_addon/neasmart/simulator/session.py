@@ -11,11 +11,11 @@ from neasmart.simulator.bus.damage import BadWire
 from neasmart.simulator.bus.freeze import Freezer
 from neasmart.simulator.bus.noise import NOISE_TRANSACTIONS, Noise, NoiseKind
 from neasmart.simulator.bus.transport import Line
-from neasmart.simulator.bus.walk import Poll, Walk, Write
+from neasmart.simulator.bus.walk import Read, Walk, Write
 from neasmart.simulator.bus.wire import MbapWire, Rubbish, Wire, read_request, write_request
 from neasmart.simulator.home.base import BaseStation
 from neasmart.simulator.home.people import People
-from neasmart.simulator.judge.accuse import Fault, Report
+from neasmart.simulator.judge.accuse import Fault, RunReport
 from neasmart.simulator.judge.oracle import Oracle
 from neasmart.simulator.options import SimulatorOptions
 from neasmart.simulator.replies import Replies
@@ -38,7 +38,7 @@ class Actors:
     people: People
     oracle: Oracle
     freezer: Freezer
-    report: Report
+    report: RunReport
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +79,7 @@ class Session:
             self._base.begin_walk()
             steps = self.walk.steps()
             begun = self._loop.time()
-            waiting: list[Poll] = []
+            waiting: list[Read] = []
             for number, step in enumerate(steps, 1):
                 self._pass_time()
                 self._people.perhaps()
@@ -89,7 +89,7 @@ class Session:
                 else:
                     waiting.append(step)
                     following = steps[number] if number < len(steps) else None
-                    if len(waiting) >= self._options.polls_per_segment or not isinstance(following, Poll):
+                    if len(waiting) >= self._options.polls_per_segment or not isinstance(following, Read):
                         await self._report_urgent()
                         await self._ask(waiting)
                         waiting = []
@@ -166,7 +166,7 @@ class Session:
                 self._oracle.perhaps_told(address, word)
         return segment
 
-    async def _ask(self, polls: Sequence[Poll]) -> None:
+    async def _ask(self, polls: Sequence[Read]) -> None:
         """Send polls, at most one on a serial line, and wait for their answers."""
         left = None if self._options.polls is None else self._options.polls - self._report.polls
         polls = polls if left is None else polls[:left]
@@ -174,7 +174,7 @@ class Session:
             await self._flush()
             await asyncio.sleep(self._options.gap_ms / 1000)
         self._hear({}, b"", self._loop.time(), final=True)
-        outstanding: dict[int, Poll] = {}
+        outstanding: dict[int, Read] = {}
         for poll in polls:
             transaction = self._next_transaction() if self._mbap else 0
             outstanding[transaction] = poll
@@ -191,7 +191,7 @@ class Session:
         if self._options.polls is not None and self._report.polls >= self._options.polls:
             raise EnoughPollsError
 
-    async def _listen(self, outstanding: dict[int, Poll], segment: bytes) -> None:
+    async def _listen(self, outstanding: dict[int, Read], segment: bytes) -> None:
         """Hear the answers to what was sent in `segment`, and say which are missing."""
         sent_at = self._loop.time()
         deadline = sent_at + self._options.timeout_s
@@ -219,7 +219,7 @@ class Session:
             else:
                 self._replies.missing(poll, segment, transaction)
 
-    def _hear(self, outstanding: dict[int, Poll], sent: bytes, sent_at: float, *, final: bool = False) -> None:
+    def _hear(self, outstanding: dict[int, Read], sent: bytes, sent_at: float, *, final: bool = False) -> None:
         """Judge what has come; while nothing is outstanding, whatever comes is a fault."""
         for item in self._wire.parse(self._line.received, final=final):
             if isinstance(item, Rubbish):

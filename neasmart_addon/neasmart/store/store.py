@@ -29,9 +29,9 @@ from neasmart.store.command_log import CommandLog, StoredCommand
 from neasmart.store.files.database import Connect, DatabaseFile, is_damage
 from neasmart.store.files.folder_lock import FolderLock
 from neasmart.store.files.storage_faults import explain, slow
-from neasmart.store.history import History, Points, Question, Series
+from neasmart.store.history import History, Question, Series, TimedWords
 from neasmart.store.reported import ReportedRows
-from neasmart.store.source import Source
+from neasmart.store.source import RowSource
 
 MEASUREMENT_INTERVALS = 10
 """Flush intervals between transactions while nothing but measurements changes."""
@@ -68,7 +68,7 @@ class Store:
         self._reported = ReportedRows(gateway.clock)
         self._commands = CommandLog(gateway.clock)
         self._history = History(gateway.clock, gateway.table, limit_bytes=settings.history_max_mb * 1_000_000)
-        self._sources: tuple[Source, ...] = (self._reported, self._commands, self._history)
+        self._sources: tuple[RowSource, ...] = (self._reported, self._commands, self._history)
         # One long question at a time: each takes some of the thread's time and some memory.
         self._reading = asyncio.Lock()
         self._noted: dict[str, Command] = {}
@@ -154,7 +154,7 @@ class Store:
         end_s: float,
         *,
         stretches: int = 1,
-        thin: Callable[[int, Points], Points] | None = None,
+        thin: Callable[[int, TimedWords], TimedWords] | None = None,
     ) -> Series:
         """Return what the registers held between two Unix times; while the disk fails, what memory knows of it.
 

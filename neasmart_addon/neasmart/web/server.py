@@ -23,7 +23,7 @@ from neasmart.core.gateway import PORTS, Gateway
 from neasmart.facts.status import PortsStatus
 from neasmart.settings.model import ApiSettings, Settings
 from neasmart.web.api import documents
-from neasmart.web.api.history import History, HistoryStore, limits
+from neasmart.web.api.history import HistoryHandler, HistoryStore, limits
 from neasmart.web.api.legacy import Legacy, stale_headers
 from neasmart.web.api.live import Feed
 from neasmart.web.api.metrics import Metrics
@@ -33,7 +33,7 @@ from neasmart.web.api.seeing import Seeing, Sights
 from neasmart.web.api.setup import SetupRoutes
 from neasmart.web.assets import FOLDER, Assets
 from neasmart.web.docs_page import DocsPage
-from neasmart.web.guard.connections import CLIENT_LIMIT, Connection, Doors
+from neasmart.web.guard.connections import CLIENT_LIMIT, Doors, HttpConnection
 from neasmart.web.guard.gate import ApiGate, Gate, IngressGate
 from neasmart.web.guard.peers import trusted_only
 from neasmart.web.http.bodies import BODY_LIMIT
@@ -186,7 +186,7 @@ class WebServer:
             docs,
         ]
         if self._history is not None:
-            owners.append(History(gateway, self._history))
+            owners.append(HistoryHandler(gateway, self._history))
         if sights is not None:
             owners.append(Seeing(lambda: self._settings, gateway, self.feed, sights))
             if role is Role.INGRESS:
@@ -224,8 +224,8 @@ class WebServer:
     async def _listening(self, site: _Site, server: web.Server, doors: Doors) -> AsyncIterator[None]:
         loop = asyncio.get_running_loop()
 
-        def connection() -> Connection:
-            return Connection(server, doors, loop)
+        def connection() -> HttpConnection:
+            return HttpConnection(server, doors, loop)
 
         delay_s = _RETRY_FIRST_S
         while True:

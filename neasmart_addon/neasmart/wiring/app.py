@@ -31,11 +31,11 @@ from neasmart.web import Sights, WebServer
 from neasmart.wiring import tuning
 from neasmart.wiring.archive import Archive
 from neasmart.wiring.edges import Edges
-from neasmart.wiring.keeper import House, line_facts, line_of
-from neasmart.wiring.open_ports import Ports
+from neasmart.wiring.keeper import Keeper, line_facts, line_of
+from neasmart.wiring.open_ports import OpenPorts
 from neasmart.wiring.reload import Reloader, Watched
 from neasmart.wiring.settings_store import SettingsStore
-from neasmart.wiring.setup_guide import Guide
+from neasmart.wiring.setup_guide import SetupGuide
 
 __all__ = ["build_gateway", "line_facts", "run"]
 
@@ -80,19 +80,19 @@ async def run(found: Judged, *, log_lines: Callable[[], Sequence[str]] = tuple) 
     gateway = build_gateway(settings)
     archive = Archive(gateway)
     recorder = Recorder(Path(settings.database.path).parent / FOLDER, line_facts(settings), gateway)
-    house = House(settings, gateway, archive, recorder)
+    keeper = Keeper(settings, gateway, archive, recorder)
     supervisor = Supervisor.known_to(os.environ)
     reloader = Reloader(
         found,
         gateway,
-        house,
+        keeper.use,
         Watched(
             load=lambda options: settings_loading.load_judged(options=options),
             files=settings_loading.files(),
             saved=supervisor,
         ),
     )
-    guide = Guide(house, SettingsStore(os.environ, supervisor), reloader.follow)
+    guide = SetupGuide(keeper, SettingsStore(os.environ, supervisor), reloader.follow)
     web = WebServer(
         settings,
         gateway,
@@ -100,7 +100,7 @@ async def run(found: Judged, *, log_lines: Callable[[], Sequence[str]] = tuple) 
         history=archive if settings.database.history_enabled else None,
         sights=Sights(
             recorder=recorder,
-            last_frames=house.last_frames,
+            last_frames=keeper.last_frames,
             log_lines=log_lines,
             page_opened=reloader.page_opened,
             rooms=archive,
@@ -110,9 +110,9 @@ async def run(found: Judged, *, log_lines: Callable[[], Sequence[str]] = tuple) 
     loop.add_signal_handler(signal.SIGHUP, reloader.wake)
     async with asyncio.TaskGroup() as group:
         edges = Edges(group)
-        await house.begin(edges, web, found.closed)
+        await keeper.begin(edges, web, found.closed)
         edges.begin("settings", reloader.run)
-        edges.begin("ports", Ports(gateway, supervisor).run)
+        edges.begin("ports", OpenPorts(gateway, supervisor).run)
         # What has been made by now lives as long as the process; looking through it again would stop the bus for 20 ms.
         gc.freeze()
         loop.call_later(_SETTLED_S, gc.freeze)

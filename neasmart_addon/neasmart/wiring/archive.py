@@ -16,7 +16,7 @@ from neasmart.wiring import tuning
 
 if TYPE_CHECKING:
     from neasmart.store import StoredCommand
-    from neasmart.store.history import Points, Series
+    from neasmart.store.history import Series, TimedWords
 
 
 _CLOSE_PATIENCE_S = 0.5
@@ -80,7 +80,7 @@ class Archive:
         end_s: float,
         *,
         stretches: int = 1,
-        thin: Callable[[int, Points], Points] | None = None,
+        thin: Callable[[int, TimedWords], TimedWords] | None = None,
     ) -> Series:
         """Return what the registers held between two Unix times."""
         if self._store is None:

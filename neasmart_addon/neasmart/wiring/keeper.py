@@ -19,14 +19,13 @@ from neasmart.core.state.plant import ZoneIndex
 from neasmart.facts.status import Closable, LinkStatus, MqttStatus
 from neasmart.logs import output as logs
 from neasmart.mqtt import MqttBridge, Surroundings
-from neasmart.settings.model import ServerSettings, ServerType, Settings
+from neasmart.settings.model import ServerSettings, ServerType, Settings, different
 from neasmart.sysbus import Framing, LineFacts, Link, Recorder, Tap
 from neasmart.sysbus.capture.recorder import FOLDER
 from neasmart.web import WebServer
 from neasmart.wiring import tuning
 from neasmart.wiring.archive import Archive
 from neasmart.wiring.edges import Edges
-from neasmart.wiring.reload import different
 
 MEMORY = "mqtt.json"
 _TICK_S = 1.0
@@ -55,7 +54,7 @@ def line_of(settings: Settings) -> str | None:
     return f"{server.baudrate} 8{server.parity}{server.stopbits}" if own_line else None
 
 
-class _HomeAssistantBook:
+class _RoomsInHomeAssistant:
     """Which rooms shall not be in Home Assistant, as the owner has said there or on the page."""
 
     def __init__(self, gateway: Gateway) -> None:
@@ -71,7 +70,7 @@ class _HomeAssistantBook:
         self._gateway.put_rooms([replace(room, in_home_assistant=False)])
 
 
-class House:
+class Keeper:
     """All that runs by the settings; made once the edges have a group to run in."""
 
     def __init__(self, settings: Settings, gateway: Gateway, archive: Archive, recorder: Recorder) -> None:
@@ -103,7 +102,7 @@ class House:
         """Make what has changed true."""
         edges, web = self._edges, self._web
         if edges is None or web is None:
-            raise RuntimeError("the house has not begun")
+            raise RuntimeError("nothing has begun")
         names = set(different(self._settings, settings))
         turned = closed ^ self._closed
         self.use_live(self._settings, settings)
@@ -185,7 +184,7 @@ class House:
             return
         folder = Path(self._settings.database.path).parent
         surroundings = Surroundings(
-            memory=folder / MEMORY if self._archive.writes else None, book=_HomeAssistantBook(self._gateway)
+            memory=folder / MEMORY if self._archive.writes else None, book=_RoomsInHomeAssistant(self._gateway)
         )
         bridge = MqttBridge(self._settings.mqtt, self._gateway, surroundings=surroundings)
         self._running.begin("mqtt", bridge.run)
@@ -198,5 +197,5 @@ class House:
     @property
     def _running(self) -> Edges:
         if self._edges is None:
-            raise RuntimeError("the house has not begun")
+            raise RuntimeError("nothing has begun")
         return self._edges

@@ -20,7 +20,7 @@ from neasmart.facts.errors import NeasmartError
 from neasmart.settings.checks import may_be_opened
 from neasmart.settings.model import ServerSettings, ServerType, Settings
 from neasmart.supervisor import SupervisorError
-from neasmart.sysbus.transport.devices import Device, devices
+from neasmart.sysbus.transport.devices import SerialDevice, devices
 from neasmart.wiring.settings_store import SettingsStore
 
 LISTEN_S = 600.0
@@ -62,7 +62,7 @@ class Choice:
     restart: bool = False
 
 
-class Guide:
+class SetupGuide:
     """The state of the guide, which is nearly all somebody else's."""
 
     def __init__(
@@ -71,7 +71,7 @@ class Guide:
         store: SettingsStore,
         follow: Callable[[], Awaitable[None]],
         *,
-        list_devices: Callable[[], list[Device]] = devices,
+        list_devices: Callable[[], list[SerialDevice]] = devices,
     ) -> None:
         """Take who runs the link, where settings are stored, and what makes them count."""
         self._links = links
@@ -169,7 +169,7 @@ class Guide:
                 raise SetupError(f"{chosen[:80]} is not there any more. Plug it in again, or choose another one.")
         return msgspec.structs.replace(server, type=ServerType.AUTO, serial_port=chosen, url="")
 
-    def _devices(self, found: list[Device], server: ServerSettings) -> list[dict[str, Any]]:
+    def _devices(self, found: list[SerialDevice], server: ServerSettings) -> list[dict[str, Any]]:
         """Return the devices, newest first; one that is chosen and not there any more among them."""
         now = time.monotonic()
         at_start = self._seen is None
@@ -178,11 +178,11 @@ class Guide:
         chosen = None if "://" in server.serial_port else server.serial_port or None
         known = {os.path.realpath(each.path) for each in found}
         if chosen is not None and os.path.realpath(chosen) not in known:
-            found = [*found, Device(path=chosen, name=Path(chosen).name)]
+            found = [*found, SerialDevice(path=chosen, name=Path(chosen).name)]
         told = [self._device(each, chosen, now) for each in found]
         return sorted(told, key=lambda each: (each["appeared_s"] is None, each["appeared_s"] or 0.0, each["path"]))
 
-    def _device(self, device: Device, chosen: str | None, now: float) -> dict[str, Any]:
+    def _device(self, device: SerialDevice, chosen: str | None, now: float) -> dict[str, Any]:
         appeared = (self._seen or {}).get(device.path)
         problem = None
         if not Path(device.path).exists():

@@ -92,7 +92,7 @@ class _OnlyOpen:
         return isinstance(mine, socket.socket) and number >= 0 and mine.fileno() == number
 
 
-class Connection:
+class BrokerConnection:
     """What the session needs of an open connection."""
 
     def __init__(self, client: aiomqtt.Client) -> None:
@@ -129,7 +129,7 @@ class Connection:
 @asynccontextmanager
 async def connected(
     broker: Broker, *, client_id: str, will: tuple[str, str] | None = None
-) -> AsyncIterator[Connection]:
+) -> AsyncIterator[BrokerConnection]:
     """Connect and part again; every failure is a BrokerError with one sentence for the user.
 
     `will` is topic and payload of the message that the broker publishes when it loses us.
@@ -159,7 +159,7 @@ async def connected(
         async with client:
             opened = True
             try:
-                yield Connection(client)
+                yield BrokerConnection(client)
             finally:
                 client.timeout = _PART_TIMEOUT_S
     except (aiomqtt.MqttError, OSError) as error:

@@ -20,7 +20,7 @@ from neasmart.facts.codecs import GlobalMode
 from neasmart.facts.points import TABLE
 from neasmart.facts.registers import DerivedRef, Kind, Part, Point, Ref, setpoint_limits
 from neasmart.mqtt.messages.climate import AUTO, HOUSE_MODES, OFF, PRESETS, SEASON_WORDS
-from neasmart.mqtt.messages.inventory import Inventory, Room
+from neasmart.mqtt.messages.inventory import Inventory, ShownRoom
 from neasmart.mqtt.messages.topics import HOUSE, HOUSE_CLIMATE, READ_ALL, Topics
 from neasmart.mqtt.messages.words import Words, template
 
@@ -102,7 +102,7 @@ def _base(inventory: Inventory, style: Style) -> Device:
     }
 
 
-def _room(room: Room, inventory: Inventory, style: Style) -> Device:
+def _room(room: ShownRoom, inventory: Inventory, style: Style) -> Device:
     topics = style.topics
     place = TABLE.rooms.place(*room.zone)
     components = {"climate": _climate(room, inventory.mode, style)}
@@ -141,7 +141,7 @@ def _device(identifier: str, name: str, model: str, style: Style) -> Device:
     return device
 
 
-def _climate(room: Room, mode: GlobalMode | None, style: Style) -> Component:
+def _climate(room: ShownRoom, mode: GlobalMode | None, style: Style) -> Component:
     topics, limits, season = style.topics, setpoint_limits(mode), SEASON_WORDS[mode]
     place = TABLE.rooms.place(*room.zone)
     state_topic = topics.zone(room.zone, "climate")

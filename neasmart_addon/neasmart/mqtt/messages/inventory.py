@@ -15,7 +15,7 @@ from neasmart.facts.codecs import GlobalMode
 from neasmart.facts.registers import Part, RegisterTable
 
 
-class RoomBook(Protocol):
+class HomeAssistantBook(Protocol):
     """What the owner has said about rooms beyond their names; whoever keeps it may change it at any time."""
 
     def absent(self) -> Collection[ZoneIndex]:
@@ -42,7 +42,7 @@ class MemoryBook:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Room:
+class ShownRoom:
     """A zone that exists; `name` is empty unless the owner has named it.
 
     `told` has the keys of those points that may be absent and are there, such as ``humidity`` and ``dew_point``.
@@ -62,7 +62,7 @@ class Inventory:
     """The global mode, the rooms, and the ids of what may be absent elsewhere and is there."""
 
     mode: GlobalMode | None
-    rooms: tuple[Room, ...]
+    rooms: tuple[ShownRoom, ...]
     optional: tuple[str, ...]
 
 
@@ -85,7 +85,7 @@ def take_inventory(
     return Inventory(
         mode=global_mode(gateway),
         rooms=tuple(
-            Room(
+            ShownRoom(
                 zone=zone,
                 name=plant.zone_name(*zone) or "",
                 told=frozenset(

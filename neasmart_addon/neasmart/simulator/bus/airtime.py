@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from neasmart.facts.points import TABLE
-from neasmart.simulator.bus.walk import FC_WRITE_ONE, Poll, Step, Write
+from neasmart.simulator.bus.walk import FC_WRITE_ONE, Read, Step, Write
 
 BITS_PER_BYTE = 10
 SILENCE_BYTES = 3.5
@@ -35,14 +35,14 @@ def walk_s(steps: Iterable[Step], *, baudrate: int, asked_by_every_poll: bool) -
         match step:
             case Write():
                 sizes.append(_write_bytes(step))
-            case Poll():
+            case Read():
                 sizes += (_POLL_BYTES, _REPLY_HEAD_BYTES + 2 * step.count)
                 if asked_by_every_poll:
                     sizes += map(_write_bytes, _asked(step))
     return frames_s(sizes, baudrate=baudrate)
 
 
-def _asked(poll: Poll) -> Sequence[Write]:
+def _asked(poll: Read) -> Sequence[Write]:
     """Return the writes that follow from a poll that was answered with no-data."""
     asked = [address for address in poll.addresses if address in TABLE.by_address]
     asked = [address for address in asked if TABLE.by_address[address].point.writable]

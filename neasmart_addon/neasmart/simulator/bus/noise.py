@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from neasmart.facts.points import TABLE
-from neasmart.simulator.bus.walk import FC_READ, FC_WRITE_MANY, FC_WRITE_ONE, Poll
+from neasmart.simulator.bus.walk import FC_READ, FC_WRITE_MANY, FC_WRITE_ONE, Read
 from neasmart.simulator.bus.wire import (
     MbapWire,
     Wire,
@@ -168,7 +168,7 @@ class Noise:
         words = [self._chance.randrange(0x1000) for _ in range(count)]
         exchange = self._chance.choice(
             (
-                (read_request(Poll(unit_id=FOREIGN_UNIT, address=address, count=count)), read_response(words)),
+                (read_request(Read(unit_id=FOREIGN_UNIT, address=address, count=count)), read_response(words)),
                 (write_request(address, words, FC_WRITE_MANY), write_response(address, count)),
                 (write_request(address, words[:1], FC_WRITE_ONE), write_request(address, words[:1], FC_WRITE_ONE)),
             )
@@ -192,7 +192,7 @@ class Noise:
     def _request(self) -> bytes:
         address = self._chance.choice(_ADDRESSES)
         if self._chance.random() < 0.5:  # noqa: PLR2004 - as often as not
-            return read_request(Poll(unit_id=FOREIGN_UNIT, address=address, count=2))
+            return read_request(Read(unit_id=FOREIGN_UNIT, address=address, count=2))
         # Values that would do harm if they were believed.
         return write_request(address, [0x0003, 0x02BC], FC_WRITE_MANY)
 

@@ -56,7 +56,7 @@ class UnitCount:
 
 
 @dataclass(slots=True, kw_only=True)
-class Report:
+class RunReport:
     """Everything that a run has shown; `as_json` is what ``--report`` writes.
 
     `stalls` counts answers that came to us late because this process itself did not get to run.

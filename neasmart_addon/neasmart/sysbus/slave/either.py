@@ -22,7 +22,7 @@ HELD_BYTES = 512
 BROKEN_AFTER = 5
 """So many frames of the other kind without a valid one between them, and the connection is judged anew."""
 
-Slave = RtuSlave | MbapSlave
+Known = RtuSlave | MbapSlave
 
 
 class EitherSlave:
@@ -34,7 +34,7 @@ class EitherSlave:
         self._waited_s = waited_s
         self._counters = station.gateway.bus.counters
         self._guard: Guard | None = None
-        self._chosen: Slave | None = None
+        self._chosen: Known | None = None
         self._held = b""
         self._last_at = 0.0
         self._begin()
@@ -103,7 +103,7 @@ class EitherSlave:
         self._ascii = AsciiFrames()
         self._ascii_frames = 0
 
-    def _judged(self, chunk: bytes, now: float) -> Slave | None:
+    def _judged(self, chunk: bytes, now: float) -> Known | None:
         """Look at the bytes in both ways; a wrong protocol id or length is Modbus TCP as well, and named there."""
         if now - self._last_at > SILENCE_S:
             self._counters.stale_bytes += len(self._held)

@@ -18,7 +18,7 @@ from neasmart.sysbus.framing.kinds import Framing
 from neasmart.sysbus.framing.mbap import MbapFramer
 from neasmart.sysbus.framing.rtu import READ, WRITE_MULTIPLE, WRITE_SINGLE, Frame, FrameKind, RtuFramer
 from neasmart.sysbus.framing.strangers import Strangers
-from neasmart.sysbus.slave.station import Answer, Station
+from neasmart.sysbus.slave.station import Reply, Station
 
 ECHO_WITHIN_S = 1.0
 """An echo that comes later than this after our reply is none."""
@@ -32,7 +32,7 @@ WAITS_S = 1.0
 Guard = Callable[[int, bytes, float], bool]
 """Whether a request (unit id, PDU, monotonic time) is carried out, or left to another connection of the same bus."""
 
-_SILENCE = Answer(None)
+_SILENCE = Reply(None)
 _SUPPORTED = frozenset({READ, WRITE_SINGLE, WRITE_MULTIPLE})
 
 
@@ -109,7 +109,7 @@ class RtuSlave:
         """How many frames of another kind of Modbus came since the last valid one."""
         return 0 if self._strangers is None else self._strangers.frames
 
-    def _carry_out(self, frame: Frame, now: float, carrier: Carrier | None) -> Answer:
+    def _carry_out(self, frame: Frame, now: float, carrier: Carrier | None) -> Reply:
         ours = frame.unit_id in self._station.unit_ids
         if frame.kind is FrameKind.RESPONSE:
             self._station.step_over(frame.unit_id, now)

@@ -31,14 +31,14 @@ _FIXED_PDU = 5
 _MULTIPLE_HEAD = 6
 
 
-class Answer(NamedTuple):
+class Reply(NamedTuple):
     """The PDU to reply with, None for silence, and the poll that it answers, if it does."""
 
     pdu: bytes | None
     poll: Poll | None = None
 
 
-_SILENCE = Answer(None)
+_SILENCE = Reply(None)
 
 
 class Station:
@@ -53,7 +53,7 @@ class Station:
         self._counters = gateway.bus.counters
         self._gap_s = gateway.plant.stale_times.warn_s
 
-    def answer(self, unit_id: int, pdu: bytes, now: float, carrier: Carrier | None = None) -> Answer:
+    def answer(self, unit_id: int, pdu: bytes, now: float, carrier: Carrier | None = None) -> Reply:
         """Carry out one request that a connection carried; whoever sends the reply says so by `left`."""
         counters = self._counters
         self._heard(unit_id, pdu, now)
@@ -64,9 +64,9 @@ class Station:
         if function == READ and unit_id != BROADCAST and len(pdu) == _FIXED_PDU:
             answer = self._read(unit_id, pdu, now, carrier)
         elif function == WRITE_SINGLE and len(pdu) == _FIXED_PDU:
-            answer = Answer(self._write_single(unit_id, pdu, now, carrier))
+            answer = Reply(self._write_single(unit_id, pdu, now, carrier))
         elif function == WRITE_MULTIPLE and len(pdu) >= _MULTIPLE_HEAD and len(pdu) >= _MULTIPLE_HEAD + pdu[5]:
-            answer = Answer(self._write_multiple(unit_id, pdu, now, carrier))
+            answer = Reply(self._write_multiple(unit_id, pdu, now, carrier))
         else:
             counters.unsupported += 1
             return _SILENCE
@@ -92,18 +92,18 @@ class Station:
             self.gateway.bus.interrupted(now)
         counters.last_frame_at = now
 
-    def _read(self, unit_id: int, pdu: bytes, now: float, carrier: Carrier | None) -> Answer:
+    def _read(self, unit_id: int, pdu: bytes, now: float, carrier: Carrier | None) -> Reply:
         address, count = _READ_REQUEST.unpack_from(pdu, 1)
         if not 1 <= count <= MAX_READ:
-            return Answer(self._refusal(READ, ExcCodes.ILLEGAL_VALUE))
+            return Reply(self._refusal(READ, ExcCodes.ILLEGAL_VALUE))
         if address >= ADDRESS_LIMIT:
-            return Answer(self._refusal(READ, ExcCodes.ILLEGAL_ADDRESS))
+            return Reply(self._refusal(READ, ExcCodes.ILLEGAL_ADDRESS))
         counters = self._counters
         counters.polls += 1
         counters.polls_by_unit[unit_id] = counters.polls_by_unit.get(unit_id, 0) + 1
         counters.last_poll_at[unit_id] = now
         poll = self.gateway.bus.poll(address, count, unit_id, now, carrier)
-        return Answer(struct.pack(f">BB{count}H", READ, 2 * count, *poll.words), poll)
+        return Reply(struct.pack(f">BB{count}H", READ, 2 * count, *poll.words), poll)
 
     def _write_single(self, unit_id: int, pdu: bytes, now: float, carrier: Carrier | None) -> bytes | None:
         request = WriteSingleRegisterRequest()

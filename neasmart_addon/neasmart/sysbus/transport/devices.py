@@ -32,7 +32,7 @@ _BY_ID = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Device:
+class SerialDevice:
     """A serial device; `path` stays the same when it is plugged in elsewhere, if the system knows such a path.
 
     `known_as` is None, or what it is that is no adapter for the bus, such as ``zigbee``.
@@ -44,10 +44,10 @@ class Device:
     known_as: str | None = None
 
 
-def devices() -> list[Device]:
+def devices() -> list[SerialDevice]:
     """Return what is plugged in now; reads a few files of the system, and so belongs into a thread."""
     return [
-        Device(
+        SerialDevice(
             path=port.device,
             name=port.product or Path(port.resolved_device).name,
             maker=port.manufacturer,

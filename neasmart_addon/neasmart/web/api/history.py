@@ -44,8 +44,8 @@ _QUERY: Document = {
     "format": {"type": "string", "enum": list(FORMATS), "default": FORMATS[0]},
 }
 
-Samples = Sequence[tuple[float, int | None]]
-Points = list[tuple[float, Value]]
+TimedWords = list[tuple[float, int | None]]
+TimedValues = list[tuple[float, Value]]
 
 
 class HistoryStore(Protocol):
@@ -58,8 +58,8 @@ class HistoryStore(Protocol):
         end_s: float,
         *,
         stretches: int,
-        thin: Callable[[int, list[tuple[float, int | None]]], list[tuple[float, int | None]]],
-    ) -> Mapping[int, Samples]:
+        thin: Callable[[int, TimedWords], TimedWords],
+    ) -> Mapping[int, TimedWords]:
         """Return by address Unix seconds and the word that holds from there on, None for a gap.
 
         Of each of the `stretches` of the range only what `thin` keeps is returned.
@@ -71,7 +71,7 @@ def limits() -> Document:
     return {"points_limit": POINTS_LIMIT, "max_points": MAX_POINTS}
 
 
-class History:
+class HistoryHandler:
     """The handler of `/api/v1/history`."""
 
     def __init__(self, gateway: Gateway, store: HistoryStore) -> None:
@@ -115,13 +115,13 @@ class History:
             HistorySeries(
                 id=ref.id,
                 unit=ref.point.unit,
-                points=[(at, _number(value)) for at, value in decoded(ref, found.get(ref.address, ()))],
+                points=[(at, _number(value)) for at, value in decoded(ref, found.get(ref.address, []))],
             )
             for ref in refs
         ]
         return reply(HistoryAnswer(begin=iso(begin_s), end=iso(end_s), series=series))
 
-    def _thin(self, address: int, samples: list[tuple[float, int | None]]) -> list[tuple[float, int | None]]:
+    def _thin(self, address: int, samples: TimedWords) -> TimedWords:
         return fewer(self._gateway.table.by_address[address], samples)
 
     def _refs(self, text: str) -> list[Ref]:
@@ -135,9 +135,9 @@ class History:
             raise Problem(HTTPStatus.BAD_REQUEST, "invalid_points", str(error)) from error
 
 
-def decoded(ref: Ref, samples: Samples) -> Points:
+def decoded(ref: Ref, samples: TimedWords) -> TimedValues:
     """Return values instead of words; what a word cannot tell is None, several in a row are one."""
-    points: Points = []
+    points: TimedValues = []
     for at_s, word in samples:
         value = None if word is None else ref.decode(word).value
         if not points or points[-1][1] != value or value is not None:
@@ -145,7 +145,7 @@ def decoded(ref: Ref, samples: Samples) -> Points:
     return points
 
 
-def fewer(ref: Ref, samples: list[tuple[float, int | None]]) -> list[tuple[float, int | None]]:
+def fewer(ref: Ref, samples: TimedWords) -> TimedWords:
     """Return at most three samples of one stretch of time, which look the same on a chart.
 
     The first gap is kept, and besides the lowest and highest value, or only the last where values have no order.
@@ -162,18 +162,18 @@ def fewer(ref: Ref, samples: list[tuple[float, int | None]]) -> list[tuple[float
     return sorted(kept, key=lambda sample: sample[0])
 
 
-def _first_gap(samples: list[tuple[float, int | None]]) -> tuple[float, int | None] | None:
+def _first_gap(samples: TimedWords) -> tuple[float, int | None] | None:
     return next((sample for sample in samples if sample[1] is None), None)
 
 
-def table(refs: Sequence[Ref], found: Mapping[int, Samples]) -> bytes:
+def table(refs: Sequence[Ref], found: Mapping[int, TimedWords]) -> bytes:
     """Return CSV with a row for each time at which a point changed; every cell holds what held then."""
     lines = io.StringIO()
     writer = csv.writer(lines)
     writer.writerow(["time", *(ref.id for ref in refs)])
     changes: dict[float, dict[int, str]] = {}
     for column, ref in enumerate(refs):
-        for at_s, value in decoded(ref, found.get(ref.address, ())):
+        for at_s, value in decoded(ref, found.get(ref.address, [])):
             changes.setdefault(at_s, {})[column] = "" if value is None else str(_number(value))
     row = [""] * len(refs)
     for at_s, cells in sorted(changes.items()):

@@ -17,7 +17,7 @@ from neasmart.core.gateway import Gateway
 from neasmart.facts import about
 from neasmart.facts.clock import iso
 from neasmart.facts.errors import NeasmartError
-from neasmart.facts.status import RecorderStatus
+from neasmart.facts.status import CaptureFile, RecorderStatus
 from neasmart.settings.model import Settings
 from neasmart.web.api import documents
 from neasmart.web.api.diagnostics import diagnostics
@@ -40,20 +40,7 @@ _WANTED: Document = {
 }
 
 
-class CaptureFile(Protocol):
-    """A finished recording."""
-
-    @property
-    def name(self) -> str: ...  # noqa: D102
-
-    @property
-    def size(self) -> int: ...  # noqa: D102
-
-    @property
-    def recorded_at(self) -> float: ...  # noqa: D102
-
-
-class Recorder(Protocol):
+class BusRecorder(Protocol):
     """What records the bus into files."""
 
     @property
@@ -80,7 +67,7 @@ class Recorder(Protocol):
 class Sights:
     """Where the things come from that the web server itself cannot see, and who wants to know what only it sees."""
 
-    recorder: Recorder
+    recorder: BusRecorder
     last_frames: Callable[[], Sequence[Document]]
     log_lines: Callable[[], Sequence[str]]
     page_opened: Callable[[], None] = lambda: None

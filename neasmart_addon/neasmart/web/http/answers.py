@@ -35,7 +35,7 @@ _WHEN = "ISO 8601 in UTC; null: never"
 Time = Annotated[str | None, Meta(description=_WHEN, extra_json_schema={"format": "date-time"})]
 Address = Annotated[int, Meta(ge=0, lt=ADDRESS_LIMIT)]
 Word = Annotated[int, Meta(ge=0, le=0xFFFF)]
-Verdict = Annotated[str, Meta(extra_json_schema={"enum": list(BY_CODE)})]
+VerdictCode = Annotated[str, Meta(extra_json_schema={"enum": list(BY_CODE)})]
 UnitAges = Annotated[dict[str, Age], Meta(description="By unit id")]
 PointId = Annotated[str, _table("PointId")]
 Row = Annotated[dict[str, Any], _table("Zone")]
@@ -236,7 +236,7 @@ class BusSeen(Answer, frozen=True, kw_only=True):
     last_frame_age_s: Age
     last_byte_age_s: Age
     frames_per_s: float
-    code: Verdict
+    code: VerdictCode
     late: bool
     stale: bool
     late_after_s: float
@@ -264,7 +264,7 @@ class DoctorAnswer(Answer, frozen=True, kw_only=True):
 
     state: DoctorState
     hint: str | None
-    code: Verdict
+    code: VerdictCode
     level: Level
     sentence: str
     advice: str
@@ -337,7 +337,7 @@ class HealthModbus(Answer, frozen=True, kw_only=True):
     link: str
     connected: bool
     detail: str
-    code: Verdict
+    code: VerdictCode
     last_write_age_s: Age
     last_poll_age_s: UnitAges
     idle_reply: Literal["no_data", "last_report"]

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from aiohttp import web
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _HOSTS_OF_ONE_CLIENT = 64
 
@@ -19,7 +19,7 @@ def client(request: web.BaseRequest) -> str:
 
 
 @lru_cache(maxsize=1024)
-def address(text: str) -> Address | None:
+def address(text: str) -> IpAddress | None:
     """Return an address, IPv4 that is written as IPv6 as what it is; None for any other text."""
     try:
         found = ipaddress.ip_address(text)
