@@ -74,12 +74,12 @@ class Gateway:
         self.table: RegisterTable = plant.table
         self.image = image
         self.plant = plant
-        self.derived = Derivations(plant)
         self.commands = commands
         self._undo = UndoBook(plant, commands)
         self._last_reports = last_reports
         self._sync_at: float | None = None
         self.clock = clock or Clock()
+        self.derived = Derivations(plant, self.clock)
         self.hub = Hub()
         self.rooms = Rooms()
         self.bus = BusFace(

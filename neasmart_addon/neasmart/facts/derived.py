@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 
 from neasmart.facts.codecs import GlobalMode, Value
-from neasmart.facts.registers import Known, Part
+from neasmart.facts.registers import Inputs, Part
 
 _MAGNUS_B = 17.62
 _MAGNUS_C = 243.12
@@ -34,7 +34,7 @@ def dew_point(temperature: Value, humidity: Value) -> float | None:
     return _MAGNUS_C * gamma / (_MAGNUS_B - gamma)
 
 
-def condensation(known: Known) -> bool | None:
+def condensation(known: Inputs) -> bool | None:
     """Return the risk of a room from its air, the coldest flow of the house, and its season."""
     mode, dew = known.one(Part.SEASON), dew_point(known.one(Part.AIR), known.one(Part.HUMIDITY))
     return condensation_risk(

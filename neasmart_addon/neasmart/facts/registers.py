@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from itertools import product
+from itertools import chain, product
 from types import MappingProxyType
 from typing import ClassVar
 
@@ -194,7 +194,7 @@ class Margins:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class Inputs:
     """What a derived value is worked out from: the known values of its sources, what it was before, and the margins."""
 
     values: Mapping[Part, Sequence[float]]
@@ -220,7 +220,7 @@ class Derived:
     label: str
     kind: Kind
     sources: tuple[Part, ...]
-    work: Callable[[Known], Value]
+    work: Callable[[Inputs], Value]
     part: Part | None = None
     jitter: float = 0.0
     unit: str | None = None
@@ -412,6 +412,15 @@ class RegisterTable:
             for row in group.derived
             for found in [self._derived(group, index, row)]
         }
+
+    @cached_property
+    def dependants(self) -> Mapping[int, tuple[DerivedRef, ...]]:
+        """The derived values that follow from a register, by its address."""
+        found: dict[int, list[DerivedRef]] = {}
+        for derived in self.derived.values():
+            for source in chain.from_iterable(derived.sources.values()):
+                found.setdefault(source.address, []).append(derived)
+        return {address: tuple(refs) for address, refs in found.items()}
 
     def shown_at(self, *index: int) -> tuple[Ref | DerivedRef, ...]:
         """Return registers and derived values of one room, or with no number those of the house."""
