@@ -16,11 +16,10 @@ import pytest
 from pymodbus import FramerType
 from pymodbus.client import AsyncModbusSerialClient
 
-from neasmart.facts.breaker import BreakerState
 from neasmart.facts.points import TABLE
+from neasmart.facts.retries import BreakerState
 from neasmart.settings.model import ModbusSettings, ServerSettings, ServerType
-from neasmart.sysbus.line.backoff import FIRST_S
-from neasmart.sysbus.line.link import LinkTuning
+from neasmart.sysbus.line.link import FIRST_WAIT_S, LinkTuning
 from neasmart.sysbus.line.port import PortTimes
 from tests.support.bus import BROADCAST_STATE_AND_SETPOINT, NO_DATA_240, POLL_240, mbap, until
 from tests.support.bus_links import PtyPair, StartLink, ask
@@ -247,7 +246,7 @@ async def test_a_converter_that_accepts_and_hangs_up_is_named_and_dialled_less_a
     assert running.gateway.link.dials == 5
     assert [past.why for past in running.gateway.link.past] == ["converter_busy"] * 5
     for number, (earlier, later) in enumerate(pairwise(dialled)):
-        assert later - earlier >= FIRST_S * 2**number
+        assert later - earlier >= FIRST_WAIT_S * 2**number
     said = [record.getMessage() for record in caplog.records if record.getMessage().startswith("link:")]
     assert len(said) == 2
 
@@ -265,7 +264,7 @@ async def test_a_valid_frame_lets_the_dialling_begin_anew(start_link: StartLink)
         running = start_link(serial(f"socket://127.0.0.1:{server.sockets[0].getsockname()[1]}"))
         await until(lambda: len(dialled) == 5, "it is dialled after it has worked")
 
-    assert dialled[4] - dialled[3] < FIRST_S * 4
+    assert dialled[4] - dialled[3] < FIRST_WAIT_S * 4
     assert running.gateway.link.dials <= 2
 
 

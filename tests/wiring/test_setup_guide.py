@@ -24,6 +24,7 @@ class Links:
     def __init__(self) -> None:
         self.settings = Settings()
         self.listening: ServerSettings | None = None
+        self.counted_before: dict[str, Any] = {}
         self.followed = 0
 
     async def listen(self, server: ServerSettings | None) -> None:

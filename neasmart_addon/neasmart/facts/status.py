@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from neasmart.facts.breaker import BreakerState
+from neasmart.facts.retries import BreakerState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

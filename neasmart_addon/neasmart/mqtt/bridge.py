@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from neasmart.core.gateway import MQTT, Gateway
 from neasmart.core.state.hub import Subscription
+from neasmart.facts.retries import Backoff
 from neasmart.facts.status import MqttStatus
 from neasmart.mqtt.link.broker import Broker, configured, find_broker
 from neasmart.mqtt.link.former import Former, remove
@@ -113,7 +114,7 @@ class MqttBridge:
             await asyncio.Event().wait()
         connecting = MqttStatus(enabled=True, detail="MQTT is connecting.")
         self._gateway.hub.publish(MQTT, connecting)
-        pause_s = self._times.retry_s
+        backoff = Backoff(self._times.retry_s, self._times.retry_max_s, spread=(0.5, 1.5))
         while True:
             started = self._gateway.clock.monotonic()
             broker: Broker | None = None
@@ -124,17 +125,16 @@ class MqttBridge:
                 await self._connect(broker)
             except RivalError as error:
                 self._report(self._failed(broker, f"{error}."))
-                pause_s = self._times.retry_max_s
+                backoff.hopeless()
             except BrokerError as error:
                 self._report(self._failed(broker, str(error)))
             except Exception:  # noqa: BLE001 - the outermost loop of the edge: a defect costs MQTT alone
                 _LOG.exception("MQTT failed by a defect and starts again")
                 self._report(self._failed(broker, "MQTT failed by a defect; the log tells more."))
             if self._gateway.clock.monotonic() - started >= self._times.proven_s:
-                pause_s = self._times.retry_s
+                backoff.worked()
             # By chance, so that many gateways do not come back to a broker at the same moment.
-            await asyncio.sleep(pause_s * random.uniform(0.5, 1.5))  # noqa: S311 - no secret
-            pause_s = min(2 * pause_s, self._times.retry_max_s)
+            await asyncio.sleep(backoff.wait_s())
 
     async def _connect(self, broker: Broker) -> None:
         # The library costs memory and start-up time, so only those who use MQTT pay for it; on a small computer the

@@ -21,8 +21,8 @@ import aiosqlite
 from neasmart.core.commands.command import Command
 from neasmart.core.gateway import STORE, Gateway
 from neasmart.core.state.hub import Subscription
-from neasmart.facts.breaker import BreakerState, CircuitBreaker
 from neasmart.facts.errors import NeasmartError
+from neasmart.facts.retries import Backoff, BreakerState, CircuitBreaker
 from neasmart.facts.status import StoreStatus
 from neasmart.settings.model import DatabaseSettings, ModbusSettings
 from neasmart.store.command_log import CommandLog, StoredCommand
@@ -39,7 +39,7 @@ OPEN_PATIENCE_S = 2.0
 PATIENCE_S = 3.0
 CLOSE_PATIENCE_S = 1.5
 HISTORY_PATIENCE_S = 50.0
-LONGEST_BACKOFF_S = 30.0
+RETRY_S = (2.0, 30.0)
 _LOGGER = logging.getLogger(__name__)
 _TICK_S = 1.0
 _THREAD_END_MS = 100
@@ -65,6 +65,7 @@ class Store:
             failure_threshold=modbus.circuit_breaker_failure_threshold,
             recovery_s=modbus.circuit_breaker_recovery_timeout,
         )
+        self._backoff = Backoff(*RETRY_S)
         self._reported = ReportedRows(gateway.clock)
         self._commands = CommandLog(gateway.clock)
         self._history = History(gateway.clock, gateway.table, limit_bytes=settings.history_max_mb * 1_000_000)
@@ -305,6 +306,7 @@ class Store:
 
     def _succeeded(self) -> None:
         self._breaker.succeeded()
+        self._backoff.worked()
         if self._fault is not None:
             _LOGGER.info("The storage works again")
             self._fault = None
@@ -314,13 +316,14 @@ class Store:
         self._errors += 1
         await self._discard()
         self._breaker.failed(now)
+        wait_s = self._backoff.wait_s()
         if is_damage(error):
             self._file.damaged = True
             if self._breaker.failures == 1:
                 # The next trial begins a new file, so there is nothing to wait for.
                 _LOGGER.warning("%s is damaged (%s)", self._file.path, error)
                 return
-        self._retry_at = now + min(2.0**self._breaker.failures, LONGEST_BACKOFF_S)
+        self._retry_at = now + wait_s
         _LOGGER.debug("The storage failed", exc_info=error)
         self._blame(explain(error, self._file.path))
         if not self._settings.enable_fallback:

@@ -105,6 +105,7 @@ async def run(found: Judged, *, log_lines: Callable[[], Sequence[str]] = tuple) 
             page_opened=reloader.page_opened,
             rooms=archive,
             guide=guide,
+            page_on_api=supervisor is None,
         ),
     )
     loop.add_signal_handler(signal.SIGHUP, reloader.wake)

@@ -12,6 +12,7 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from neasmart.facts.network import joined
 from neasmart.mqtt.link.supervisor import TOKEN, BrokerError, ask, document
 from neasmart.settings.model import MqttSettings
 
@@ -34,7 +35,7 @@ class Broker:
     @property
     def place(self) -> str:
         """Host and port, for people."""
-        return f"{self.host}:{self.port}"
+        return joined(self.host, self.port)
 
 
 def configured(settings: MqttSettings, environment: Mapping[str, str]) -> bool:

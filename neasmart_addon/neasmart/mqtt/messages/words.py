@@ -34,7 +34,8 @@ class Words:
 
     def name(self, ref: Ref | DerivedRef) -> str:
         """Return the name of a point's entity; equipment has no device of its own, so its place stands before it."""
-        group, what = ref.group, self("point", f"{ref.group.key}.{ref.point.key}")
+        group = ref.group
+        what = self._words.get(f"point.{group.key}.{ref.point.key}", ref.point.label)
         if group.rooms or not ref.index:
             return what[:1].upper() + what[1:]
         place = self("group", group.key, *ref.index)

@@ -17,13 +17,11 @@ from enum import IntEnum, auto
 from heapq import heappop, heappush
 from typing import NamedTuple
 
+from neasmart.facts.codecs import READ, WRITE_SINGLE, FunctionCode
 from neasmart.facts.registers import ADDRESS_LIMIT
 from neasmart.facts.status import BusCounters
 from neasmart.sysbus.framing.crc import crc16
 
-READ = 3
-WRITE_SINGLE = 6
-WRITE_MULTIPLE = 16
 MAX_READ = 125
 MAX_WRITE = 123
 
@@ -37,7 +35,7 @@ _SHORTEST = 7
 _EXCEPTION = 5
 _ONE_REGISTER = 2
 _BYTE_COUNT_MAX = 250
-_EXCEPTION_FUNCTIONS = frozenset({0x80 | READ, 0x80 | WRITE_SINGLE, 0x80 | WRITE_MULTIPLE})
+_EXCEPTION_FUNCTIONS = frozenset(0x80 | code for code in FunctionCode)
 _FUNCTION = re.compile(rb"[\x03\x06\x10]")
 
 

@@ -12,9 +12,8 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 from neasmart.core.gateway import Gateway
-from neasmart.facts.breaker import BreakerState, CircuitBreaker
+from neasmart.facts.retries import Backoff, BreakerState, CircuitBreaker
 from neasmart.settings.model import ModbusSettings, ServerSettings, ServerType
-from neasmart.sysbus.line.backoff import Backoff
 from neasmart.sysbus.line.connection import OnBytes, Wiring
 from neasmart.sysbus.line.link_faults import LinkError
 from neasmart.sysbus.line.listener import Listener, PeerLimits
@@ -23,6 +22,9 @@ from neasmart.sysbus.line.telling import Teller
 from neasmart.sysbus.slave.station import Station
 from neasmart.sysbus.transport.lag import LagWatch
 
+FIRST_WAIT_S = 0.2
+LONGEST_WAIT_S = 27.0
+"""With the tenth that chance adds, half a minute."""
 LOOK_S = 0.5
 """How often a missing device is looked for."""
 FLUSH_S = 5.0
@@ -62,7 +64,7 @@ class Link:
             failure_threshold=modbus.circuit_breaker_failure_threshold,
             recovery_s=modbus.circuit_breaker_recovery_timeout,
         )
-        self._backoff = Backoff()
+        self._backoff = Backoff(FIRST_WAIT_S, LONGEST_WAIT_S, spread=(1.0, 1.1))
         self._teller = Teller(gateway, self._breaker, self._backoff)
 
     async def run(self) -> NoReturn:

@@ -8,10 +8,9 @@ from collections import deque
 from dataclasses import replace
 
 from neasmart.core.gateway import LINK, Gateway
-from neasmart.facts.breaker import CircuitBreaker
+from neasmart.facts.retries import Backoff, CircuitBreaker
 from neasmart.facts.status import LinkStatus, PastConnection
 from neasmart.sysbus.framing.kinds import Framing
-from neasmart.sysbus.line.backoff import Backoff
 from neasmart.sysbus.line.journal import Journal
 
 PAST_CONNECTIONS = 20

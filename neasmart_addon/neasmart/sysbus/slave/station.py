@@ -21,8 +21,9 @@ from pymodbus.pdu.register_message import (
 from neasmart.core.bus_face import Poll
 from neasmart.core.commands.carrier import Carrier
 from neasmart.core.gateway import Gateway
+from neasmart.facts.codecs import READ, WRITE_MULTIPLE, WRITE_SINGLE
 from neasmart.facts.registers import ADDRESS_LIMIT
-from neasmart.sysbus.framing.rtu import MAX_READ, MAX_WRITE, READ, WRITE_MULTIPLE, WRITE_SINGLE
+from neasmart.sysbus.framing.rtu import MAX_READ, MAX_WRITE
 
 BROADCAST = 0
 

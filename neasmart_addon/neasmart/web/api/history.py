@@ -18,11 +18,12 @@ from neasmart.core.gateway import Gateway
 from neasmart.facts.clock import iso
 from neasmart.facts.codecs import Value
 from neasmart.facts.errors import UnknownPointError
+from neasmart.facts.network import API
 from neasmart.facts.registers import DerivedRef, Kind, Ref
 from neasmart.web.http.answers import HistoryAnswer, HistorySeries
 from neasmart.web.http.bodies import Document, invalid_parameter, query, reply, whole_number
 from neasmart.web.http.problems import Problem
-from neasmart.web.http.routes import API, JSON, TEXT, declared
+from neasmart.web.http.routes import JSON, TEXT, declared
 
 POINTS_LIMIT = 100
 MAX_POINTS = 3000
@@ -163,7 +164,9 @@ def decoded(ref: Ref, samples: TimedWords) -> TimedValues:
     return points
 
 
-def replayed(ref: DerivedRef, sources: Mapping[int, TimedValues], work: Replay, most: int) -> TimedValues:
+def replayed(
+    ref: DerivedRef, sources: Mapping[int, Sequence[tuple[float, Value]]], work: Replay, most: int
+) -> TimedValues:
     """Return what followed from the values of the sources, by address, at no more than `most` of their changes."""
     changes = sorted(
         ((at_s, address, value) for address, points in sources.items() for at_s, value in points), key=_time_of
