@@ -171,7 +171,7 @@ class MqttBridge:
             self._birth_at = None
             self._publisher.begin(now)
             self._outbox.put(self._topics.gateway, self._claim.word)
-            self._claim.written = True
+            self._claim.wrote()
             try:
                 await connection.subscribe([self._topics.everything])
             except BrokerError:
@@ -219,7 +219,7 @@ class MqttBridge:
                 if urgent:
                     self._publisher.take(urgent, clock.monotonic())
             if self._publisher.online:
-                self._outbox.paced = True
+                self._outbox.keep_pace()
                 if not kept:
                     kept = True
                     await self._former.keep()
