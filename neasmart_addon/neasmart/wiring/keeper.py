@@ -132,6 +132,12 @@ class Keeper:
         """The link that is only listened to, None while the one of the settings is served."""
         return self._listening
 
+    @property
+    def busy_device(self) -> str | None:
+        """The device that could not be opened because another program uses it, None if there was none."""
+        server = self._settings.server if self._listening is None else self._listening
+        return server.serial_port if self._gateway.link.code in ("device_busy", "device_shared") else None
+
     async def listen(self, server: ServerSettings | None) -> None:
         """Listen to another link without sending, or serve that of the settings again."""
         if server is None and self._listening is None:
