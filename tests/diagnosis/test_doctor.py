@@ -534,6 +534,19 @@ def test_a_device_that_is_back_after_minutes_is_judged_anew() -> None:
     assert bus.seconds(10)[-1] == "silent.fell_silent"
 
 
+def test_what_came_on_another_link_is_not_this_ones() -> None:
+    bus = connected()
+    bus.seconds(60, GOOD)
+    bus.hangs_up()
+    bus.gateway.watch_bus(bus.gateway.bus.unit_ids)
+
+    bus.dials()
+
+    assert bus.seconds(20)[-1] == "silent"
+    bus.seconds(60, GOOD)
+    assert bus.seconds(20)[-1] == "silent.fell_silent"
+
+
 def test_the_command_line_waits_for_no_walk() -> None:
     bus = connected()
     bus.seconds(3, (POLL_240,))

@@ -7,9 +7,9 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from neasmart.facts.codecs import GlobalMode, OperatingState
+from neasmart.facts.codecs import WRITE_MULTIPLE, GlobalMode, OperatingState
 from neasmart.facts.points import TABLE
-from neasmart.simulator.bus.walk import FC_WRITE_MANY, Blocks, BlockShape, Read, Write
+from neasmart.simulator.bus.walk import Blocks, BlockShape, Read, Write
 from neasmart.simulator.home.base import Behaviour, Precedence, Tells
 from neasmart.simulator.judge.oracle import Figures
 from tests.property.world import ROOMS, UNIT_IDS, Nature, Weather, World, blocks_of, setpoint, state
@@ -105,7 +105,7 @@ class LastHand(RuleBasedStateMachine):
             self.world.poll(Read(unit_id=unit_id, address=address, count=1), withheld=False)
         self.world.turn(room, turned)
         if told:
-            self.world.write(Write(address=address, count=1, function_code=FC_WRITE_MANY), CALM)
+            self.world.write(Write(address=address, count=1, function_code=WRITE_MULTIPLE), CALM)
         for unit_id in unit_ids:
             self.world.poll(Read(unit_id=unit_id, address=address, count=1), withheld=False)
 

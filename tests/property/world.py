@@ -15,13 +15,14 @@ from neasmart.core.commands.carrier import Carrier
 from neasmart.core.commands.command import Command
 from neasmart.core.gateway import LINK
 from neasmart.facts.clock import Clock
+from neasmart.facts.codecs import WRITE_MULTIPLE
 from neasmart.facts.errors import NeasmartError
 from neasmart.facts.points import TABLE
 from neasmart.facts.registers import Ref
 from neasmart.facts.status import LinkStatus
 from neasmart.settings.model import Settings
 from neasmart.simulator.bus.damage import BadWire
-from neasmart.simulator.bus.walk import FC_WRITE_MANY, LONGEST_BLOCK, Blocks, BlockShape, Read, Walk, Write
+from neasmart.simulator.bus.walk import LONGEST_BLOCK, Blocks, BlockShape, Read, Walk, Write
 from neasmart.simulator.bus.wire import ReceivedFrame, RtuWire, read_request, words_read, write_request
 from neasmart.simulator.home.base import BaseStation, Behaviour
 from neasmart.simulator.home.house import SMALL, House
@@ -229,7 +230,7 @@ class World:
 def blocks_of(chance: random.Random) -> Blocks:
     """Return any shape of requests."""
     return Blocks(
-        shape=chance.choice(list(BlockShape)), length=chance.randint(1, LONGEST_BLOCK), function_code=FC_WRITE_MANY
+        shape=chance.choice(list(BlockShape)), length=chance.randint(1, LONGEST_BLOCK), function_code=WRITE_MULTIPLE
     )
 
 

@@ -9,16 +9,20 @@ import pytest
 from neasmart.facts.codecs import encode_dpt9
 from neasmart.facts.points import TABLE
 from neasmart.simulator.bus.airtime import walk_s
+from neasmart.simulator.bus.freeze import Freezer
 from neasmart.simulator.bus.noise import NoisePlan
-from neasmart.simulator.bus.transport import Transport
-from neasmart.simulator.bus.walk import Blocks, BlockShape, Walk
-from neasmart.simulator.bus.wire import read_response
+from neasmart.simulator.bus.silence import Silence
+from neasmart.simulator.bus.transport import Line, Transport
+from neasmart.simulator.bus.walk import Blocks, BlockShape, Read, Walk
+from neasmart.simulator.bus.wire import MbapWire, read_response
 from neasmart.simulator.home.base import BaseStation, Behaviour
 from neasmart.simulator.home.house import SMALL, House
+from neasmart.simulator.home.people import People
 from neasmart.simulator.judge.accuse import Fault, RunReport, percentile
 from neasmart.simulator.judge.oracle import Explanation, Limit
 from neasmart.simulator.options import NO_COMMANDS, SimulatorOptions
 from neasmart.simulator.run import Simulator
+from neasmart.simulator.session import Actors, Session
 from tests.support.bus import until
 from tests.support.slave import Replies, Request, Slave, slave
 
@@ -49,6 +53,36 @@ async def test_an_answer_that_the_base_did_not_stay_to_hear_is_nobodys_fault() -
         report = await running
 
     assert (report.polls, report.answered, report.other_faults) == (0, 0, {})
+
+
+async def test_a_poll_that_is_not_sent_any_more_is_none() -> None:
+    """A converter has hung up while nothing was under way."""
+    simulator = Simulator(SHORT)
+    line = Line()
+    line.connection_lost(None)
+    actors = Actors(
+        base=simulator.base,
+        people=People(simulator.base, SHORT.habits),
+        oracle=simulator.oracle,
+        freezer=Freezer(SHORT.freeze),
+        silences=simulator.silences,
+        report=simulator.report,
+    )
+
+    with pytest.raises(ConnectionResetError):
+        await Session(line, MbapWire(), actors, SHORT)._ask([Read(unit_id=240, address=100, count=2)])
+
+    assert simulator.report.polls == 0
+
+
+async def test_a_base_falls_silent_as_planned_and_goes_on() -> None:
+    plan = (Silence(at_s=0.2, for_s=0.7), Silence(at_s=0.0, for_s=0.3))
+    began = asyncio.get_running_loop().time()
+
+    report = await accused(None, replace(SHORT, silences=plan, cycle_s=0.5))
+
+    assert asyncio.get_running_loop().time() - began > 1.0
+    assert (report.silences, report.polls, report.answered, report.other_faults) == (2, 3, 3, {})
 
 
 @pytest.mark.parametrize("rtu", [False, True], ids=["tcp", "rtu"])

@@ -4,6 +4,7 @@ from collections import Counter
 
 import pytest
 
+from neasmart.facts.codecs import WRITE_MULTIPLE, WRITE_SINGLE
 from neasmart.facts.points import TABLE
 from neasmart.simulator.bus.airtime import walk_s
 from neasmart.simulator.bus.walk import Blocks, BlockShape, Read, Walk, WalkOrder, Write
@@ -14,7 +15,7 @@ from neasmart.simulator.home.house import DEMO, House
 ADDRESSES = BaseStation(House(DEMO, seed=1)).addresses
 COMMANDABLE = {address for address in ADDRESSES if TABLE.by_address[address].point.writable}
 EVERY_BLOCKS = [
-    *(Blocks(shape=shape, function_code=code) for shape in BlockShape for code in (16, 6)),
+    *(Blocks(shape=shape, function_code=code) for shape in BlockShape for code in (WRITE_MULTIPLE, WRITE_SINGLE)),
     *(Blocks(shape=BlockShape.LENGTH, length=length) for length in (1, 2, 3, 7, 34)),
     *(Blocks(order=order) for order in WalkOrder),
 ]
@@ -103,7 +104,7 @@ def test_the_airtime_of_a_walk_is_that_of_its_frames_and_the_silence_between_the
 
 def test_a_poll_that_finds_no_data_costs_one_write_more() -> None:
     polls: list[Read | Write] = [Read(unit_id=unit, address=100, count=2) for unit in (240, 241)]
-    extra = frame_lengths([Write(address=100, count=2, function_code=16)], with_answers=False)[0] + 3.5
+    extra = frame_lengths([Write(address=100, count=2, function_code=WRITE_MULTIPLE)], with_answers=False)[0] + 3.5
 
     before = walk_s(polls, baudrate=38400, asked_by_every_poll=False)
     after = walk_s(polls, baudrate=38400, asked_by_every_poll=True)

@@ -41,6 +41,7 @@ class App:
         self.settings, self.closed = found.settings, found.closed
         self.listening: ServerSettings | None = None
         self.busy_device: str | None = None
+        self.counted_before: dict[str, Any] = {}
         self.gateway = build_gateway(found.settings)
         self.reloader = Reloader(found, self.gateway, self.use, Watched(load=load, files=(), saved=client))
         self.guide = SetupGuide(self, SettingsStore({}, client), self.reloader.follow, list_devices=list)

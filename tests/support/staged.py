@@ -165,7 +165,7 @@ SETUP: _RESULT = {
             "path": "/dev/serial/by-id/usb-ITEAD_SONOFF_Zigbee",
             "name": "Sonoff Zigbee 3.0 USB Dongle Plus",
             "maker": "ITEAD",
-            "known_as": "Zigbee",
+            "known_as": "zigbee",
             "chosen": False,
             "appeared_s": None,
             "problem": None,
@@ -471,7 +471,9 @@ class Theatre:
         elif path == "rooms" and stage.keeps_rooms:
             route.fulfill(json={"rooms": stage.room_records()})
         elif path.startswith("setup") and stage.setup is not None:
-            route.fulfill(json=stage.setup)
+            kind = "dial" if "url" in (sent or {}) else "serial"
+            tried = {"kind": kind, "device": None, "url": None, **(sent or {})} if path == "setup/listen" else None
+            route.fulfill(json={**stage.setup, "listening": tried})
         elif request.method == "PUT" and path.startswith("points/"):
             value = (sent or {})["value"]
             route.fulfill(status=202, json=stage.command(path.removeprefix("points/"), value))

@@ -22,7 +22,7 @@ from neasmart.core.gateway import Gateway
 from neasmart.settings.model import ApiSettings
 from neasmart.web.guard import auth, rates
 from neasmart.web.guard.auth import Attempts
-from neasmart.web.guard.origins import _at_home
+from neasmart.web.guard.origins import at_home
 from neasmart.web.guard.proxies import Proxies
 from neasmart.web.guard.rates import Rates
 from neasmart.web.guard.tokens import TOKENS_LIMIT
@@ -568,7 +568,7 @@ async def test_a_foreign_name_that_leads_here_reads_nothing(served: Served, host
     ["192.168.1.7:5001", "[fe80::1]:5001", "homeassistant.local", "gateway", "nea.lan:80", "localhost", "x.FRITZ.box."],
 )
 def test_addresses_and_names_of_the_home_network_are_known(host: str) -> None:
-    assert _at_home(host)
+    assert at_home(host)
 
 
 async def test_a_name_of_one_s_own_can_be_allowed(start: Start, gateway: Gateway, clock: FakeClock) -> None:

@@ -28,6 +28,7 @@ class Links:
         self.settings = Settings()
         self.listening: ServerSettings | None = None
         self.busy_device: str | None = None
+        self.counted_before: dict[str, Any] = {}
         self.followed = 0
 
     async def listen(self, server: ServerSettings | None) -> None:

@@ -19,7 +19,15 @@ from neasmart.diagnosis.verdicts import DoctorState, code_of
 from neasmart.facts import arguments
 from neasmart.facts.status import LinkStatus
 from neasmart.settings import checks as settings_checks
-from neasmart.settings.model import DEFAULT_UNIT_IDS, ModbusSettings, ServerSettings, ServerType, Settings
+from neasmart.settings.model import (
+    DEFAULT_UNIT_IDS,
+    DIALLED,
+    SOCKET,
+    ModbusSettings,
+    ServerSettings,
+    ServerType,
+    Settings,
+)
 from neasmart.sysbus import Link, Tap
 from neasmart.wiring import app
 
@@ -78,9 +86,7 @@ class ListenTimes:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     line = parser.add_mutually_exclusive_group(required=True)
-    line.add_argument(
-        "--serial", metavar="PATH", type=_line, help="device, or socket://HOST:PORT or rfc2217://HOST:PORT"
-    )
+    line.add_argument("--serial", metavar="PATH", type=_line, help=f"device, or {DIALLED}")
     line.add_argument("--tcp-listen", metavar="PORT", type=arguments.port, help="wait for a converter, Modbus TCP")
     line.add_argument(
         "--rtu-tcp-listen", metavar="PORT", type=arguments.port, help="wait for a converter, RTU over TCP"
@@ -114,7 +120,7 @@ async def examined(settings: Settings, times: ListenTimes, say: Callable[[str], 
     """Listen at 38400 8N1 and, where only noise arrives, at the usual other speeds; return what to say."""
     first = await listened(settings, times.listen_s, say)
     say(f"  {_figures(first)}\n")
-    can_change_speed = not settings.server.listens and not settings.server.serial_port.startswith("socket")
+    can_change_speed = not settings.server.listens and not settings.server.serial_port.startswith(SOCKET)
     if first.diagnosis.state is not DoctorState.NOISE or first.frames or not can_change_speed:
         return first.diagnosis
     best: Listened | None = None
@@ -194,7 +200,7 @@ def _settings(namespace: argparse.Namespace) -> Settings:
 
 def _line(text: str) -> str:
     if not settings_checks.may_be_opened(text):
-        raise argparse.ArgumentTypeError("allowed are a device path, socket://HOST:PORT and rfc2217://HOST:PORT")
+        raise argparse.ArgumentTypeError(f"allowed are a device path, {DIALLED}")
     return text
 
 

@@ -15,6 +15,7 @@ from typing import BinaryIO
 from neasmart.core.gateway import Gateway
 from neasmart.facts import arguments
 from neasmart.facts.clock import Clock
+from neasmart.facts.codecs import FunctionCode
 from neasmart.settings.model import ModbusSettings, Settings
 from neasmart.simulator.bus.transport import Opener, Transport
 from neasmart.sysbus import Framing
@@ -29,8 +30,8 @@ from neasmart.wiring import app
 
 REPLY_PATIENCE_S = 0.25
 
+_FUNCTIONS = frozenset(FunctionCode)
 _ARROWS = {Direction.RECEIVED: "<", Direction.SENT: ">"}
-_READ, _WRITES = 3, (6, 16)
 Say = Callable[[str], object]
 
 
@@ -187,7 +188,7 @@ def _as_it_came(chunk: Chunk, requests: list[Seen], unit_ids: tuple[int, ...]) -
 
 
 def _asks(seen: Seen, unit_ids: tuple[int, ...]) -> bool:
-    return seen.unit_id in unit_ids and seen.pdu[0] in (_READ, *_WRITES)
+    return seen.unit_id in unit_ids and seen.pdu[0] in _FUNCTIONS
 
 
 def _summary(gateway: Gateway, outcome: Outcome, now: float) -> str:

@@ -190,9 +190,10 @@ class Gateway:
     def watch_bus(self, unit_ids: Sequence[int], *, line: str | None = None, final: bool = False) -> None:
         """Answer under these unit ids, and judge the bus anew; see `BusWatch` for `line` and `final`."""
         self.bus.use(unit_ids)
-        self.watch = BusWatch(unit_ids, line=line, final=final)
+        now = self.clock.monotonic()
+        self.watch = BusWatch(unit_ids, line=line, final=final, since=now)
         # What was counted on another link is not this one's; a look while none is open tells the watch from where on.
-        self.watch.look(self.clock.monotonic(), Scene(link=LinkStatus(), counters=self.bus.counters))
+        self.watch.look(now, Scene(link=LinkStatus(), counters=self.bus.counters))
 
     def tick(self, now: float) -> None:
         """Do what only time brings about; called about once a second."""

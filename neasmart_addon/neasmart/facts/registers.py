@@ -23,6 +23,7 @@ from neasmart.facts.codecs import (
     Value,
 )
 from neasmart.facts.errors import InvalidValueError, ReadOnlyPointError, UnknownPointError
+from neasmart.facts.network import API
 
 ADDRESS_LIMIT = 7000
 """Addresses from here on are never used on this bus; a frame that names one is noise."""
@@ -272,7 +273,7 @@ class RegisterTable:
         try:
             return self.by_id[ref_id]
         except KeyError:
-            raise UnknownPointError(f"Unknown point: {ref_id[:60]!r}. GET /api/v1/points lists all ids") from None
+            raise UnknownPointError(f"Unknown point: {ref_id[:60]!r}. GET {API}/points lists all ids") from None
 
     def at(self, group: str, point: str, *index: int) -> Ref:
         """Return a ref by its parts; raise UnknownPointError."""

@@ -24,6 +24,9 @@ WITHOUT_EFFECT = {
     "command_grace_seconds": "the last hand wins; command_grace_walks is the patience with what a command brings about",
 }
 """Names of section `modbus` that are accepted because older files have them, and why they do nothing."""
+SOCKET, RFC2217 = "socket://", "rfc2217://"
+"""How the address of a converter that we dial begins."""
+DIALLED = f"{SOCKET}HOST:PORT or {RFC2217}HOST:PORT"
 SECRETS = frozenset({"username", "password", "key", "jwt_secret"})
 """Keys whose values are never shown."""
 
@@ -96,6 +99,11 @@ class ServerSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=T
     def listens(self) -> bool:
         """Whether converters dial us, so that nothing is opened or dialled from here."""
         return not self.serial_port and self.type is not ServerType.SERIAL
+
+    @property
+    def dials(self) -> bool:
+        """Whether the link is a converter that we dial."""
+        return "://" in self.serial_port
 
     @property
     def networks(self) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:

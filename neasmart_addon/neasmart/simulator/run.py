@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from neasmart.simulator.bus.freeze import Freezer
+from neasmart.simulator.bus.silence import Silences
 from neasmart.simulator.bus.transport import Opener, Transport
 from neasmart.simulator.bus.wire import MbapWire, RtuWire
 from neasmart.simulator.home.base import BaseStation
@@ -39,6 +40,7 @@ class Simulator:
         self.oracle = Oracle()
         self.base.on_turn = lambda address, word: self.oracle.turned(address, word, asyncio.get_running_loop().time())
         self.report = RunReport(transport=str(options.transport), seed=options.seed, words=self.oracle.figures)
+        self.silences = Silences(options.silences)
         self.opener = Opener(options.transport, options.target, baudrate=options.baudrate)
         self._stop = asyncio.Event()
 
@@ -61,7 +63,7 @@ class Simulator:
             for task in (living, stopping, freezing):
                 task.cancel()
             await asyncio.gather(living, stopping, freezing, return_exceptions=True)
-            self.report.freezes = freezer.count
+            self.report.freezes, self.report.silences = freezer.count, self.silences.count
             await self.opener.close()
             self.report.duration_s = asyncio.get_running_loop().time() - begun
         return self.report
@@ -73,6 +75,7 @@ class Simulator:
             people=People(self.base, self.options.habits, seed=self.options.seed),
             oracle=self.oracle,
             freezer=freezer,
+            silences=self.silences,
             report=self.report,
         )
         backoff_s = BACKOFF_S[0]

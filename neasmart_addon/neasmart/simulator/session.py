@@ -10,6 +10,7 @@ from neasmart.simulator.bus.airtime import frames_s
 from neasmart.simulator.bus.damage import BadWire
 from neasmart.simulator.bus.freeze import Freezer
 from neasmart.simulator.bus.noise import NOISE_TRANSACTIONS, Noise, NoiseKind
+from neasmart.simulator.bus.silence import Silences
 from neasmart.simulator.bus.transport import Line
 from neasmart.simulator.bus.walk import Read, Walk, Write
 from neasmart.simulator.bus.wire import MbapWire, Rubbish, Wire, read_request, write_request
@@ -38,6 +39,7 @@ class Actors:
     people: People
     oracle: Oracle
     freezer: Freezer
+    silences: Silences
     report: RunReport
 
 
@@ -57,7 +59,7 @@ class Session:
         self._line = line
         self._wire = wire
         self._base, self._people, self._oracle = actors.base, actors.people, actors.oracle
-        self._freezer = actors.freezer
+        self._freezer, self._silences = actors.freezer, actors.silences
         self._report = actors.report
         self._options = options
         self._loop = asyncio.get_running_loop()
@@ -71,7 +73,7 @@ class Session:
         self._dropping = False
         self._queued: list[Queued] = []
         self._transaction = 0
-        self._stepped_at = self._last_protocol_id = self._loop.time()
+        self._opened_at = self._stepped_at = self._last_protocol_id = self._loop.time()
 
     async def run(self) -> None:
         """Walk for ever; raise EnoughPollsError or OSError."""
@@ -81,6 +83,7 @@ class Session:
             begun = self._loop.time()
             waiting: list[Read] = []
             for number, step in enumerate(steps, 1):
+                begun += await self._be_silent()
                 self._pass_time()
                 self._people.perhaps()
                 await self._disturb()
@@ -98,6 +101,14 @@ class Session:
             self._report.walk_lengths_s.append(self._loop.time() - begun)
             if not self._options.cycle_s:
                 await asyncio.sleep(0)
+
+    async def _be_silent(self) -> float:
+        """Send nothing while that is planned; return for how long (seconds)."""
+        silent_s = self._silences.due_s(self._report.duration_s + self._loop.time() - self._opened_at)
+        if silent_s:
+            await self._flush()
+            await asyncio.sleep(silent_s)
+        return silent_s
 
     async def _broadcast(self, write: Write) -> None:
         words = [self._base.word(address) for address in write.addresses]
@@ -174,6 +185,8 @@ class Session:
             await self._flush()
             await asyncio.sleep(self._options.gap_ms / 1000)
         self._hear({}, b"", self._loop.time(), final=True)
+        # What is not sent any more is no poll.
+        self._line.must_be_open()
         outstanding: dict[int, Read] = {}
         for poll in polls:
             transaction = self._next_transaction() if self._mbap else 0

@@ -20,6 +20,7 @@ from pathlib import Path
 from aiohttp import web
 
 from neasmart.core.gateway import Gateway
+from neasmart.facts.network import API
 from neasmart.web.http.problems import Problem
 
 FILES = "/static/{version}/{path:.+}"
@@ -193,6 +194,6 @@ def _placeholder(gateway: Gateway) -> bytes:
         "<title>Nea Smart</title></head><body><h1>Nea Smart gateway</h1>"
         f"<p>Link: {html.escape(link.code)}. {html.escape(link.detail)}</p>"
         f"<p>{html.escape(bus)} {len(gateway.plant.zones)} zones are known.</p>"
-        '<p><a href="api/v1/zones">Zones</a> <a href="api/v1/bus">Bus</a> <a href="health">Health</a></p>'
+        f'<p><a href="{API[1:]}/zones">Zones</a> <a href="{API[1:]}/bus">Bus</a> <a href="health">Health</a></p>'
         "</body></html>"
     ).encode()

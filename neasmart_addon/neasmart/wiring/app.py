@@ -79,8 +79,8 @@ async def run(found: Judged, *, log_lines: Callable[[], Sequence[str]] = tuple) 
     gateway = build_gateway(settings)
     archive = Archive(gateway)
     recorder = Recorder(Path(settings.database.path).parent / FOLDER, line_facts(settings), gateway)
-    keeper = Keeper(settings, gateway, archive, recorder)
     supervisor = Supervisor.known_to(os.environ)
+    keeper = Keeper(settings, gateway, archive, recorder, supervisor)
     reloader = Reloader(
         found,
         gateway,

@@ -16,10 +16,11 @@ import msgspec
 
 from neasmart.core.gateway import LINK, MQTT, Gateway
 from neasmart.core.state.plant import ZoneIndex
-from neasmart.facts.status import Closable, LinkStatus, MqttStatus
+from neasmart.facts.status import BusCounters, Closable, LinkStatus, MqttStatus
 from neasmart.logs import output as logs
 from neasmart.mqtt import MqttBridge, Surroundings
 from neasmart.settings.model import ServerSettings, ServerType, Settings, different
+from neasmart.supervisor import Supervisor
 from neasmart.sysbus import Framing, LineFacts, Link, Recorder, Tap
 from neasmart.sysbus.capture.recorder import FOLDER
 from neasmart.web import WebServer
@@ -50,8 +51,14 @@ def line_facts(settings: Settings) -> LineFacts:
 def line_of(settings: Settings) -> str | None:
     """Return speed and format of a serial line of our own, None where a converter has it."""
     server = settings.server
-    own_line = not server.listens and "://" not in server.serial_port
+    own_line = not server.listens and not server.dials
     return f"{server.baudrate} 8{server.parity}{server.stopbits}" if own_line else None
+
+
+def _counted(counters: BusCounters) -> dict[str, Any]:
+    by_unit = {str(unit): count for unit, count in counters.polls_by_unit.items()}
+    totals = {"bytes_received": counters.bytes_received, "frames": counters.frames, "polls": counters.polls}
+    return {**totals, "polls_by_unit": by_unit}
 
 
 class _RoomsInHomeAssistant:
@@ -73,8 +80,16 @@ class _RoomsInHomeAssistant:
 class Keeper:
     """All that runs by the settings; made once the edges have a group to run in."""
 
-    def __init__(self, settings: Settings, gateway: Gateway, archive: Archive, recorder: Recorder) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        gateway: Gateway,
+        archive: Archive,
+        recorder: Recorder,
+        supervisor: Supervisor | None = None,
+    ) -> None:
         """Take the core and what outlives a change."""
+        self._supervisor = supervisor
         self._settings = settings
         self._closed: frozenset[Closable] = frozenset()
         self._gateway = gateway
@@ -82,6 +97,7 @@ class Keeper:
         self._recorder = recorder
         self._tap = Tap(gateway, line_facts(settings), recorder)
         self._listening: ServerSettings | None = None
+        self._counted_before = _counted(gateway.bus.counters)
         self._edges: Edges | None = None
         self._web: WebServer | None = None
 
@@ -138,6 +154,11 @@ class Keeper:
         server = self._settings.server if self._listening is None else self._listening
         return server.serial_port if self._gateway.link.code in ("device_busy", "device_shared") else None
 
+    @property
+    def counted_before(self) -> dict[str, Any]:
+        """What had been counted when the present link began: bytes, frames, polls, and these by unit id."""
+        return self._counted_before
+
     async def listen(self, server: ServerSettings | None) -> None:
         """Listen to another link without sending, or serve that of the settings again."""
         if server is None and self._listening is None:
@@ -173,6 +194,7 @@ class Keeper:
             gateway.hub.publish(LINK, LinkStatus(code="settings_error", detail=detail))
             return
         facts = line_facts(settings)
+        self._counted_before = _counted(gateway.bus.counters)
         gateway.watch_bus(facts.unit_ids, line=line_of(settings))
         self._recorder.use(facts)
         self._tap = Tap(gateway, facts, self._recorder)
@@ -189,7 +211,9 @@ class Keeper:
             return
         folder = Path(self._settings.database.path).parent
         surroundings = Surroundings(
-            memory=folder / MEMORY if self._archive.writes else None, book=_RoomsInHomeAssistant(self._gateway)
+            supervisor=self._supervisor,
+            memory=folder / MEMORY if self._archive.writes else None,
+            book=_RoomsInHomeAssistant(self._gateway),
         )
         bridge = MqttBridge(self._settings.mqtt, self._gateway, surroundings=surroundings)
         self._running.begin("mqtt", bridge.run)

@@ -18,7 +18,7 @@ import msgspec
 
 from neasmart.facts.errors import NeasmartError
 from neasmart.settings.checks import may_be_opened
-from neasmart.settings.model import ServerSettings, ServerType, Settings
+from neasmart.settings.model import DIALLED, ServerSettings, ServerType, Settings
 from neasmart.supervisor import SupervisorError
 from neasmart.sysbus.transport.devices import SerialDevice, devices
 from neasmart.wiring.settings_store import SettingsStore
@@ -36,6 +36,18 @@ class SetupError(NeasmartError):
     code = "cannot_set_up"
 
 
+class GoneError(SetupError):
+    """The chosen device is not there any more."""
+
+    code = "device_gone"
+
+
+class NotAnAddressError(SetupError):
+    """The chosen address cannot be dialled."""
+
+    code = "not_an_address"
+
+
 class Links(Protocol):
     """Who runs the link."""
 
@@ -50,6 +62,10 @@ class Links(Protocol):
     @property
     def busy_device(self) -> str | None:
         """The device that could not be opened because another program uses it, None if there was none."""
+
+    @property
+    def counted_before(self) -> dict[str, Any]:
+        """What had been counted when the present link began."""
 
     async def listen(self, server: ServerSettings | None) -> None:
         """Listen to another link without sending, or serve that of the settings again."""
@@ -113,6 +129,7 @@ class SetupGuide:
         return {
             "link": _told(server),
             "listening": None if self._links.listening is None else _told(self._links.listening),
+            "counted_before": self._links.counted_before,
             "devices": self._devices(found, server),
             "converter": {
                 "host": None,
@@ -144,7 +161,7 @@ class SetupGuide:
                 self._restart_needed, self._ports_at = True, float("-inf")
             else:
                 server = await self._server(choice)
-                dialled = "://" in server.serial_port
+                dialled = server.dials
                 # The kind follows from what is set, so an older word for it must not stand in the way.
                 await self._store.change(
                     "server",
@@ -165,12 +182,12 @@ class SetupGuide:
             return msgspec.structs.replace(server, type=ServerType.AUTO, serial_port="", url="")
         chosen = choice.device or choice.url or ""
         if choice.url is not None and ("://" not in chosen or not may_be_opened(chosen)):
-            raise SetupError(f"{chosen[:80]} is no address to dial. Allowed: socket://HOST:PORT or rfc2217://HOST:PORT")
+            raise NotAnAddressError(f"{chosen[:80]} is no address to dial. Allowed: {DIALLED}")
         if choice.device is not None:
             if not chosen.startswith(_DEVICES) or ".." in Path(chosen).parts:
                 raise SetupError(f"{chosen[:80]} is no serial device.")
             if not await asyncio.to_thread(Path(chosen).exists):
-                raise SetupError(f"{chosen[:80]} is not there any more. Plug it in again, or choose another one.")
+                raise GoneError(f"{chosen[:80]} is not there any more. Plug it in again, or choose another one.")
         return msgspec.structs.replace(server, type=ServerType.AUTO, serial_port=chosen, url="")
 
     def _devices(self, found: list[SerialDevice], server: ServerSettings) -> list[dict[str, Any]]:
@@ -179,7 +196,7 @@ class SetupGuide:
         at_start = self._seen is None
         seen = self._seen or {}
         self._seen = {each.path: seen.get(each.path, None if at_start else now) for each in found}
-        chosen = None if "://" in server.serial_port else server.serial_port or None
+        chosen = None if server.dials else server.serial_port or None
         known = {os.path.realpath(each.path) for each in found}
         if chosen is not None and os.path.realpath(chosen) not in known:
             found = [*found, SerialDevice(path=chosen, name=Path(chosen).name)]
@@ -243,7 +260,7 @@ def _same(path: str, other: str | None) -> bool:
 
 
 def _told(server: ServerSettings) -> dict[str, Any]:
-    if "://" in server.serial_port:
+    if server.dials:
         return {"kind": "dial", "device": None, "url": server.serial_port}
     if server.serial_port:
         return {"kind": "serial", "device": server.serial_port, "url": None}

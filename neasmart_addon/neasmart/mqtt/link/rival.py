@@ -11,7 +11,7 @@ import asyncio
 import secrets
 from typing import TYPE_CHECKING
 
-from neasmart.mqtt.link.supervisor import BrokerError
+from neasmart.mqtt.link.broker import BrokerError
 from neasmart.mqtt.messages.topics import ONLINE, Topics
 
 if TYPE_CHECKING:

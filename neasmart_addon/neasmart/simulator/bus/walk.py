@@ -10,11 +10,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from neasmart.facts.codecs import WRITE_MULTIPLE, WRITE_SINGLE, FunctionCode
 from neasmart.facts.points import TABLE
 
-FC_READ = 3
-FC_WRITE_ONE = 6
-FC_WRITE_MANY = 16
 LONGEST_BLOCK = 35
 _ROOM_LENGTH = 1 + max(point.offset for point in TABLE.rooms.points)
 """From a room's first to its last register with a meaning, those without one included."""
@@ -44,7 +42,7 @@ class Blocks:
 
     shape: BlockShape = BlockShape.PAIR
     length: int = LONGEST_BLOCK
-    function_code: int = FC_WRITE_MANY
+    function_code: FunctionCode = WRITE_MULTIPLE
     order: WalkOrder = WalkOrder.ASCENDING
 
 
@@ -54,7 +52,7 @@ class Write:
 
     address: int
     count: int
-    function_code: int
+    function_code: FunctionCode
 
     @property
     def addresses(self) -> range:
@@ -115,7 +113,7 @@ class Walk:
     def writes(self, addresses: Sequence[int]) -> list[Write]:
         """Return the broadcasts that report these registers."""
         shape = self._shape()
-        longest = 1 if self._blocks.function_code == FC_WRITE_ONE else self._longest(shape)
+        longest = 1 if self._blocks.function_code == WRITE_SINGLE else self._longest(shape)
         return [
             Write(address=first, count=count, function_code=self._blocks.function_code)
             for first, count in _runs(sorted(addresses), longest)

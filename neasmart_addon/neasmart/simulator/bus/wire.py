@@ -15,7 +15,8 @@ from pymodbus.pdu.register_message import (
     WriteSingleRegisterRequest,
 )
 
-from neasmart.simulator.bus.walk import FC_READ, FC_WRITE_MANY, FC_WRITE_ONE, Read
+from neasmart.facts.codecs import READ, WRITE_MULTIPLE, WRITE_SINGLE
+from neasmart.simulator.bus.walk import Read
 
 _EXCEPTION = 0x80
 _RTU_SHORTEST = 5
@@ -123,7 +124,7 @@ def read_request(poll: Read) -> bytes:
 
 def write_request(address: int, words: Sequence[int], function_code: int) -> bytes:
     """Return the PDU of a write with FC 16 or FC 6."""
-    if function_code == FC_WRITE_ONE:
+    if function_code == WRITE_SINGLE:
         return _bytes(WriteSingleRegisterRequest(address=address, registers=list(words)))
     return _bytes(WriteMultipleRegistersRequest(address=address, registers=list(words)))
 
@@ -140,7 +141,7 @@ def write_response(address: int, count: int) -> bytes:
 
 def words_read(pdu: bytes, count: int) -> list[int] | None:
     """Return the words of an answer to a read of `count` registers, None if it is not one."""
-    if len(pdu) != 2 + 2 * count or pdu[0] != FC_READ or pdu[1] != 2 * count:
+    if len(pdu) != 2 + 2 * count or pdu[0] != READ or pdu[1] != 2 * count:
         return None
     response = ReadHoldingRegistersResponse()
     response.decode(pdu[1:])
@@ -156,9 +157,9 @@ def _reply_length(received: bytearray) -> int | None:
     function_code = received[1]
     if function_code & _EXCEPTION:
         return 5
-    if function_code == FC_READ:
+    if function_code == READ:
         return 5 + received[2]
-    return 8 if function_code in (FC_WRITE_ONE, FC_WRITE_MANY) else None
+    return 8 if function_code in (WRITE_SINGLE, WRITE_MULTIPLE) else None
 
 
 def _bytes(pdu: ModbusPDU) -> bytes:

@@ -73,6 +73,7 @@ class RunReport:
     longest_segment: int = 1
     stalls: int = 0
     freezes: int = 0
+    silences: int = 0
     bytes_overflowed: int = 0
     words: Figures = field(default_factory=Figures)
     walk_lengths_s: deque[float] = field(default_factory=lambda: deque(maxlen=LATENCIES_KEPT))
@@ -143,6 +144,7 @@ class RunReport:
             "writes": self.writes,
             "frames_in_longest_segment": self.longest_segment,
             "freezes": self.freezes,
+            "silences": self.silences,
             "bytes_overflowed": self.bytes_overflowed,
             "walk_s": {"p50": percentile(self.walk_lengths_s, 50), "max": percentile(self.walk_lengths_s, 100)},
             "words": {

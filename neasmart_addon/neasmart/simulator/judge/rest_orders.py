@@ -11,12 +11,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from neasmart.facts.network import API
 from neasmart.facts.points import TABLE
 from neasmart.simulator.judge.oracle import Explanation, Oracle, Order
 
 log = logging.getLogger(__name__)
 
-_PATH = "/api/v1/commands?limit=100"
+_PATH = f"{API}/commands?limit=100"
 _TIMEOUT_S = 5.0
 _ON_THE_WAY_S = 0.01
 """What the base wrote so shortly before may have come after the command: times are told in milliseconds."""

@@ -7,11 +7,11 @@ neighbourhood sends by mistake is refused or cut off before it costs anything.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 from dataclasses import dataclass
 from typing import NoReturn
 
+from neasmart.facts.network import ip_address, joined
 from neasmart.facts.status import PastConnection
 from neasmart.settings.model import ServerSettings, ServerType
 from neasmart.sysbus.framing.kinds import Framing
@@ -61,7 +61,7 @@ class Peer(Member):
 
     def __init__(self, host: str, port: int) -> None:
         """Begin with nothing heard."""
-        super().__init__(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+        super().__init__(joined(host, port))
         self.host = host
         self.known = False
         self.framing: Framing | None = None
@@ -205,19 +205,13 @@ class Listener:
 
     @property
     def _address(self) -> str:
-        host = self._settings.address
-        return f"[{host}]:{self._settings.port}" if ":" in host else f"{host}:{self._settings.port}"
+        return joined(self._settings.address, self._settings.port)
 
     def _allowed(self, host: str) -> bool:
         if not self._networks:
             return True
-        try:
-            address = ipaddress.ip_address(host.partition("%")[0])
-        except ValueError:
-            return False
-        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-            address = address.ipv4_mapped
-        return any(address in network for network in self._networks)
+        address = ip_address(host)
+        return address is not None and any(address in network for network in self._networks)
 
     def _make_room(self, host: str) -> bool:
         """Let the peer go that is most likely dead by its last valid frame; return whether there was one."""

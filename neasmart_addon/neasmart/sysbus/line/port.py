@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import serialx
 
 from neasmart.facts.status import PastConnection
-from neasmart.settings.model import ServerSettings
+from neasmart.settings.model import RFC2217, SOCKET, ServerSettings
 from neasmart.sysbus.framing.kinds import Framing
 from neasmart.sysbus.line.connection import Connection, Wiring
 from neasmart.sysbus.line.link_faults import (
@@ -67,7 +67,7 @@ class Port:
         self._wiring = wiring
         self._times = times
         self._target = settings.serial_port
-        self._dials = "://" in self._target
+        self._dials = settings.dials
         self._lost: asyncio.Future[Exception | None] | None = None
         self._teller: Teller | None = None
         self._heard = False
@@ -146,7 +146,7 @@ class Port:
     async def _open(self, connection: Connection) -> None:
         try:
             async with asyncio.timeout(self._times.open_s):
-                if self._target.startswith("socket://"):
+                if self._target.startswith(SOCKET):
                     await self._dial(connection)
                 else:
                     await self._open_serial(connection)
@@ -164,7 +164,7 @@ class Port:
             parity=serialx.Parity(settings.parity),
             stopbits=serialx.StopBits(settings.stopbits),
             exclusive=True,
-            transport_cls=LenientTransport if self._target.startswith("rfc2217://") else None,
+            transport_cls=LenientTransport if self._target.startswith(RFC2217) else None,
         )
 
     async def _dial(self, connection: Connection) -> None:

@@ -13,10 +13,11 @@ from typing import NamedTuple
 
 from neasmart.core.bus_face import Poll
 from neasmart.core.commands.carrier import Carrier
+from neasmart.facts.codecs import READ, WRITE_MULTIPLE, WRITE_SINGLE
 from neasmart.sysbus.framing.crc import with_crc
 from neasmart.sysbus.framing.kinds import Framing
 from neasmart.sysbus.framing.mbap import MbapFramer
-from neasmart.sysbus.framing.rtu import READ, WRITE_MULTIPLE, WRITE_SINGLE, Frame, FrameKind, RtuFramer
+from neasmart.sysbus.framing.rtu import Frame, FrameKind, RtuFramer
 from neasmart.sysbus.framing.strangers import Strangers
 from neasmart.sysbus.slave.station import Reply, Station
 

@@ -7,6 +7,7 @@ refusal is a collision as well. Vendor frames share the line, so any function co
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 from typing import NamedTuple
 
 from pymodbus.constants import ExcCodes
@@ -21,8 +22,9 @@ from pymodbus.pdu.register_message import (
 from neasmart.core.bus_face import Poll
 from neasmart.core.commands.carrier import Carrier
 from neasmart.core.gateway import Gateway
+from neasmart.facts.codecs import READ, WRITE_MULTIPLE, WRITE_SINGLE
 from neasmart.facts.registers import ADDRESS_LIMIT
-from neasmart.sysbus.framing.rtu import MAX_READ, MAX_WRITE, READ, WRITE_MULTIPLE, WRITE_SINGLE
+from neasmart.sysbus.framing.rtu import MAX_READ, MAX_WRITE
 
 BROADCAST = 0
 
@@ -146,3 +148,9 @@ class Station:
         self._counters.exceptions += 1
         refusal = ExceptionResponse(function, code)
         return struct.pack("B", refusal.function_code) + refusal.encode()
+
+
+@lru_cache(maxsize=MAX_READ)
+def _read_reply(count: int) -> struct.Struct:
+    """Return how the reply to a read of so many registers is packed."""
+    return struct.Struct(f">BB{count}H")

@@ -16,11 +16,12 @@ from neasmart.core.gateway import Gateway
 from neasmart.facts.clock import iso
 from neasmart.facts.codecs import Value
 from neasmart.facts.errors import UnknownPointError
+from neasmart.facts.network import API
 from neasmart.facts.registers import Kind, Ref
 from neasmart.web.http.answers import HistoryAnswer, HistorySeries
 from neasmart.web.http.bodies import Document, invalid_parameter, query, reply, whole_number
 from neasmart.web.http.problems import Problem
-from neasmart.web.http.routes import API, JSON, TEXT, declared
+from neasmart.web.http.routes import JSON, TEXT, declared
 
 POINTS_LIMIT = 100
 MAX_POINTS = 3000

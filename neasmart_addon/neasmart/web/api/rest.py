@@ -14,6 +14,7 @@ from aiohttp import web
 from neasmart.core.commands.command import Command
 from neasmart.core.gateway import Gateway
 from neasmart.facts.errors import NoLinkError
+from neasmart.facts.network import API
 from neasmart.facts.registers import Part
 from neasmart.web.api import documents
 from neasmart.web.api.health import health
@@ -36,7 +37,7 @@ from neasmart.web.http.answers import (
 )
 from neasmart.web.http.bodies import Document, flag, invalid_parameter, query, read_object, reply, whole_number
 from neasmart.web.http.problems import Problem
-from neasmart.web.http.routes import API, AXIS, FLAG, TEXT, declared
+from neasmart.web.http.routes import AXIS, FLAG, TEXT, declared
 
 COMMANDS_SHOWN = 200
 COMMANDS_LIMIT = 1000

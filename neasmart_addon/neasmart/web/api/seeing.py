@@ -17,6 +17,7 @@ from neasmart.core.gateway import Gateway
 from neasmart.facts import about
 from neasmart.facts.clock import iso
 from neasmart.facts.errors import NeasmartError
+from neasmart.facts.network import API
 from neasmart.facts.status import CaptureFile, RecorderStatus
 from neasmart.settings.model import Settings
 from neasmart.web.api import documents
@@ -27,7 +28,7 @@ from neasmart.web.api.setup import Guide
 from neasmart.web.http.answers import Capture, Captures, DoctorAnswer
 from neasmart.web.http.bodies import Document, flag, query, read_object, reply
 from neasmart.web.http.problems import Problem
-from neasmart.web.http.routes import API, FLAG, declared
+from neasmart.web.http.routes import FLAG, declared
 
 SECONDS_LIMIT = 600
 

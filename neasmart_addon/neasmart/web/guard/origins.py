@@ -15,6 +15,7 @@ from http import HTTPStatus
 
 from aiohttp import hdrs, web
 
+from neasmart.facts.network import host_and_port
 from neasmart.web.guard.proxies import Proxies
 from neasmart.web.http.problems import Problem
 
@@ -56,7 +57,7 @@ class Origins:
     def check_host(self, request: web.BaseRequest) -> None:
         """Refuse a name that may belong to a page on the internet; raises Problem."""
         host = self._proxies.host(request)
-        if not self._check_hosts or host is None or _at_home(host) or self._named(host):
+        if not self._check_hosts or host is None or at_home(host) or self._named(host):
             return
         message = f"The gateway is not known as {host[:80]!r}"
         details = "Use its address, or add the name to api.allowed_hosts"
@@ -116,15 +117,14 @@ class Origins:
             response.headers["Access-Control-Expose-Headers"] = _EXPOSED
 
     def _named(self, host: str) -> bool:
-        name = host.rpartition(":")[0] if ":" in host else host
-        name = name.lower().rstrip(".")
+        name = host_and_port(host)[0].lower().rstrip(".")
         return any(
             known in ("*", name) or (known.startswith("*.") and name.endswith(known[1:])) for known in self._hosts
         )
 
 
 @lru_cache(maxsize=256)
-def _at_home(host: str) -> bool:
+def at_home(host: str) -> bool:
     """Return whether a Host header names an address, or a name that only the home network can give."""
     match = _HOST.fullmatch(host)
     if match is None:

@@ -407,7 +407,7 @@ class SetupDevice(Answer, frozen=True, kw_only=True):
     known_as: str | None
     chosen: bool
     appeared_s: Age
-    problem: Literal["busy", "no_permission", "gone"] | None
+    problem: Literal["no_permission", "gone"] | None
 
 
 class SetupConverter(Answer, frozen=True, kw_only=True):
@@ -419,11 +419,21 @@ class SetupConverter(Answer, frozen=True, kw_only=True):
     can_open_port: bool
 
 
+class SetupCounters(Answer, frozen=True, kw_only=True):
+    """What had been counted when the present link began, the one that is listened to included."""
+
+    bytes_received: Count
+    frames: Count
+    polls: Count
+    polls_by_unit: dict[str, Count]
+
+
 class Setup(Answer, frozen=True, kw_only=True):
     """What can be the link, what is, and who decides."""
 
     link: SetupLink
     listening: SetupLink | None
+    counted_before: SetupCounters
     devices: list[SetupDevice]
     converter: SetupConverter
     decided_by: Literal["supervisor", "file", "environment"]

@@ -23,7 +23,6 @@ Schema = dict[str, Any]
 Shape = type[msgspec.Struct] | str | Schema
 """A typed answer, the name of a shape that the register table gives, or a schema of JSON as it is."""
 
-API = "/api/v1"
 JSON = "application/json"
 TEXT: Schema = {"type": "string"}
 FLAG: Schema = {"type": "boolean"}

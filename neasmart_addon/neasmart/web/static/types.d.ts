@@ -218,8 +218,8 @@ export interface Ui {
   recordFailed: boolean;
   roomFailure: string | null;
   setup: any;
-  guideOpen: boolean;
-  listening: string | null;
+  /** Open because nothing had been received, or because it was asked for on the Connection tab. */
+  guide: "first" | "asked" | null;
   setupFailure: string | null;
 }
 

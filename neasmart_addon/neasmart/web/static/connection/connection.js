@@ -15,11 +15,10 @@ import { counters, traffic } from "./traffic.js";
 /** @param {Page} page */
 export function view(page) {
   const { t } = page.i18n;
-  const isOpen = page.ui.guideOpen;
-  return html`${banner(page, busFinding(page))}
-    ${isOpen
-      ? guide(page)
-      : html`<p class="foot"><button type="button" class="outlined" @click=${() => page.update({ guideOpen: true })}>${t("guide.open_it")}</button></p>`}
+  return html`${page.ui.guide
+      ? guided(page)
+      : html`${banner(page, busFinding(page))}
+          <p class="foot"><button type="button" class="outlined" @click=${() => page.update({ guide: "asked" })}>${t("guide.open_it")}</button></p>`}
     <div class="columns">${traffic(page)} ${counters(page)}</div>
     ${evidence(page)} ${commandLog(page)} ${registers(page)} ${isBehindLogin() ? signOut(page) : nothing}`;
 }
@@ -29,8 +28,13 @@ function signOut(page) {
   return html`<p class="foot"><button type="button" class="outlined" @click=${page.actions.signOut}>${page.i18n.t("session.sign_out")}</button></p>`;
 }
 
-/** While nothing has ever been received the guide is the first page. @param {Page} page */
+/** Where nothing has ever been received the guide is the first page, until the owner is done. @param {Page} page */
 export function firstRun(page) {
   return html`<h2 class="welcome">${page.i18n.t("guide.title")}</h2>
-    ${banner(page, busFinding(page))} ${guide(page)}`;
+    ${guided(page)}`;
+}
+
+/** The doctor's sentence is where one looks: with the adapter that is listened to, else first. @param {Page} page */
+function guided(page) {
+  return html`${page.ui.setup?.listening ? nothing : banner(page, busFinding(page))} ${guide(page)}`;
 }

@@ -46,6 +46,19 @@ export function createActions({ state, ui, update, page, clock, closeRoom }) {
     update({ history: { ...ui.history, ...change } });
   }
 
+  /** @param {string} path @param {{restart?: true}} choice @returns {Promise<boolean>} */
+  async function choose(path, choice) {
+    try {
+      update({ setup: { ...ui.setup, ...(await send("POST", `api/v1/${path}`, choice)) }, setupFailure: null });
+      return true;
+    } catch (error) {
+      // Who restarts may not live to answer.
+      const isExpected = choice.restart && codeOf(error) === "unreachable";
+      update({ setupFailure: isExpected ? null : errorText(page(), { code: codeOf(error), message: messageOf(error) }) });
+      return false;
+    }
+  }
+
   const actions = {
     toast,
     sayFailure,
@@ -193,24 +206,16 @@ export function createActions({ state, ui, update, page, clock, closeRoom }) {
       }
     },
 
-    /** Opens what the owner has chosen, and sends nothing. @param {object} choice @param {string} key of the choice */
-    async listen(choice, key) {
-      update({ listening: key, setupFailure: null });
-      try {
-        update({ setup: { ...ui.setup, ...(await send("POST", "api/v1/setup/listen", choice)) } });
-      } catch (error) {
-        update({ listening: null, setupFailure: messageOf(error) });
-      }
+    /** Opens what the owner has chosen, and sends nothing. @param {object} choice */
+    async listen(choice) {
+      await choose("setup/listen", choice);
     },
 
-    /** Keeps what was chosen. @param {object} choice */
+    /** Keeps what was chosen. @param {{open_port?: true, restart?: true} & Record<string, unknown>} choice */
     async applySetup(choice) {
-      try {
-        update({ setup: { ...ui.setup, ...(await send("POST", "api/v1/setup/apply", choice)) }, setupFailure: null });
-        toast("toast.setup_kept");
-      } catch (error) {
-        update({ setupFailure: messageOf(error) });
-      }
+      const done = await choose("setup/apply", choice);
+      if (choice.restart) toast("toast.restarting");
+      else if (done && !choice.open_port) toast("toast.setup_kept");
     },
   };
   return actions;

@@ -89,7 +89,7 @@ export function originText(page, origin) {
 /** @param {Page} page @param {{code: string | null, message: string | null}} failure */
 export function errorText(page, { code, message }) {
   const key = `error.${code}`;
-  return page.i18n.has(key) ? page.i18n.t(key) : page.i18n.t("error.other", { message: message ?? "" });
+  return page.i18n.t(page.i18n.has(key) ? key : "error.other", { message: message ?? "" });
 }
 
 /**

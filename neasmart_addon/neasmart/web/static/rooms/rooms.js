@@ -2,7 +2,6 @@
 
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { repeat } from "../vendor/lit-html/directives/repeat.js";
-import { anythingReceived } from "../core/model.js";
 import { arranged, averageOf, isNamed, MANY_ROOMS, roomExists, roomsOf } from "../core/rooms.js";
 import { card } from "./card.js";
 import { equipment } from "./equipment.js";
@@ -14,7 +13,7 @@ import { tools } from "./tools.js";
 
 /** @param {Page} page */
 export function roomsView(page) {
-  if (!anythingReceived(page.state)) {
+  if (page.ui.guide === "first") {
     return page.lazy["connection"]?.firstRun?.(page) ?? html`<div class="skeleton wide"></div>`;
   }
   const { t } = page.i18n;
