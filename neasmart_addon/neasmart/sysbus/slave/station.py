@@ -7,6 +7,7 @@ refusal is a collision as well. Vendor frames share the line, so any function co
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 from typing import NamedTuple
 
 from pymodbus.constants import ExcCodes
@@ -146,3 +147,9 @@ class Station:
         self._counters.exceptions += 1
         refusal = ExceptionResponse(function, code)
         return struct.pack("B", refusal.function_code) + refusal.encode()
+
+
+@lru_cache(maxsize=MAX_READ)
+def _read_reply(count: int) -> struct.Struct:
+    """Return how the reply to a read of so many registers is packed."""
+    return struct.Struct(f">BB{count}H")
