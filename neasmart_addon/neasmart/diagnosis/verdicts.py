@@ -104,7 +104,7 @@ VERDICTS: tuple[Verdict, ...] = (
     ),
     Verdict(
         state=DoctorState.STOPPED,
-        when="link stopped: the gateway is stopping",
+        when="link stopped: it was closed, because the gateway ends or takes another one",
         sentence="The connection to the bus has stopped.",
         advice="Restart the gateway. If it happens again, its log tells why.",
     ),

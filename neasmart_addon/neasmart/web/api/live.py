@@ -1,7 +1,8 @@
 """Sends the state to pages that stay open: everything at first, then what has changed, at most four times a second.
 
-Clients that keep up share one encoded message. For one that does not, changes are joined until it can take them; what
-it can hold is bounded by the number of points, and one that takes nothing for a while is dropped.
+Clients that keep up share what is encoded, in messages that a phone takes in its stride. For one that does not, changes
+are joined until it can take them; what it can hold is bounded by the number of points, and one that takes nothing for a
+while is dropped.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ import contextlib
 import socket
 import time
 from collections import deque
+from collections.abc import Iterator
 from http import HTTPStatus
 
 from aiohttp import WSCloseCode, WSMsgType, web
+from msgspec.structs import replace
 
 from neasmart import __version__
 from neasmart.core.gateway import Gateway
@@ -21,6 +24,7 @@ from neasmart.facts.network import API
 from neasmart.web.api import documents
 from neasmart.web.guard.auth import FOREVER, PROTOCOL_HEADER, SUBPROTOCOL
 from neasmart.web.guard.gate import GOOD_UNTIL
+from neasmart.web.http.answers import Changes
 from neasmart.web.http.encoding import encoded
 from neasmart.web.http.problems import SERVER, Problem
 from neasmart.web.http.request_id import HEADER, REQUEST_ID
@@ -28,6 +32,7 @@ from neasmart.web.http.request_id import HEADER, REQUEST_ID
 CLIENTS_LIMIT = 200
 CHANGES_EVERY_S = 0.25
 BUS_EVERY_S = 2.0
+MESSAGE_BYTES = 4096
 HEARTBEAT_S = 25.0
 SEND_TIMEOUT_S = 10.0
 
@@ -67,16 +72,29 @@ class _Changes:
     def __init__(self, keys: frozenset[str], since: float) -> None:
         self.keys = keys
         self.since = since
-        self._encoded: bytes | None = None
+        self._encoded: tuple[bytes, ...] = ()
 
     def joined(self, newer: _Changes) -> _Changes:
         return _Changes(self.keys | newer.keys, self.since)
 
-    def encoded(self, gateway: Gateway, frames_per_s: float) -> bytes:
-        if self._encoded is None:
+    def encoded(self, gateway: Gateway, frames_per_s: float) -> tuple[bytes, ...]:
+        if not self._encoded:
             now = gateway.clock.monotonic()
-            self._encoded = encoded(documents.changes(gateway, self.keys, self.since, now, frames_per_s))
+            self._encoded = tuple(pieces(documents.changes(gateway, self.keys, self.since, now, frames_per_s)))
         return self._encoded
+
+
+def pieces(changes: Changes) -> Iterator[bytes]:
+    """Encode changes as messages of at most `MESSAGE_BYTES`, unless one reading or command alone is larger."""
+    message = encoded(changes)
+    if len(message) <= MESSAGE_BYTES or len(changes.readings) + len(changes.commands) <= 1:
+        yield message
+        return
+    # Rounded up, so that the first half is never empty.
+    readings, commands = -(-len(changes.readings) // 2), -(-len(changes.commands) // 2)
+    first, second = changes.readings[:readings], changes.readings[readings:]
+    yield from pieces(replace(changes, readings=first, commands=changes.commands[:commands]))
+    yield from pieces(Changes(readings=second, commands=changes.commands[commands:], status={}))
 
 
 class _Client:
@@ -215,7 +233,8 @@ class Feed:
         await self._deliver(client, encoded(documents.snapshot(self._gateway, now, self.frames_per_s)))
         while True:
             changes = await client.changes()
-            await self._deliver(client, changes.encoded(self._gateway, self.frames_per_s))
+            for message in changes.encoded(self._gateway, self.frames_per_s):
+                await self._deliver(client, message)
 
     async def _deliver(self, client: _Client, message: bytes) -> None:
         async with asyncio.timeout(self._send_timeout_s):

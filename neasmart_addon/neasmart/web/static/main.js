@@ -38,6 +38,7 @@ let i18n = null;
 /** @type {string | null} */
 let version = null;
 let isScheduled = false;
+let hasNews = false;
 
 const router = createRouter((route) => update({ route }));
 const actions = createActions({ state, ui, update, page, clock: pageClock, closeRoom: router.closeRoom });
@@ -69,6 +70,7 @@ function schedule() {
 
 function draw() {
   isScheduled = false;
+  hasNews = false;
   // Until there is something to show the skeleton of index.html stays, unless the gateway keeps the owner waiting.
   const isWaiting = !state.received && pageClock() - ui.connectionSince < UNREACHABLE_AFTER_S;
   if (!i18n || (!schema && state.received) || isWaiting) return;
@@ -96,12 +98,12 @@ function update(change) {
   schedule();
 }
 
-/** The ages count on by themselves; all else is drawn anew only when it changes by the clock. */
+/** The ages count on by themselves, and news is drawn with them; all else only when it changes by the clock. */
 function tick() {
   tickAges(pageClock());
   if (!i18n || !schema) return;
-  if (isFading(page()) || !isReachable(page()) || !state.received) schedule();
-  else if (state.received) fulfil(page());
+  if (hasNews || isFading(page()) || !isReachable(page()) || !state.received) schedule();
+  else fulfil(page());
 }
 
 /** @param {any} message */
@@ -113,7 +115,9 @@ function onMessage(message) {
   if (message.type !== "changes" && !anythingReceived(state)) ui.guide = "first";
   if (i18n && schema && ended.length) ui.said = ended.map((command) => outcomeText(page(), command)).join(" ");
   if (message.type !== "changes" || state.status["rooms"] !== hadRooms) actions.loadRooms();
-  schedule();
+  // Four times a second rooms may report; a look once a second is calmer, and what somebody does is seen at once.
+  if (message.type === "changes" && !message.commands.length) hasNews = true;
+  else schedule();
 }
 
 /** A thermostat that is turned shows which room it is. @param {any} message */

@@ -91,7 +91,7 @@ export function findingsOf(page) {
     if (reading?.value === true) add(kind === "hint" ? "info" : kind, `base_${kind}`);
   }
   const bus = busFinding(page);
-  const { settings, store, mqtt } = page.state.status;
+  const { settings, store, mqtt, rooms } = page.state.status;
   if (settings?.problem) add("error", "settings_error", settings.problem);
   else if (bus.level === "error" || bus.level === "warning") found.push(bus);
   const restarted = restartFinding(page);
@@ -99,6 +99,7 @@ export function findingsOf(page) {
   if (settings?.refused) add("warning", "settings_refused", settings.refused);
   if (settings?.restart_needed?.length) add("info", "settings_restart", settings.restart_needed.join(", "));
   if (store && (store.using_fallback || !store.healthy)) add("warning", "store_fallback", store.detail);
+  if (rooms?.detail) add("warning", "rooms_not_stored", rooms.detail);
   if (mqtt?.enabled && !mqtt.connected) add("warning", "mqtt_off", mqtt.detail);
   return found;
 }

@@ -141,7 +141,7 @@ export function averageOf(rows) {
 export function arranged(page, rows) {
   const words = page.ui.search.toLocaleLowerCase().split(/\s+/).filter(Boolean);
   const text = (/** @type {Row} */ row) => `${roomName(page, row.index)} ${floorOf(page, row.index)} ${row.index.join(".")}`.toLocaleLowerCase();
-  const found = rows.filter((row) => words.every((word) => text(row).includes(word)));
+  const found = words.length ? rows.filter((row) => words.every((word) => text(row).includes(word))) : [...rows];
   const actual = (/** @type {Row} */ row) => numberOf(row.readings["temperature"]?.value) ?? Infinity;
   const gap = (/** @type {Row} */ row) => {
     const target = shownValue(page, `${row.id}.setpoint`);
