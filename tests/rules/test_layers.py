@@ -35,7 +35,7 @@ ONLY_IN = {
     "sqlite3": {"store"},
     "aiomqtt": {"mqtt"},
     "paho": {"mqtt"},
-    "aiohttp": {"web", "mqtt", "supervisor"},
+    "aiohttp": {"web", "supervisor"},
 }
 MODULES = sorted(PACKAGE.rglob("*.py"))
 FOLDERS = sorted({path.parent for path in MODULES})

@@ -146,8 +146,7 @@ class Gateway:
 
     def rename(self, names: Mapping[ZoneIndex, str]) -> None:
         """Give the zones other names, and tell all who show them."""
-        before, self.plant.names = self.plant.names, dict(names)
-        renamed = {zone for zone in before.keys() | names.keys() if before.get(zone) != names.get(zone)}
+        renamed = self.plant.rename(names)
         for reading in self.plant.readings:
             if reading.ref.room in renamed:
                 publish_reading(self.hub, reading)
@@ -201,8 +200,6 @@ class Gateway:
         """Do what only time brings about; called about once a second."""
         self.bus.walks.tick(now)
         self.bus.idle_polls.digest()
-        if self._last_reports is not None:
-            self._last_reports.fresh_s = 2 * self.bus.walks.walk_s
         publish_commands(self.hub, self.commands.tick(now))
         for reading in self.plant.sweep(now):
             publish_reading(self.hub, reading)

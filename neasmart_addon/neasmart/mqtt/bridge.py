@@ -8,9 +8,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import logging
-import os
 import random
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,10 +18,9 @@ from neasmart.core.gateway import MQTT, Gateway
 from neasmart.core.state.hub import Subscription
 from neasmart.facts.retries import Backoff
 from neasmart.facts.status import MqttStatus
-from neasmart.mqtt.link.broker import Broker, configured, find_broker
+from neasmart.mqtt.link.broker import Broker, BrokerError, find_broker
 from neasmart.mqtt.link.former import Former, remove
 from neasmart.mqtt.link.rival import Claim, RivalError
-from neasmart.mqtt.link.supervisor import SUPERVISOR_URL, BrokerError, page_url
 from neasmart.mqtt.messages.discovery import Style
 from neasmart.mqtt.messages.inventory import HomeAssistantBook, MemoryBook
 from neasmart.mqtt.messages.outbox import Outbox, Pace
@@ -32,6 +29,7 @@ from neasmart.mqtt.messages.words import Words
 from neasmart.mqtt.publisher import Publisher, PublishTimes
 from neasmart.mqtt.reception import Reception
 from neasmart.settings.model import MqttSettings
+from neasmart.supervisor import Supervisor
 
 if TYPE_CHECKING:
     from neasmart.mqtt.link.broker_connection import BrokerConnection
@@ -67,8 +65,7 @@ class Surroundings:
     `memory` is the file that keeps the names of the last run; `book` knows which rooms shall not be in Home Assistant.
     """
 
-    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
-    supervisor_url: str = SUPERVISOR_URL
+    supervisor: Supervisor | None = None
     memory: Path | None = None
     book: HomeAssistantBook = field(default_factory=MemoryBook)
 
@@ -108,7 +105,7 @@ class MqttBridge:
 
     async def run(self) -> None:
         """Serve until cancelled."""
-        if not self._settings.enabled or not configured(self._settings, self._around.environment):
+        if not self._settings.enabled or not (self._settings.host or self._around.supervisor):
             detail = "MQTT is switched off." if not self._settings.enabled else "MQTT is not configured."
             self._report(MqttStatus(enabled=False, detail=detail))
             await asyncio.Event().wait()
@@ -119,9 +116,7 @@ class MqttBridge:
             started = self._gateway.clock.monotonic()
             broker: Broker | None = None
             try:
-                broker = await find_broker(
-                    self._settings, self._around.environment, supervisor_url=self._around.supervisor_url
-                )
+                broker = await find_broker(self._settings, self._around.supervisor)
                 await self._connect(broker)
             except RivalError as error:
                 self._report(self._failed(broker, f"{error}."))
@@ -150,7 +145,8 @@ class MqttBridge:
         if former is not None:
             async with connected(broker, client_id=aside) as connection:
                 await remove(connection, former, self._gateway.plant.all_zones)
-        page = await page_url(self._around.environment, supervisor_url=self._around.supervisor_url)
+        supervisor = self._around.supervisor
+        page = None if supervisor is None else await supervisor.page()
         self._publisher.present(replace(self._style, page=page))
         # A fixed client id lets the broker end a connection of ours that it has not yet noticed to be dead.
         client_id = f"neasmart-{self._settings.node_id}"
@@ -173,7 +169,7 @@ class MqttBridge:
             self._birth_at = None
             self._publisher.begin(now)
             self._outbox.put(self._topics.gateway, self._claim.word)
-            self._claim.written = True
+            self._claim.wrote()
             try:
                 await connection.subscribe([self._topics.everything])
             except BrokerError:
@@ -221,7 +217,7 @@ class MqttBridge:
                 if urgent:
                     self._publisher.take(urgent, clock.monotonic())
             if self._publisher.online:
-                self._outbox.paced = True
+                self._outbox.keep_pace()
                 if not kept:
                     kept = True
                     await self._former.keep()

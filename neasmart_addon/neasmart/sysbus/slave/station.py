@@ -7,6 +7,7 @@ refusal is a collision as well. Vendor frames share the line, so any function co
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 from typing import NamedTuple
 
 from pymodbus.constants import ExcCodes
@@ -52,7 +53,6 @@ class Station:
         self._traffic = gateway.bus.traffic
         self.unit_ids = frozenset(gateway.bus.unit_ids)
         self._counters = gateway.bus.counters
-        self._gap_s = gateway.plant.stale_times.warn_s
 
     def answer(self, unit_id: int, pdu: bytes, now: float, carrier: Carrier | None = None) -> Reply:
         """Carry out one request that a connection carried; whoever sends the reply says so by `left`."""
@@ -88,7 +88,7 @@ class Station:
         counters.frames += 1
         counters.last_heard_at[unit_id] = now
         self._traffic.heard(now, unit_id, pdu)
-        if counters.last_frame_at is not None and now - counters.last_frame_at > self._gap_s:
+        if counters.last_frame_at is not None and now - counters.last_frame_at > self.gateway.plant.stale_times.warn_s:
             # The base never pauses for so long, so something was missed.
             self.gateway.bus.interrupted(now)
         counters.last_frame_at = now
@@ -147,3 +147,9 @@ class Station:
         self._counters.exceptions += 1
         refusal = ExceptionResponse(function, code)
         return struct.pack("B", refusal.function_code) + refusal.encode()
+
+
+@lru_cache(maxsize=MAX_READ)
+def _read_reply(count: int) -> struct.Struct:
+    """Return how the reply to a read of so many registers is packed."""
+    return struct.Struct(f">BB{count}H")

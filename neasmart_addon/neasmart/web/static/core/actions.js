@@ -103,7 +103,8 @@ export function createActions({ state, ui, update, page, clock, closeRoom }) {
         if (answer?.rooms) takeRooms(state, answer.rooms);
         else await actions.loadRooms();
         update({ roomFailure: null });
-        toast("toast.room_saved");
+        if (answer?.stored === false) toast("toast.room_not_stored", {}, { failed: true });
+        else toast("toast.room_saved");
         return true;
       } catch (error) {
         update({ roomFailure: messageOf(error) });
