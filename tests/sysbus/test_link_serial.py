@@ -13,6 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import serialx
 from pymodbus import FramerType
 from pymodbus.client import AsyncModbusSerialClient
 
@@ -164,6 +165,24 @@ async def test_a_busy_line_is_said_and_opened_once_it_is_free(start_link: StartL
     await first.stop()
 
     await second.reaches("connected")
+
+
+async def test_a_link_that_begins_anew_is_not_shown_as_the_end_of_the_one_before(
+    start_link: StartLink, pty_pair: PtyPair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = start_link(serial(pty_pair.ours))
+    await first.reaches("connected")
+    await first.stop()
+    assert first.gateway.link.code == "stopped"
+    assert "stopping" not in first.gateway.link.detail
+
+    async def takes_long(*_: object, **__: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(serialx, "create_serial_connection", takes_long)
+    second = start_link(serial(pty_pair.ours), gateway=first.gateway)
+
+    await second.reaches("starting")
 
 
 async def test_a_path_that_is_no_serial_line_is_said(start_link: StartLink, tmp_path: Path) -> None:

@@ -131,6 +131,11 @@ class ReportedRows:
         self._urgent.clear()
 
     @property
+    def leaving(self) -> bool:
+        """Whether the file still holds registers that are to be forgotten."""
+        return bool(self._dropped)
+
+    @property
     def waiting(self) -> int:
         """How many rows differ from the file."""
         return len(self._waiting) + len(self._dropped)

@@ -142,11 +142,18 @@ class Store:
         self._collect()
         return self._commands.newest(limit)
 
-    def forget(self, addresses: Collection[int]) -> None:
-        """Forget what registers held, at once for whoever asks, and within a minute in the file."""
+    async def forget(self, addresses: Collection[int]) -> None:
+        """Forget what registers held, in the file, too, lest a power cut bring them back; `run` does it if this fails.
+
+        A long history leaves the file bit by bit, within a minute.
+        """
         self._collect()
         self._reported.drop(addresses)
         self._history.drop(addresses)
+        # What is being written at the moment may not know of it yet.
+        for _ in range(2):
+            if self._reported.leaving:
+                await self.step()
 
     async def history(
         self,
@@ -219,9 +226,12 @@ class Store:
     async def _wait_for_work(self, patience_s: float) -> None:
         if self._work is None:
             return
-        done, _ = await asyncio.wait({self._work}, timeout=patience_s)
+        work = self._work
+        done, _ = await asyncio.wait({work}, timeout=patience_s)
         if done:
-            work, self._work = self._work, None
+            # Somebody else may have waited for it, too.
+            if self._work is work:
+                self._work = None
             work.result()
         elif self._fault is None:
             self._errors += 1
@@ -318,7 +328,7 @@ class Store:
         self._breaker.failed(now)
         wait_s = self._backoff.wait_s()
         if is_damage(error):
-            self._file.damaged = True
+            self._file.condemn()
             if self._breaker.failures == 1:
                 # The next trial begins a new file, so there is nothing to wait for.
                 _LOGGER.warning("%s is damaged (%s)", self._file.path, error)

@@ -64,10 +64,10 @@ class Archive:
         """Store what was said of the rooms; return whether it is stored."""
         return self._book is not None and await self._book.save()
 
-    def forget(self, addresses: Collection[int]) -> None:
+    async def forget(self, addresses: Collection[int]) -> None:
         """Forget what registers held."""
         if self._store is not None:
-            self._store.forget(addresses)
+            await self._store.forget(addresses)
 
     async def command_history(self, limit: int = 100) -> list[StoredCommand]:
         """Return the last commands, newest first."""

@@ -149,6 +149,12 @@ class Keeper:
         return self._listening
 
     @property
+    def busy_device(self) -> str | None:
+        """The device that could not be opened because another program uses it, None if there was none."""
+        server = self._settings.server if self._listening is None else self._listening
+        return server.serial_port if self._gateway.link.code in ("device_busy", "device_shared") else None
+
+    @property
     def counted_before(self) -> dict[str, Any]:
         """What had been counted when the present link began: bytes, frames, polls, and these by unit id."""
         return self._counted_before
@@ -169,6 +175,7 @@ class Keeper:
         if "zones" in names:
             gateway.take_over_rooms(tuning.first_rooms(settings))
         gateway.use_times(tuning.times(settings.modbus))
+        gateway.derived.use(tuning.margins(settings.mqtt))
 
     async def _begin_store(self) -> None:
         if Closable.STORE in self._closed:
