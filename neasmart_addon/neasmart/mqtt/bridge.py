@@ -28,7 +28,6 @@ from neasmart.mqtt.messages.topics import OFFLINE, ONLINE, Topics
 from neasmart.mqtt.messages.words import Words
 from neasmart.mqtt.publisher import Publisher, PublishTimes
 from neasmart.mqtt.reception import Reception
-from neasmart.mqtt.room_states import Margins
 from neasmart.settings.model import MqttSettings
 from neasmart.supervisor import Supervisor
 
@@ -95,7 +94,6 @@ class MqttBridge:
             self._style,
             self._outbox,
             self._around.book,
-            margins=Margins(condensation_k=settings.condensation_margin, cold=settings.cold_limit),
             times=self._times.publish,
         )
         self._reception = Reception(
@@ -171,7 +169,7 @@ class MqttBridge:
             self._birth_at = None
             self._publisher.begin(now)
             self._outbox.put(self._topics.gateway, self._claim.word)
-            self._claim.written = True
+            self._claim.wrote()
             try:
                 await connection.subscribe([self._topics.everything])
             except BrokerError:
@@ -219,7 +217,7 @@ class MqttBridge:
                 if urgent:
                     self._publisher.take(urgent, clock.monotonic())
             if self._publisher.online:
-                self._outbox.paced = True
+                self._outbox.keep_pace()
                 if not kept:
                     kept = True
                     await self._former.keep()

@@ -328,7 +328,7 @@ class Store:
         self._breaker.failed(now)
         wait_s = self._backoff.wait_s()
         if is_damage(error):
-            self._file.damaged = True
+            self._file.condemn()
             if self._breaker.failures == 1:
                 # The next trial begins a new file, so there is nothing to wait for.
                 _LOGGER.warning("%s is damaged (%s)", self._file.path, error)

@@ -47,6 +47,10 @@ class Claim:
             " mqtt.node_id, or stop it"
         )
 
+    def wrote(self) -> None:
+        """Note that the broker was sent our word."""
+        self.written = True
+
     async def check(self, connection: BrokerConnection) -> None:
         """Raise RivalError if somebody has written another word since we wrote ours."""
         if not self.written:

@@ -70,12 +70,8 @@ class Slave(Protocol):
     def patience_s(self) -> float:
         """How long a request may have waited for the gateway and is still answered."""
 
-    @property
-    def guard(self) -> Guard | None:
-        """Who is asked before a request is carried out, None while there is one connection."""
-
-    @guard.setter
-    def guard(self, guard: Guard | None) -> None: ...
+    def guard_by(self, guard: Guard | None) -> None:
+        """Ask `guard` before a request is carried out, nobody while there is one connection."""
 
     def receive(self, chunk: bytes, now: float, *, late: bool, carrier: Carrier | None = None) -> Received:
         """Take bytes that a connection carried, give a reply."""
@@ -154,12 +150,16 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End; called by asyncio."""
-        self.carrier.open = False
+        self.carrier.ended()
         if self._waiting is not None:
             self._waiting.cancel()
         if self._transport is not None:
             self._wiring.doorbell.forget(self._transport)
         self._owner.left(self, exc)
+
+    def excuse(self) -> None:
+        """Count bytes without a valid frame from here on."""
+        self.bytes_since_frame = 0
 
     def abort(self) -> None:
         """End the connection at once."""

@@ -53,7 +53,6 @@ class Station:
         self._traffic = gateway.bus.traffic
         self.unit_ids = frozenset(gateway.bus.unit_ids)
         self._counters = gateway.bus.counters
-        self._gap_s = gateway.plant.stale_times.warn_s
 
     def answer(self, unit_id: int, pdu: bytes, now: float, carrier: Carrier | None = None) -> Reply:
         """Carry out one request that a connection carried; whoever sends the reply says so by `left`."""
@@ -89,7 +88,7 @@ class Station:
         counters.frames += 1
         counters.last_heard_at[unit_id] = now
         self._traffic.heard(now, unit_id, pdu)
-        if counters.last_frame_at is not None and now - counters.last_frame_at > self._gap_s:
+        if counters.last_frame_at is not None and now - counters.last_frame_at > self.gateway.plant.stale_times.warn_s:
             # The base never pauses for so long, so something was missed.
             self.gateway.bus.interrupted(now)
         counters.last_frame_at = now
