@@ -20,7 +20,7 @@ import msgspec
 
 from neasmart.facts.errors import SettingsError
 from neasmart.facts.points import TABLE
-from neasmart.facts.registers import Part
+from neasmart.facts.rows import Part
 from neasmart.facts.status import Closable, SettingsFault
 from neasmart.settings.model import (
     DIALLED,
