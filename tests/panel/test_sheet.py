@@ -185,7 +185,7 @@ def test_the_last_changes_tell_who_gave_them_and_why_they_ended(theatre: Theatre
     expect(lines.nth(0)).to_contain_text("this page")
     expect(lines.nth(1)).to_contain_text("Taken back")
     expect(lines.nth(1)).to_contain_text("another program")
-    expect(lines.nth(2)).to_contain_text("Overridden")
+    expect(lines.nth(2)).to_contain_text("Changed at the base")
     expect(lines.nth(2)).to_contain_text("Home Assistant")
     expect(lines.nth(2)).to_contain_text("thermostat")
     lines.nth(0).get_by_role("button", name="Undo").click()

@@ -10,6 +10,7 @@ from neasmart.core.bus_face import BusFace, publish_commands, publish_reading
 from neasmart.core.commands.command import Command, CommandTimes
 from neasmart.core.commands.commands import Commands
 from neasmart.core.commands.undo import UndoBook
+from neasmart.core.state.derivations import Derivations
 from neasmart.core.state.hub import Hub
 from neasmart.core.state.image import LastReports, RegisterImage
 from neasmart.core.state.plant import Plant, StaleTimes, ZoneIndex
@@ -78,6 +79,7 @@ class Gateway:
         self._last_reports = last_reports
         self._sync_at: float | None = None
         self.clock = clock or Clock()
+        self.derived = Derivations(plant, self.clock)
         self.hub = Hub()
         self.rooms = Rooms()
         self.bus = BusFace(

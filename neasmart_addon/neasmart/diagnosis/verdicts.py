@@ -125,7 +125,8 @@ VERDICTS: tuple[Verdict, ...] = (
         state=DoctorState.NO_PERMISSION,
         when="link no_permission",
         sentence="The adapter may not be opened.",
-        advice="Give the gateway access to the device: pass it to the app, or add the user to the group dialout.",
+        advice="Restart the app once, so that it may use what is new; without Home Assistant pass the device to the"
+        " container, or add the user to the group dialout.",
     ),
     Verdict(
         state=DoctorState.DEVICE_BUSY,

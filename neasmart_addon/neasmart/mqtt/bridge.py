@@ -28,7 +28,6 @@ from neasmart.mqtt.messages.topics import OFFLINE, ONLINE, Topics
 from neasmart.mqtt.messages.words import Words
 from neasmart.mqtt.publisher import Publisher, PublishTimes
 from neasmart.mqtt.reception import Reception
-from neasmart.mqtt.room_states import Margins
 from neasmart.settings.model import MqttSettings
 from neasmart.supervisor import Supervisor
 
@@ -95,7 +94,6 @@ class MqttBridge:
             self._style,
             self._outbox,
             self._around.book,
-            margins=Margins(condensation_k=settings.condensation_margin, cold=settings.cold_limit),
             times=self._times.publish,
         )
         self._reception = Reception(

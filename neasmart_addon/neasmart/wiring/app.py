@@ -59,6 +59,7 @@ def build_gateway(settings: Settings, clock: Clock | None = None) -> Gateway:
         clock=clock,
         last_reports=last_reports if modbus.idle_reply is IdleReply.LAST_REPORT else None,
     )
+    gateway.derived.use(tuning.margins(settings.mqtt))
     gateway.watch_bus(modbus.slave_id, line=line_of(settings))
     gateway.take_over_rooms(tuning.first_rooms(settings))
     return gateway

@@ -175,6 +175,7 @@ class Keeper:
         if "zones" in names:
             gateway.take_over_rooms(tuning.first_rooms(settings))
         gateway.use_times(tuning.times(settings.modbus))
+        gateway.derived.use(tuning.margins(settings.mqtt))
 
     async def _begin_store(self) -> None:
         if Closable.STORE in self._closed:

@@ -202,7 +202,8 @@ class Announcer:
         for zone in sorted(zones):
             self._published.discard(zone)
             self._outbox.put(self._topic(zone), "")
-            for part in (*ZONE_TOPICS, *(point.key for point in self._gateway.table.rooms.points)):
+            rooms = self._gateway.table.rooms
+            for part in (*ZONE_TOPICS, *(row.key for row in rooms.rows)):
                 self._outbox.put(self._topics.zone(zone, part), "")
 
 

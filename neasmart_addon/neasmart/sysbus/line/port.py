@@ -32,7 +32,7 @@ from neasmart.sysbus.line.link_faults import (
 )
 from neasmart.sysbus.line.telling import Teller
 from neasmart.sysbus.slave.slaves import RtuSlave
-from neasmart.sysbus.transport.rfc2217 import LenientTransport
+from neasmart.sysbus.transport.rfc2217 import HungUpError, LenientTransport
 from neasmart.sysbus.transport.tcp_options import keep_alive
 
 CLOSE_TIMEOUT_S = 0.8
@@ -178,6 +178,8 @@ class Port:
             keep_alive(dialled)
 
     def _fault(self, error: Exception) -> LinkError:
+        if isinstance(error, HungUpError):
+            return hung_up_fault(self._target, _printable(error.said))
         return dialling_fault(self._target, error) if self._dials else opening_fault(self._target, error)
 
     async def _watch(self, connection: Connection, device: object, lost: asyncio.Future[Exception | None]) -> LinkError:
@@ -204,7 +206,11 @@ class Port:
         """Say why a line was lost."""
         if self._dials:
             hung_up = not connection.frames and open_s < self._times.settle_s
-            return hung_up_fault(self._target, _said(connection)) if hung_up else lost_fault(self._target, error)
+            return (
+                hung_up_fault(self._target, _printable(connection.first_bytes))
+                if hung_up
+                else lost_fault(self._target, error)
+            )
         loop = asyncio.get_running_loop()
         until = loop.time() + self._times.vanish_s
         while _read_away(error) and self._device() == device and device is not None:
@@ -234,8 +240,8 @@ def _read_away(error: Exception | None) -> bool:
     return isinstance(error, OSError) and error.errno == errno.EIO and error.strerror != os.strerror(errno.EIO)
 
 
-def _said(connection: Connection) -> str:
+def _printable(said: bytes) -> str:
     """Return the words that a converter has sent instead of frames, as far as they are printable."""
-    text = connection.first_bytes.decode("ascii", "ignore")
+    text = said.decode("ascii", "ignore")
     words = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
     return words[:SAID_LETTERS]

@@ -10,8 +10,7 @@ import { isReachable, UNREACHABLE_AFTER_S } from "./core/findings.js";
 import { createI18n, loadTexts, numberLocale, wantsFahrenheit } from "./core/i18n.js";
 import { createLazy } from "./core/lazy.js";
 import { createLive } from "./core/live.js";
-import { anythingReceived, applyMessage, emptyState, newestByPoint, pageClock, rowsOf, takeOwnCommand } from "./core/model.js";
-import { roomExists } from "./core/rooms.js";
+import { anythingReceived, applyMessage, emptyState, newestByPoint, pageClock, roomRows, takeOwnCommand } from "./core/model.js";
 import { createRouter, routeOf } from "./core/route.js";
 import { keepSession } from "./core/session.js";
 import { followTheme } from "./core/theme.js";
@@ -56,7 +55,7 @@ function page() {
 
 function trendPoints() {
   if (!schema?.history) return [];
-  const rows = rowsOf(state, schema, "zone").filter(roomExists);
+  const rows = roomRows(state, schema).filter((row) => row.exists);
   return rows.slice(0, schema.history.points_limit).map((row) => `${row.id}.temperature`);
 }
 
