@@ -237,11 +237,6 @@ class RegisterTable:
                     found.setdefault((ref.point.part, index), []).append(ref)
         return {place: tuple(refs) for place, refs in found.items()}
 
-    @cached_property
-    def highest_address(self) -> int:
-        """The last register with a meaning."""
-        return max(self.by_address)
-
 
 def _expanded(groups: tuple[Group, ...]) -> Iterator[Ref]:
     for group in groups:
