@@ -1,8 +1,8 @@
 """The words that Home Assistant shows as they are: names of entities, options of selects, results and findings.
 
 Those of points and values are in `facts.languages`, as on the page; those of MQTT alone have files of their own. Words
-are for people alone: ids, topics and what other programs read stay the same in every language, so changing it changes no id and
-no history.
+are for people alone: ids, topics and what other programs read stay the same in every language, so changing
+it changes no id and no history.
 """
 
 from __future__ import annotations
