@@ -18,13 +18,13 @@ from pathlib import Path
 from bench.figures import Figure
 from bench.peers import ROOT
 from bench.turnaround import ZONES, poll, write
-from neasmart.app import build_gateway, line_facts
 from neasmart.settings.model import Settings
 from neasmart.sysbus.capture.tap import Tap
 from neasmart.sysbus.line.connection import Connection, Wiring
 from neasmart.sysbus.slave.slaves import RtuSlave
 from neasmart.sysbus.slave.station import Station
 from neasmart.sysbus.transport.lag import LagWatch
+from neasmart.wiring.app import build_gateway, line_facts
 
 FRAMES = 1200
 PI_4_HZ = 1.5e9

@@ -32,7 +32,7 @@ from typing import Any
 
 from neasmart.settings.model import DEFAULT_UNIT_IDS
 from neasmart.simulator.bus.airtime import walk_s
-from neasmart.simulator.bus.walk import Blocks, Shape, Walk
+from neasmart.simulator.bus.walk import Blocks, BlockShape, Walk
 from neasmart.simulator.home.base import BaseStation
 from neasmart.simulator.home.house import HOUSES, House
 from tests.support.ports import free_port
@@ -84,7 +84,7 @@ def line(transport: str, report: dict[str, Any]) -> str:
 def airtimes() -> Iterator[str]:
     """Yield how long a walk takes without and with a write for every poll, for the shapes of blocks."""
     addresses = BaseStation(House(HOUSES["full"])).addresses
-    for shape in (Shape.SINGLE, Shape.PAIR, Shape.ROOM):
+    for shape in (BlockShape.SINGLE, BlockShape.PAIR, BlockShape.ROOM):
         steps = Walk(addresses, DEFAULT_UNIT_IDS, Blocks(shape=shape)).steps()
         before, after = (walk_s(steps, baudrate=BAUDRATE, asked_by_every_poll=asked) for asked in (False, True))
         yield f"{shape} {before:.2f} s with reports served back, {after:.2f} s with no-data;"

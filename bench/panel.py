@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import argparse
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from statistics import fmean
+from threading import Event, Thread
 from typing import Any
 
 from playwright.sync_api import Browser, CDPSession, sync_playwright
 
 from bench.figures import Figure
+from neasmart.facts.codecs import encode_dpt9
+from neasmart.facts.points import TABLE
+from neasmart.simulator.home.house import HOUSES
 from tests.support.panel import House, bytes_of_a_visit, launch, simulated_house
+from tests.support.steady_base import TcpLine
 
 ROUNDS = 10
 KILO = 1024
+SETTLED_S = 3
 CALM_S = 20
 BUSY_LIMIT_PERCENT = 3
 MESSAGE_LIMIT_KB = 5
+LOOK_S = 30
+WARM_S = 60
+GROWTH = {"JSHeapUsedSize": 100, "Nodes": 50, "JSEventListeners": 0}
 WEIGHT_LIMIT_KB = 90
 LIMITS_KB = {"rooms": 40, "history": 30, "connection": 30, "sheet": 30}
 FIRST_CARD_MS = {"demo": 300, "full": 500}
@@ -89,36 +101,99 @@ def measure(rounds: int) -> Iterator[Figure]:
         browser.close()
 
 
+@contextmanager
+def restless_house() -> Iterator[House]:
+    """Run a gateway behind whose base each of sixty rooms gets warmer or colder each second."""
+    rooms = [f"zone.{room.base_id}.{room.zone_id}" for room in HOUSES["full"].rooms]
+    with tempfile.TemporaryDirectory() as folder, simulated_house(Path(folder), house="full") as house:
+        # From now on the other base speaks.
+        house.base.terminate()
+        house.base.wait()
+        line, stop = TcpLine(house.gateway.bus_port), Event()
+
+        def speak() -> None:
+            second = 0
+            while not stop.wait(1):
+                second += 1
+                for number, room in enumerate(rooms):
+                    words = (1, encode_dpt9(21), encode_dpt9(18 + number % 50 / 10 + second % 10 / 10))
+                    line.tell(f"00 10 {TABLE.ref(f'{room}.state').address:04x} 00 03 06 {bytes_of(words)}")
+                for unit_id in (240, 241):
+                    line.ask(f"{unit_id:02x} 03 {TABLE.ref(f'{rooms[0]}.state').address:04x} 00 02")
+
+        thread = Thread(target=speak)
+        thread.start()
+        try:
+            yield house
+        finally:
+            stop.set()
+            thread.join()
+            line.close()
+
+
+def bytes_of(words: Sequence[int]) -> str:
+    """Return words as they are written on the bus, in hexadecimal digits."""
+    return "".join(f"{word:04x}" for word in words)
+
+
 def watched(browser: Browser) -> Iterator[Figure]:
     """Leave the page open while each of sixty rooms changes each second."""
-    messages: list[int] = []
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        simulated_house(Path(folder), "--cycle", "1", "--speed", "600", house="full") as house,
-    ):
+    messages: list[str] = []
+    changed: list[float] = []
+    with restless_house() as house:
         page = browser.new_page(viewport={"width": 1280, "height": 900})
-        page.on("websocket", lambda socket: socket.on("framereceived", lambda sent: messages.append(len(sent))))
+        page.on("websocket", lambda socket: socket.on("framereceived", lambda sent: messages.append(str(sent))))
         page.goto(_address(house))
         page.locator(".room").nth(house.rooms - 1).wait_for()
         session = page.context.new_cdp_session(page)
         session.send("Performance.enable")
+        page.wait_for_timeout(1000 * SETTLED_S)
         busy: list[float] = []
         sizes: list[float] = []
         for _ in range(3):
-            before, first = _task_s(session), len(messages)
+            # Of all threads of the tab, and of the processor: a busy machine makes it no larger.
+            before, first = _metric(session, "ProcessTime"), len(messages)
             page.wait_for_timeout(1000 * CALM_S)
-            busy.append(100 * (_task_s(session) - before) / CALM_S)
-            sizes.append(max(messages[first:]) / KILO)
+            busy.append(100 * (_metric(session, "ProcessTime") - before) / CALM_S)
+            sizes.append(max(map(len, messages[first:])) / KILO)
+            changed.append(sum(message.count('.temperature"') for message in messages[first:]) / CALM_S)
         page.close()
-    rooms = f"page, {house.rooms} rooms changing each second:"
-    yield Figure(what=f"{rooms} busy", unit="%", samples=tuple(busy), limit=BUSY_LIMIT_PERCENT)
-    yield Figure(what=f"{rooms} largest message", unit="kB", samples=tuple(sizes), limit=MESSAGE_LIMIT_KB)
+    what = f"page, {house.rooms} rooms changing each second:"
+    yield Figure(what=f"{what} rooms told each second", unit="", samples=tuple(changed), limit=None)
+    yield Figure(what=f"{what} busy", unit="%", samples=tuple(busy), limit=BUSY_LIMIT_PERCENT)
+    yield Figure(what=f"{what} largest message", unit="kB", samples=tuple(sizes), limit=MESSAGE_LIMIT_KB)
 
 
-def _task_s(session: CDPSession) -> float:
-    """Return the seconds that the tab's main thread has worked."""
+def lasting(minutes: float) -> Iterator[Figure]:
+    """Leave the page open for long; memory after the waste was collected, from the second minute on."""
+    kept: dict[str, list[float]] = {"JSHeapUsedSize": [], "Nodes": [], "JSEventListeners": []}
+    with sync_playwright() as playwright, restless_house() as house:
+        page = launch(playwright).new_page(viewport={"width": 1280, "height": 900})
+        page.goto(_address(house))
+        page.locator(".room").nth(house.rooms - 1).wait_for()
+        session = page.context.new_cdp_session(page)
+        session.send("Performance.enable")
+        for look in range(round(minutes * 60 / LOOK_S)):
+            page.wait_for_timeout(1000 * LOOK_S)
+            session.send("HeapProfiler.collectGarbage")
+            for name, samples in kept.items():
+                if look * LOOK_S >= WARM_S:
+                    samples.append(_metric(session, name))
+        page.close()
+    for name, samples in kept.items():
+        half = len(samples) // 2
+        scale = KILO if name == "JSHeapUsedSize" else 1
+        growth = (fmean(samples[half:]) - fmean(samples[:half])) / scale
+        told = f"page, {minutes:.0f} minutes of {house.rooms} rooms: {name}"
+        unit = "kB" if scale == KILO else ""
+        yield Figure(what=told, unit=unit, samples=tuple(each / scale for each in samples), limit=None)
+        yield Figure(what=f"{told}, growth between halves", unit=unit, samples=(growth,), limit=GROWTH[name])
+
+
+def _metric(session: CDPSession, name: str) -> float:
+    """Return what the browser has measured of a tab, such as the seconds that its process has worked."""
     metrics = session.send("Performance.getMetrics")["metrics"]
-    return float(next(each["value"] for each in metrics if each["name"] == "TaskDuration"))
+    return float(next(each["value"] for each in metrics if each["name"] == name))
 
 
 def _address(house: House) -> str:
@@ -126,5 +201,8 @@ def _address(house: House) -> str:
 
 
 if __name__ == "__main__":
-    for figure in measure(ROUNDS):
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=0.0, help="look only whether memory stays flat for so long")
+    chosen = parser.parse_args()
+    for figure in lasting(chosen.minutes) if chosen.minutes else measure(ROUNDS):
         print(figure.line())

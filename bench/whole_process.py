@@ -142,7 +142,10 @@ def resident_mb(pid: int) -> float:
 def imports() -> list[tuple[int, str]]:
     """Return the modules that cost most at the start: microseconds with all they import, and the name."""
     said = subprocess.run(
-        [sys.executable, "-X", "importtime", "-c", "import neasmart.app"], check=True, capture_output=True, text=True
+        [sys.executable, "-X", "importtime", "-c", "import neasmart.wiring.app"],
+        check=True,
+        capture_output=True,
+        text=True,
     ).stderr
     rows = [line.removeprefix("import time:").split("|") for line in said.splitlines() if "|" in line]
     return sorted(((int(row[1]), row[2].strip()) for row in rows[1:]), reverse=True)

@@ -16,7 +16,7 @@ const packed = join(target, "packed");
 
 /** What the browser asks for itself; tabs that are opened later become files of their own, and so does what they share. */
 const SCRIPTS = ["early.js", "main.js"];
-const SHEETS = ["panel.css", "history/history.css", "connection/connection.css"];
+const SHEETS = ["panel.css", "history/history.css", "connection/connection.css", "sign_in/sign_in.css"];
 /** Private fields and `??=` stay as they are; nothing newer than in the sources is made of them. */
 const LANGUAGE = "es2022";
 const DIRECTIVES = ["guard", "repeat"];
@@ -86,7 +86,7 @@ async function pack() {
     const text = readFileSync(join(source, path), "utf8");
     if (path === "index.html") write(join(packed, path), text.replace("</head>", `${preloads}</head>`));
     else if (path.endsWith(".json")) write(join(packed, path), JSON.stringify(JSON.parse(text)));
-    else if (path.endsWith(".svg")) cpSync(join(source, path), join(packed, path));
+    else if (path.endsWith(".svg") || path.endsWith(".html")) cpSync(join(source, path), join(packed, path));
   }
   write(join(packed, "sources.sha256"), fingerprint(paths));
 }

@@ -68,6 +68,16 @@ def test_removing_the_signs_before_one_block_is_enough(tmp_path: Path) -> None:
     assert with_block("# The page").api.ingress_port == 8099
 
 
+def test_a_key_in_its_block_opens_the_page_to_the_network(tmp_path: Path) -> None:
+    block = next(block for block in EXAMPLE.split("\n\n") if block.startswith("# Page and API"))
+    entered = re.sub("^#(?=NEASMART_)", "", block, flags=re.MULTILINE).replace("KEY=", "KEY=a-key-of-the-owner")
+
+    api = settings_of(EXAMPLE.replace(block, entered), tmp_path).api
+
+    assert (api.host, api.enable_auth, api.key) == ("0.0.0.0", True, "a-key-of-the-owner")
+    assert "port 5001" in (ROOT / "compose.yaml").read_text(encoding="utf-8")
+
+
 def test_a_key_is_asked_for_before_anybody_is_let_in_without_one(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"api\.key"):
         settings_of(EXAMPLE.replace("#NEASMART_API_ENABLE_AUTH", "NEASMART_API_ENABLE_AUTH"), tmp_path)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from neasmart.__main__ import _without_certificates, main
+from neasmart.cli.command_line import _without_certificates, main
 from tests.support.ports import free_port
 
 PACKAGE_ROOT = Path(__file__).parents[2] / "neasmart_addon"

@@ -9,8 +9,8 @@ import jwt
 import pytest
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from neasmart.__main__ import EXIT_SETTINGS, main
 from neasmart.cli import credentials
+from neasmart.cli.command_line import EXIT_SETTINGS, main
 from neasmart.facts.errors import SettingsError
 from neasmart.settings.model import ApiSettings
 from neasmart.web.guard.auth import Authentication
@@ -26,7 +26,7 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def accepted(api: ApiSettings, **headers: str) -> bool:
     named = CIMultiDict({name.replace("_", "-"): text for name, text in headers.items()})
-    return Authentication(api).accepts(CIMultiDictProxy(named))
+    return Authentication(api).good_until(CIMultiDictProxy(named)) > 0
 
 
 def test_a_printed_key_opens_the_gateway_that_has_it(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,7 +6,6 @@ import asyncio
 
 import pytest
 
-from neasmart.app import build_gateway
 from neasmart.core.commands.command import Command, CommandState
 from neasmart.core.gateway import LINK, MQTT, STORE, Gateway
 from neasmart.core.state.plant import Reading, Source
@@ -16,6 +15,7 @@ from neasmart.facts.errors import InvalidValueError, NoLinkError, ReadOnlyPointE
 from neasmart.facts.points import TABLE
 from neasmart.facts.status import LinkStatus, MqttStatus, StoreStatus
 from neasmart.settings.model import Settings, ZoneSettings
+from neasmart.wiring.app import build_gateway
 
 SETPOINT = TABLE.ref("zone.1.3.setpoint")
 TEMPERATURE = TABLE.ref("zone.1.3.temperature")

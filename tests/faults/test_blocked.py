@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import pytest
+
 from tests.support.bus import BROADCAST_STATE_AND_SETPOINT, NO_DATA_240, POLL_240, POLL_241, mbap
 from tests.support.processes import GatewayProcess, eventually, gateway_process
 
@@ -22,14 +24,14 @@ POLL = "F0 03 00 64 00 02"
 
 
 @contextmanager
-def stopped(gateway: GatewayProcess) -> Iterator[None]:
-    """Let the process stand still for two seconds, as swapping or an overloaded host does; send meanwhile."""
+def stopped(gateway: GatewayProcess, for_s: float = BLOCKED_S) -> Iterator[None]:
+    """Let the process stand still, as swapping or an overloaded host does; send meanwhile."""
     assert gateway.process is not None
     gateway.process.send_signal(signal.SIGSTOP)
     began = time.monotonic()
     try:
         yield
-        time.sleep(max(0.0, began + BLOCKED_S - time.monotonic()))
+        time.sleep(max(0.0, began + for_s - time.monotonic()))
     finally:
         gateway.process.send_signal(signal.SIGCONT)
 
@@ -38,10 +40,10 @@ def counted(gateway: GatewayProcess, name: str) -> int:
     return int(gateway.get("/api/v1/snapshot")["status"]["bus"]["counters"][name])
 
 
-def says_so(gateway: GatewayProcess) -> None:
+def says_so(gateway: GatewayProcess, blocked_s: float = BLOCKED_S) -> None:
     said = eventually(lambda: re.search(r"blocked for (\d+) ms; no reply leaves late", gateway.log))
     assert said is not None
-    assert int(said[1]) > BLOCKED_S * 900
+    assert int(said[1]) > blocked_s * 900
 
 
 def test_a_gateway_that_was_blocked_for_two_seconds_says_so_and_sends_nothing_late(tmp_path: Path) -> None:
@@ -58,13 +60,30 @@ def test_a_gateway_that_was_blocked_for_two_seconds_says_so_and_sends_nothing_la
 
         says_so(gateway)
         assert gateway.get("/api/v1/zones/1/1")["setpoint"] == 21.5
-        base.settimeout(0.2)
-        with suppress(TimeoutError):
-            raise AssertionError(f"a late reply: {base.recv(100).hex(' ')}")
-        base.settimeout(5)
-        base.sendall(POLL_240)
-        assert base.recv(100) == NO_DATA_240
+        assert not select.select([base], [], [], 0.2)[0], "a late reply"
         assert counted(gateway, "replies_late") == 1
+        assert eventually(lambda: _answered(base)) == NO_DATA_240
+
+
+@pytest.mark.parametrize("stopped_s", [1.0, 8.0])
+def test_over_a_converter_that_we_dial_nothing_that_waited_is_answered(tmp_path: Path, stopped_s: float) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as converter:
+        converter.settimeout(10)
+        dialled = f"socket://127.0.0.1:{converter.getsockname()[1]}"
+        with gateway_process(tmp_path, NEASMART_SERVER_SERIAL_PORT=dialled) as gateway:
+            base, _ = converter.accept()
+            with base:
+                base.settimeout(10)
+                base.sendall(POLL_240)
+                assert base.recv(100) == NO_DATA_240
+
+                with stopped(gateway, stopped_s):
+                    base.sendall(BROADCAST_STATE_AND_SETPOINT + POLL_240 + POLL_241)
+
+                says_so(gateway, stopped_s)
+                assert gateway.get("/api/v1/zones/1/1")["setpoint"] == 21.5
+                assert not select.select([base], [], [], 0.2)[0], "a late reply"
+                assert eventually(lambda: _answered(base)) == NO_DATA_240
 
 
 def test_over_modbus_tcp_nothing_that_waited_for_two_seconds_is_answered(tmp_path: Path) -> None:
@@ -114,6 +133,12 @@ def test_what_a_full_serial_buffer_held_during_a_stop_is_not_answered(tmp_path: 
     finally:
         os.close(base)
         os.close(ours)
+
+
+def _answered(base: socket.socket) -> bytes:
+    """Ask once more, as the base does where a busy machine has made the gateway keep silent; return the answer."""
+    base.sendall(POLL_240)
+    return base.recv(100) if select.select([base], [], [], 1.0)[0] else b""
 
 
 def _asked(base: int, poll: bytes) -> bytes:

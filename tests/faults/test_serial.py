@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.processes import GatewayProcess, eventually, gateway_process
-from tests.support.steady_base import OFTEN, SerialLine, SteadyBase, bounded
+from tests.support.processes import GatewayProcess, eventually, gateway_process, running
+from tests.support.steady_base import OFTEN, SerialLine, SteadyBase, bounded, steady_base
 
 PULLS = 50
 BACK_WITHIN_S = 1.0
@@ -116,6 +116,24 @@ def test_a_device_taken_by_another_program_is_said_and_used_when_it_is_free(tmp_
                 talk(cable)
         finally:
             other.kill()
+
+
+def test_the_same_gateway_started_twice_harms_nothing(tmp_path: Path, cable: Cable) -> None:
+    """The same device, the same folder; only the ports of the second are its own."""
+    (tmp_path / "second").mkdir()
+    with on_the_line(tmp_path, cable.ours) as first, steady_base(lambda: SerialLine(cable.theirs)) as base:
+        base.goes_on()
+        second = GatewayProcess(tmp_path / "second")
+        kept = ("NEASMART_SERVER_TYPE", "NEASMART_SERVER_SERIAL_PORT", "NEASMART_DATABASE_PATH")
+        second.environment |= {name: first.environment[name] for name in kept} | OFTEN
+        with running(second):
+            reaches(second, "device_busy")
+            assert "Another gateway uses the folder" in (second.get("/health")["database"]["detail"] or "")
+            base.goes_on(40)
+            assert second.stop() == 0
+        base.goes_on()
+        assert first.get("/health")["status"] == "healthy"
+    assert first.log.count("was lost") == 0
 
 
 def test_a_device_that_may_not_be_opened_is_said_and_used_when_it_may(tmp_path: Path, cable: Cable) -> None:

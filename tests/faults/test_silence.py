@@ -90,6 +90,24 @@ async def test_a_base_that_is_silent_for_an_hour_and_comes_back_is_not_told_what
     await bench.close()
 
 
+@pytest.mark.parametrize(("silent_s", "survives"), [(12, True), (60, False), (600, False)])
+async def test_a_command_outlives_a_short_silence_and_no_long_one(
+    bench: Bench, silent_s: float, survives: bool
+) -> None:
+    await live(bench, OLD, 60)
+    (command,) = bench.gateway.submit([(SETPOINT, 23.0)], origin="test")
+
+    await bench.wait(silent_s)
+
+    assert told(bench) == ("degraded", ["The base has fallen silent."])
+    words = [0, encode_dpt9(23.0)] if survives else NO_DATA
+    assert [polled(bench, unit_id) for unit_id in (240, 241)] == [words, words]
+    assert state_of(bench, command) == ("delivered" if survives else "expired")
+    await live(bench, OLD if survives else NEW, 30)
+    assert told(bench) == ("healthy", [])
+    await bench.close()
+
+
 @pytest.mark.parametrize("jump_s", [YEAR_S, -YEAR_S], ids=["ahead", "back"])
 async def test_a_clock_that_jumps_by_a_year_changes_neither_command_nor_health_nor_what_is_kept(
     bench: Bench, jump_s: float

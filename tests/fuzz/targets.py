@@ -10,7 +10,7 @@ from collections.abc import Callable
 from neasmart.facts.errors import NeasmartError, SettingsError
 from neasmart.mqtt.orders import Orders
 from neasmart.settings import loading as settings_loading
-from neasmart.sysbus.capture.capture import Capture
+from neasmart.sysbus.capture.capture import CaptureReader
 from neasmart.sysbus.capture.pcapng import CaptureError
 from neasmart.sysbus.capture.seen import FrameReader
 from neasmart.sysbus.framing.mbap import MbapFramer
@@ -66,7 +66,7 @@ def mbap_station(content: bytes) -> None:
 def capture(content: bytes) -> None:
     """A file is read or refused."""
     with contextlib.suppress(CaptureError):
-        found = Capture(io.BytesIO(content))
+        found = CaptureReader(io.BytesIO(content))
         reader = FrameReader(found.facts.framing, found.facts.unit_ids)
         for chunk in found:
             for seen in reader.feed(chunk.direction, chunk.content, chunk.at):

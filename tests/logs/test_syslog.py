@@ -26,8 +26,7 @@ HEAD = r"<(\d+)>1 \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z \S+ neasmart \d+ - - "
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Try again soon."""
-    monkeypatch.setattr(syslog, "RETRY_FIRST_S", 0.01)
-    monkeypatch.setattr(syslog, "RETRY_LAST_S", 0.05)
+    monkeypatch.setattr(syslog, "RETRY_S", (0.01, 0.05))
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ import pytest
 from neasmart.core.gateway import Gateway
 from neasmart.facts.clock import Clock
 from neasmart.mqtt import MqttBridge, Surroundings
+from neasmart.mqtt.bridge import SessionTimes
 from neasmart.mqtt.messages.announcer import AnnounceTimes
 from neasmart.mqtt.publisher import PublishTimes
-from neasmart.mqtt.session import SessionTimes
 from neasmart.settings.model import MqttSettings
 from tests.support.gateways import FakeClock, fill_house, make_gateway
 from tests.support.home_assistant import PYTHON
@@ -73,7 +73,7 @@ async def bridged(
     **around: Any,
 ) -> AsyncIterator[asyncio.Task[None]]:
     """Run a bridge for the time of a test; it must end by cancellation alone, within the time of a stop."""
-    surroundings = Surroundings(**{"environment": {}, "supervisor_url": "http://127.0.0.1:9", **around})
+    surroundings = Surroundings(**around)
     bridge = MqttBridge(settings, gateway, surroundings=surroundings, times=times)
     task = asyncio.create_task(bridge.run())
     try:

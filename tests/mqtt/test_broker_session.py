@@ -11,7 +11,7 @@ import pytest
 from neasmart.core.commands.command import CommandState
 from neasmart.core.gateway import Gateway
 from neasmart.facts.points import TABLE
-from neasmart.mqtt.session import SessionTimes
+from neasmart.mqtt.bridge import SessionTimes
 from neasmart.settings.model import MqttSettings
 from tests.mqtt.conftest import bridged
 from tests.support.gateways import base_polls, base_reports, set_link

@@ -9,7 +9,7 @@ import pytest
 from neasmart.core.commands.command import Command
 from neasmart.core.gateway import Gateway
 from neasmart.core.state.plant import Reading
-from neasmart.mqtt.changes import Change, Changes
+from neasmart.mqtt.changes import Change, ChangesByHand
 from tests.support.gateways import FakeClock, base_polls, base_reports, fill_house, make_gateway
 
 
@@ -19,7 +19,7 @@ class Ear:
     def __init__(self) -> None:
         self.clock = FakeClock()
         self.gateway: Gateway = make_gateway(self.clock)
-        self.changes = Changes()
+        self.changes = ChangesByHand()
         fill_house(self.gateway)
         with self.gateway.hub.subscribed() as (snapshot, _):
             for item in snapshot.values():
@@ -99,7 +99,7 @@ def test_values_from_before_a_restart_are_no_news() -> None:
     gateway = make_gateway(clock)
     word = gateway.table.ref("zone.1.1.setpoint").point.codec.encode(20.0)
     gateway.restore([(gateway.table.ref("zone.1.1.setpoint").address, word, 10.0)])
-    changes = Changes()
+    changes = ChangesByHand()
     ref = gateway.table.ref("zone.1.1.setpoint")
     assert changes.report(gateway.plant.reading(ref), clock.now) is None
 

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from neasmart.core.gateway import LINK, Gateway
+from neasmart.mqtt.bridge import SessionTimes
 from neasmart.mqtt.messages.discovery import Style
 from neasmart.mqtt.messages.inventory import MemoryBook
 from neasmart.mqtt.messages.outbox import Outbox
 from neasmart.mqtt.messages.topics import Topics
 from neasmart.mqtt.messages.words import Words
 from neasmart.mqtt.publisher import Publisher
-from neasmart.mqtt.session import SessionTimes
 from neasmart.settings.model import Language, MqttSettings
 from tests.mqtt.conftest import QUICK, bridged
 from tests.mqtt.test_broker_session import ROOT, settings_for

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 HEART = (
-    "neasmart.facts.breaker",
+    "neasmart.facts.retries",
     "neasmart.diagnosis.bus_watch",
     "neasmart.facts.codecs",
     "neasmart.core.commands.life",

@@ -85,14 +85,14 @@ def test_the_tests_of_the_table_are_there() -> None:
 
 def test_a_broken_module_is_loaded_and_its_file_stays() -> None:
     look = (
-        "from neasmart.facts.breaker import CircuitBreaker as B\nprint(vars(B(failure_threshold=3, recovery_s=60.0)))\n"
+        "from neasmart.facts.retries import CircuitBreaker as B\nprint(vars(B(failure_threshold=3, recovery_s=60.0)))\n"
     )
 
     broken = _printed(
-        f"from tests.mutants.loading import load_broken\nload_broken('neasmart.facts.breaker', 0)\n{look}"
+        f"from tests.mutants.loading import load_broken\nload_broken('neasmart.facts.retries', 0)\n{look}"
     )
 
-    assert sites(ast.parse(file_of("neasmart.facts.breaker").read_text()))[0].change.startswith(
+    assert sites(ast.parse(file_of("neasmart.facts.retries").read_text()))[0].change.startswith(
         "self.failure_threshold"
     )
     assert "failure_threshold" not in broken

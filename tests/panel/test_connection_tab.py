@@ -99,7 +99,7 @@ def test_with_nothing_received_the_page_is_the_guide(theatre: Theatre) -> None:
     expect(page.get_by_role("heading", name="connect your heating")).to_be_visible()
     expect(page.locator("[data-finding='noise.swapped']")).to_have_count(1)
     expect(page.locator(".wires")).to_have_count(3)
-    expect(page.locator(".device.other")).to_contain_text("Known as Zigbee")
+    expect(page.locator(".device.other")).to_contain_text("Known as a Zigbee stick")
     expect(page.locator(".device.other button")).to_have_count(0)
 
 
@@ -142,8 +142,8 @@ def test_a_room_is_found_by_turning_its_thermostat(theatre: Theatre) -> None:
     page.clock.run_for(100)
 
     expect(page.locator(".found .turned")).to_contain_text("Base 2, zone 2")
-    page.locator(".found .turned input").fill("Attic")
-    page.locator(".found .turned input").press("Tab")
+    page.get_by_label("Name of the room in base 2, zone 2").fill("Attic")
+    page.get_by_label("Name of the room in base 2, zone 2").press("Tab")
     expect(page.locator(".toast")).to_have_text("Saved")
     body = next(body for method, path, body in stage.asked if (method, path) == ("PUT", "rooms"))
     assert body["rooms"][0]["name"] == "Attic"

@@ -35,7 +35,13 @@ STAGES: dict[str, Callable[[], Stage]] = {
     "no_link": lambda: Stage(doctor=doctor("no_device", "error", receiving=False), status={"link": NOT_CONNECTED}),
     "mqtt_away": lambda: Stage(status={"mqtt": MQTT_AWAY}),
 }
-PLACES = {"": ".room, .guide", "#room/1/1": ".day svg", "#history": "history-chart canvas", "#connection": ".registers"}
+PLACES = {
+    "": ".room, .guide",
+    "#room/1/1": ".day svg",
+    "#history": "history-chart canvas",
+    "#connection": ".registers",
+    "sign-in?wrong": "#key",
+}
 GEOMETRY = GEOMETRY_FILE.read_text(encoding="utf-8").partition("\n")[2].strip()
 
 

@@ -130,6 +130,8 @@ SCENES = (
         Scene(name=f"rooms-{each}", stage=Stage, looks=SMALLEST, how=(("language", each),))
         for each in ("de", "it", "fr")
     ),
+    Scene(name="sign-in", stage=Stage, place="sign-in?wrong", looks=PHONE_AND_DESK),
+    Scene(name="sign-in-de", stage=Stage, place="sign-in?wrong", looks=SMALLEST, how=(("language", "de"),)),
     Scene(name="forced-colours", stage=Stage, looks=PHONE_ONLY, how=(("forced_colors", "active"),)),
 )
 

@@ -9,7 +9,7 @@ import time
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from neasmart.simulator.judge.oracle import Figures, Verdict
+from neasmart.simulator.judge.oracle import Explanation, Figures
 from tests.property.machine import LastHand, LastHandOnEdges
 
 EXAMPLES_AT_ONCE = 50
@@ -41,8 +41,8 @@ def told(figures: Figures) -> str:
     """Return the account in words."""
     undone = ", ".join(f"{count} {limit}" for limit, count in sorted(figures.undone.items())) or "none"
     return (
-        f"{figures.words} served words, {figures.verdicts[Verdict.COMMAND]} of commands,"
-        f" {figures.verdicts[Verdict.UNEXPLAINED]} unexplained, {figures.accused} accused in all;"
+        f"{figures.words} served words, {figures.verdicts[Explanation.COMMAND]} of commands,"
+        f" {figures.verdicts[Explanation.UNEXPLAINED]} unexplained, {figures.accused} accused in all;"
         f" {figures.turns} turns by hand, undone by the limits: {undone}"
     )
 

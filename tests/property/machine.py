@@ -7,9 +7,9 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from neasmart.facts.codecs import GlobalMode, OperatingState
+from neasmart.facts.codecs import WRITE_MULTIPLE, GlobalMode, OperatingState
 from neasmart.facts.points import TABLE
-from neasmart.simulator.bus.walk import FC_WRITE_MANY, Blocks, Poll, Shape, Write
+from neasmart.simulator.bus.walk import Blocks, BlockShape, Read, Write
 from neasmart.simulator.home.base import Behaviour, Precedence, Tells
 from neasmart.simulator.judge.oracle import Figures
 from tests.property.world import ROOMS, UNIT_IDS, Nature, Weather, World, blocks_of, setpoint, state
@@ -63,7 +63,7 @@ class LastHand(RuleBasedStateMachine):
     def a_poll_out_of_turn(self, address: int, before: int, count: int, unit: int) -> None:
         unit_id = self.world.nature.unit_ids[unit % len(self.world.nature.unit_ids)]
         first = max(1, address - before)
-        self.world.poll(Poll(unit_id=unit_id, address=first, count=count), withheld=False)
+        self.world.poll(Read(unit_id=unit_id, address=first, count=count), withheld=False)
 
     @rule(room=rooms, value=values, queue=st.booleans())
     def a_setpoint_is_commanded(self, room: tuple[int, int], value: float, queue: bool) -> None:
@@ -102,12 +102,12 @@ class LastHand(RuleBasedStateMachine):
         unit_ids = self.world.nature.unit_ids
         self._order((setpoint(room), value))
         for unit_id in (unit_ids * 2)[:read]:
-            self.world.poll(Poll(unit_id=unit_id, address=address, count=1), withheld=False)
+            self.world.poll(Read(unit_id=unit_id, address=address, count=1), withheld=False)
         self.world.turn(room, turned)
         if told:
-            self.world.write(Write(address=address, count=1, function_code=FC_WRITE_MANY), CALM)
+            self.world.write(Write(address=address, count=1, function_code=WRITE_MULTIPLE), CALM)
         for unit_id in unit_ids:
-            self.world.poll(Poll(unit_id=unit_id, address=address, count=1), withheld=False)
+            self.world.poll(Read(unit_id=unit_id, address=address, count=1), withheld=False)
 
     @rule(room=rooms, value=states)
     def a_thermostat_changes_its_state(self, room: tuple[int, int], value: OperatingState) -> None:
@@ -175,7 +175,7 @@ class LastHand(RuleBasedStateMachine):
 
     def _walk(self, number: int, weather: Weather) -> None:
         for _ in range(number):
-            blocks = Blocks(shape=Shape.PAIR) if weather is CALM else blocks_of(self.world.chance)
+            blocks = Blocks(shape=BlockShape.PAIR) if weather is CALM else blocks_of(self.world.chance)
             self.world.walk(blocks, weather)
 
     def _order(self, *points: tuple[Any, float], queue: bool = False) -> None:

@@ -11,24 +11,25 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from neasmart.app import build_gateway
 from neasmart.core.commands.carrier import Carrier
 from neasmart.core.commands.command import Command
 from neasmart.core.gateway import LINK
 from neasmart.facts.clock import Clock
+from neasmart.facts.codecs import WRITE_MULTIPLE
 from neasmart.facts.errors import NeasmartError
 from neasmart.facts.points import TABLE
 from neasmart.facts.registers import Ref
 from neasmart.facts.status import LinkStatus
 from neasmart.settings.model import Settings
 from neasmart.simulator.bus.damage import BadWire
-from neasmart.simulator.bus.walk import FC_WRITE_MANY, LONGEST_BLOCK, Blocks, Poll, Shape, Walk, Write
-from neasmart.simulator.bus.wire import Frame, RtuWire, read_request, words_read, write_request
+from neasmart.simulator.bus.walk import LONGEST_BLOCK, Blocks, BlockShape, Read, Walk, Write
+from neasmart.simulator.bus.wire import ReceivedFrame, RtuWire, read_request, words_read, write_request
 from neasmart.simulator.home.base import BaseStation, Behaviour
 from neasmart.simulator.home.house import SMALL, House
-from neasmart.simulator.judge.oracle import Limit, Oracle, Order, Verdict
+from neasmart.simulator.judge.oracle import Explanation, Limit, Oracle, Order
 from neasmart.sysbus.slave.slaves import RtuSlave
 from neasmart.sysbus.slave.station import Station
+from neasmart.wiring.app import build_gateway
 
 UNIT_IDS = (240, 241)
 ROOMS = tuple((room.base_id, room.zone_id) for room in SMALL.rooms)
@@ -108,7 +109,7 @@ class World:
             undone = self.gateway.undo(command_id, origin="property")
         except NeasmartError:
             return
-        order.stop(Verdict.ENDED, self.now)
+        order.stop(Explanation.ENDED, self.now)
         for command in undone.commands:
             self._ordered(command)
 
@@ -156,7 +157,7 @@ class World:
         else:
             self._frozen.append((frame, told))
 
-    def poll(self, poll: Poll, *, withheld: bool, weather: Weather | None = None) -> None:
+    def poll(self, poll: Read, *, withheld: bool, weather: Weather | None = None) -> None:
         """Let the base poll and react to what it reads; a withheld reply never leaves."""
         self.base.polls()
         frame = self._wire.frame(read_request(poll), poll.unit_id)
@@ -167,7 +168,7 @@ class World:
         if withheld:
             return
         (reply,) = self._wire.parse(bytearray(received.reply))
-        assert isinstance(reply, Frame)
+        assert isinstance(reply, ReceivedFrame)
         for each in received.polls:
             self.gateway.bus.left(each, self.now, self.carrier)
         self.slave.sent(received.reply, self.now)
@@ -177,7 +178,7 @@ class World:
         assert words is not None, f"{poll} was answered with {reply.pdu.hex(' ')}"
         for address, word in zip(poll.addresses, words, strict=True):
             verdict = self.oracle.served(address, word, self.now)
-            if verdict not in (Verdict.NOTHING, Verdict.COMMAND):
+            if verdict not in (Explanation.NOTHING, Explanation.COMMAND):
                 self.accusations.append(f"at {self.now:.1f} register {address} = 0x{word:04X} to {poll}: {verdict}")
             self.base.read(address, word)
 
@@ -229,7 +230,7 @@ class World:
 def blocks_of(chance: random.Random) -> Blocks:
     """Return any shape of requests."""
     return Blocks(
-        shape=chance.choice(list(Shape)), length=chance.randint(1, LONGEST_BLOCK), function_code=FC_WRITE_MANY
+        shape=chance.choice(list(BlockShape)), length=chance.randint(1, LONGEST_BLOCK), function_code=WRITE_MULTIPLE
     )
 
 

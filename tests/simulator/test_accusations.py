@@ -9,16 +9,20 @@ import pytest
 from neasmart.facts.codecs import encode_dpt9
 from neasmart.facts.points import TABLE
 from neasmart.simulator.bus.airtime import walk_s
+from neasmart.simulator.bus.freeze import Freezer
 from neasmart.simulator.bus.noise import NoisePlan
-from neasmart.simulator.bus.transport import Transport
-from neasmart.simulator.bus.walk import Blocks, Shape, Walk
-from neasmart.simulator.bus.wire import read_response
+from neasmart.simulator.bus.silence import Silence
+from neasmart.simulator.bus.transport import Line, Transport
+from neasmart.simulator.bus.walk import Blocks, BlockShape, Read, Walk
+from neasmart.simulator.bus.wire import MbapWire, read_response
 from neasmart.simulator.home.base import BaseStation, Behaviour
 from neasmart.simulator.home.house import SMALL, House
-from neasmart.simulator.judge.accuse import Fault, Report, percentile
-from neasmart.simulator.judge.oracle import Limit, Verdict
+from neasmart.simulator.home.people import People
+from neasmart.simulator.judge.accuse import Fault, RunReport, percentile
+from neasmart.simulator.judge.oracle import Explanation, Limit
 from neasmart.simulator.options import NO_COMMANDS, SimulatorOptions
 from neasmart.simulator.run import Simulator
+from neasmart.simulator.session import Actors, Session
 from tests.support.bus import until
 from tests.support.slave import Replies, Request, Slave, slave
 
@@ -29,7 +33,7 @@ SHORT = replace(OPTIONS, polls=3, timeout_s=0.2)
 
 async def accused(
     manners: Callable[[Slave, Request], Replies] | None, options: SimulatorOptions = OPTIONS, *, rtu: bool = False
-) -> Report:
+) -> RunReport:
     transport = Transport.RTU_TCP if rtu else Transport.TCP
     async with slave(manners, rtu=rtu) as served:
         target = f"127.0.0.1:{served.port}"
@@ -49,6 +53,36 @@ async def test_an_answer_that_the_base_did_not_stay_to_hear_is_nobodys_fault() -
         report = await running
 
     assert (report.polls, report.answered, report.other_faults) == (0, 0, {})
+
+
+async def test_a_poll_that_is_not_sent_any_more_is_none() -> None:
+    """A converter has hung up while nothing was under way."""
+    simulator = Simulator(SHORT)
+    line = Line()
+    line.connection_lost(None)
+    actors = Actors(
+        base=simulator.base,
+        people=People(simulator.base, SHORT.habits),
+        oracle=simulator.oracle,
+        freezer=Freezer(SHORT.freeze),
+        silences=simulator.silences,
+        report=simulator.report,
+    )
+
+    with pytest.raises(ConnectionResetError):
+        await Session(line, MbapWire(), actors, SHORT)._ask([Read(unit_id=240, address=100, count=2)])
+
+    assert simulator.report.polls == 0
+
+
+async def test_a_base_falls_silent_as_planned_and_goes_on() -> None:
+    plan = (Silence(at_s=0.2, for_s=0.7), Silence(at_s=0.0, for_s=0.3))
+    began = asyncio.get_running_loop().time()
+
+    report = await accused(None, replace(SHORT, silences=plan, cycle_s=0.5))
+
+    assert asyncio.get_running_loop().time() - began > 1.0
+    assert (report.silences, report.polls, report.answered, report.other_faults) == (2, 3, 3, {})
 
 
 @pytest.mark.parametrize("rtu", [False, True], ids=["tcp", "rtu"])
@@ -250,7 +284,7 @@ async def test_a_word_that_nobody_commanded_is_an_accusation_even_if_the_base_ha
     report = await accused(manners, replace(OPTIONS, commands=NO_COMMANDS))
 
     assert set(report.other_faults) == {Fault.UNEXPLAINED_WORD}
-    assert report.words.verdicts[Verdict.UNEXPLAINED] == report.faults[Fault.UNEXPLAINED_WORD]
+    assert report.words.verdicts[Explanation.UNEXPLAINED] == report.faults[Fault.UNEXPLAINED_WORD]
 
 
 async def test_a_command_of_somebody_is_no_accusation_until_its_end_has_been_told() -> None:
@@ -264,7 +298,7 @@ async def test_a_command_of_somebody_is_no_accusation_until_its_end_has_been_tol
         simulator.stop()
         report = await running
 
-    assert report.words.verdicts[Verdict.COMMAND] >= 1
+    assert report.words.verdicts[Explanation.COMMAND] >= 1
     assert len(report.adopted()) == 1
     assert set(report.other_faults) == {Fault.ENDED_COMMAND}
 
@@ -278,7 +312,7 @@ async def test_pressing_a_command_on_after_the_thermostat_was_turned_is_an_accus
         await until(lambda: simulator.report.walks > 1, "a walk")
         simulator.oracle.ordered(SETPOINT, encode_dpt9(24.0), asyncio.get_running_loop().time())
         served.commands[SETPOINT] = encode_dpt9(24.0)
-        await until(lambda: simulator.oracle.figures.verdicts[Verdict.COMMAND] > 4, "the command is read")
+        await until(lambda: simulator.oracle.figures.verdicts[Explanation.COMMAND] > 4, "the command is read")
         simulator.base.local_setpoint(1, 1, 18.0)
         await until(lambda: simulator.report.faults[Fault.OVERTAKEN_COMMAND], "the accusation")
         simulator.stop()
@@ -335,7 +369,7 @@ async def test_a_paced_walk_takes_at_least_the_time_of_its_frames() -> None:
 
 
 async def test_several_polls_in_one_segment_are_each_answered() -> None:
-    blocks = Blocks(shape=Shape.SINGLE)
+    blocks = Blocks(shape=BlockShape.SINGLE)
     report = await accused(None, replace(OPTIONS, polls=40, polls_per_segment=4, blocks=blocks))
 
     assert (report.polls, report.answered) == (40, 40)
@@ -361,7 +395,7 @@ async def test_a_local_change_is_on_the_bus_before_the_next_poll() -> None:
 
 
 def test_examples_are_kept_with_their_bytes_and_are_limited() -> None:
-    report = Report()
+    report = RunReport()
     for number in range(30):
         report.accuse(Fault.MALFORMED, "why", at_s=number, sent=b"\x01\xf0", received=b"\xab")
 

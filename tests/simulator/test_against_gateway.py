@@ -21,7 +21,7 @@ from neasmart.facts.points import TABLE
 from neasmart.settings.model import ModbusSettings, ServerSettings, ServerType
 from neasmart.simulator import Simulator, SimulatorOptions
 from neasmart.simulator.home.base import Behaviour, Precedence, Tells
-from neasmart.simulator.judge.oracle import Verdict
+from neasmart.simulator.judge.oracle import Explanation
 from neasmart.simulator.options import NO_COMMANDS
 from neasmart.sysbus.line.link import Link
 from tests.support.bus import new_gateway, until
@@ -274,7 +274,7 @@ async def test_whoever_turns_the_thermostat_after_a_command_is_the_last_hand(
         await until(lambda: base.report.walks > walks + 2, "more walks")
 
     assert base.base.word(SETPOINT.address) == encode_dpt9(18.0)
-    assert base.report.words.verdicts[Verdict.COMMAND] > 0
+    assert base.report.words.verdicts[Explanation.COMMAND] > 0
     assert base.report.other_faults == {}
 
 

@@ -15,7 +15,7 @@ from neasmart.simulator.bus.noise import (
     NoisePlan,
     hidden_frames,
 )
-from neasmart.simulator.bus.walk import Poll
+from neasmart.simulator.bus.walk import Read
 from neasmart.simulator.bus.wire import MbapWire, RtuWire, Wire, has_valid_crc, read_request, write_request
 
 UNITS = (240, 241)
@@ -31,7 +31,7 @@ def mbap_noise(plan: NoisePlan = ALL_NOISE) -> Noise:
 
 
 def test_a_request_for_us_is_found_at_any_offset() -> None:
-    poll = RtuWire().frame(read_request(Poll(unit_id=240, address=100, count=2)), 240)
+    poll = RtuWire().frame(read_request(Read(unit_id=240, address=100, count=2)), 240)
     write = RtuWire().frame(write_request(100, [1, 2], 16), 0)
 
     assert hidden_frames(b"\x01\x02" + poll + b"\x03" + write, (0, 240)) == [poll, write]
@@ -49,7 +49,7 @@ def test_rtu_noise_hides_no_frame_for_us_even_when_a_broadcast_follows(kind: Noi
 
 
 def test_a_frame_cut_by_one_byte_before_a_zero_is_valid_again_and_therefore_counts_as_hidden() -> None:
-    cut = RtuWire().frame(read_request(Poll(unit_id=240, address=102, count=79))[:-1], 240)
+    cut = RtuWire().frame(read_request(Read(unit_id=240, address=102, count=79))[:-1], 240)
 
     assert hidden_frames(cut + b"\x00", UNITS) == [cut + b"\x00"]
 

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from neasmart.facts.codecs import WRITE_SINGLE
 from neasmart.simulator import SimulatorOptions, add_arguments
 from neasmart.simulator.bus.freeze import FreezePlan
 from neasmart.simulator.bus.noise import ALL_NOISE, NoiseKind, NoisePlan
+from neasmart.simulator.bus.silence import Silence
 from neasmart.simulator.bus.transport import Transport
-from neasmart.simulator.bus.walk import Blocks, Order, Shape
+from neasmart.simulator.bus.walk import Blocks, BlockShape, WalkOrder
 from neasmart.simulator.home.base import Behaviour, Precedence, Tells
 from neasmart.simulator.home.people import Habits
 
@@ -47,6 +49,7 @@ def test_every_parameter_of_a_faithful_base_can_be_given() -> None:
         " --blocks length --block-length 5 --write-fc 6"
         " --order shuffled --polls-per-segment 3 --precedence edge --reaction-delay 2 --ignore 0.25 --baudrate 9600"
         " --tells after --follow-delay 3 --turns 0.01 --house-turns 0.02 --freeze 4711 --freeze-every 5 --freeze-for 1"
+        " --freeze-up-to 8 --silent 60:12 --silent 300:600"
     )
 
     assert options(*text.split()) == SimulatorOptions(
@@ -67,7 +70,7 @@ def test_every_parameter_of_a_faithful_base_can_be_given() -> None:
         polls_per_segment=3,
         commands="http://h:5000",
         buffer=4096,
-        blocks=Blocks(shape=Shape.LENGTH, length=5, function_code=6, order=Order.SHUFFLED),
+        blocks=Blocks(shape=BlockShape.LENGTH, length=5, function_code=WRITE_SINGLE, order=WalkOrder.SHUFFLED),
         behaviour=Behaviour(
             precedence=Precedence.EDGE,
             tells=Tells.AFTER_POLLS,
@@ -76,7 +79,8 @@ def test_every_parameter_of_a_faithful_base_can_be_given() -> None:
             ignore_probability=0.25,
         ),
         habits=Habits(rooms=0.01, whole_house=0.02),
-        freeze=FreezePlan(pid=4711, every_s=5.0, for_s=1.0),
+        freeze=FreezePlan(pid=4711, every_s=5.0, for_s=1.0, longest_s=8.0),
+        silences=(Silence(at_s=60.0, for_s=12.0), Silence(at_s=300.0, for_s=600.0)),
         report=Path("r.json"),
     )
 
@@ -118,6 +122,8 @@ def test_a_serial_line_carries_one_poll_at_a_time() -> None:
         "--tcp h:1 --cycle nan",
         "--tcp h:1 --lived-in 24.5",
         "--tcp h:1 --block-length 36",
+        "--tcp h:1 --silent 12",
+        "--tcp h:1 --silent 12:x",
         "--tcp h:1 --write-fc 3",
         "--tcp h:1 --frames-per-segment 0",
     ],

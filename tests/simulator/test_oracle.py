@@ -4,7 +4,7 @@ import pytest
 
 from neasmart.facts.codecs import DPT9_STANDBY, OperatingState, encode_dpt9
 from neasmart.facts.points import TABLE
-from neasmart.simulator.judge.oracle import Limit, Oracle, Verdict
+from neasmart.simulator.judge.oracle import Explanation, Limit, Oracle
 
 GLOBAL_MODE = TABLE.at("global", "mode").address
 GLOBAL_STATE = TABLE.at("global", "state").address
@@ -25,34 +25,34 @@ def an_oracle() -> Oracle:
 @pytest.mark.parametrize(
     ("address", "word", "verdict"),
     [
-        (SETPOINT, 0, Verdict.NOTHING),
-        (STATE, 0, Verdict.NOTHING),
-        (GLOBAL_MODE, 10, Verdict.NOTHING),
-        (GLOBAL_STATE, 10, Verdict.NOTHING),
-        (GLOBAL_STATE, 0, Verdict.NOTHING),
-        (4711, 0, Verdict.NOTHING),
-        (4711, 1, Verdict.UNEXPLAINED),
-        (STATE, 10, Verdict.UNEXPLAINED),
-        (SETPOINT, OLD, Verdict.UNEXPLAINED),
-        (TEMPERATURE, OLD, Verdict.UNEXPLAINED),
-        (GLOBAL_STATE, OperatingState.STANDBY, Verdict.UNEXPLAINED),
+        (SETPOINT, 0, Explanation.NOTHING),
+        (STATE, 0, Explanation.NOTHING),
+        (GLOBAL_MODE, 10, Explanation.NOTHING),
+        (GLOBAL_STATE, 10, Explanation.NOTHING),
+        (GLOBAL_STATE, 0, Explanation.NOTHING),
+        (4711, 0, Explanation.NOTHING),
+        (4711, 1, Explanation.UNEXPLAINED),
+        (STATE, 10, Explanation.UNEXPLAINED),
+        (SETPOINT, OLD, Explanation.UNEXPLAINED),
+        (TEMPERATURE, OLD, Explanation.UNEXPLAINED),
+        (GLOBAL_STATE, OperatingState.STANDBY, Explanation.UNEXPLAINED),
     ],
 )
-def test_only_no_data_needs_no_explanation(address: int, word: int, verdict: Verdict) -> None:
+def test_only_no_data_needs_no_explanation(address: int, word: int, verdict: Explanation) -> None:
     oracle = an_oracle()
 
     assert oracle.served(address, word, 1.0) is verdict
     assert oracle.figures.words == 1
-    assert oracle.figures.accused == (verdict is not Verdict.NOTHING)
+    assert oracle.figures.accused == (verdict is not Explanation.NOTHING)
 
 
 def test_a_command_explains_its_word_for_its_register_only() -> None:
     oracle = an_oracle()
     oracle.ordered(SETPOINT, WANTED, 1.0)
 
-    assert oracle.served(SETPOINT, WANTED, 2.0) is Verdict.COMMAND
-    assert oracle.served(OTHER, WANTED, 2.0) is Verdict.UNEXPLAINED
-    assert oracle.served(SETPOINT, TURNED, 2.0) is Verdict.UNEXPLAINED
+    assert oracle.served(SETPOINT, WANTED, 2.0) is Explanation.COMMAND
+    assert oracle.served(OTHER, WANTED, 2.0) is Explanation.UNEXPLAINED
+    assert oracle.served(SETPOINT, TURNED, 2.0) is Explanation.UNEXPLAINED
 
 
 def test_a_command_has_ended_when_the_base_says_its_value_also_within_a_tenth() -> None:
@@ -61,7 +61,7 @@ def test_a_command_has_ended_when_the_base_says_its_value_also_within_a_tenth() 
         oracle.ordered(SETPOINT, WANTED, 1.0)
         oracle.told(SETPOINT, said, 3.0)
 
-        assert oracle.served(SETPOINT, WANTED, 4.0) is Verdict.ENDED
+        assert oracle.served(SETPOINT, WANTED, 4.0) is Explanation.ENDED
 
 
 def test_while_the_echo_of_another_command_is_possible_its_value_ends_nothing() -> None:
@@ -72,9 +72,9 @@ def test_while_the_echo_of_another_command_is_possible_its_value_ends_nothing() 
     oracle.ordered(SETPOINT, WANTED, 4.0)
 
     oracle.told(SETPOINT, WANTED, 5.0)
-    assert oracle.served(SETPOINT, WANTED, 6.0) is Verdict.COMMAND
+    assert oracle.served(SETPOINT, WANTED, 6.0) is Explanation.COMMAND
     oracle.told(SETPOINT, WANTED, 7.0 + GRACE_S)
-    assert oracle.served(SETPOINT, WANTED, 8.0 + GRACE_S) is Verdict.ENDED
+    assert oracle.served(SETPOINT, WANTED, 8.0 + GRACE_S) is Explanation.ENDED
 
 
 def test_a_newer_command_takes_the_place_of_the_older() -> None:
@@ -82,8 +82,8 @@ def test_a_newer_command_takes_the_place_of_the_older() -> None:
     oracle.ordered(SETPOINT, WANTED, 1.0)
     oracle.ordered(SETPOINT, TURNED, 2.0)
 
-    assert oracle.served(SETPOINT, WANTED, 3.0) is Verdict.ENDED
-    assert oracle.served(SETPOINT, TURNED, 3.0) is Verdict.COMMAND
+    assert oracle.served(SETPOINT, WANTED, 3.0) is Explanation.ENDED
+    assert oracle.served(SETPOINT, TURNED, 3.0) is Explanation.COMMAND
 
 
 def test_a_command_for_all_rooms_takes_the_place_of_the_rooms_own() -> None:
@@ -92,19 +92,19 @@ def test_a_command_for_all_rooms_takes_the_place_of_the_rooms_own() -> None:
     oracle.ordered(GLOBAL_MODE, 2, 1.0)
     oracle.ordered(GLOBAL_STATE, OperatingState.REDUCED, 2.0)
 
-    assert oracle.served(SETPOINT, WANTED, 3.0) is Verdict.ENDED
-    assert oracle.served(GLOBAL_MODE, 2, 3.0) is Verdict.COMMAND
+    assert oracle.served(SETPOINT, WANTED, 3.0) is Explanation.ENDED
+    assert oracle.served(GLOBAL_MODE, 2, 3.0) is Explanation.COMMAND
 
 
 def test_another_value_of_the_base_ends_a_command() -> None:
     oracle = an_oracle()
     oracle.ordered(SETPOINT, WANTED, 1.0)
     oracle.told(SETPOINT, OLD, 2.0)
-    assert oracle.served(SETPOINT, WANTED, 3.0) is Verdict.COMMAND
+    assert oracle.served(SETPOINT, WANTED, 3.0) is Explanation.COMMAND
 
     oracle.told(SETPOINT, TURNED, 4.0)
 
-    assert oracle.served(SETPOINT, WANTED, 5.0) is Verdict.TURNED
+    assert oracle.served(SETPOINT, WANTED, 5.0) is Explanation.TURNED
 
 
 @pytest.mark.parametrize("word", [0, DPT9_STANDBY, 0x7FFF])
@@ -114,7 +114,7 @@ def test_a_word_that_could_not_be_commanded_ends_nothing(word: int) -> None:
 
     oracle.told(SETPOINT, word, 2.0)
 
-    assert oracle.served(SETPOINT, WANTED, 3.0) is Verdict.COMMAND
+    assert oracle.served(SETPOINT, WANTED, 3.0) is Explanation.COMMAND
 
 
 @pytest.mark.parametrize("when", ["never", "long ago", "before a gap"])
@@ -128,9 +128,9 @@ def test_without_a_fresh_report_the_first_one_after_tells_of_no_turn(when: str) 
     oracle.ordered(SETPOINT, WANTED, given_s)
 
     oracle.told(SETPOINT, TURNED, given_s + 1)
-    assert oracle.served(SETPOINT, WANTED, given_s + 2) is Verdict.COMMAND
+    assert oracle.served(SETPOINT, WANTED, given_s + 2) is Explanation.COMMAND
     oracle.told(SETPOINT, encode_dpt9(19.0), given_s + 3)
-    assert oracle.served(SETPOINT, WANTED, given_s + 4) is Verdict.TURNED
+    assert oracle.served(SETPOINT, WANTED, given_s + 4) is Explanation.TURNED
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_only_a_related_command_gives_the_benefit_of_the_doubt(cause: int, word:
 
     oracle.told(SETPOINT, TURNED, 4.0)
 
-    assert oracle.served(SETPOINT, WANTED, 5.0) is (Verdict.COMMAND if related else Verdict.TURNED)
+    assert oracle.served(SETPOINT, WANTED, 5.0) is (Explanation.COMMAND if related else Explanation.TURNED)
 
 
 def test_a_related_command_that_was_read_long_ago_excuses_nothing() -> None:
@@ -160,27 +160,27 @@ def test_a_related_command_that_was_read_long_ago_excuses_nothing() -> None:
 
     oracle.told(SETPOINT, TURNED, later + 1)
 
-    assert oracle.served(SETPOINT, WANTED, later + 2) is Verdict.TURNED
+    assert oracle.served(SETPOINT, WANTED, later + 2) is Explanation.TURNED
 
 
 def test_a_command_does_not_live_for_ever() -> None:
     unread, read = an_oracle(), an_oracle()
     for oracle in (unread, read):
         oracle.ordered(SETPOINT, WANTED, 1.0)
-    assert read.served(SETPOINT, WANTED, 2.0) is Verdict.COMMAND
+    assert read.served(SETPOINT, WANTED, 2.0) is Explanation.COMMAND
 
-    assert unread.served(SETPOINT, WANTED, 300.0) is Verdict.ENDED
-    assert read.served(SETPOINT, WANTED, 270.0) is Verdict.COMMAND
-    assert read.served(SETPOINT, WANTED, 290.0) is Verdict.ENDED
+    assert unread.served(SETPOINT, WANTED, 300.0) is Explanation.ENDED
+    assert read.served(SETPOINT, WANTED, 270.0) is Explanation.COMMAND
+    assert read.served(SETPOINT, WANTED, 290.0) is Explanation.ENDED
 
 
 def test_a_restart_and_the_gateways_own_word_end_a_command() -> None:
     restarted, said = an_oracle(), an_oracle()
     restarted.ordered(SETPOINT, WANTED, 1.0)
     restarted.restarted(2.0)
-    said.ordered(SETPOINT, WANTED, 1.0).stop(Verdict.ENDED, 2.0)
+    said.ordered(SETPOINT, WANTED, 1.0).stop(Explanation.ENDED, 2.0)
 
-    assert [oracle.served(SETPOINT, WANTED, 3.0) for oracle in (restarted, said)] == [Verdict.ENDED] * 2
+    assert [oracle.served(SETPOINT, WANTED, 3.0) for oracle in (restarted, said)] == [Explanation.ENDED] * 2
 
 
 def test_a_word_may_have_been_served_at_any_time_since_the_base_asked() -> None:
@@ -188,8 +188,8 @@ def test_a_word_may_have_been_served_at_any_time_since_the_base_asked() -> None:
     oracle.ordered(SETPOINT, WANTED, 1.0)
     oracle.ordered(SETPOINT, TURNED, 3.0)
 
-    assert oracle.served(SETPOINT, WANTED, 4.0, asked_s=2.0) is Verdict.COMMAND
-    assert oracle.served(SETPOINT, WANTED, 4.0, asked_s=3.5) is Verdict.ENDED
+    assert oracle.served(SETPOINT, WANTED, 4.0, asked_s=2.0) is Explanation.COMMAND
+    assert oracle.served(SETPOINT, WANTED, 4.0, asked_s=3.5) is Explanation.ENDED
 
 
 def test_a_command_that_is_heard_of_late_is_judged_by_what_was_told_since_it_was_given() -> None:
@@ -198,7 +198,7 @@ def test_a_command_that_is_heard_of_late_is_judged_by_what_was_told_since_it_was
 
     oracle.ordered(SETPOINT, WANTED, 2.0)
 
-    assert oracle.served(SETPOINT, WANTED, 6.0) is Verdict.TURNED
+    assert oracle.served(SETPOINT, WANTED, 6.0) is Explanation.TURNED
 
 
 def test_a_word_that_perhaps_arrived_excuses_but_ends_nothing() -> None:
@@ -206,9 +206,9 @@ def test_a_word_that_perhaps_arrived_excuses_but_ends_nothing() -> None:
     oracle.ordered(SETPOINT, WANTED, 1.0)
     oracle.perhaps_told(SETPOINT, TURNED)
 
-    assert oracle.served(SETPOINT, WANTED, 2.0) is Verdict.COMMAND
+    assert oracle.served(SETPOINT, WANTED, 2.0) is Explanation.COMMAND
     oracle.told(SETPOINT, TURNED, 3.0)
-    assert oracle.served(SETPOINT, WANTED, 4.0) is Verdict.COMMAND
+    assert oracle.served(SETPOINT, WANTED, 4.0) is Explanation.COMMAND
 
 
 def turned_and_undone(oracle: Oracle, word: int, *, told: bool = True) -> Limit | None:
@@ -260,11 +260,11 @@ def test_a_command_waits_for_an_older_one_that_has_to_do_with_it(cause: int, wor
     oracle.ordered(SETPOINT, WANTED, 1.0)
     oracle.ordered(OTHER, WANTED, 1.0)
 
-    assert oracle.served(SETPOINT, WANTED, 2.0) is Verdict.EARLY
-    assert oracle.served(OTHER, WANTED, 2.0) is (Verdict.COMMAND if cause == STATE else Verdict.EARLY)
+    assert oracle.served(SETPOINT, WANTED, 2.0) is Explanation.EARLY
+    assert oracle.served(OTHER, WANTED, 2.0) is (Explanation.COMMAND if cause == STATE else Explanation.EARLY)
     assert oracle.figures.accused > 0
     oracle.told(cause, word, 3.0)
-    assert oracle.served(SETPOINT, WANTED, 4.0) is Verdict.COMMAND
+    assert oracle.served(SETPOINT, WANTED, 4.0) is Explanation.COMMAND
 
 
 def test_a_command_does_not_wait_for_a_newer_one_or_for_ever() -> None:
@@ -274,5 +274,5 @@ def test_a_command_does_not_wait_for_a_newer_one_or_for_ever() -> None:
     later.ordered(STATE, OperatingState.NORMAL, 1.0)
     later.ordered(SETPOINT, WANTED, 1.0)
 
-    assert newer.served(SETPOINT, WANTED, 2.0) is Verdict.COMMAND
-    assert later.served(SETPOINT, WANTED, 14.0) is Verdict.COMMAND
+    assert newer.served(SETPOINT, WANTED, 2.0) is Explanation.COMMAND
+    assert later.served(SETPOINT, WANTED, 14.0) is Explanation.COMMAND

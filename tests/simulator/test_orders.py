@@ -10,8 +10,8 @@ from typing import Any
 from neasmart.facts.clock import iso
 from neasmart.facts.codecs import encode_dpt9
 from neasmart.facts.points import TABLE
-from neasmart.simulator.judge.oracle import Oracle, Verdict
-from neasmart.simulator.judge.orders import RestOrders
+from neasmart.simulator.judge.oracle import Explanation, Oracle
+from neasmart.simulator.judge.rest_orders import RestOrders
 from tests.support.ports import free_port
 
 SETPOINT = TABLE.at("zone", "setpoint", 1, 1).address
@@ -53,14 +53,14 @@ async def test_what_people_commanded_explains_what_is_served_until_the_gateway_c
     commands = [a_command(queued_s_ago=10.0)]
     async with api(commands) as url:
         orders = RestOrders(url, oracle)
-        assert oracle.served(SETPOINT, WANTED, now) is Verdict.UNEXPLAINED
+        assert oracle.served(SETPOINT, WANTED, now) is Explanation.UNEXPLAINED
         assert await orders.refresh()
-        assert oracle.served(SETPOINT, WANTED, now) is Verdict.COMMAND
+        assert oracle.served(SETPOINT, WANTED, now) is Explanation.COMMAND
         commands[0] = a_command(queued_s_ago=10.0, ended_s_ago=2.0)
         assert await orders.refresh()
 
-    assert oracle.served(SETPOINT, WANTED, now) is Verdict.ENDED
-    assert oracle.served(SETPOINT, WANTED, now - 3.0) is Verdict.COMMAND
+    assert oracle.served(SETPOINT, WANTED, now) is Explanation.ENDED
+    assert oracle.served(SETPOINT, WANTED, now - 3.0) is Explanation.COMMAND
 
 
 async def test_a_command_is_told_to_the_oracle_once_and_with_the_time_of_the_gateway() -> None:
@@ -73,7 +73,7 @@ async def test_a_command_is_told_to_the_oracle_once_and_with_the_time_of_the_gat
         await orders.refresh()
         await orders.refresh()
 
-    assert oracle.served(SETPOINT, WANTED, now) is Verdict.TURNED
+    assert oracle.served(SETPOINT, WANTED, now) is Explanation.TURNED
 
 
 async def test_a_gateway_that_does_not_answer_says_nothing() -> None:

@@ -43,6 +43,32 @@ async def test_a_register_seen_first_is_written_within_one_interval(stores: Call
     assert bench.status.transactions == 1
 
 
+async def test_what_is_due_is_written_at_the_end_of_its_interval_and_not_before(stores: Callable[..., Bench]) -> None:
+    bench = stores()
+    await bench.store.open()
+    bench.write(TEMPERATURE, 0x0C1A)
+    await bench.store.step()
+    for urgent, interval_s in ((True, 30), (False, 300)):
+        before = bench.status.transactions
+        bench.write(*((SETPOINT, 0x0C33) if urgent else (TEMPERATURE, 0x0C33)))
+        await bench.store.step()
+        await bench.wait(interval_s - 1)
+        assert bench.status.transactions == before
+        await bench.wait(1)
+        assert bench.status.transactions == before + 1
+
+
+async def test_a_store_that_is_closed_begins_nothing_any_more(stores: Callable[..., Bench]) -> None:
+    bench, other = stores(), stores()
+    await bench.store.open()
+    await bench.close()
+    await bench.wait(301)
+
+    await other.store.open()
+
+    assert other.status.healthy
+
+
 async def test_a_changed_setpoint_is_written_within_one_interval(stores: Callable[..., Bench]) -> None:
     bench = stores()
     await bench.store.open()

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from neasmart.core.commands.command import CommandState
-from neasmart.facts.breaker import BreakerState
+from neasmart.facts.retries import BreakerState
 from tests.support.store import Bench
 
 STATE, SETPOINT, TEMPERATURE = 100, 101, 102

@@ -14,8 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from neasmart.__main__ import EXIT_SETTINGS, main
-from neasmart.app import build_gateway
+from neasmart.cli.command_line import EXIT_SETTINGS, main
 from neasmart.core.state.plant import Source
 from neasmart.facts.codecs import encode_dpt9
 from neasmart.facts.points import TABLE
@@ -23,6 +22,7 @@ from neasmart.settings.loading import load
 from neasmart.settings.model import Settings
 from neasmart.store import Store
 from neasmart.store.older import pickled_int
+from neasmart.wiring.app import build_gateway
 
 TEMPERATURE = TABLE.ref("zone.1.3.temperature")
 SETPOINT = TABLE.ref("zone.1.3.setpoint")
@@ -478,7 +478,7 @@ def test_rows_of_a_megabyte_cost_no_memory(kind: str, folder: Path) -> None:
         )
 
     code = (
-        "import pathlib, re, sys; from neasmart.__main__ import main; code = main(['import', 'registers.db']);"
+        "import pathlib, re, sys; from neasmart.cli.command_line import main; code = main(['import', 'registers.db']);"
         " status = pathlib.Path('/proc/self/status').read_text();"
         " print('peak', int(re.search(r'VmHWM:\\s+(\\d+)', status)[1]) // 1024); sys.exit(code)"
     )

@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from neasmart.app import build_gateway
 from neasmart.core.gateway import SETTINGS
 from neasmart.facts.status import Closable, SettingsStatus
 from neasmart.settings.loading import OPTIONS_FILE, load_judged
 from neasmart.settings.model import ServerSettings, Settings
-from neasmart.settings.reload import Reloader, Watched
 from neasmart.supervisor import Supervisor
+from neasmart.wiring.app import build_gateway
+from neasmart.wiring.reload import Reloader, Watched
 from neasmart.wiring.settings_store import SettingsStore
-from neasmart.wiring.setup_guide import Choice, Guide
+from neasmart.wiring.setup_guide import Choice, SetupGuide
 from tests.support.fake_supervisor import FakeSupervisor
 
 pytestmark = [
@@ -40,9 +40,11 @@ class App:
         found = load(None)
         self.settings, self.closed = found.settings, found.closed
         self.listening: ServerSettings | None = None
+        self.busy_device: str | None = None
+        self.counted_before: dict[str, Any] = {}
         self.gateway = build_gateway(found.settings)
-        self.reloader = Reloader(found, self.gateway, self, Watched(load=load, files=(), saved=client))
-        self.guide = Guide(self, SettingsStore({}, client), self.reloader.follow, list_devices=list)
+        self.reloader = Reloader(found, self.gateway, self.use, Watched(load=load, files=(), saved=client))
+        self.guide = SetupGuide(self, SettingsStore({}, client), self.reloader.follow, list_devices=list)
 
     async def use(self, settings: Settings, closed: frozenset[Closable]) -> None:
         self.settings, self.closed = settings, closed

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from neasmart.app import build_gateway
 from neasmart.core.commands.carrier import Carrier
 from neasmart.core.commands.command import Command, CommandState
-from neasmart.core.gateway import LINK, Undone
+from neasmart.core.gateway import LINK, TakenBack
 from neasmart.facts.clock import Clock
 from neasmart.facts.points import TABLE
 from neasmart.facts.registers import Ref
 from neasmart.facts.status import LinkStatus
 from neasmart.settings.model import ModbusSettings, Settings
+from neasmart.wiring.app import build_gateway
 
 WALK_S = 10.0
 MODE = TABLE.ref("global.mode")
@@ -58,7 +58,7 @@ class ByHand:
         """Give commands in one request; return the first."""
         return self.gateway.submit(wanted, origin="test", queue=queue)[0]
 
-    def undo(self, command: Command) -> Undone:
+    def undo(self, command: Command) -> TakenBack:
         """Take a command back."""
         return self.gateway.undo(command.id, origin="test")
 

@@ -7,7 +7,9 @@ Options are stored whole, unknown ones are dropped and required ones demanded; p
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any
 
@@ -34,6 +36,7 @@ class FakeSupervisor:
         self.refuses: str | None = None
         self.before_post: Callable[[], None] = lambda: None
         self.after_post: Callable[[], None] = lambda: None
+        self.on_restart: Callable[[], None] = lambda: None
         self.url = ""
 
     @property
@@ -101,6 +104,7 @@ class FakeSupervisor:
         return _ok(None)
 
     async def _restart(self, _: web.Request) -> web.Response:
+        await asyncio.to_thread(self.on_restart)
         self.restarts += 1
         return _ok(None)
 
@@ -110,6 +114,30 @@ class FakeSupervisor:
         if missing:
             raise RefusedError(f"Missing option {missing[0]!r} in root")
         return found
+
+
+@contextmanager
+def fake_supervisor() -> Iterator[FakeSupervisor]:
+    """Serve in a thread of its own, for tests without an event loop."""
+    supervisor = FakeSupervisor()
+    started, stop = threading.Event(), asyncio.Event()
+    loop = asyncio.new_event_loop()
+
+    async def serve() -> None:
+        runner = await supervisor.serve()
+        started.set()
+        await stop.wait()
+        await runner.cleanup()
+
+    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()), daemon=True)
+    thread.start()
+    assert started.wait(10), "the fake Supervisor does not start"
+    try:
+        yield supervisor
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(10)
+        loop.close()
 
 
 def _ok(data: Any) -> web.Response:

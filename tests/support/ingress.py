@@ -35,6 +35,8 @@ class Ingress:
         self.frame_variables = ""
         self.requests: list[tuple[str, str]] = []
         self.replaced: dict[str, str] = {}
+        self.opened_as: str | None = None
+        """The name under which Home Assistant was opened, as its proxy passes it on."""
         self.port = 0
         self._sockets: set[web.WebSocketResponse] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -90,6 +92,8 @@ class Ingress:
     async def _fetch(self, request: web.Request, path: str) -> web.Response:
         headers = {name: text for name, text in request.headers.items() if name.lower() not in _HOP_BY_HOP}
         headers["X-Ingress-Path"] = self.prefix
+        if self.opened_as is not None:
+            headers["X-Forwarded-Host"] = self.opened_as
         url = f"http://127.0.0.1:{self.target_port}{path}"
         try:
             async with self._session.request(

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -22,11 +23,13 @@ from playwright.sync_api import Browser, BrowserContext, Page, Route, WebSocketR
 
 from neasmart import __version__
 from neasmart.core.gateway import Gateway
+from neasmart.facts.codecs import Value
 from neasmart.facts.points import TABLE
 from neasmart.facts.status import LinkStatus
 from neasmart.web.api import documents
-from neasmart.web.api.history import limits
+from neasmart.web.api.history import MAX_POINTS, limits, replayed
 from neasmart.web.assets import FOLDER, Assets
+from neasmart.web.sign_in import Form
 from tests.support.gateways import FakeClock, base_reports, base_writes, make_gateway
 
 ORIGIN = "http://page.test"
@@ -164,7 +167,7 @@ SETUP: _RESULT = {
             "path": "/dev/serial/by-id/usb-ITEAD_SONOFF_Zigbee",
             "name": "Sonoff Zigbee 3.0 USB Dongle Plus",
             "maker": "ITEAD",
-            "known_as": "Zigbee",
+            "known_as": "zigbee",
             "chosen": False,
             "appeared_s": None,
             "problem": None,
@@ -305,7 +308,11 @@ class Stage:
         ]
         return {"from": _iso(from_s), "to": _iso(to_s), "series": series}
 
-    def _course(self, point: str, from_s: float, to_s: float) -> list[tuple[float, float | None]]:
+    def _course(self, point: str, from_s: float, to_s: float) -> Sequence[tuple[float, Value]]:
+        derived = TABLE.derived.get(point)
+        if derived is not None:
+            sources = {each.address: self._course(each.id, from_s, to_s) for each in chain(*derived.sources.values())}
+            return replayed(derived, sources, self.gateway.derived.replayed, MAX_POINTS)
         reading = self.gateway.plant.reading(TABLE.ref(point))
         if reading.value is None:
             return []
@@ -412,7 +419,7 @@ class Theatre:
                 WITH_STYLE,
                 style,
             )
-        page.wait_for_function("!document.getElementById('page').hasAttribute('aria-busy')")
+        page.wait_for_function("!document.getElementById('page')?.hasAttribute('aria-busy')")
         page.evaluate("document.fonts.load('400 14px Test').then(() => document.fonts.ready)")
         return page
 
@@ -439,6 +446,9 @@ class Theatre:
                 content_type="text/html; charset=utf-8",
                 headers={"Content-Security-Policy": "default-src 'self'"},
             )
+        elif path == "sign-in":
+            form = Form(self._assets).text(route.request.headers["accept-language"], parts.query or None)
+            route.fulfill(body=form, content_type="text/html; charset=utf-8")
         elif path == "test-font.woff2":
             route.fulfill(body=FONT.read_bytes(), content_type="font/woff2")
         elif path == "test-style.css":
@@ -467,7 +477,9 @@ class Theatre:
         elif path == "rooms" and stage.keeps_rooms:
             route.fulfill(json={"rooms": stage.room_records()})
         elif path.startswith("setup") and stage.setup is not None:
-            route.fulfill(json=stage.setup)
+            kind = "dial" if "url" in (sent or {}) else "serial"
+            tried = {"kind": kind, "device": None, "url": None, **(sent or {})} if path == "setup/listen" else None
+            route.fulfill(json={**stage.setup, "listening": tried})
         elif request.method == "PUT" and path.startswith("points/"):
             value = (sent or {})["value"]
             route.fulfill(status=202, json=stage.command(path.removeprefix("points/"), value))

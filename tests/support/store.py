@@ -5,13 +5,13 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from neasmart.app import build_gateway
 from neasmart.core.state.plant import Reading
 from neasmart.facts.clock import Clock
 from neasmart.facts.status import StoreStatus
 from neasmart.settings.model import DatabaseSettings, ModbusSettings, Settings
 from neasmart.store import Store
 from neasmart.store.files.database import Connect
+from neasmart.wiring.app import build_gateway
 
 NOON = 1_750_000_000.0
 

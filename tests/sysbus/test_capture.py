@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from neasmart.sysbus.capture import pcapng
-from neasmart.sysbus.capture.capture import Capture, Chunk, FrameReaders, LineFacts, written
+from neasmart.sysbus.capture.capture import CaptureReader, Chunk, FrameReaders, LineFacts, written
 from neasmart.sysbus.capture.pcapng import CaptureError
 from neasmart.sysbus.capture.seen import FrameReader
 from neasmart.sysbus.framing.kinds import Framing
@@ -132,7 +132,7 @@ def test_wireshark_decodes_a_converter_that_speaks_modbus_tcp(tmp_path: Path) ->
 def test_what_is_read_is_what_was_recorded(facts: LineFacts) -> None:
     chunks = [*house(), *conversation(*received(bytes(range(256))), (Direction.SENT, b"\x00"))]
 
-    capture = Capture(io.BytesIO(written(facts, chunks)))
+    capture = CaptureReader(io.BytesIO(written(facts, chunks)))
 
     assert capture.facts == facts
     assert list(capture) == chunks
@@ -150,7 +150,7 @@ def test_connections_of_both_framings_come_back_in_one_file(tmp_path: Path) -> N
     path = tmp_path / "both.pcapng"
     path.write_bytes(written(RTU, chunks))
 
-    capture = Capture(io.BytesIO(path.read_bytes()))
+    capture = CaptureReader(io.BytesIO(path.read_bytes()))
     readers = FrameReaders(capture.facts)
 
     assert list(capture) == chunks
@@ -166,7 +166,7 @@ def test_connections_of_both_framings_come_back_in_one_file(tmp_path: Path) -> N
 def test_any_bytes_come_back_exactly(pieces: list[tuple[int, Direction, bytes]]) -> None:
     chunks = [Chunk(at=at_us / 1e6, direction=direction, content=content) for at_us, direction, content in pieces]
 
-    again = list(Capture(io.BytesIO(written(RTU, chunks))))
+    again = list(CaptureReader(io.BytesIO(written(RTU, chunks))))
 
     assert [(each.direction, each.content) for each in again] == [(each.direction, each.content) for each in chunks]
     assert [each.at for each in again] == pytest.approx([each.at for each in chunks], abs=1e-6)
@@ -175,7 +175,7 @@ def test_any_bytes_come_back_exactly(pieces: list[tuple[int, Direction, bytes]])
 def test_a_file_that_ends_in_the_middle_of_a_block_is_read_up_to_there() -> None:
     content = written(RTU, house())
 
-    assert 0 < len(list(Capture(io.BytesIO(content[: len(content) // 2])))) < 96
+    assert 0 < len(list(CaptureReader(io.BytesIO(content[: len(content) // 2])))) < 96
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_a_file_that_ends_in_the_middle_of_a_block_is_read_up_to_there() -> None
 )
 def test_other_files_are_refused_in_words(content: bytes, why: str) -> None:
     with pytest.raises(CaptureError, match=why):
-        Capture(io.BytesIO(content))
+        CaptureReader(io.BytesIO(content))
 
 
 HOUSE = written(RTU, house()[:6])
@@ -211,7 +211,7 @@ def test_any_damage_to_a_file_is_read_or_refused(changes: list[tuple[int, int]],
 
 def _read(content: bytes) -> None:
     with contextlib.suppress(CaptureError):
-        capture = Capture(io.BytesIO(content))
+        capture = CaptureReader(io.BytesIO(content))
         reader = FrameReader(capture.facts.framing, capture.facts.unit_ids)
         for chunk in capture:
             for seen in reader.feed(chunk.direction, chunk.content, chunk.at):

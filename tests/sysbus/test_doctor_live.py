@@ -31,7 +31,7 @@ from tests.support.bus_links import Dial, PtyPair, StartLink
 from tests.support.ports import free_port
 from tests.support.uart import line, received, walk
 
-FAST = check.Times(listen_s=3.0, try_s=1.5)
+FAST = check.ListenTimes(listen_s=3.0, try_s=1.5)
 SPEEDS = {termios.B9600: 9600, termios.B19200: 19200, termios.B38400: 38400, termios.B115200: 115200}
 
 
@@ -195,7 +195,9 @@ async def test_the_check_names_swapped_wires(pty_pair: PtyPair) -> None:
     content = received(line(walk(2), swapped=True))
     base = os.open(pty_pair.theirs, os.O_RDWR | os.O_NOCTTY)
     examining = asyncio.create_task(
-        check.examined(Settings(server=serial(pty_pair.ours)), check.Times(listen_s=1.5, try_s=0.2), lambda _text: None)
+        check.examined(
+            Settings(server=serial(pty_pair.ours)), check.ListenTimes(listen_s=1.5, try_s=0.2), lambda _text: None
+        )
     )
     try:
         while not examining.done():

@@ -11,7 +11,7 @@ import pytest
 from neasmart.core.gateway import RECORDER
 from neasmart.facts.status import RecorderStatus
 from neasmart.settings.model import ServerSettings, ServerType
-from neasmart.sysbus.capture.capture import Capture, Chunk, LineFacts
+from neasmart.sysbus.capture.capture import CaptureReader, Chunk, LineFacts
 from neasmart.sysbus.capture.recorder import Recorder, RecorderError, RecorderLimits
 from neasmart.sysbus.capture.tap import KEPT_BYTES, Tap
 from neasmart.sysbus.framing.kinds import Framing
@@ -35,7 +35,7 @@ def limited(folder: Path, limits: RecorderLimits) -> Recorder:
 
 
 def chunks(path: Path) -> list[Chunk]:
-    return list(Capture(io.BytesIO(path.read_bytes())))
+    return list(CaptureReader(io.BytesIO(path.read_bytes())))
 
 
 async def recorded(recorder: Recorder, *contents: bytes, started: float | None = None) -> Path:

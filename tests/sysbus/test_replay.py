@@ -17,7 +17,7 @@ from neasmart.core.gateway import Gateway
 from neasmart.settings.model import ServerSettings, ServerType
 from neasmart.simulator.bus.transport import Opener, Transport
 from neasmart.sysbus import Framing, LineFacts, Recorder, Tap
-from neasmart.sysbus.capture.capture import Capture, Chunk, written
+from neasmart.sysbus.capture.capture import CaptureReader, Chunk, written
 from neasmart.sysbus.line.connection import Direction
 from neasmart.sysbus.slave.slaves import RtuSlave
 from neasmart.sysbus.slave.station import Station
@@ -30,9 +30,9 @@ ZONES = [(1, 1), (1, 2), (1, 3), (1, 4), (1, 5), (2, 1), (2, 2), (2, 3), (2, 5),
 
 
 @contextlib.contextmanager
-def house() -> Iterator[Capture]:
+def house() -> Iterator[CaptureReader]:
     with HOUSE.open("rb") as file:
-        yield Capture(file)
+        yield CaptureReader(file)
 
 
 def values(gateway: Gateway) -> dict[str, object]:
@@ -116,7 +116,7 @@ async def test_the_recorded_speed_is_kept_or_multiplied(start_link: StartLink) -
 
     began = loop.time()
     opener = Opener(Transport.RTU_TCP, f"127.0.0.1:{running.settings.port}")
-    await replay.served(Capture(io.BytesIO(content)), opener, Framing.RTU, 5.0)
+    await replay.served(CaptureReader(io.BytesIO(content)), opener, Framing.RTU, 5.0)
 
     assert loop.time() - began >= 0.3
     assert running.gateway.bus.counters.broadcasts == 4
@@ -137,7 +137,7 @@ async def test_what_is_recorded_while_a_recording_plays_is_that_recording(
     status = await recorder.stop()
 
     with house() as before, (tmp_path / status.name).open("rb") as file:
-        assert _received(Capture(file)) == _received(before)
+        assert _received(CaptureReader(file)) == _received(before)
 
 
 def test_the_command_prints_and_refuses_what_is_no_capture(tmp_path: Path) -> None:
@@ -163,7 +163,7 @@ def test_only_requests_are_sent_on_a_line_of_the_other_kind() -> None:
     chunks = [Chunk(at=1.0, direction=Direction.RECEIVED, content=POLL_240 + reply + BROADCAST_OUTSIDE + b"\xff\xff")]
     content = written(LineFacts(framing=Framing.RTU, unit_ids=(240, 241)), chunks)
 
-    sent = list(replay.pieces(Capture(io.BytesIO(content)), Framing.MBAP))
+    sent = list(replay.pieces(CaptureReader(io.BytesIO(content)), Framing.MBAP))
 
     assert [(piece.content[6:8], piece.asks) for piece in sent] == [(b"\xf0\x03", True), (b"\x00\x10", False)]
 
@@ -174,7 +174,7 @@ async def _waiting(start_link: StartLink) -> Running:
     return running
 
 
-def _received(capture: Capture) -> bytes:
+def _received(capture: CaptureReader) -> bytes:
     return b"".join(chunk.content for chunk in capture if chunk.direction is Direction.RECEIVED)
 
 

@@ -12,6 +12,7 @@ from pymodbus.pdu.register_message import (
 )
 
 from neasmart.core.gateway import Gateway
+from neasmart.core.state.plant import StaleTimes
 from neasmart.facts.points import TABLE
 from neasmart.facts.status import BusCounters
 from neasmart.sysbus.slave.slaves import MbapSlave, RtuSlave
@@ -242,3 +243,15 @@ def test_noise_is_never_answered_over_modbus_tcp(chunks: list[bytes]) -> None:
 
 def test_counters_begin_at_zero(gateway: Gateway) -> None:
     assert gateway.bus.counters == BusCounters()
+
+
+def test_a_shorter_patience_counts_on_a_link_that_is_open_already(gateway: Gateway, slave: RtuSlave) -> None:
+    mode = TABLE.ref("global.mode")
+    said(slave, POLL_240, 1.0)
+    gateway.bus.write(mode.address, [2], function_code=16, unit_id=0, now=1.0)
+    assert gateway.bus.poll(mode.address, 1, 240, 1.0).words == [0]
+    gateway.plant.use(StaleTimes(warn_s=5.0, stale_s=60.0))
+
+    said(slave, POLL_240, 7.0)
+
+    assert gateway.bus.poll(mode.address, 1, 240, 7.0).words == [10]

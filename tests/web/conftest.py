@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from neasmart.core.gateway import Gateway
 from neasmart.settings.model import ApiSettings, Settings
-from neasmart.web import WebServer
+from neasmart.web import Sights, WebServer
 from neasmart.web.api.history import HistoryStore
 from tests.support.gateways import FakeClock, fill_house, make_gateway
 from tests.support.ports import free_port
@@ -71,7 +71,7 @@ async def start() -> AsyncIterator[Start]:
     """Return a function that starts a server in front of a gateway and a store."""
     async with contextlib.AsyncExitStack() as stack:
 
-        async def started(
+        async def started(  # noqa: PLR0913 - each is what servers of tests differ in
             gateway: Gateway,
             clock: FakeClock,
             store: object = None,
@@ -79,6 +79,7 @@ async def start() -> AsyncIterator[Start]:
             host: str = "127.0.0.1",
             page: Path = NO_PAGE,
             history: HistoryStore | None = None,
+            sights: Sights | None = None,
             **api_settings: Any,
         ) -> Served:
             api_port, ingress_port = free_port(), free_port()
@@ -92,6 +93,7 @@ async def start() -> AsyncIterator[Start]:
                 store,  # type: ignore[arg-type] # some stores are broken
                 history=history,
                 page=page,
+                sights=sights,
             )
             running = asyncio.create_task(server.run())
             stack.push_async_callback(_stop, running)

@@ -22,9 +22,10 @@ from neasmart.core.gateway import Gateway
 from neasmart.settings.model import ApiSettings
 from neasmart.web.guard import auth, rates
 from neasmart.web.guard.auth import Attempts
-from neasmart.web.guard.origins import _at_home
+from neasmart.web.guard.origins import at_home
 from neasmart.web.guard.proxies import Proxies
 from neasmart.web.guard.rates import Rates
+from neasmart.web.guard.tokens import TOKENS_LIMIT
 from neasmart.web.http.clients import name
 from neasmart.web.http.problems import Problem
 from neasmart.web.server import Role
@@ -215,10 +216,10 @@ async def test_a_changed_token_is_not_taken_for_the_one_that_was_valid(locked: S
 
 async def test_only_a_few_tokens_are_remembered() -> None:
     keeper = auth.Authentication(ApiSettings(enable_auth=True, jwt_secret=SECRET))
-    for number in range(3 * auth.TOKENS_LIMIT):
-        assert keeper.accepts(CIMultiDictProxy(CIMultiDict(bearer(token(sub=str(number))))))
+    for number in range(3 * TOKENS_LIMIT):
+        assert keeper.good_until(CIMultiDictProxy(CIMultiDict(bearer(token(sub=str(number))))))
 
-    assert len(keeper._tokens) == auth.TOKENS_LIMIT
+    assert len(keeper._tokens._known) == TOKENS_LIMIT
 
 
 async def test_the_ingress_page_asks_for_no_key(locked: Served) -> None:
@@ -567,7 +568,7 @@ async def test_a_foreign_name_that_leads_here_reads_nothing(served: Served, host
     ["192.168.1.7:5001", "[fe80::1]:5001", "homeassistant.local", "gateway", "nea.lan:80", "localhost", "x.FRITZ.box."],
 )
 def test_addresses_and_names_of_the_home_network_are_known(host: str) -> None:
-    assert _at_home(host)
+    assert at_home(host)
 
 
 async def test_a_name_of_one_s_own_can_be_allowed(start: Start, gateway: Gateway, clock: FakeClock) -> None:

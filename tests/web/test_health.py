@@ -7,7 +7,7 @@ import pytest
 
 from neasmart import __version__
 from neasmart.core.gateway import LINK, SETTINGS, STORE, Gateway
-from neasmart.facts.breaker import BreakerState
+from neasmart.facts.retries import BreakerState
 from neasmart.facts.status import Closable, LinkStatus, SettingsFault, SettingsStatus, StoreStatus
 from neasmart.web.api.health import health
 from neasmart.web.http.web_status import WEB, WebStatus

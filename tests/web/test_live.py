@@ -15,7 +15,6 @@ from neasmart.core.gateway import Gateway
 from neasmart.facts.points import TABLE
 from neasmart.web.api import documents, live
 from neasmart.web.api.live import FrameRate
-from neasmart.web.http.encoding import encoded
 from tests.support.gateways import base_polls, base_reports, set_link
 from tests.web.conftest import Served, eventually
 
@@ -39,7 +38,7 @@ async def change_of(page: aiohttp.ClientWebSocketResponse, kind: str, **wanted: 
     async with asyncio.timeout(10):
         while True:
             changes = await message(page)
-            assert changes.keys() == {"type", "readings", "commands", "status"}
+            assert changes.keys() == {"type", "readings", "derived", "commands", "status"}
             for item in changes[kind]:
                 if item.items() >= wanted.items():
                     return item
@@ -147,7 +146,8 @@ async def test_what_a_slow_client_has_missed_is_one_message(served: Served, gate
         ref_id = ("zone.1.1.temperature", "zone.1.1.humidity", "global.mode")[step % 3]
         changes = changes.joined(live._Changes(frozenset({f"reading/{ref_id}"}), 1000.0 + step))
 
-    told = json.loads(changes.encoded(gateway, 0.0))
+    (message,) = changes.encoded(gateway, 0.0)
+    told = json.loads(message)
 
     assert changes.since == 990.0
     assert sorted(reading["id"] for reading in told["readings"]) == [
@@ -273,16 +273,38 @@ def test_frame_rate_is_that_of_the_last_ten_seconds() -> None:
     assert rate.per_s == pytest.approx(50.0)
 
 
-async def test_a_frame_of_sixty_rooms_that_change_at_once_stays_small(served: Served) -> None:
-    """What a phone gets each second from a full house."""
+async def test_no_message_of_a_full_house_is_large(served: Served) -> None:
+    """All that sixty rooms report within a second, and a command for each, is told in messages of less than 5 kB."""
+    rooms = [f"zone.{base}.{zone}" for base in range(1, 6) for zone in range(1, 13)]
+    points = [f"{room}.{key}" for room in rooms for key in ("state", "setpoint", "temperature", "humidity")]
+    for point in points:
+        base_reports(served.gateway, point, 1 if point.endswith("state") else 21.5)
+    served.gateway.submit([(TABLE.ref(f"{room}.setpoint"), 22.0) for room in rooms], origin="panel")
+    keys = frozenset({*(f"reading/{point}" for point in points), *(f"command/{room}.setpoint" for room in rooms)})
+    changes = live._Changes(keys | {documents.BUS}, 0.0)
+
+    messages = changes.encoded(served.gateway, 4.0)
+
+    told = [json.loads(message) for message in messages]
+    assert max(map(len, messages)) < FRAME_LIMIT_BYTES
+    assert sorted(reading["id"] for each in told for reading in each["readings"]) == sorted(points)
+    assert sorted(given["point"] for each in told for given in each["commands"]) == [
+        f"{room}.setpoint" for room in sorted(rooms)
+    ]
+    assert [each["status"].keys() for each in told if each["status"]] == [{"bus"}]
+    rows = [f"{room}.{row.key}" for room in rooms for row in TABLE.rooms.derived]
+    assert sorted(ref_id for each in told for ref_id in each["derived"]) == sorted([*rows, "global.mean_temperature"])
+
+
+async def test_of_derived_values_only_those_are_told_that_have_changed(served: Served) -> None:
+    served.gateway.derived.all()
+    served.clock.advance(1)
     now = served.gateway.clock.monotonic()
-    zones = [f"zone.{base}.{zone}.temperature" for base in range(1, 6) for zone in range(1, 13)]
-    for point in zones:
-        base_reports(served.gateway, point, 21.5)
+    base_reports(served.gateway, "zone.1.1.temperature", 21.5)
+    base_reports(served.gateway, "zone.2.3.temperature", 18.0)
 
     changes = documents.changes(
-        served.gateway, [*(f"reading/{point}" for point in zones), documents.BUS], 0.0, now, 4.0
+        served.gateway, [f"reading/zone.{place}.temperature" for place in ("1.1", "2.3")], now, now, 4.0
     )
 
-    assert len(changes.readings) == len(zones)
-    assert len(encoded(changes)) < FRAME_LIMIT_BYTES
+    assert changes.derived == {"global.mean_temperature": 19.67, "zone.1.1.dew_point": 9.06}

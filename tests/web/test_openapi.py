@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
+from unittest.mock import Mock
 
 import pytest
 from aiohttp import web
@@ -35,7 +36,7 @@ LEFT_OUT = {("GET", "/api/v1/live"), ("GET", "/api/v1/zones/")}
 @pytest.fixture
 def everything(gateway: Gateway) -> WebServer:
     """A server with all that can be asked for; its collaborators are never called."""
-    some: Any = object()
+    some: Any = Mock(page_on_api=False)
     return WebServer(Settings(), gateway, None, history=cast("HistoryStore", some), sights=cast("Sights", some))
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from neasmart.sysbus.capture.capture import Capture
+from neasmart.sysbus.capture.capture import CaptureReader
 from tests.support.bus import BROADCAST_OUTSIDE, mbap, until
 from tests.support.ports import free_port
 
@@ -97,7 +97,7 @@ async def test_record_saves_what_the_bus_carried_meanwhile(started: Started, tmp
 
     assert code == 0, errors
     with file.open("rb") as content:
-        assert [chunk.content for chunk in Capture(content)] == [request]
+        assert [chunk.content for chunk in CaptureReader(content)] == [request]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -22,7 +22,7 @@ from neasmart.facts.status import LinkStatus, PastConnection
 from neasmart.logs.output import LastLines
 from neasmart.settings.model import ServerSettings, Settings, ZoneSettings
 from neasmart.sysbus import Framing, LineFacts, Recorder, Tap
-from neasmart.sysbus.capture.capture import Capture
+from neasmart.sysbus.capture.capture import CaptureReader
 from neasmart.sysbus.line.connection import Direction
 from neasmart.sysbus.slave.station import Station
 from neasmart.web import Sights, WebServer
@@ -153,7 +153,7 @@ async def test_a_capture_is_started_stopped_listed_downloaded_and_deleted(seen: 
         assert response.headers["Content-Disposition"] == f'attachment; filename="{file["name"]}"'
         assert response.headers["Content-Type"] == "application/x-pcapng"
     assert len(content) == file["size"]
-    assert [chunk.content for chunk in Capture(io.BytesIO(content))] == [POLL_240]
+    assert [chunk.content for chunk in CaptureReader(io.BytesIO(content))] == [POLL_240]
 
     assert await seen.send("DELETE", f"/{file['path']}") == (200, stopped | {"captures": []})
 

@@ -90,6 +90,9 @@ async def test_the_page_alone_is_served(pages: Pages) -> None:
         ({"X-Forwarded-Host": "[fd00::7]:8123"}, "fd00::7"),
         ({"X-Forwarded-Host": "172.30.32.1"}, None),
         ({"X-Forwarded-Host": "localhost:8123"}, None),
+        ({"X-Forwarded-Host": "abcdefgh.ui.nabu.casa"}, None),
+        ({"X-Forwarded-Host": "house.example:8443"}, None),
+        ({"X-Forwarded-Host": "[::1"}, None),
     ],
 )
 async def test_the_converter_is_told_the_name_under_which_the_page_was_opened(

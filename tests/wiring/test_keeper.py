@@ -9,12 +9,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from neasmart.app import build_gateway
 from neasmart.core.state.plant import Reading
 from neasmart.settings.model import DatabaseSettings, LoggingSettings, LogLevel, ModbusSettings, Settings, ZoneSettings
 from neasmart.sysbus import Recorder
+from neasmart.wiring.app import build_gateway
 from neasmart.wiring.archive import Archive
-from neasmart.wiring.keeper import House, line_facts
+from neasmart.wiring.keeper import Keeper, line_facts
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +29,7 @@ def _levels() -> Iterator[None]:
 async def test_times_names_and_level_change_in_place(tmp_path: Path) -> None:
     settings = Settings(database=DatabaseSettings(path=str(tmp_path / "neasmart.db")))
     gateway = build_gateway(settings)
-    house = House(settings, gateway, Archive(gateway), Recorder(tmp_path, line_facts(settings), gateway))
+    house = Keeper(settings, gateway, Archive(gateway), Recorder(tmp_path, line_facts(settings), gateway))
     modbus = ModbusSettings(
         registers_stale_after_seconds=60, registers_late_after_seconds=5, command_grace_walks=7, walk_assumed_seconds=9
     )

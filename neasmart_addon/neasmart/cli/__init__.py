@@ -1,1 +1,1 @@
-"""One module for each command. Imports everything."""
+"""What people start: one module for each command, and the command line that chooses it. Imports everything."""

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from neasmart import app
 from neasmart.core.gateway import Gateway
 from neasmart.diagnosis.doctor import Diagnosis
 from neasmart.diagnosis.patterns import Hint
@@ -20,8 +19,17 @@ from neasmart.diagnosis.verdicts import DoctorState, code_of
 from neasmart.facts import arguments
 from neasmart.facts.status import LinkStatus
 from neasmart.settings import checks as settings_checks
-from neasmart.settings.model import DEFAULT_UNIT_IDS, ModbusSettings, ServerSettings, ServerType, Settings
+from neasmart.settings.model import (
+    DEFAULT_UNIT_IDS,
+    DIALLED,
+    SOCKET,
+    ModbusSettings,
+    ServerSettings,
+    ServerType,
+    Settings,
+)
 from neasmart.sysbus import Link, Tap
+from neasmart.wiring import app
 
 LISTEN_S = 20.0
 TRY_S = 4.0
@@ -68,7 +76,7 @@ class Listened:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Times:
+class ListenTimes:
     """Seconds to listen at 38400 8N1 and at each other speed."""
 
     listen_s: float = LISTEN_S
@@ -78,9 +86,7 @@ class Times:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     line = parser.add_mutually_exclusive_group(required=True)
-    line.add_argument(
-        "--serial", metavar="PATH", type=_line, help="device, or socket://HOST:PORT or rfc2217://HOST:PORT"
-    )
+    line.add_argument("--serial", metavar="PATH", type=_line, help=f"device, or {DIALLED}")
     line.add_argument("--tcp-listen", metavar="PORT", type=arguments.port, help="wait for a converter, Modbus TCP")
     line.add_argument(
         "--rtu-tcp-listen", metavar="PORT", type=arguments.port, help="wait for a converter, RTU over TCP"
@@ -102,7 +108,7 @@ def run(namespace: argparse.Namespace, say: Callable[[str], object] = sys.stdout
     settings = _settings(namespace)
     listening = settings.server.listens
     seconds = namespace.seconds or (WAIT_FOR_PEER_S if listening else LISTEN_S)
-    times = Times(listen_s=seconds, try_s=min(seconds, TRY_S))
+    times = ListenTimes(listen_s=seconds, try_s=min(seconds, TRY_S))
     with contextlib.suppress(KeyboardInterrupt):
         found = asyncio.run(examined(settings, times, say))
         say(f"\n{_text(found)}\n")
@@ -110,11 +116,11 @@ def run(namespace: argparse.Namespace, say: Callable[[str], object] = sys.stdout
     return 1
 
 
-async def examined(settings: Settings, times: Times, say: Callable[[str], object]) -> Diagnosis:
+async def examined(settings: Settings, times: ListenTimes, say: Callable[[str], object]) -> Diagnosis:
     """Listen at 38400 8N1 and, where only noise arrives, at the usual other speeds; return what to say."""
     first = await listened(settings, times.listen_s, say)
     say(f"  {_figures(first)}\n")
-    can_change_speed = not settings.server.listens and not settings.server.serial_port.startswith("socket")
+    can_change_speed = not settings.server.listens and not settings.server.serial_port.startswith(SOCKET)
     if first.diagnosis.state is not DoctorState.NOISE or first.frames or not can_change_speed:
         return first.diagnosis
     best: Listened | None = None
@@ -194,7 +200,7 @@ def _settings(namespace: argparse.Namespace) -> Settings:
 
 def _line(text: str) -> str:
     if not settings_checks.may_be_opened(text):
-        raise argparse.ArgumentTypeError("allowed are a device path, socket://HOST:PORT and rfc2217://HOST:PORT")
+        raise argparse.ArgumentTypeError(f"allowed are a device path, {DIALLED}")
     return text
 
 

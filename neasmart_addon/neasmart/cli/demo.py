@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from neasmart.facts.errors import SettingsError
+from neasmart.facts.network import API
 from neasmart.settings import loading as settings_loading
 from neasmart.settings import model as config
 from neasmart.simulator.home import past
@@ -119,7 +120,7 @@ def _remember_a_day(hour: float) -> None:
 async def _start(environment: Mapping[str, str], *arguments: str) -> asyncio.subprocess.Process:
     # A session of its own keeps the terminal's Ctrl-C here, so that both processes stop in order.
     return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "neasmart.tethered", str(os.getpid()), *arguments),
+        *(sys.executable, "-m", "neasmart.cli.tethered", str(os.getpid()), *arguments),
         env=environment,
         start_new_session=True,
     )
@@ -142,7 +143,7 @@ def _say_where(settings: config.Settings) -> None:
     _tell(
         sys.stdout,
         f"\n  Page:  http://127.0.0.1:{page}/\n"
-        f"  API:   http://127.0.0.1:{api}/api/v1/zones  and  http://127.0.0.1:{api}/health\n"
+        f"  API:   http://127.0.0.1:{api}{API}/zones  and  http://127.0.0.1:{api}/health\n"
         f"  Bus:   Modbus TCP on 127.0.0.1:{settings.server.port}, served to a simulated base\n"
         "  Stop:  Ctrl-C\n\n",
     )

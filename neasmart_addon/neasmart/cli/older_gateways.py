@@ -247,7 +247,7 @@ def _target(name: str, value: object, *, serial: bool) -> tuple[str, str] | None
         short = {"logging": "log"}.get(section, section)
         keys = (key, key.removeprefix(f"{section}_"), key.removeprefix(f"{short}_"), _ALIASES.get(key, key))
         found = next(((section, each) for each in keys if (section, each) in known), None)
-    if found == ("server", "address") and serial and str(value).startswith(("/", "socket:", "rfc2217:")):
+    if found == ("server", "address") and serial and str(value).startswith(("/", config.SOCKET, config.RFC2217)):
         return "server", "serial_port"
     return (found[0], found[1]) if found is not None and len(found) > 1 else None
 

@@ -14,10 +14,10 @@ import time
 from typing import Any
 from urllib.parse import urlsplit
 
-from neasmart import about
-from neasmart.facts import arguments
+from neasmart.facts import about, arguments
 from neasmart.facts.clock import iso
 from neasmart.facts.errors import NeasmartError, SettingsError
+from neasmart.facts.network import API, joined
 from neasmart.settings import loading as settings_loading
 from neasmart.settings import model as config
 from neasmart.settings.redaction import settings_document
@@ -27,7 +27,7 @@ LOOK_S = 0.3
 LEAST_S, MOST_S = 1.0, 600.0
 """How long a recording may last; the gateway checks it again."""
 
-_CAPTURES = "/api/v1/captures"
+_CAPTURES = f"{API}/captures"
 
 
 class RemoteError(NeasmartError):
@@ -106,7 +106,7 @@ def diagnostics(namespace: argparse.Namespace) -> int:
     """Fetch the diagnostics file of a running gateway; without one, write what can be told without it, and return 1."""
     code = 0
     try:
-        path = "/api/v1/diagnostics" + ("?names=true" if namespace.names else "")
+        path = f"{API}/diagnostics" + ("?names=true" if namespace.names else "")
         document = _json(_remote(namespace).ask("GET", path))
     except RemoteError as error:
         sys.stderr.write(f"neasmart: {error}; this is what can be told without it\n")
@@ -178,7 +178,7 @@ def _configured_url() -> str:
     except SettingsError:
         api = config.ApiSettings()
     host = "127.0.0.1" if api.host in ("", "0.0.0.0", "::") else api.host  # noqa: S104 - compared, not opened
-    return f"http://[{host}]:{api.port}" if ":" in host else f"http://{host}:{api.port}"
+    return f"http://{joined(host, api.port)}"
 
 
 def _json(content: bytes) -> Any:

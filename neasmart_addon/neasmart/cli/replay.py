@@ -12,25 +12,26 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from neasmart import app
 from neasmart.core.gateway import Gateway
 from neasmart.facts import arguments
 from neasmart.facts.clock import Clock
+from neasmart.facts.codecs import FunctionCode
 from neasmart.settings.model import ModbusSettings, Settings
 from neasmart.simulator.bus.transport import Opener, Transport
 from neasmart.sysbus import Framing
-from neasmart.sysbus.capture.capture import Capture, Chunk, FrameReaders
+from neasmart.sysbus.capture.capture import CaptureReader, Chunk, FrameReaders
 from neasmart.sysbus.capture.pcapng import CaptureError
 from neasmart.sysbus.capture.seen import Seen
 from neasmart.sysbus.framing.crc import with_crc
 from neasmart.sysbus.line.connection import Direction
 from neasmart.sysbus.slave.slaves import MbapSlave, RtuSlave
 from neasmart.sysbus.slave.station import Station
+from neasmart.wiring import app
 
 REPLY_PATIENCE_S = 0.25
 
+_FUNCTIONS = frozenset(FunctionCode)
 _ARROWS = {Direction.RECEIVED: "<", Direction.SENT: ">"}
-_READ, _WRITES = 3, (6, 16)
 Say = Callable[[str], object]
 
 
@@ -76,7 +77,7 @@ def run(namespace: argparse.Namespace, say: Say = sys.stdout.write) -> int:
         with namespace.file.open("rb") as file:
             if chosen is not None:
                 return asyncio.run(_serve(file, *chosen, None if namespace.fast else namespace.speed, say))
-            shown(Capture(file), say)
+            shown(CaptureReader(file), say)
     except (OSError, CaptureError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         sys.stderr.write(f"neasmart: {namespace.file}: {reason}\n")
@@ -84,7 +85,7 @@ def run(namespace: argparse.Namespace, say: Say = sys.stdout.write) -> int:
     return 0
 
 
-def shown(capture: Capture, say: Say) -> Outcome:
+def shown(capture: CaptureReader, say: Say) -> Outcome:
     """Feed the capture through the real framer and station; print every frame and a summary."""
     now = 0.0
     settings = Settings(modbus=ModbusSettings(slave_id=list(capture.facts.unit_ids)))
@@ -116,7 +117,7 @@ def line_of(seen: Seen) -> str:
     return f"{at} {_ARROWS[seen.direction]} {seen.unit_id:3d} {seen.what:<11} {registers}\n"
 
 
-def pieces(capture: Capture, framing: Framing) -> Iterator[Piece]:
+def pieces(capture: CaptureReader, framing: Framing) -> Iterator[Piece]:
     """Yield what the recorded base has sent, framed for a line of this kind.
 
     On a line of the recorded kind every byte goes out as it came; on another only the requests that were valid.
@@ -139,7 +140,7 @@ def pieces(capture: Capture, framing: Framing) -> Iterator[Piece]:
             yield Piece(at=seen.at, content=framed, asks=_asks(seen, capture.facts.unit_ids))
 
 
-async def served(capture: Capture, opener: Opener, framing: Framing, speed: float | None) -> Outcome:
+async def served(capture: CaptureReader, opener: Opener, framing: Framing, speed: float | None) -> Outcome:
     """Send the recording to a gateway at `speed` times its own, or without pauses; raises OSError."""
     outcome = Outcome()
     line = await opener.open()
@@ -177,7 +178,7 @@ def _chosen(namespace: argparse.Namespace) -> tuple[Transport, str] | None:
 
 async def _serve(file: BinaryIO, transport: Transport, target: str, speed: float | None, say: Say) -> int:
     framing = Framing.MBAP if transport is Transport.TCP else Framing.RTU
-    outcome = await served(Capture(file), Opener(transport, target), framing, speed)
+    outcome = await served(CaptureReader(file), Opener(transport, target), framing, speed)
     say(f"{outcome.sent} pieces sent\n")
     return 0
 
@@ -187,7 +188,7 @@ def _as_it_came(chunk: Chunk, requests: list[Seen], unit_ids: tuple[int, ...]) -
 
 
 def _asks(seen: Seen, unit_ids: tuple[int, ...]) -> bool:
-    return seen.unit_id in unit_ids and seen.pdu[0] in (_READ, *_WRITES)
+    return seen.unit_id in unit_ids and seen.pdu[0] in _FUNCTIONS
 
 
 def _summary(gateway: Gateway, outcome: Outcome, now: float) -> str:

@@ -10,6 +10,7 @@ from neasmart.core.bus_face import BusFace, publish_commands, publish_reading
 from neasmart.core.commands.command import Command, CommandTimes
 from neasmart.core.commands.commands import Commands
 from neasmart.core.commands.undo import UndoBook
+from neasmart.core.state.derivations import Derivations
 from neasmart.core.state.hub import Hub
 from neasmart.core.state.image import LastReports, RegisterImage
 from neasmart.core.state.plant import Plant, StaleTimes, ZoneIndex
@@ -37,7 +38,7 @@ _ORDER = (Part.SEASON, Part.HOUSE, Part.ROOM, Part.TARGET)
 """What is commanded together is given in this order, because each of these changes what comes after it."""
 
 
-class Undone(NamedTuple):
+class TakenBack(NamedTuple):
     """The commands that were taken back, and those that bring back what was there before."""
 
     withdrawn: list[Command]
@@ -78,6 +79,7 @@ class Gateway:
         self._last_reports = last_reports
         self._sync_at: float | None = None
         self.clock = clock or Clock()
+        self.derived = Derivations(plant, self.clock)
         self.hub = Hub()
         self.rooms = Rooms()
         self.bus = BusFace(
@@ -121,7 +123,7 @@ class Gateway:
             self._undo.accepted(changes[-1], before, season)
         return [new[ref.address] for ref, _ in checked]
 
-    def undo(self, command_id: str, *, origin: str) -> Undone:
+    def undo(self, command_id: str, *, origin: str) -> TakenBack:
         """Take a command back: withdraw it if the base has not read it, else command what was there before.
 
         Raises UnknownCommandError, UndoError with the reason, and NoLinkError as `submit`.
@@ -133,7 +135,7 @@ class Gateway:
         withdrawn = self.commands.withdraw(command_id, now)
         publish_commands(self.hub, withdrawn)
         self._undo.done(command_id)
-        return Undone(withdrawn, self.submit(values, origin=origin) if values else [])
+        return TakenBack(withdrawn, self.submit(values, origin=origin) if values else [])
 
     def restore(self, stored: Iterable[tuple[int, int, float]]) -> None:
         """Show stored words (address, word, monotonic time), marked stale; the base never reads them."""
@@ -144,8 +146,7 @@ class Gateway:
 
     def rename(self, names: Mapping[ZoneIndex, str]) -> None:
         """Give the zones other names, and tell all who show them."""
-        before, self.plant.names = self.plant.names, dict(names)
-        renamed = {zone for zone in before.keys() | names.keys() if before.get(zone) != names.get(zone)}
+        renamed = self.plant.rename(names)
         for reading in self.plant.readings:
             if reading.ref.room in renamed:
                 publish_reading(self.hub, reading)
@@ -190,16 +191,15 @@ class Gateway:
     def watch_bus(self, unit_ids: Sequence[int], *, line: str | None = None, final: bool = False) -> None:
         """Answer under these unit ids, and judge the bus anew; see `BusWatch` for `line` and `final`."""
         self.bus.use(unit_ids)
-        self.watch = BusWatch(unit_ids, line=line, final=final)
+        now = self.clock.monotonic()
+        self.watch = BusWatch(unit_ids, line=line, final=final, since=now)
         # What was counted on another link is not this one's; a look while none is open tells the watch from where on.
-        self.watch.look(self.clock.monotonic(), Scene(link=LinkStatus(), counters=self.bus.counters))
+        self.watch.look(now, Scene(link=LinkStatus(), counters=self.bus.counters))
 
     def tick(self, now: float) -> None:
         """Do what only time brings about; called about once a second."""
         self.bus.walks.tick(now)
         self.bus.idle_polls.digest()
-        if self._last_reports is not None:
-            self._last_reports.fresh_s = 2 * self.bus.walks.walk_s
         publish_commands(self.hub, self.commands.tick(now))
         for reading in self.plant.sweep(now):
             publish_reading(self.hub, reading)

@@ -36,11 +36,18 @@ class Scene:
 class BusWatch:
     """Keeps what was seen, and the diagnosis that it gives."""
 
-    def __init__(self, unit_ids: Iterable[int], *, line: str | None = None, final: bool = False) -> None:
+    def __init__(
+        self,
+        unit_ids: Iterable[int],
+        *,
+        line: str | None = None,
+        final: bool = False,
+        since: float = float("-inf"),
+    ) -> None:
         """Start without having seen anything.
 
         `line` is the speed and format of a serial line of our own, as people read it; `final` asks for a verdict on
-        what was heard so far at every look.
+        what was heard so far at every look. What came before `since` came on another link.
         """
         self.unit_ids = tuple(unit_ids)
         self.bytes = PatternTaker(self.unit_ids)
@@ -52,6 +59,7 @@ class BusWatch:
             )
         )
         self._final = final
+        self._since = since
         self._visits = _Visits()
         self._snapshots: deque[tuple[float, BusCounters]] = deque()
         self._patterns: deque[tuple[float, Pattern]] = deque()
@@ -75,10 +83,10 @@ class BusWatch:
     def _sample(self, now: float, scene: Scene) -> None:
         counters = scene.counters
         opened = self._visits.follow(now, scene.link, scene.patience.late_s)
-        if opened or not self._snapshots:
-            self._begin(self._visits.open_since or now, self._closed)
         if not scene.link.connected:
             self._closed = _copied(counters)
+        if opened or not self._snapshots:
+            self._begin(self._visits.open_since or now, self._closed)
         at, last = self._patterns[-1]
         self._patterns[-1] = (at, Pattern.joined((last, self.bytes.digest())))
         if now - at >= SNAPSHOT_EVERY_S:
@@ -98,7 +106,7 @@ class BusWatch:
 
     def _observed(self, now: float, scene: Scene) -> Observed:
         counters, visits = scene.counters, self._visits
-        frame_age_s = _age_s(counters.last_frame_at, now)
+        frame_age_s = self._age_s(counters.last_frame_at, now)
         began = now - WINDOW_S if visits.open_since is None else max(now - WINDOW_S, visits.open_since)
         quiet = frame_age_s is None or frame_age_s >= scene.patience.late_s
         if frame_age_s is not None and quiet:
@@ -117,11 +125,17 @@ class BusWatch:
             open_s=0.0 if visits.open_since is None else now - visits.open_since,
             unsteady=visits.unsteady(now, scene.link, scene.patience.late_s),
             frame_age_s=frame_age_s,
-            poll_age_s=_age_s(max(counters.last_poll_at.values(), default=None), now),
-            write_age_s=_age_s(scene.last_write_at, now),
+            poll_age_s=self._age_s(max(counters.last_poll_at.values(), default=None), now),
+            write_age_s=self._age_s(scene.last_write_at, now),
             wrong_framing=self._wrong_framing(now, scene.link),
             same_bus=same_bus,
-            units_seen=tuple(sorted(unit for unit, heard in counters.last_heard_at.items() if now - heard <= WINDOW_S)),
+            units_seen=tuple(
+                sorted(
+                    unit
+                    for unit, heard in counters.last_heard_at.items()
+                    if heard >= self._since and now - heard <= WINDOW_S
+                )
+            ),
             mbap=self.mbap,
             line=self.line,
             problem=scene.problem,
@@ -138,6 +152,9 @@ class BusWatch:
         if hint is Hint.MBAP_ON_RTU and "://" in link.description:
             hint = Hint.MBAP_DIALLED
         return hint, now - self._rose_at[name]
+
+    def _age_s(self, at: float | None, now: float) -> float | None:
+        return None if at is None or at < self._since else max(0.0, now - at)
 
     def _risen(self, name: str, now: float, within_s: float = WINDOW_S) -> bool:
         return name in self._rose_at and now - self._rose_at[name] <= within_s
@@ -184,10 +201,6 @@ class _Visits:
         self._left_at, self._lasted_s = at, lasted_s
         if self.open_since is None:
             self.open_since = at
-
-
-def _age_s(at: float | None, now: float) -> float | None:
-    return None if at is None else max(0.0, now - at)
 
 
 def _copied(counters: BusCounters) -> BusCounters:

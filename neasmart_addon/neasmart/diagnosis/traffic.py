@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections import deque
 from typing import Any
 
+from neasmart.facts.codecs import READ, WRITE_SINGLE, FunctionCode
 from neasmart.facts.registers import ADDRESS_LIMIT
 
 WAITING_FRAMES = 2048
@@ -22,7 +23,7 @@ ORDER = 600
 MARKER_LOST_S = 300.0
 GAP_LIMITS_S = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 
-_READ, _WRITE_SINGLE, _WRITE_MULTIPLE = 3, 6, 16
+_FUNCTIONS = frozenset(FunctionCode)
 _HEAD = 5
 
 Block = tuple[int, int, int, int]
@@ -163,11 +164,11 @@ class Traffic:
         self._last_at = at
         if unit_id in self._units or len(self._units) < UNITS:
             self._units[unit_id] = self._units.get(unit_id, 0) + 1
-        if len(pdu) < _HEAD or pdu[0] not in (_READ, _WRITE_SINGLE, _WRITE_MULTIPLE):
+        if len(pdu) < _HEAD or pdu[0] not in _FUNCTIONS:
             return
         function = pdu[0]
         address = pdu[1] << 8 | pdu[2]
-        count = 1 if function == _WRITE_SINGLE else pdu[3] << 8 | pdu[4]
+        count = 1 if function == WRITE_SINGLE else pdu[3] << 8 | pdu[4]
         block = (unit_id, function, address, count)
         known = self._blocks.get(block)
         if known is None:
@@ -177,7 +178,7 @@ class Traffic:
             known = self._blocks[block] = _Recurring()
         known.seen(at)
         self._follow_walk(block, at)
-        direction = "polled" if function == _READ else "written"
+        direction = "polled" if function == READ else "written"
         for each in range(address, min(address + count, ADDRESS_LIMIT)):
             register = self._registers.get((direction, each))
             if register is None:
@@ -190,7 +191,7 @@ class Traffic:
     def _follow_walk(self, block: Block, at: float) -> None:
         """Measure the walk from one poll of a block to the next; a block that stays away is replaced by another."""
         marker = self._marker
-        if block[1] == _READ and (marker is None or at - self._began > MARKER_LOST_S):
+        if block[1] == READ and (marker is None or at - self._began > MARKER_LOST_S):
             self._marker = block
             self._began = at
             self._walk = [block]
@@ -208,5 +209,5 @@ class Traffic:
 def _block_text(block: Block) -> str:
     """Return for example ``read 240: 100+2``."""
     unit_id, function, address, count = block
-    verb = "read" if function == _READ else "write"
+    verb = "read" if function == READ else "write"
     return f"{verb} {unit_id}: {address}+{count}"

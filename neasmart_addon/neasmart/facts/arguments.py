@@ -11,6 +11,7 @@ from typing import NoReturn
 from urllib.parse import urlsplit
 
 from neasmart.facts.errors import NeasmartError
+from neasmart.facts.network import host_and_port
 
 EXIT_USAGE = 2
 
@@ -62,8 +63,8 @@ port = whole(1, 65535)
 
 def host_port(text: str) -> str:
     """Return ``HOST:PORT``; port 0 lets the kernel choose where one listens."""
-    host, _, number_text = text.rpartition(":")
-    if not host or not (number_text.isascii() and number_text.isdecimal() and int(number_text[:6]) <= 65535):  # noqa: PLR2004
+    host, port_number = host_and_port(text)
+    if not host or port_number is None:
         raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT")
     return text
 

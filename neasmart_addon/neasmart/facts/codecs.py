@@ -29,6 +29,17 @@ _EXPONENT_HIGH = 15
 _PERCENT_HIGH = 100
 
 
+class FunctionCode(IntEnum):
+    """The first byte of a Modbus request that the SYSBUS knows."""
+
+    READ = 3
+    WRITE_SINGLE = 6
+    WRITE_MULTIPLE = 16
+
+
+READ, WRITE_SINGLE, WRITE_MULTIPLE = FunctionCode
+
+
 class GlobalMode(IntEnum):
     """Wire values of register "global mode"."""
 

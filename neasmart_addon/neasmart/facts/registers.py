@@ -8,21 +8,24 @@ comparison of its key. Addresses are 0-based as on the wire ("register 100" is 0
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from itertools import product
+from itertools import chain, product
 from types import MappingProxyType
+from typing import ClassVar
 
 from neasmart.facts.codecs import (
     Codec,
     Decoded,
     EnumCodec,
     GlobalMode,
+    Quality,
     Value,
 )
 from neasmart.facts.errors import InvalidValueError, ReadOnlyPointError, UnknownPointError
+from neasmart.facts.network import API
 
 ADDRESS_LIMIT = 7000
 """Addresses from here on are never used on this bus; a frame that names one is noise."""
@@ -51,6 +54,7 @@ class Part(StrEnum):
     AIR = "air"
     HUMIDITY = "humidity"
     FLOW = "flow"
+    MEAN = "mean"
 
 
 _RELATED: Mapping[Part | None, tuple[Part, ...]] = MappingProxyType(
@@ -95,8 +99,11 @@ class Point:
     reads it from us (command registers only), and `told` the one that it reads and ignores once it has written its
     value, where that is another; `part` is what the point is for those who work with it, one of each at one place;
     `confirm_within` is the difference up to which two values count as the same. `optional` points are missing in some
-    houses where their group exists: nobody announces them before they were received. `name` is what REST calls the
-    point where it differs from its key, and `answer` the answer of REST that has it, for points without an index.
+    houses where their group exists: nobody announces them before they were received. `vocabulary` is the kind of words
+    in which the members of an enumeration are told to people. `name` is what REST calls the point where it differs from
+    its key, and `answer` the answer of REST that has it, for points without an index. Home Assistant is told
+    `device_class`, `icon` and `category`; what is `in_climate` the climate entity has already, so that an entity of its
+    own is only there for those who switch it on.
     """
 
     key: str
@@ -111,10 +118,13 @@ class Point:
     part: Part | None = None
     confirm_within: float = 0.0
     optional: bool = False
+    vocabulary: str = ""
     name: str = ""
     answer: str | None = None
     device_class: str | None = None
-    diagnostic: bool = False
+    icon: str | None = None
+    category: str | None = None
+    in_climate: bool = False
 
     @property
     def field(self) -> str:
@@ -132,6 +142,11 @@ class Point:
         if isinstance(self.codec, EnumCodec):
             return {int(member): member.name.lower() for member in self.codec.members}
         return None
+
+    @property
+    def mixes(self) -> bool:
+        """Whether it may be told that the rooms differ, which is no member of the enumeration."""
+        return isinstance(self.codec, EnumCodec) and self.codec.zero is Quality.MIXED
 
     @property
     def allowed(self) -> str:
@@ -172,6 +187,54 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Margins:
+    """What the owner says of derived values: how close to the dew point is a risk, and below what a room is cold."""
+
+    condensation_k: float = 2.0
+    cold_c: float = 8.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """What a derived value is worked out from: the known values of its sources, what it was before, and the margins."""
+
+    values: Mapping[Part, Sequence[float]]
+    before: Value
+    margins: Margins
+
+    def one(self, part: Part) -> float | None:
+        """Return the value of a source of which there is one, None while it is not known."""
+        values = self.values[part]
+        return values[0] if values else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Derived:
+    """One row of the table for a value that the base does not tell and that follows from those it tells.
+
+    `work` makes it of the values of `sources`: of those at its own place, else of those of the whole house. It is there
+    once a value of each source has been received. A change below `jitter` is not worth being told. The other columns
+    are those of `Point`.
+    """
+
+    key: str
+    label: str
+    kind: Kind
+    sources: tuple[Part, ...]
+    work: Callable[[Inputs], Value]
+    part: Part | None = None
+    jitter: float = 0.0
+    unit: str | None = None
+    device_class: str | None = None
+    icon: str | None = None
+    category: str | None = None
+    in_climate: bool = False
+    optional: ClassVar[bool] = True
+    writable: ClassVar[bool] = False
+    options: ClassVar[None] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Axis:
     """One index of a repeating group: its name, for people too, its range and the distance in registers between two."""
 
@@ -193,7 +256,8 @@ class Group:
 
     A group without axes is there once, for the whole house. Where `rooms` is set each repetition is a room, with base
     and zone number for an index: people name it, see it and forget it as one. A repetition exists once the point
-    `exists_by` has been received, or any point where that is not given.
+    `exists_by` has been received, or any point where that is not given. `answer` is the answer of REST that has one
+    repetition, for groups that are no rooms.
     """
 
     key: str
@@ -201,12 +265,23 @@ class Group:
     origin: int
     axes: tuple[Axis, ...] = ()
     points: tuple[Point, ...]
+    derived: tuple[Derived, ...] = ()
+    answer: str | None = None
     rooms: bool = False
     exists_by: str | None = None
 
     def address(self, *index: int) -> int:
         """Return the first register of one repetition."""
         return self.origin + sum(axis.stride * i for axis, i in zip(self.axes, index, strict=True))
+
+    @property
+    def rows(self) -> tuple[Point | Derived, ...]:
+        """What is told by the base and what is derived."""
+        return (*self.points, *self.derived)
+
+    def place(self, *index: int) -> str:
+        """Return the name of one repetition, such as ``zone.1.3``, with which the ids of its points begin."""
+        return ".".join((self.key, *map(str, index)))
 
     def point(self, key: str) -> Point:
         """Return one of the group's points by its key; raise UnknownPointError."""
@@ -233,6 +308,11 @@ class Ref:
         return f"{self.group.label} {place} {self.point.label.lower()}" if place else self.point.label
 
     @property
+    def place(self) -> str:
+        """Where the register is, for example ``zone.1.3``, or ``global`` for the whole house."""
+        return self.group.place(*self.index)
+
+    @property
     def of_house(self) -> bool:
         """Whether the register is there once, for the whole house."""
         return not self.index
@@ -245,6 +325,22 @@ class Ref:
     def decode(self, word: int) -> Decoded:
         """Return what a word means at this address."""
         return self.point.codec.decode(word)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DerivedRef:
+    """One derived value with the registers from which it follows, by part; `id` names it everywhere."""
+
+    id: str
+    group: Group = field(repr=False, compare=False)
+    index: tuple[int, ...]
+    point: Derived = field(repr=False, compare=False)
+    sources: Mapping[Part, tuple[Ref, ...]] = field(repr=False, compare=False)
+
+    @property
+    def room(self) -> tuple[int, int] | None:
+        """The base and zone number of the room that the value belongs to, None for what is no room's."""
+        return (self.index[0], self.index[1]) if self.group.rooms else None
 
 
 class RegisterTable:
@@ -272,7 +368,7 @@ class RegisterTable:
         try:
             return self.by_id[ref_id]
         except KeyError:
-            raise UnknownPointError(f"Unknown point: {ref_id[:60]!r}. GET /api/v1/points lists all ids") from None
+            raise UnknownPointError(f"Unknown point: {ref_id[:60]!r}. GET {API}/points lists all ids") from None
 
     def at(self, group: str, point: str, *index: int) -> Ref:
         """Return a ref by its parts; raise UnknownPointError."""
@@ -308,10 +404,44 @@ class RegisterTable:
         return found[0]
 
     @cached_property
+    def derived(self) -> Mapping[str, DerivedRef]:
+        """All derived values by their id, in the order of the table."""
+        return {
+            found.id: found
+            for group in self.groups.values()
+            for index in product(*(axis.indices for axis in group.axes))
+            for row in group.derived
+            for found in [self._derived(group, index, row)]
+        }
+
+    @cached_property
+    def dependants(self) -> Mapping[int, tuple[DerivedRef, ...]]:
+        """The derived values that follow from a register, by its address."""
+        found: dict[int, list[DerivedRef]] = {}
+        for derived in self.derived.values():
+            for source in chain.from_iterable(derived.sources.values()):
+                found.setdefault(source.address, []).append(derived)
+        return {address: tuple(refs) for address, refs in found.items()}
+
+    def shown_at(self, *index: int) -> tuple[Ref | DerivedRef, ...]:
+        """Return registers and derived values of one room, or with no number those of the house."""
+        group = self.rooms if index else self.house
+        return (*self.place(group.key, *index), *self.derived_at(*index))
+
+    def derived_at(self, *index: int) -> tuple[DerivedRef, ...]:
+        """Return the derived values of one room, or with no number those of the house, in the order of the table."""
+        return self._derived_at.get(index, ())
+
+    @cached_property
     def rooms(self) -> Group:
         """The group whose repetitions are rooms."""
         (found,) = (group for group in self.groups.values() if group.rooms)
         return found
+
+    @cached_property
+    def house(self) -> Group:
+        """The group of what is there once."""
+        return self.part(Part.HOUSE).group
 
     def place(self, group: str, *index: int) -> tuple[Ref, ...]:
         """Return the registers of one repetition of a group in the order of the table, none out of range."""
@@ -328,6 +458,22 @@ class RegisterTable:
     def answered(self, answer: str) -> tuple[Ref, ...]:
         """Return the registers that one answer of REST has."""
         return self._answers.get(answer, ())
+
+    def answering(self, answer: str) -> Group:
+        """Return the group of which one answer of REST has a repetition; raise UnknownPointError if there is none."""
+        for group in self.groups.values():
+            if group.answer == answer:
+                return group
+        raise UnknownPointError(f"No group is answered as {answer}")
+
+    def _derived(self, group: Group, index: tuple[int, ...], row: Derived) -> DerivedRef:
+        sources = {part: self.of_part(part, index) or self.of_part(part) for part in row.sources}
+        return DerivedRef(id=f"{group.place(*index)}.{row.key}", group=group, index=index, point=row, sources=sources)
+
+    @cached_property
+    def _derived_at(self) -> dict[tuple[int, ...], tuple[DerivedRef, ...]]:
+        places = {ref.index: None for ref in self.derived.values()}
+        return {place: tuple(ref for ref in self.derived.values() if ref.index == place) for place in places}
 
     @cached_property
     def _answers(self) -> dict[str, tuple[Ref, ...]]:
@@ -366,7 +512,7 @@ def _expanded(groups: tuple[Group, ...]) -> Iterator[Ref]:
         for index in product(*(axis.indices for axis in group.axes)):
             for point in group.points:
                 yield Ref(
-                    id=".".join((group.key, *map(str, index), point.key)),
+                    id=f"{group.place(*index)}.{point.key}",
                     address=group.address(*index) + point.offset,
                     group=group,
                     index=index,

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from neasmart.facts.breaker import BreakerState
+from neasmart.facts.retries import BreakerState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +139,15 @@ class RecorderStatus:
     limit_bytes: int | None = None
     ended_by: str = ""
     since: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaptureFile:
+    """A finished recording; `recorded_at` is Unix time in seconds of its end."""
+
+    name: str
+    size: int
+    recorded_at: float
 
 
 @dataclass(slots=True, kw_only=True)

@@ -15,12 +15,12 @@ import threading
 from urllib.parse import urlsplit
 
 from neasmart.facts.clock import iso
+from neasmart.facts.retries import Backoff
 
 QUEUE_LINES = 1000
 """So many lines wait for a server that is away; later ones are counted and lost."""
 TIMEOUT_S = 5.0
-RETRY_FIRST_S = 1.0
-RETRY_LAST_S = 60.0
+RETRY_S = (1.0, 60.0)
 
 _LOG = logging.getLogger(__name__)
 _PORT = 514
@@ -100,7 +100,7 @@ class SyslogHandler(logging.Handler):
 
     def _send(self, line: bytes) -> bool:
         """Send a line, however often it takes; return False if there is no more time for it."""
-        delay_s = RETRY_FIRST_S
+        backoff = Backoff(*RETRY_S)
         while True:
             try:
                 if self._socket is None:
@@ -110,9 +110,8 @@ class SyslogHandler(logging.Handler):
                 self._socket.sendall(line)
             except (OSError, ValueError) as error:
                 self._lose(error)
-                if self._stopping.wait(delay_s):
+                if self._stopping.wait(backoff.wait_s()):
                     return False
-                delay_s = min(2 * delay_s, RETRY_LAST_S)
             else:
                 self._found()
                 return True

@@ -1,6 +1,6 @@
 """The MQTT edge: publishes the house for Home Assistant and takes commands from it."""
 
-from neasmart.mqtt.messages.inventory import RoomBook
-from neasmart.mqtt.session import MqttBridge, Surroundings
+from neasmart.mqtt.bridge import MqttBridge, Surroundings
+from neasmart.mqtt.messages.inventory import HomeAssistantBook
 
-__all__ = ["MqttBridge", "RoomBook", "Surroundings"]
+__all__ = ["HomeAssistantBook", "MqttBridge", "Surroundings"]

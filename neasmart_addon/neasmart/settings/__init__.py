@@ -1,1 +1,1 @@
-"""What the settings are, how they are read, judged and followed. Imports core and below."""
+"""What the settings are, how they are read and judged. Imports facts only."""

@@ -23,7 +23,10 @@ from neasmart.facts.points import TABLE
 from neasmart.facts.registers import Part
 from neasmart.facts.status import Closable, SettingsFault
 from neasmart.settings.model import (
+    DIALLED,
+    RFC2217,
     SECRETS,
+    SOCKET,
     ApiSettings,
     DatabaseSettings,
     LoggingSettings,
@@ -42,7 +45,7 @@ _ORIGIN = re.compile(r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?"
 _SHORT_NUMBER = re.compile(r"[0-9]{1,5}")
 _HOST = re.compile(r"\*|(\*\.)?[A-Za-z0-9._-]+")
 _SYSLOG = re.compile(r"(udp|tcp)://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>\d{1,5}))?|unix:///\S+")
-_DIALLED = re.compile(r"(socket|rfc2217)://[^/\s@]+:(?P<port>\d{1,5})(/.*)?")
+_DIALLED = re.compile(rf"({SOCKET}|{RFC2217})[^/\s@]+:(?P<port>\d{{1,5}})(/.*)?")
 _BROKER = re.compile(r"[^\s/@]*")
 _LOGIN = re.compile(r"^(.*?://)?.*@", re.DOTALL)
 _NO_DATA_PARTS = {
@@ -306,10 +309,10 @@ def _of_networks(key: str, texts: list[str]) -> Iterator[_Objection]:
 def _of_server(server: ServerSettings) -> Iterator[_Objection]:
     yield from _of_networks("allowed_peers", server.allowed_peers)
     if not may_be_opened(server.serial_port):
-        allowed = "Allowed: a device path, socket://HOST:PORT or rfc2217://HOST:PORT"
+        allowed = f"Allowed: a device path, {DIALLED}"
         yield _Objection("serial_port", server.serial_port, allowed)
     if server.url and not _dialled(server.url):
-        yield _Objection("url", server.url, "Allowed: socket://HOST:PORT or rfc2217://HOST:PORT")
+        yield _Objection("url", server.url, f"Allowed: {DIALLED}")
     elif server.url and server.serial_port:
         allowed = f"Remove it or server.serial_port = {server.serial_port!r}: there is one link"
         yield _Objection("url", server.url, allowed)

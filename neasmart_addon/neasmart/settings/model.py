@@ -11,10 +11,10 @@ from typing import Annotated, Literal
 
 import msgspec
 
-Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
+PortNumber = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 UnitId = Annotated[int, msgspec.Meta(ge=1, le=247)]
 Walked = Annotated[float, msgspec.Meta(ge=0, le=100)]
-Word = Annotated[int, msgspec.Meta(ge=0, le=65535)]
+NoDataWord = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 TopicPrefix = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*\Z", max_length=64)]
 
 DEFAULT_UNIT_IDS = (240, 241)
@@ -24,6 +24,9 @@ WITHOUT_EFFECT = {
     "command_grace_seconds": "the last hand wins; command_grace_walks is the patience with what a command brings about",
 }
 """Names of section `modbus` that are accepted because older files have them, and why they do nothing."""
+SOCKET, RFC2217 = "socket://", "rfc2217://"
+"""How the address of a converter that we dial begins."""
+DIALLED = f"{SOCKET}HOST:PORT or {RFC2217}HOST:PORT"
 SECRETS = frozenset({"username", "password", "key", "jwt_secret"})
 """Keys whose values are never shown."""
 
@@ -83,7 +86,7 @@ class ServerSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     type: ServerType = ServerType.AUTO
     address: str = "0.0.0.0"  # noqa: S104 - adapters dial us from anywhere in the home network
-    port: Port = 502
+    port: PortNumber = 502
     allowed_peers: list[str] = []
     serial_port: str = ""
     url: str = ""
@@ -96,6 +99,11 @@ class ServerSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=T
     def listens(self) -> bool:
         """Whether converters dial us, so that nothing is opened or dialled from here."""
         return not self.serial_port and self.type is not ServerType.SERIAL
+
+    @property
+    def dials(self) -> bool:
+        """Whether the link is a converter that we dial."""
+        return "://" in self.serial_port
 
     @property
     def networks(self) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
@@ -130,12 +138,12 @@ class ModbusSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=T
     command_grace_walks: Walked = 2.0
     command_wait_walks: Walked = 3.0
     command_grace_seconds: Annotated[float, msgspec.Meta(ge=0, le=3600)] | None = None
-    no_data_mode: Word = 10
-    no_data_mode_told: Word = 0
-    no_data_state: Word = 10
-    no_data_state_told: Word = 0
-    no_data_zone_state: Word = 0
-    no_data_setpoint: Word = 0
+    no_data_mode: NoDataWord = 10
+    no_data_mode_told: NoDataWord = 0
+    no_data_state: NoDataWord = 10
+    no_data_state_told: NoDataWord = 0
+    no_data_zone_state: NoDataWord = 0
+    no_data_setpoint: NoDataWord = 0
 
 
 class ApiSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -147,9 +155,9 @@ class ApiSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     enabled: bool = True
     host: str = "127.0.0.1"
-    port: Port = 5001
+    port: PortNumber = 5001
     ingress_host: str = "127.0.0.1"
-    ingress_port: Port = 8099
+    ingress_port: PortNumber = 8099
     enable_auth: bool = False
     key: Annotated[str, msgspec.Meta(max_length=256)] = ""
     jwt_secret: Annotated[str, msgspec.Meta(max_length=256)] = ""
@@ -189,7 +197,7 @@ class MqttSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     enabled: bool = True
     host: str = ""
-    port: Port = 1883
+    port: PortNumber = 1883
     username: str = ""
     password: str = ""
     tls: bool = False
@@ -227,3 +235,16 @@ class Settings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def zone_names(self) -> dict[tuple[int, int], str]:
         """Names by base and zone, without the empty ones."""
         return {(zone.base, zone.zone): zone.name.strip() for zone in self.zones if zone.name.strip()}
+
+
+def different(one: Settings, other: Settings) -> list[str]:
+    """Return the names of the settings that differ, such as ``server.port``, never their values."""
+    names = []
+    for section in Settings.__struct_fields__:
+        ours, theirs = getattr(one, section), getattr(other, section)
+        if isinstance(ours, msgspec.Struct):
+            keys = ours.__struct_fields__
+            names += [f"{section}.{key}" for key in keys if getattr(ours, key) != getattr(theirs, key)]
+        elif ours != theirs:
+            names.append(section)
+    return names

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from neasmart.facts import arguments as line_types
+from neasmart.facts.codecs import FunctionCode
 from neasmart.settings.model import DEFAULT_UNIT_IDS
 from neasmart.simulator.bus.freeze import FreezePlan
 from neasmart.simulator.bus.noise import ALL_NOISE, NoiseKind, NoisePlan
+from neasmart.simulator.bus.silence import Silence
 from neasmart.simulator.bus.transport import Transport
-from neasmart.simulator.bus.walk import FC_WRITE_MANY, FC_WRITE_ONE, LONGEST_BLOCK, Blocks, Order, Shape
+from neasmart.simulator.bus.walk import LONGEST_BLOCK, Blocks, BlockShape, WalkOrder
 from neasmart.simulator.home.base import Behaviour, Precedence, Tells
 from neasmart.simulator.home.house import HOUSES
 from neasmart.simulator.home.people import Habits
@@ -56,6 +58,7 @@ class SimulatorOptions:
     noise: NoisePlan = field(default_factory=NoisePlan)
     habits: Habits = field(default_factory=Habits)
     freeze: FreezePlan = field(default_factory=FreezePlan)
+    silences: tuple[Silence, ...] = ()
     report: Path | None = None
 
     @classmethod
@@ -86,10 +89,10 @@ class SimulatorOptions:
             commands=arguments.commands,
             buffer=arguments.buffer,
             blocks=Blocks(
-                shape=Shape(arguments.blocks),
+                shape=BlockShape(arguments.blocks),
                 length=arguments.block_length,
-                function_code=arguments.write_fc,
-                order=Order(arguments.order),
+                function_code=FunctionCode(arguments.write_fc),
+                order=WalkOrder(arguments.order),
             ),
             behaviour=Behaviour(
                 precedence=Precedence(arguments.precedence),
@@ -100,7 +103,13 @@ class SimulatorOptions:
             ),
             noise=_noise(arguments),
             habits=Habits(rooms=arguments.turns, whole_house=arguments.house_turns),
-            freeze=FreezePlan(pid=arguments.freeze, every_s=arguments.freeze_every, for_s=arguments.freeze_for),
+            freeze=FreezePlan(
+                pid=arguments.freeze,
+                every_s=arguments.freeze_every,
+                for_s=arguments.freeze_for,
+                longest_s=arguments.freeze_up_to,
+            ),
+            silences=tuple(arguments.silent),
             report=arguments.report,
         )
 
@@ -143,10 +152,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     run.add_argument("--report", type=line_types.new_file, metavar="FILE", help="write figures and accusations as JSON")
     walk = parser.add_argument_group("walk")
-    walk.add_argument("--blocks", choices=[str(each) for each in Shape], default="pair", help="registers per request")
+    walk.add_argument(
+        "--blocks", choices=[str(each) for each in BlockShape], default="pair", help="registers per request"
+    )
     walk.add_argument("--block-length", type=_block_length, default=LONGEST_BLOCK, help="for --blocks length")
-    walk.add_argument("--write-fc", type=int, choices=(FC_WRITE_MANY, FC_WRITE_ONE), default=FC_WRITE_MANY)
-    walk.add_argument("--order", choices=[str(each) for each in Order], default="ascending")
+    walk.add_argument("--write-fc", type=int, choices=(16, 6), default=16)
+    walk.add_argument("--order", choices=[str(each) for each in WalkOrder], default="ascending")
     walk.add_argument("--polls-per-segment", type=_positive, default=1, help="Modbus TCP only")
     reaction = parser.add_argument_group("reaction to commands")
     reaction.add_argument("--precedence", choices=[str(each) for each in Precedence], default="level")
@@ -162,6 +173,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     people.add_argument("--freeze", type=_positive, metavar="PID", help="stop this process now and then")
     people.add_argument("--freeze-every", type=_not_negative, default=10.0, metavar="S")
     people.add_argument("--freeze-for", type=_not_negative, default=2.0, metavar="S")
+    people.add_argument("--freeze-up-to", type=_not_negative, default=0.0, metavar="S", help="some stops are longer")
+    people.add_argument(
+        "--silent", type=_silence, action="append", default=[], metavar="AT:FOR", help="send nothing; seconds"
+    )
     people.add_argument("--buffer", type=_positive, metavar="BYTES", help="what the gateway's device holds, else lost")
     noise = parser.add_argument_group("noise (probabilities before each step)")
     noise.add_argument("--noise", action="store_true", help="all kinds, splits and 20 frames per segment")
@@ -197,6 +212,11 @@ def _block_length(text: str) -> int:
 
 def _not_negative(text: str) -> float:
     return _number(text, _float(text), "a number, 0 or more")
+
+
+def _silence(text: str) -> Silence:
+    at, _, length = text.partition(":")
+    return Silence(at_s=_not_negative(at), for_s=_not_negative(length))
 
 
 def _hour(text: str) -> float:

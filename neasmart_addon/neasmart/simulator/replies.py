@@ -8,12 +8,12 @@ from collections import deque
 from dataclasses import dataclass
 
 from neasmart.simulator.bus.noise import NOISE_TRANSACTIONS
-from neasmart.simulator.bus.walk import Poll
-from neasmart.simulator.bus.wire import Frame, words_read
+from neasmart.simulator.bus.walk import Read
+from neasmart.simulator.bus.wire import ReceivedFrame, words_read
 from neasmart.simulator.home.base import BaseStation, Judgement, Reaction
-from neasmart.simulator.judge.accuse import Fault, Report, spaced
-from neasmart.simulator.judge.oracle import Limit, Oracle, Verdict
-from neasmart.simulator.judge.orders import RestOrders
+from neasmart.simulator.judge.accuse import Fault, RunReport, spaced
+from neasmart.simulator.judge.oracle import Explanation, Limit, Oracle
+from neasmart.simulator.judge.rest_orders import RestOrders
 from neasmart.simulator.options import NO_COMMANDS, SimulatorOptions
 
 log = logging.getLogger(__name__)
@@ -26,10 +26,10 @@ LOGGED = 24
 """How many bytes of evidence a log line shows; the report has them all."""
 _EXCEPTION = 0x80
 _FAULTS = {
-    Verdict.EARLY: Fault.EARLY_COMMAND,
-    Verdict.UNEXPLAINED: Fault.UNEXPLAINED_WORD,
-    Verdict.ENDED: Fault.ENDED_COMMAND,
-    Verdict.TURNED: Fault.OVERTAKEN_COMMAND,
+    Explanation.EARLY: Fault.EARLY_COMMAND,
+    Explanation.UNEXPLAINED: Fault.UNEXPLAINED_WORD,
+    Explanation.ENDED: Fault.ENDED_COMMAND,
+    Explanation.TURNED: Fault.OVERTAKEN_COMMAND,
 }
 
 
@@ -47,7 +47,7 @@ class Replies:
     """The account of one connection; `stalled_s` is how long this process itself was kept from running."""
 
     def __init__(
-        self, base: BaseStation, report: Report, options: SimulatorOptions, oracle: Oracle, *, mbap: bool
+        self, base: BaseStation, report: RunReport, options: SimulatorOptions, oracle: Oracle, *, mbap: bool
     ) -> None:
         """Begin an acquaintance with whoever is at the other end."""
         self._base = base
@@ -77,13 +77,15 @@ class Replies:
         """Note that an answer is not waited for any more."""
         self._settled.append(transaction)
 
-    def missing(self, poll: Poll, sent: bytes, transaction: int) -> None:
+    def missing(self, poll: Read, sent: bytes, transaction: int) -> None:
         """Note that a poll was not answered in time."""
         self.settle(transaction)
         self._silent_polls += 1
         self.accuse(Fault.UNANSWERED, f"{poll} was not answered within {self._options.timeout_s:g} s", sent)
 
-    def judge(self, reply: Frame, outstanding: dict[int, Poll], sent: bytes, *, sent_at: float, at_s: float) -> None:
+    def judge(
+        self, reply: ReceivedFrame, outstanding: dict[int, Read], sent: bytes, *, sent_at: float, at_s: float
+    ) -> None:
         """Judge a frame that has come at `at_s`, and take the poll that it answers off `outstanding`."""
         self._heard.append(reply.raw)
         poll = outstanding.get(reply.transaction)
@@ -137,14 +139,14 @@ class Replies:
         if len(self._report.examples[fault]) == self._report.faults[fault]:
             log.warning("%s: %s; sent %s, received %s", fault, text, spaced(sent[-LOGGED:]), spaced(received[:LOGGED]))
 
-    def _time(self, poll: Poll, latency_ms: float, sent: bytes, received: bytes) -> None:
+    def _time(self, poll: Read, latency_ms: float, sent: bytes, received: bytes) -> None:
         self._report.heard(poll.unit_id, latency_ms)
         if latency_ms - self.stalled_s * 1000 > self._options.late_ms:
             self.accuse(Fault.LATE, f"{poll} was answered after {latency_ms:.1f} ms", sent, received)
         elif latency_ms > self._options.late_ms:
             self._report.stalls += 1
 
-    def _misdirected(self, reply: Frame, poll: Poll | None) -> tuple[Fault, str] | None:
+    def _misdirected(self, reply: ReceivedFrame, poll: Read | None) -> tuple[Fault, str] | None:
         if reply.unit_id == 0:
             return Fault.REPLY_TO_BROADCAST, "a reply to a broadcast"
         if reply.unit_id not in self._options.unit_ids:
@@ -163,7 +165,7 @@ class Replies:
             self._oracle.gap()
         self._silent_polls = 0
 
-    def _consider(self, judgement: Judgement, poll: Poll, exchange: Exchange) -> None:
+    def _consider(self, judgement: Judgement, poll: Read, exchange: Exchange) -> None:
         if not judgement.differs:
             return
         if self._options.commands is None and self._base.walk <= self._first_walk:

@@ -10,13 +10,14 @@ from dataclasses import asdict
 from pathlib import Path
 
 from neasmart.simulator.bus.freeze import Freezer
+from neasmart.simulator.bus.silence import Silences
 from neasmart.simulator.bus.transport import Opener, Transport
 from neasmart.simulator.bus.wire import MbapWire, RtuWire
 from neasmart.simulator.home.base import BaseStation
 from neasmart.simulator.home.house import HOUSES, House
 from neasmart.simulator.home.past import lived_in
 from neasmart.simulator.home.people import People
-from neasmart.simulator.judge.accuse import Report
+from neasmart.simulator.judge.accuse import RunReport
 from neasmart.simulator.judge.oracle import Oracle
 from neasmart.simulator.options import SimulatorOptions
 from neasmart.simulator.session import Actors, EnoughPollsError, Session
@@ -38,7 +39,8 @@ class Simulator:
         self.base = BaseStation(self.house, options.behaviour, seed=options.seed)
         self.oracle = Oracle()
         self.base.on_turn = lambda address, word: self.oracle.turned(address, word, asyncio.get_running_loop().time())
-        self.report = Report(transport=str(options.transport), seed=options.seed, words=self.oracle.figures)
+        self.report = RunReport(transport=str(options.transport), seed=options.seed, words=self.oracle.figures)
+        self.silences = Silences(options.silences)
         self.opener = Opener(options.transport, options.target, baudrate=options.baudrate)
         self._stop = asyncio.Event()
 
@@ -46,7 +48,7 @@ class Simulator:
         """End `run` soon; may be called from a signal handler."""
         self._stop.set()
 
-    async def run(self) -> Report:
+    async def run(self) -> RunReport:
         """Play the base until `stop`, the time or the polls are used up; return what was seen."""
         begun = asyncio.get_running_loop().time()
         freezer = Freezer(self.options.freeze)
@@ -61,7 +63,7 @@ class Simulator:
             for task in (living, stopping, freezing):
                 task.cancel()
             await asyncio.gather(living, stopping, freezing, return_exceptions=True)
-            self.report.freezes = freezer.count
+            self.report.freezes, self.report.silences = freezer.count, self.silences.count
             await self.opener.close()
             self.report.duration_s = asyncio.get_running_loop().time() - begun
         return self.report
@@ -73,6 +75,7 @@ class Simulator:
             people=People(self.base, self.options.habits, seed=self.options.seed),
             oracle=self.oracle,
             freezer=freezer,
+            silences=self.silences,
             report=self.report,
         )
         backoff_s = BACKOFF_S[0]
@@ -113,7 +116,7 @@ def _house(options: SimulatorOptions) -> House:
     return lived_in(plan, seed=options.seed, hour=options.lived_in)
 
 
-async def simulate(options: SimulatorOptions) -> Report:
+async def simulate(options: SimulatorOptions) -> RunReport:
     """Play the base until SIGINT or SIGTERM, the time or the polls are used up; write the report if asked for."""
     simulator = Simulator(options)
     loop = asyncio.get_running_loop()

@@ -10,12 +10,13 @@ from neasmart.simulator.bus.airtime import frames_s
 from neasmart.simulator.bus.damage import BadWire
 from neasmart.simulator.bus.freeze import Freezer
 from neasmart.simulator.bus.noise import NOISE_TRANSACTIONS, Noise, NoiseKind
+from neasmart.simulator.bus.silence import Silences
 from neasmart.simulator.bus.transport import Line
-from neasmart.simulator.bus.walk import Poll, Walk, Write
+from neasmart.simulator.bus.walk import Read, Walk, Write
 from neasmart.simulator.bus.wire import MbapWire, Rubbish, Wire, read_request, write_request
 from neasmart.simulator.home.base import BaseStation
 from neasmart.simulator.home.people import People
-from neasmart.simulator.judge.accuse import Fault, Report
+from neasmart.simulator.judge.accuse import Fault, RunReport
 from neasmart.simulator.judge.oracle import Oracle
 from neasmart.simulator.options import SimulatorOptions
 from neasmart.simulator.replies import Replies
@@ -38,7 +39,8 @@ class Actors:
     people: People
     oracle: Oracle
     freezer: Freezer
-    report: Report
+    silences: Silences
+    report: RunReport
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +59,7 @@ class Session:
         self._line = line
         self._wire = wire
         self._base, self._people, self._oracle = actors.base, actors.people, actors.oracle
-        self._freezer = actors.freezer
+        self._freezer, self._silences = actors.freezer, actors.silences
         self._report = actors.report
         self._options = options
         self._loop = asyncio.get_running_loop()
@@ -71,7 +73,7 @@ class Session:
         self._dropping = False
         self._queued: list[Queued] = []
         self._transaction = 0
-        self._stepped_at = self._last_protocol_id = self._loop.time()
+        self._opened_at = self._stepped_at = self._last_protocol_id = self._loop.time()
 
     async def run(self) -> None:
         """Walk for ever; raise EnoughPollsError or OSError."""
@@ -79,8 +81,9 @@ class Session:
             self._base.begin_walk()
             steps = self.walk.steps()
             begun = self._loop.time()
-            waiting: list[Poll] = []
+            waiting: list[Read] = []
             for number, step in enumerate(steps, 1):
+                begun += await self._be_silent()
                 self._pass_time()
                 self._people.perhaps()
                 await self._disturb()
@@ -89,7 +92,7 @@ class Session:
                 else:
                     waiting.append(step)
                     following = steps[number] if number < len(steps) else None
-                    if len(waiting) >= self._options.polls_per_segment or not isinstance(following, Poll):
+                    if len(waiting) >= self._options.polls_per_segment or not isinstance(following, Read):
                         await self._report_urgent()
                         await self._ask(waiting)
                         waiting = []
@@ -98,6 +101,14 @@ class Session:
             self._report.walk_lengths_s.append(self._loop.time() - begun)
             if not self._options.cycle_s:
                 await asyncio.sleep(0)
+
+    async def _be_silent(self) -> float:
+        """Send nothing while that is planned; return for how long (seconds)."""
+        silent_s = self._silences.due_s(self._report.duration_s + self._loop.time() - self._opened_at)
+        if silent_s:
+            await self._flush()
+            await asyncio.sleep(silent_s)
+        return silent_s
 
     async def _broadcast(self, write: Write) -> None:
         words = [self._base.word(address) for address in write.addresses]
@@ -166,7 +177,7 @@ class Session:
                 self._oracle.perhaps_told(address, word)
         return segment
 
-    async def _ask(self, polls: Sequence[Poll]) -> None:
+    async def _ask(self, polls: Sequence[Read]) -> None:
         """Send polls, at most one on a serial line, and wait for their answers."""
         left = None if self._options.polls is None else self._options.polls - self._report.polls
         polls = polls if left is None else polls[:left]
@@ -174,7 +185,9 @@ class Session:
             await self._flush()
             await asyncio.sleep(self._options.gap_ms / 1000)
         self._hear({}, b"", self._loop.time(), final=True)
-        outstanding: dict[int, Poll] = {}
+        # What is not sent any more is no poll.
+        self._line.must_be_open()
+        outstanding: dict[int, Read] = {}
         for poll in polls:
             transaction = self._next_transaction() if self._mbap else 0
             outstanding[transaction] = poll
@@ -191,7 +204,7 @@ class Session:
         if self._options.polls is not None and self._report.polls >= self._options.polls:
             raise EnoughPollsError
 
-    async def _listen(self, outstanding: dict[int, Poll], segment: bytes) -> None:
+    async def _listen(self, outstanding: dict[int, Read], segment: bytes) -> None:
         """Hear the answers to what was sent in `segment`, and say which are missing."""
         sent_at = self._loop.time()
         deadline = sent_at + self._options.timeout_s
@@ -219,7 +232,7 @@ class Session:
             else:
                 self._replies.missing(poll, segment, transaction)
 
-    def _hear(self, outstanding: dict[int, Poll], sent: bytes, sent_at: float, *, final: bool = False) -> None:
+    def _hear(self, outstanding: dict[int, Read], sent: bytes, sent_at: float, *, final: bool = False) -> None:
         """Judge what has come; while nothing is outstanding, whatever comes is a fault."""
         for item in self._wire.parse(self._line.received, final=final):
             if isinstance(item, Rubbish):

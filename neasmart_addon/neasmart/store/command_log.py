@@ -10,7 +10,7 @@ import aiosqlite
 
 from neasmart.core.commands.command import Command, CommandState
 from neasmart.facts.clock import Clock
-from neasmart.store.source import Changes, Parameters
+from neasmart.store.source import Parameters, RowChanges
 
 HISTORY_LENGTH = 1000
 """How many commands are kept; also the bound of what waits in memory while the disk fails."""
@@ -73,7 +73,7 @@ class CommandLog:
         self._waiting = {number for number, row in self._rows.items() if self._stored.get(number) != row}
         self._trim()
 
-    def changes(self) -> Changes:
+    def changes(self) -> RowChanges:
         """Return the rows that differ from the file, and those that the file keeps beyond the last thousand."""
         rows = {number: self._rows[number] for number in sorted(self._waiting)}
         gone = [number for number in self._stored if number not in self._rows]
@@ -89,7 +89,7 @@ class CommandLog:
             self._stored.update(rows)
             self._waiting -= {number for number, row in rows.items() if self._rows.get(number) == row}
 
-        return Changes(statements=statements, confirm=confirm)
+        return RowChanges(statements=statements, confirm=confirm)
 
     def newest(self, limit: int) -> list[StoredCommand]:
         """Return the last commands, newest first."""

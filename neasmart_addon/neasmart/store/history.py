@@ -23,7 +23,7 @@ from neasmart.core.state.plant import Reading, Source
 from neasmart.facts.clock import Clock
 from neasmart.facts.registers import RegisterTable
 from neasmart.store.samples import DamagedBlockError, Samples, packed, thinned, unpacked, without
-from neasmart.store.source import Changes, Parameters
+from neasmart.store.source import Parameters, RowChanges
 
 BLOCK_MIN = 60
 BLOCKS_IN_MEMORY = 72
@@ -66,8 +66,8 @@ _CLEARED_AT_ONCE = 500
 _SELECT = "SELECT start, length, samples FROM history WHERE start <= ? AND start + length >= ? ORDER BY start, number"
 _LOGGER = logging.getLogger(__name__)
 
-Points = list[tuple[float, int | None]]
-Series = dict[int, Points]
+TimedWords = list[tuple[float, int | None]]
+Series = dict[int, TimedWords]
 """By address: Unix seconds with the word that holds from there on, None where nothing is known."""
 
 
@@ -79,7 +79,7 @@ class Question:
     begin_s: float
     end_s: float
     stretches: int = 1
-    thin: Callable[[int, Points], Points] | None = None
+    thin: Callable[[int, TimedWords], TimedWords] | None = None
 
     def stretch_of(self, at_s: float) -> int:
         """Return the number of the stretch in which a time lies."""
@@ -89,7 +89,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Block:
+class FinishedBlock:
     """A finished block that is not in the file yet.
 
     `at` is the monotonic second of its first minute, `offset_s` what makes Unix time of it, None while that is not
@@ -116,7 +116,7 @@ class History:
         self._at = self._steady_since = clock.monotonic()
         self._offset_s = clock.to_wall(0.0)
         self._samples: dict[int, Samples] = {}
-        self._finished: deque[Block] = deque(maxlen=BLOCKS_IN_MEMORY)
+        self._finished: deque[FinishedBlock] = deque(maxlen=BLOCKS_IN_MEMORY)
         self._leaving: frozenset[int] = frozenset()
         self._leaving_until: int | None = None
 
@@ -180,7 +180,7 @@ class History:
         length_min = min(self._minute() + 1, BLOCK_MIN)
         if self._samples:
             offset_s = self._offset_s if self._plausible(self._offset_s) else None
-            block = Block(at=self._at, offset_s=offset_s, length_min=length_min, samples=self._samples)
+            block = FinishedBlock(at=self._at, offset_s=offset_s, length_min=length_min, samples=self._samples)
             self._finished.append(block)
         # A loop that slept for long begins where it woke up; what lies between is a gap.
         on_time = self._minute() < BLOCK_MIN + SEAM_MIN
@@ -202,12 +202,12 @@ class History:
             if position < len(self._finished) and self._finished[position] is block:
                 self._finished[position] = done
 
-    def changes(self) -> Changes:
+    def changes(self) -> RowChanges:
         """Return the finished blocks, packed before, and with them what is old enough to be thinned or dropped."""
         packed_ones = [block for block in self._finished if block.packed is not None and not block.without]
         blocks = packed_ones if self._clock_is_plausible() else []
         if not blocks:
-            return Changes(statements=(), confirm=lambda: None)
+            return RowChanges(statements=(), confirm=lambda: None)
         rows: list[Parameters] = [(self._start(block), block.length_min, block.packed) for block in blocks]
 
         def confirm() -> None:
@@ -215,7 +215,7 @@ class History:
                 if block in self._finished:
                     self._finished.remove(block)
 
-        return Changes(
+        return RowChanges(
             statements=(
                 (INSERT_BLOCK, rows),
                 *self._ageing(),
@@ -295,7 +295,7 @@ class History:
     def _minute(self) -> int:
         return floor((self._clock.monotonic() - self._at) / 60)
 
-    def _start(self, block: Block) -> int:
+    def _start(self, block: FinishedBlock) -> int:
         offset_s = self._clock.to_wall(0.0) if block.offset_s is None else block.offset_s
         return _minute_of(block.at + offset_s)
 
@@ -354,8 +354,8 @@ class _Answer:
         self._question = question
         self._now_s = now_s
         self._until_min: int | None = None
-        self._held: dict[int, Points] = {address: [] for address in question.addresses}
-        self._stretch: dict[int, Points] = {address: [] for address in question.addresses}
+        self._held: dict[int, TimedWords] = {address: [] for address in question.addresses}
+        self._stretch: dict[int, TimedWords] = {address: [] for address in question.addresses}
         self._done: Series = {address: [] for address in question.addresses}
 
     def take_packed(self, rows: Iterable[Sequence[Any]]) -> None:

@@ -16,7 +16,7 @@ import aiosqlite
 from neasmart.core.state.plant import Reading, Source
 from neasmart.facts.clock import Clock
 from neasmart.facts.registers import ADDRESS_LIMIT, Point
-from neasmart.store.source import Changes, Parameters
+from neasmart.store.source import Parameters, RowChanges
 
 LONGEST_AGE_S = 30 * 86400.0
 """Older than this is shown as this old: so large an age more likely comes from a clock that was wrong."""
@@ -99,7 +99,7 @@ class ReportedRows:
             age_s = LONGEST_AGE_S if at is None or not math.isfinite(at) else wall - at
             yield address, row.word, now - min(max(age_s, 0.0), LONGEST_AGE_S)
 
-    def changes(self) -> Changes:
+    def changes(self) -> RowChanges:
         """Return the rows that differ from the file and the time of the last report."""
         rows = {address: self._rows[address] for address in sorted(self._waiting)}
         saved_at = self._saved_at if self._last_report_at is None else self._clock.to_wall(self._last_report_at)
@@ -121,7 +121,7 @@ class ReportedRows:
                     self._waiting.discard(address)
                     self._urgent.discard(address)
 
-        return Changes(statements=statements, confirm=confirm)
+        return RowChanges(statements=statements, confirm=confirm)
 
     def forget(self) -> None:
         """Drop all rows in memory."""
@@ -129,6 +129,11 @@ class ReportedRows:
         self._stored.clear()
         self._waiting.clear()
         self._urgent.clear()
+
+    @property
+    def leaving(self) -> bool:
+        """Whether the file still holds registers that are to be forgotten."""
+        return bool(self._dropped)
 
     @property
     def waiting(self) -> int:

@@ -15,14 +15,14 @@ Parameters = tuple[str | int | float | bytes | None, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Changes:
+class RowChanges:
     """What a source wants written: statements with their rows; `confirm` is called once they are committed."""
 
     statements: Sequence[tuple[str, Sequence[Parameters]]]
     confirm: Callable[[], None]
 
 
-class Source(Protocol):
+class RowSource(Protocol):
     """Keeps the present rows in memory, and knows which of them the file does not hold yet."""
 
     @property
@@ -36,7 +36,7 @@ class Source(Protocol):
     def take(self, item: object) -> None:
         """Note a changed item of the hub; items of other kinds are ignored."""
 
-    def changes(self) -> Changes:
+    def changes(self) -> RowChanges:
         """Return what differs from the file."""
 
     async def load(self, connection: aiosqlite.Connection) -> None:

@@ -21,17 +21,17 @@ import aiosqlite
 from neasmart.core.commands.command import Command
 from neasmart.core.gateway import STORE, Gateway
 from neasmart.core.state.hub import Subscription
-from neasmart.facts.breaker import BreakerState, CircuitBreaker
 from neasmart.facts.errors import NeasmartError
+from neasmart.facts.retries import Backoff, BreakerState, CircuitBreaker
 from neasmart.facts.status import StoreStatus
 from neasmart.settings.model import DatabaseSettings, ModbusSettings
 from neasmart.store.command_log import CommandLog, StoredCommand
 from neasmart.store.files.database import Connect, DatabaseFile, is_damage
-from neasmart.store.files.faults import explain, slow
 from neasmart.store.files.folder_lock import FolderLock
-from neasmart.store.history import History, Points, Question, Series
+from neasmart.store.files.storage_faults import explain, slow
+from neasmart.store.history import History, Question, Series, TimedWords
 from neasmart.store.reported import ReportedRows
-from neasmart.store.source import Source
+from neasmart.store.source import RowSource
 
 MEASUREMENT_INTERVALS = 10
 """Flush intervals between transactions while nothing but measurements changes."""
@@ -39,7 +39,7 @@ OPEN_PATIENCE_S = 2.0
 PATIENCE_S = 3.0
 CLOSE_PATIENCE_S = 1.5
 HISTORY_PATIENCE_S = 50.0
-LONGEST_BACKOFF_S = 30.0
+RETRY_S = (2.0, 30.0)
 _LOGGER = logging.getLogger(__name__)
 _TICK_S = 1.0
 _THREAD_END_MS = 100
@@ -65,10 +65,11 @@ class Store:
             failure_threshold=modbus.circuit_breaker_failure_threshold,
             recovery_s=modbus.circuit_breaker_recovery_timeout,
         )
+        self._backoff = Backoff(*RETRY_S)
         self._reported = ReportedRows(gateway.clock)
         self._commands = CommandLog(gateway.clock)
         self._history = History(gateway.clock, gateway.table, limit_bytes=settings.history_max_mb * 1_000_000)
-        self._sources: tuple[Source, ...] = (self._reported, self._commands, self._history)
+        self._sources: tuple[RowSource, ...] = (self._reported, self._commands, self._history)
         # One long question at a time: each takes some of the thread's time and some memory.
         self._reading = asyncio.Lock()
         self._noted: dict[str, Command] = {}
@@ -141,11 +142,18 @@ class Store:
         self._collect()
         return self._commands.newest(limit)
 
-    def forget(self, addresses: Collection[int]) -> None:
-        """Forget what registers held, at once for whoever asks, and within a minute in the file."""
+    async def forget(self, addresses: Collection[int]) -> None:
+        """Forget what registers held, in the file, too, lest a power cut bring them back; `run` does it if this fails.
+
+        A long history leaves the file bit by bit, within a minute.
+        """
         self._collect()
         self._reported.drop(addresses)
         self._history.drop(addresses)
+        # What is being written at the moment may not know of it yet.
+        for _ in range(2):
+            if self._reported.leaving:
+                await self.step()
 
     async def history(
         self,
@@ -154,7 +162,7 @@ class Store:
         end_s: float,
         *,
         stretches: int = 1,
-        thin: Callable[[int, Points], Points] | None = None,
+        thin: Callable[[int, TimedWords], TimedWords] | None = None,
     ) -> Series:
         """Return what the registers held between two Unix times; while the disk fails, what memory knows of it.
 
@@ -218,9 +226,12 @@ class Store:
     async def _wait_for_work(self, patience_s: float) -> None:
         if self._work is None:
             return
-        done, _ = await asyncio.wait({self._work}, timeout=patience_s)
+        work = self._work
+        done, _ = await asyncio.wait({work}, timeout=patience_s)
         if done:
-            work, self._work = self._work, None
+            # Somebody else may have waited for it, too.
+            if self._work is work:
+                self._work = None
             work.result()
         elif self._fault is None:
             self._errors += 1
@@ -305,6 +316,7 @@ class Store:
 
     def _succeeded(self) -> None:
         self._breaker.succeeded()
+        self._backoff.worked()
         if self._fault is not None:
             _LOGGER.info("The storage works again")
             self._fault = None
@@ -314,13 +326,14 @@ class Store:
         self._errors += 1
         await self._discard()
         self._breaker.failed(now)
+        wait_s = self._backoff.wait_s()
         if is_damage(error):
-            self._file.damaged = True
+            self._file.condemn()
             if self._breaker.failures == 1:
                 # The next trial begins a new file, so there is nothing to wait for.
                 _LOGGER.warning("%s is damaged (%s)", self._file.path, error)
                 return
-        self._retry_at = now + min(2.0**self._breaker.failures, LONGEST_BACKOFF_S)
+        self._retry_at = now + wait_s
         _LOGGER.debug("The storage failed", exc_info=error)
         self._blame(explain(error, self._file.path))
         if not self._settings.enable_fallback:

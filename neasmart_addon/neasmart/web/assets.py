@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import html
+import json
 import logging
 import re
 from collections.abc import Callable
@@ -19,14 +20,18 @@ from pathlib import Path
 from aiohttp import web
 
 from neasmart.core.gateway import Gateway
+from neasmart.facts import texts
+from neasmart.facts.network import API
 from neasmart.web.http.problems import Problem
 
+FILES = "/static/{version}/{path:.+}"
 FOLDER = Path(__file__).with_name("static")
 # What vendor.mjs makes of the folder: the same page in fewer and smaller files.
 PACKED = Path("vendor", "packed")
 
 _LOG = logging.getLogger(__name__)
 _INDEX = "index.html"
+_FORM = "sign_in/index.html"
 _FINGERPRINT = "sources.sha256"
 _TYPES = {
     ".css": "text/css",
@@ -66,38 +71,65 @@ class Assets:
         self.version = digest.hexdigest()[:12]
         index = self._completed(files[_INDEX].decode(), files).encode() if _INDEX in files else None
         self.index = None if index is None else _asset(_INDEX, index)
-        self._files = {path: _asset(path, body) for path, body in files.items() if path != _INDEX}
+        # The same page where one signs in to see it, so that it can offer to sign out.
+        self._behind_login = (
+            None if index is None else _asset(_INDEX, index.replace(b"<html ", b"<html data-login ", 1))
+        )
+        self.form = self._completed(files[_FORM].decode(), files) if _FORM in files else ""
+        self._files = {path: _asset(path, body) for path, body in files.items() if not path.endswith(_INDEX)}
 
     @classmethod
     def load(cls, folder: Path) -> Assets:
-        """Read all files of the folder that a page can use, packed if they were packed as they are now; blocks."""
+        """Read all files of the folder that a page can use, packed if they were packed as they are now; blocks.
+
+        The page's texts are joined by those that it shares with others.
+        """
         folder = _packed_or_plain(folder)
         files = {
             path.relative_to(folder).as_posix(): path.read_bytes()
             for path in sorted(folder.rglob("*"))
             if path.is_file() and path.suffix in _TYPES
         }
+        for language in texts.languages():
+            path = f"i18n/{language}.json"
+            if path in files:
+                told = {**texts.read(language), **json.loads(files[path])}
+                files[path] = json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
         return cls(files)
 
     def body(self, path: str) -> bytes:
         """Return a file as it is served, unpacked; KeyError if there is none."""
         return self._files[path].body
 
-    def routes(self, gateway: Gateway, on_page: Callable[[], None] = lambda: None) -> list[web.RouteDef]:
-        """Return the routes of the page; `on_page` is called when it is opened."""
+    def texts(self, folder: str) -> dict[str, dict[str, str]]:
+        """Return the texts of a folder by language."""
+        return {
+            Path(path).stem: json.loads(asset.body)
+            for path, asset in self._files.items()
+            if path.startswith(f"{folder}/") and path.endswith(".json")
+        }
 
-        async def page(request: web.Request) -> web.Response:
-            on_page()
-            index = self.index if self.index is not None else _asset(_INDEX, _placeholder(gateway))
-            return _answer(request, index, cache="no-cache")
+    def page(self, request: web.Request, gateway: Gateway, *, behind_login: bool = False) -> web.Response:
+        """Answer with the page; behind a login nothing keeps it, so that nobody sees it after signing out."""
+        index = self._behind_login if behind_login else self.index
+        page = index if index is not None else _asset(_INDEX, _placeholder(gateway))
+        return _answer(request, page, cache="no-store" if behind_login else "no-cache")
 
-        return [web.get("/", page), web.get("/static/{version}/{path:.+}", self._serve)]
-
-    async def _serve(self, request: web.Request) -> web.Response:
+    async def file(self, request: web.Request) -> web.Response:
+        """Answer with what the page loads."""
         asset = self._files.get(request.match_info["path"])
         if asset is None or request.match_info["version"] != self.version:
             raise Problem(HTTPStatus.NOT_FOUND, "not_found", "The page has no such file, or not in this version")
         return _answer(request, asset, cache=_FOREVER)
+
+    def routes(self, gateway: Gateway, on_page: Callable[[], None] = lambda: None) -> list[web.RouteDef]:
+        """Return the routes of the page where nobody signs in; `on_page` is called when it is opened."""
+
+        async def page(request: web.Request) -> web.Response:
+            on_page()
+            return self.page(request, gateway)
+
+        return [web.get("/", page), web.get(FILES, self.file)]
 
     def _completed(self, page: str, files: dict[str, bytes]) -> str:
         """Tell the page which languages there are, and put the version into each reference to a file.
@@ -171,6 +203,6 @@ def _placeholder(gateway: Gateway) -> bytes:
         "<title>Nea Smart</title></head><body><h1>Nea Smart gateway</h1>"
         f"<p>Link: {html.escape(link.code)}. {html.escape(link.detail)}</p>"
         f"<p>{html.escape(bus)} {len(gateway.plant.zones)} zones are known.</p>"
-        '<p><a href="api/v1/zones">Zones</a> <a href="api/v1/bus">Bus</a> <a href="health">Health</a></p>'
+        f'<p><a href="{API[1:]}/zones">Zones</a> <a href="{API[1:]}/bus">Bus</a> <a href="health">Health</a></p>'
         "</body></html>"
     ).encode()

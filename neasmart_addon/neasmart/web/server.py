@@ -20,10 +20,11 @@ from aiohttp.typedefs import Middleware
 from multidict import CIMultiDict
 
 from neasmart.core.gateway import PORTS, Gateway
+from neasmart.facts.retries import Backoff
 from neasmart.facts.status import PortsStatus
 from neasmart.settings.model import ApiSettings, Settings
 from neasmart.web.api import documents
-from neasmart.web.api.history import History, HistoryStore, limits
+from neasmart.web.api.history import HistoryHandler, HistoryStore, limits
 from neasmart.web.api.legacy import Legacy, stale_headers
 from neasmart.web.api.live import Feed
 from neasmart.web.api.metrics import Metrics
@@ -33,7 +34,7 @@ from neasmart.web.api.seeing import Seeing, Sights
 from neasmart.web.api.setup import SetupRoutes
 from neasmart.web.assets import FOLDER, Assets
 from neasmart.web.docs_page import DocsPage
-from neasmart.web.guard.connections import CLIENT_LIMIT, Connection, Doors
+from neasmart.web.guard.connections import CLIENT_LIMIT, Doors, HttpConnection
 from neasmart.web.guard.gate import ApiGate, Gate, IngressGate
 from neasmart.web.guard.peers import trusted_only
 from neasmart.web.http.bodies import BODY_LIMIT
@@ -41,10 +42,10 @@ from neasmart.web.http.problems import API_POLICY, COMMON_HEADERS, Decorate, ans
 from neasmart.web.http.routes import Route, definitions, open_paths, routes_of
 from neasmart.web.http.web_counters import WebCounters
 from neasmart.web.http.web_status import WEB, WebStatus
+from neasmart.web.sign_in import SignIn
 
 _LOG = logging.getLogger(__name__)
-_RETRY_FIRST_S = 0.5
-_RETRY_LAST_S = 30.0
+_RETRY_S = (0.5, 30.0)
 _SHUTDOWN_S = 0.3
 _NOT_LEGACY = ("/api/", "/static/")
 _PAGE_POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'; object-src 'none'"
@@ -85,6 +86,7 @@ class WebServer:
 
         Without `history` there is none to ask for, and without `sights` there are no captures and no diagnostics file.
         """
+        self._page_on_api = sights is not None and sights.page_on_api
         self._settings = settings
         self._sights = sights
         self._api = settings.api
@@ -93,6 +95,7 @@ class WebServer:
         self._history = history
         self._page = page
         self._changed = asyncio.Event()
+        self._opened_otherwise = asyncio.Event()
         self.feed = Feed(gateway)
         self.counters = WebCounters()
         self.doors: dict[Role, Doors] = {}
@@ -101,6 +104,7 @@ class WebServer:
             self.counters,
             open_paths(self.routes(Role.API)),
             lambda: gateway.hub.state(PORTS, PortsStatus),
+            has_page=self._page_on_api,
         )
         self.status = WebStatus()
 
@@ -122,7 +126,7 @@ class WebServer:
             group.create_task(self.feed.run())
             group.create_task(self._warn_when_ports_are_known())
             group.create_task(self._serve(page))
-            await self._serve_api(group)
+            await self._serve_api(group, assets)
 
     def use(self, settings: Settings) -> None:
         """Use other settings: keys, rates, origins and host names from the next request on.
@@ -132,6 +136,9 @@ class WebServer:
         before, self._api, self._settings = self._api, settings.api, settings
         if settings.api != before:
             self._gate.apply(settings.api)
+        if _opened_by(settings.api) != _opened_by(before):
+            # Who has the new key comes back at once.
+            self._opened_otherwise.set()
         if _place(settings.api) != _place(before):
             self._changed.set()
 
@@ -146,8 +153,10 @@ class WebServer:
                 known = await subscription.batch()
         self._gate.warn_if_open()
 
-    async def _serve_api(self, group: asyncio.TaskGroup) -> None:
+    async def _serve_api(self, group: asyncio.TaskGroup, assets: Assets) -> None:
         """Serve the API where the settings want it, if they do, and elsewhere when they change."""
+        signing_in = SignIn(self._gate, assets, self._gateway, self._page_opened)
+        page = signing_in.routes() if self._page_on_api else []
         while True:
             self._changed.clear()
             api = self._api
@@ -160,7 +169,7 @@ class WebServer:
                     gate=self._gate,
                     client_limit=CLIENT_LIMIT,
                     middlewares=(),
-                    routes=definitions(self.routes(Role.API)),
+                    routes=[*page, *definitions(self.routes(Role.API))],
                 )
                 serving = group.create_task(self._serve(site))
             else:
@@ -186,12 +195,16 @@ class WebServer:
             docs,
         ]
         if self._history is not None:
-            owners.append(History(gateway, self._history))
+            owners.append(HistoryHandler(gateway, self._history))
         if sights is not None:
             owners.append(Seeing(lambda: self._settings, gateway, self.feed, sights))
             if role is Role.INGRESS:
-                owners.append(SetupRoutes(lambda: None if self._sights is None else self._sights.guide))
+                owners.append(SetupRoutes(lambda: sights.guide))
         routes = [route for owner in owners for route in routes_of(owner)]
+        if role is Role.API and self._page_on_api and sights is not None:
+            guide = SetupRoutes(lambda: sights.guide if self._gate.sessions is not None else None)
+            # For the page behind a login; programs have no business there.
+            routes += [replace(route, shown=False) for route in routes_of(guide)]
         docs.describe(gateway.table, routes)
         return routes
 
@@ -213,7 +226,11 @@ class WebServer:
         doors = self.doors[site.role] = Doors(self.counters, client_limit=site.client_limit)
         try:
             async with self._listening(site, server, doors):
-                await asyncio.Event().wait()
+                while True:
+                    # What is open was opened by a key or a session; where they change, all have to come again.
+                    await (self._opened_otherwise if site.role is Role.API else asyncio.Event()).wait()
+                    self._opened_otherwise.clear()
+                    await self.feed.close(app)
         finally:
             # Before the cleanup, from which on aiohttp reads nothing any more, not even a page's good-bye.
             await self.feed.close(app)
@@ -224,18 +241,17 @@ class WebServer:
     async def _listening(self, site: _Site, server: web.Server, doors: Doors) -> AsyncIterator[None]:
         loop = asyncio.get_running_loop()
 
-        def connection() -> Connection:
-            return Connection(server, doors, loop)
+        def connection() -> HttpConnection:
+            return HttpConnection(server, doors, loop)
 
-        delay_s = _RETRY_FIRST_S
+        backoff = Backoff(*_RETRY_S)
         while True:
             try:
                 listener = await loop.create_server(connection, site.host, site.port, reuse_address=True)
                 break
             except OSError as error:
                 self._report_failure(site, error)
-                await asyncio.sleep(delay_s)
-                delay_s = min(2 * delay_s, _RETRY_LAST_S)
+                await asyncio.sleep(backoff.wait_s())
         _LOG.info("The %s listener is open on %s port %d", site.role.value, site.host, site.port)
         self._report_success(site.role)
         try:
@@ -264,6 +280,10 @@ class WebServer:
 
 def _place(api: ApiSettings) -> tuple[bool, str, int]:
     return api.enabled, api.host, api.port
+
+
+def _opened_by(api: ApiSettings) -> tuple[bool, str, str]:
+    return api.enable_auth, api.key, api.jwt_secret
 
 
 def _opened(status: WebStatus, role: Role, *, is_open: bool) -> WebStatus:

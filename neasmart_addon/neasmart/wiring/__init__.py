@@ -1,1 +1,1 @@
-"""Begins and ends the parts as the settings say, and stores settings where they live. Imports everything but cli."""
+"""Begins and ends the parts by the settings, follows these, and stores them where they live. Imports all below cli."""

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from neasmart.core.gateway import STORE, Gateway
 from neasmart.facts.status import StoreStatus
-from neasmart.settings import tuning
 from neasmart.settings.model import Settings
 from neasmart.store import RoomBook, RoomsFile, Store
+from neasmart.wiring import tuning
 
 if TYPE_CHECKING:
     from neasmart.store import StoredCommand
-    from neasmart.store.history import Points, Series
+    from neasmart.store.history import Series, TimedWords
 
 
 _CLOSE_PATIENCE_S = 0.5
@@ -64,10 +64,10 @@ class Archive:
         """Store what was said of the rooms; return whether it is stored."""
         return self._book is not None and await self._book.save()
 
-    def forget(self, addresses: Collection[int]) -> None:
+    async def forget(self, addresses: Collection[int]) -> None:
         """Forget what registers held."""
         if self._store is not None:
-            self._store.forget(addresses)
+            await self._store.forget(addresses)
 
     async def command_history(self, limit: int = 100) -> list[StoredCommand]:
         """Return the last commands, newest first."""
@@ -80,7 +80,7 @@ class Archive:
         end_s: float,
         *,
         stretches: int = 1,
-        thin: Callable[[int, Points], Points] | None = None,
+        thin: Callable[[int, TimedWords], TimedWords] | None = None,
     ) -> Series:
         """Return what the registers held between two Unix times."""
         if self._store is None:

@@ -16,15 +16,15 @@ import msgspec
 
 from neasmart.core.gateway import LINK, MQTT, Gateway
 from neasmart.core.state.plant import ZoneIndex
-from neasmart.facts.status import Closable, LinkStatus, MqttStatus
+from neasmart.facts.status import BusCounters, Closable, LinkStatus, MqttStatus
 from neasmart.logs import output as logs
 from neasmart.mqtt import MqttBridge, Surroundings
-from neasmart.settings import tuning
-from neasmart.settings.model import ServerSettings, ServerType, Settings
-from neasmart.settings.reload import different
+from neasmart.settings.model import ServerSettings, ServerType, Settings, different
+from neasmart.supervisor import Supervisor
 from neasmart.sysbus import Framing, LineFacts, Link, Recorder, Tap
 from neasmart.sysbus.capture.recorder import FOLDER
 from neasmart.web import WebServer
+from neasmart.wiring import tuning
 from neasmart.wiring.archive import Archive
 from neasmart.wiring.edges import Edges
 
@@ -51,11 +51,17 @@ def line_facts(settings: Settings) -> LineFacts:
 def line_of(settings: Settings) -> str | None:
     """Return speed and format of a serial line of our own, None where a converter has it."""
     server = settings.server
-    own_line = not server.listens and "://" not in server.serial_port
+    own_line = not server.listens and not server.dials
     return f"{server.baudrate} 8{server.parity}{server.stopbits}" if own_line else None
 
 
-class _HomeAssistantBook:
+def _counted(counters: BusCounters) -> dict[str, Any]:
+    by_unit = {str(unit): count for unit, count in counters.polls_by_unit.items()}
+    totals = {"bytes_received": counters.bytes_received, "frames": counters.frames, "polls": counters.polls}
+    return {**totals, "polls_by_unit": by_unit}
+
+
+class _RoomsInHomeAssistant:
     """Which rooms shall not be in Home Assistant, as the owner has said there or on the page."""
 
     def __init__(self, gateway: Gateway) -> None:
@@ -71,11 +77,19 @@ class _HomeAssistantBook:
         self._gateway.put_rooms([replace(room, in_home_assistant=False)])
 
 
-class House:
+class Keeper:
     """All that runs by the settings; made once the edges have a group to run in."""
 
-    def __init__(self, settings: Settings, gateway: Gateway, archive: Archive, recorder: Recorder) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        gateway: Gateway,
+        archive: Archive,
+        recorder: Recorder,
+        supervisor: Supervisor | None = None,
+    ) -> None:
         """Take the core and what outlives a change."""
+        self._supervisor = supervisor
         self._settings = settings
         self._closed: frozenset[Closable] = frozenset()
         self._gateway = gateway
@@ -83,6 +97,7 @@ class House:
         self._recorder = recorder
         self._tap = Tap(gateway, line_facts(settings), recorder)
         self._listening: ServerSettings | None = None
+        self._counted_before = _counted(gateway.bus.counters)
         self._edges: Edges | None = None
         self._web: WebServer | None = None
 
@@ -103,7 +118,7 @@ class House:
         """Make what has changed true."""
         edges, web = self._edges, self._web
         if edges is None or web is None:
-            raise RuntimeError("the house has not begun")
+            raise RuntimeError("nothing has begun")
         names = set(different(self._settings, settings))
         turned = closed ^ self._closed
         self.use_live(self._settings, settings)
@@ -133,6 +148,17 @@ class House:
         """The link that is only listened to, None while the one of the settings is served."""
         return self._listening
 
+    @property
+    def busy_device(self) -> str | None:
+        """The device that could not be opened because another program uses it, None if there was none."""
+        server = self._settings.server if self._listening is None else self._listening
+        return server.serial_port if self._gateway.link.code in ("device_busy", "device_shared") else None
+
+    @property
+    def counted_before(self) -> dict[str, Any]:
+        """What had been counted when the present link began: bytes, frames, polls, and these by unit id."""
+        return self._counted_before
+
     async def listen(self, server: ServerSettings | None) -> None:
         """Listen to another link without sending, or serve that of the settings again."""
         if server is None and self._listening is None:
@@ -149,6 +175,7 @@ class House:
         if "zones" in names:
             gateway.take_over_rooms(tuning.first_rooms(settings))
         gateway.use_times(tuning.times(settings.modbus))
+        gateway.derived.use(tuning.margins(settings.mqtt))
 
     async def _begin_store(self) -> None:
         if Closable.STORE in self._closed:
@@ -168,6 +195,7 @@ class House:
             gateway.hub.publish(LINK, LinkStatus(code="settings_error", detail=detail))
             return
         facts = line_facts(settings)
+        self._counted_before = _counted(gateway.bus.counters)
         gateway.watch_bus(facts.unit_ids, line=line_of(settings))
         self._recorder.use(facts)
         self._tap = Tap(gateway, facts, self._recorder)
@@ -184,7 +212,9 @@ class House:
             return
         folder = Path(self._settings.database.path).parent
         surroundings = Surroundings(
-            memory=folder / MEMORY if self._archive.writes else None, book=_HomeAssistantBook(self._gateway)
+            supervisor=self._supervisor,
+            memory=folder / MEMORY if self._archive.writes else None,
+            book=_RoomsInHomeAssistant(self._gateway),
         )
         bridge = MqttBridge(self._settings.mqtt, self._gateway, surroundings=surroundings)
         self._running.begin("mqtt", bridge.run)
@@ -197,5 +227,5 @@ class House:
     @property
     def _running(self) -> Edges:
         if self._edges is None:
-            raise RuntimeError("the house has not begun")
+            raise RuntimeError("nothing has begun")
         return self._edges

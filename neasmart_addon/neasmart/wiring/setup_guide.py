@@ -18,9 +18,9 @@ import msgspec
 
 from neasmart.facts.errors import NeasmartError
 from neasmart.settings.checks import may_be_opened
-from neasmart.settings.model import ServerSettings, ServerType, Settings
+from neasmart.settings.model import DIALLED, ServerSettings, ServerType, Settings
 from neasmart.supervisor import SupervisorError
-from neasmart.sysbus.transport.devices import Device, devices
+from neasmart.sysbus.transport.devices import SerialDevice, devices
 from neasmart.wiring.settings_store import SettingsStore
 
 LISTEN_S = 600.0
@@ -36,6 +36,18 @@ class SetupError(NeasmartError):
     code = "cannot_set_up"
 
 
+class GoneError(SetupError):
+    """The chosen device is not there any more."""
+
+    code = "device_gone"
+
+
+class NotAnAddressError(SetupError):
+    """The chosen address cannot be dialled."""
+
+    code = "not_an_address"
+
+
 class Links(Protocol):
     """Who runs the link."""
 
@@ -46,6 +58,14 @@ class Links(Protocol):
     @property
     def listening(self) -> ServerSettings | None:
         """The link that is only listened to, None while the one of the settings is served."""
+
+    @property
+    def busy_device(self) -> str | None:
+        """The device that could not be opened because another program uses it, None if there was none."""
+
+    @property
+    def counted_before(self) -> dict[str, Any]:
+        """What had been counted when the present link began."""
 
     async def listen(self, server: ServerSettings | None) -> None:
         """Listen to another link without sending, or serve that of the settings again."""
@@ -62,7 +82,7 @@ class Choice:
     restart: bool = False
 
 
-class Guide:
+class SetupGuide:
     """The state of the guide, which is nearly all somebody else's."""
 
     def __init__(
@@ -71,7 +91,7 @@ class Guide:
         store: SettingsStore,
         follow: Callable[[], Awaitable[None]],
         *,
-        list_devices: Callable[[], list[Device]] = devices,
+        list_devices: Callable[[], list[SerialDevice]] = devices,
     ) -> None:
         """Take who runs the link, where settings are stored, and what makes them count."""
         self._links = links
@@ -109,6 +129,7 @@ class Guide:
         return {
             "link": _told(server),
             "listening": None if self._links.listening is None else _told(self._links.listening),
+            "counted_before": self._links.counted_before,
             "devices": self._devices(found, server),
             "converter": {
                 "host": None,
@@ -140,7 +161,7 @@ class Guide:
                 self._restart_needed, self._ports_at = True, float("-inf")
             else:
                 server = await self._server(choice)
-                dialled = "://" in server.serial_port
+                dialled = server.dials
                 # The kind follows from what is set, so an older word for it must not stand in the way.
                 await self._store.change(
                     "server",
@@ -161,40 +182,42 @@ class Guide:
             return msgspec.structs.replace(server, type=ServerType.AUTO, serial_port="", url="")
         chosen = choice.device or choice.url or ""
         if choice.url is not None and ("://" not in chosen or not may_be_opened(chosen)):
-            raise SetupError(f"{chosen[:80]} is no address to dial. Allowed: socket://HOST:PORT or rfc2217://HOST:PORT")
+            raise NotAnAddressError(f"{chosen[:80]} is no address to dial. Allowed: {DIALLED}")
         if choice.device is not None:
             if not chosen.startswith(_DEVICES) or ".." in Path(chosen).parts:
                 raise SetupError(f"{chosen[:80]} is no serial device.")
             if not await asyncio.to_thread(Path(chosen).exists):
-                raise SetupError(f"{chosen[:80]} is not there any more. Plug it in again, or choose another one.")
+                raise GoneError(f"{chosen[:80]} is not there any more. Plug it in again, or choose another one.")
         return msgspec.structs.replace(server, type=ServerType.AUTO, serial_port=chosen, url="")
 
-    def _devices(self, found: list[Device], server: ServerSettings) -> list[dict[str, Any]]:
+    def _devices(self, found: list[SerialDevice], server: ServerSettings) -> list[dict[str, Any]]:
         """Return the devices, newest first; one that is chosen and not there any more among them."""
         now = time.monotonic()
         at_start = self._seen is None
         seen = self._seen or {}
         self._seen = {each.path: seen.get(each.path, None if at_start else now) for each in found}
-        chosen = None if "://" in server.serial_port else server.serial_port or None
+        chosen = None if server.dials else server.serial_port or None
         known = {os.path.realpath(each.path) for each in found}
         if chosen is not None and os.path.realpath(chosen) not in known:
-            found = [*found, Device(path=chosen, name=Path(chosen).name)]
+            found = [*found, SerialDevice(path=chosen, name=Path(chosen).name)]
         told = [self._device(each, chosen, now) for each in found]
         return sorted(told, key=lambda each: (each["appeared_s"] is None, each["appeared_s"] or 0.0, each["path"]))
 
-    def _device(self, device: Device, chosen: str | None, now: float) -> dict[str, Any]:
+    def _device(self, device: SerialDevice, chosen: str | None, now: float) -> dict[str, Any]:
         appeared = (self._seen or {}).get(device.path)
         problem = None
         if not Path(device.path).exists():
             problem = "gone"
         elif not os.access(device.path, os.R_OK | os.W_OK):
             problem = "no_permission"
+        elif device.busy or _same(device.path, self._links.busy_device):
+            problem = "busy"
         return {
             "path": device.path,
             "name": device.name,
             "maker": device.maker,
             "known_as": device.known_as,
-            "chosen": chosen is not None and os.path.realpath(device.path) == os.path.realpath(chosen),
+            "chosen": _same(device.path, chosen),
             "appeared_s": None if appeared is None else round(now - appeared, 1),
             "problem": problem,
         }
@@ -232,8 +255,12 @@ class Guide:
                 await self._links.listen(None)
 
 
+def _same(path: str, other: str | None) -> bool:
+    return other is not None and os.path.realpath(path) == os.path.realpath(other)
+
+
 def _told(server: ServerSettings) -> dict[str, Any]:
-    if "://" in server.serial_port:
+    if server.dials:
         return {"kind": "dial", "device": None, "url": server.serial_port}
     if server.serial_port:
         return {"kind": "serial", "device": server.serial_port, "url": None}

@@ -10,6 +10,7 @@ from neasmart.core.commands.commands import Commands
 from neasmart.core.state.plant import Plant, Source
 from neasmart.facts.codecs import OperatingState, Season
 from neasmart.facts.errors import UndoError, UnknownCommandError
+from neasmart.facts.network import API
 from neasmart.facts.registers import Part, Ref
 
 UNDO_WITHIN_S = 600.0
@@ -76,7 +77,7 @@ class UndoBook:
         """
         command, kept = self._commands.get(command_id), self._kept.get(command_id)
         if command is None or kept is None:
-            raise UnknownCommandError(f"Unknown command: {command_id[:60]!r}. GET /api/v1/commands lists the last ones")
+            raise UnknownCommandError(f"Unknown command: {command_id[:60]!r}. GET {API}/commands lists the last ones")
         if now - command.queued_at > UNDO_WITHIN_S:
             raise UndoError(f"It is too late to undo this; that is possible for {UNDO_WITHIN_S / 60:.0f} minutes")
         if command.state in _REFUSED:

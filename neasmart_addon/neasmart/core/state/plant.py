@@ -124,6 +124,11 @@ class Plant:
         """Return whether a zone's temperature has been received, now or before the last restart."""
         return self.reading(self.table.exists_by(base_id, zone_id)).at is not None
 
+    def rename(self, names: Mapping[ZoneIndex, str]) -> set[ZoneIndex]:
+        """Give the zones other names; return those whose name is another one now."""
+        before, self.names = self.names, dict(names)
+        return {zone for zone in before.keys() | names.keys() if before.get(zone) != names.get(zone)}
+
     def zone_name(self, base_id: int, zone_id: int) -> str | None:
         """Return the name that the owner has given to a zone."""
         return self.names.get((base_id, zone_id))

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from neasmart.core.state.plant import ZoneIndex
-from neasmart.mqtt.link.supervisor import BrokerError
+from neasmart.mqtt.link.broker import BrokerError
 from neasmart.mqtt.messages.topics import ONLINE, Topics
 
 if TYPE_CHECKING:
-    from neasmart.mqtt.link.connection import Connection
+    from neasmart.mqtt.link.broker_connection import BrokerConnection
 
 _LOG = logging.getLogger(__name__)
 QUIET_S = 1.0
@@ -75,7 +75,7 @@ class Former:
         fresh.replace(self._path)
 
 
-async def remove(connection: Connection, former: Topics, zones: list[ZoneIndex]) -> int:
+async def remove(connection: BrokerConnection, former: Topics, zones: list[ZoneIndex]) -> int:
     """Delete what is retained under the names of an earlier run; return how many messages.
 
     Nothing is touched while somebody is online under these names, because they are another gateway's by now.

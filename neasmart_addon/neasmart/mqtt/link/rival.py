@@ -11,11 +11,11 @@ import asyncio
 import secrets
 from typing import TYPE_CHECKING
 
-from neasmart.mqtt.link.supervisor import BrokerError
+from neasmart.mqtt.link.broker import BrokerError
 from neasmart.mqtt.messages.topics import ONLINE, Topics
 
 if TYPE_CHECKING:
-    from neasmart.mqtt.link.connection import Connection
+    from neasmart.mqtt.link.broker_connection import BrokerConnection
 
 WATCH_S = 6.0
 """A gateway that was pushed away is back and has said that it is online within this time."""
@@ -47,7 +47,11 @@ class Claim:
             " mqtt.node_id, or stop it"
         )
 
-    async def check(self, connection: Connection) -> None:
+    def wrote(self) -> None:
+        """Note that the broker was sent our word."""
+        self.written = True
+
+    async def check(self, connection: BrokerConnection) -> None:
         """Raise RivalError if somebody has written another word since we wrote ours."""
         if not self.written:
             return
@@ -56,7 +60,7 @@ class Claim:
             self.lost = True
             raise RivalError(self.sentence)
 
-    async def watch(self, connection: Connection) -> None:
+    async def watch(self, connection: BrokerConnection) -> None:
         """Look from aside: raise RivalError, and let the other know, while it is online or comes back."""
         await connection.subscribe([self._topics.status])
         messages = connection.messages()
@@ -71,7 +75,7 @@ class Claim:
         raise RivalError(self.sentence)
 
 
-async def _retained(connection: Connection, topic: str) -> bytes | None:
+async def _retained(connection: BrokerConnection, topic: str) -> bytes | None:
     """Return what the broker keeps on a topic, None if it keeps nothing."""
     await connection.subscribe([topic])
     messages = connection.messages()

@@ -16,7 +16,7 @@ from itertools import islice
 from neasmart.core.gateway import Gateway
 from neasmart.core.state.plant import ZoneIndex
 from neasmart.mqtt.messages.discovery import Device, Style, described
-from neasmart.mqtt.messages.inventory import Inventory, RoomBook, take_inventory
+from neasmart.mqtt.messages.inventory import HomeAssistantBook, Inventory, take_inventory
 from neasmart.mqtt.messages.outbox import Outbox
 from neasmart.mqtt.messages.topics import ZONE_TOPICS
 
@@ -56,7 +56,7 @@ class Announcer:
         outbox: Outbox,
         *,
         say_again: Callable[[ZoneIndex | None, bool], None],
-        book: RoomBook,
+        book: HomeAssistantBook,
         times: AnnounceTimes,
     ) -> None:
         """Announce nothing before `begin`.
@@ -207,7 +207,8 @@ class Announcer:
         for zone in sorted(zones):
             self._published.discard(zone)
             self._outbox.put(self._topic(zone), "")
-            for part in (*ZONE_TOPICS, *(point.key for point in self._gateway.table.rooms.points)):
+            rooms = self._gateway.table.rooms
+            for part in (*ZONE_TOPICS, *(row.key for row in rooms.rows)):
                 self._outbox.put(self._topics.zone(zone, part), "")
 
 

@@ -83,6 +83,10 @@ class Outbox:
             queue.pop(topic, None)
         self._events.append(Message(topic=topic, payload=payload, retained=retained))
 
+    def keep_pace(self) -> None:
+        """Say what has no hurry at the pace from now on."""
+        self.paced = True
+
     def forget(self) -> None:
         """Assume that the broker knows nothing, and start without pace; what happened before is no news any more."""
         for queue in self._queues:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from neasmart.facts.codecs import WRITE_MULTIPLE, WRITE_SINGLE
 from neasmart.facts.points import TABLE
-from neasmart.simulator.bus.walk import FC_WRITE_ONE, Poll, Step, Write
+from neasmart.simulator.bus.walk import Read, Step, Write
 
 BITS_PER_BYTE = 10
 SILENCE_BYTES = 3.5
@@ -35,19 +36,19 @@ def walk_s(steps: Iterable[Step], *, baudrate: int, asked_by_every_poll: bool) -
         match step:
             case Write():
                 sizes.append(_write_bytes(step))
-            case Poll():
+            case Read():
                 sizes += (_POLL_BYTES, _REPLY_HEAD_BYTES + 2 * step.count)
                 if asked_by_every_poll:
                     sizes += map(_write_bytes, _asked(step))
     return frames_s(sizes, baudrate=baudrate)
 
 
-def _asked(poll: Poll) -> Sequence[Write]:
+def _asked(poll: Read) -> Sequence[Write]:
     """Return the writes that follow from a poll that was answered with no-data."""
     asked = [address for address in poll.addresses if address in TABLE.by_address]
     asked = [address for address in asked if TABLE.by_address[address].point.writable]
-    return [Write(address=asked[0], count=len(asked), function_code=16)] if asked else []
+    return [Write(address=asked[0], count=len(asked), function_code=WRITE_MULTIPLE)] if asked else []
 
 
 def _write_bytes(write: Write) -> int:
-    return _WRITE_ONE_BYTES if write.function_code == FC_WRITE_ONE else _WRITE_MANY_HEAD_BYTES + 2 * write.count
+    return _WRITE_ONE_BYTES if write.function_code == WRITE_SINGLE else _WRITE_MANY_HEAD_BYTES + 2 * write.count

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import signal
 from dataclasses import dataclass
 
@@ -13,11 +14,12 @@ RECOVERS_WITHIN_S = 0.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FreezePlan:
-    """Which process is stopped, how often and for how long (seconds); no process, no stop."""
+    """Which process is stopped, how often and for how long, up to `longest_s` (seconds); no process, no stop."""
 
     pid: int | None = None
     every_s: float = 10.0
     for_s: float = 2.0
+    longest_s: float = 0.0
 
 
 class Freezer:
@@ -26,6 +28,7 @@ class Freezer:
     def __init__(self, plan: FreezePlan) -> None:
         """Start with a process that runs."""
         self._plan = plan
+        self._chance = random.Random(plan.pid)  # noqa: S311 - lengths of stops, not secrets
         self._stood_until = float("-inf")
         self._standing = False
         self.count = 0
@@ -39,7 +42,7 @@ class Freezer:
                 self._standing = True
                 os.kill(pid, signal.SIGSTOP)
                 self.count += 1
-                await asyncio.sleep(self._plan.for_s)
+                await asyncio.sleep(self._chance.uniform(self._plan.for_s, max(self._plan.for_s, self._plan.longest_s)))
             except ProcessLookupError:
                 return
             finally:

@@ -12,8 +12,9 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from neasmart.facts.codecs import READ, WRITE_MULTIPLE, WRITE_SINGLE
 from neasmart.facts.points import TABLE
-from neasmart.simulator.bus.walk import FC_READ, FC_WRITE_MANY, FC_WRITE_ONE, Poll
+from neasmart.simulator.bus.walk import Read
 from neasmart.simulator.bus.wire import (
     MbapWire,
     Wire,
@@ -168,9 +169,9 @@ class Noise:
         words = [self._chance.randrange(0x1000) for _ in range(count)]
         exchange = self._chance.choice(
             (
-                (read_request(Poll(unit_id=FOREIGN_UNIT, address=address, count=count)), read_response(words)),
-                (write_request(address, words, FC_WRITE_MANY), write_response(address, count)),
-                (write_request(address, words[:1], FC_WRITE_ONE), write_request(address, words[:1], FC_WRITE_ONE)),
+                (read_request(Read(unit_id=FOREIGN_UNIT, address=address, count=count)), read_response(words)),
+                (write_request(address, words, WRITE_MULTIPLE), write_response(address, count)),
+                (write_request(address, words[:1], WRITE_SINGLE), write_request(address, words[:1], WRITE_SINGLE)),
             )
         )
         return [self._wire.frame(pdu, FOREIGN_UNIT, transaction) for pdu in exchange]
@@ -192,9 +193,9 @@ class Noise:
     def _request(self) -> bytes:
         address = self._chance.choice(_ADDRESSES)
         if self._chance.random() < 0.5:  # noqa: PLR2004 - as often as not
-            return read_request(Poll(unit_id=FOREIGN_UNIT, address=address, count=2))
+            return read_request(Read(unit_id=FOREIGN_UNIT, address=address, count=2))
         # Values that would do harm if they were believed.
-        return write_request(address, [0x0003, 0x02BC], FC_WRITE_MANY)
+        return write_request(address, [0x0003, 0x02BC], WRITE_MULTIPLE)
 
     def _frame(self, function_code: int, unit_id: int, rest: bytes) -> bytes:
         return self._wire.frame(bytes([function_code]) + rest, unit_id, self._transaction())
@@ -223,6 +224,6 @@ def hidden_frames(raw: bytes, unit_ids: Sequence[int]) -> list[bytes]:
 
 
 def _request_length(raw: bytes) -> int:
-    if raw[1] in (FC_READ, FC_WRITE_ONE):
+    if raw[1] in (READ, WRITE_SINGLE):
         return 8
-    return 9 + raw[6] if raw[1] == FC_WRITE_MANY else 0
+    return 9 + raw[6] if raw[1] == WRITE_MULTIPLE else 0

@@ -8,6 +8,8 @@ from enum import StrEnum
 
 import serialx
 
+from neasmart.facts.network import host_and_port
+
 DIAL_TIMEOUT_S = 5.0
 
 
@@ -58,26 +60,30 @@ class Line(asyncio.Protocol):
 
         `buffer` is how many bytes may wait beside what the kernel holds; None waits for ever, as no real bus does.
         """
-        if self._transport is None or self.closed.is_set():
-            raise ConnectionResetError("the gateway has closed the connection")
+        self.must_be_open()
+        if self._transport is None:
+            raise ConnectionResetError("the line was never opened")
         if self.buffer is not None and self._transport.get_write_buffer_size() + len(data) > self.buffer:
             self.overflowed += len(data)
             return False
         self._transport.write(data)
         return True
 
-    async def more(self, timeout_s: float) -> bool:
-        """Wait until something new has arrived; return False after `timeout_s`."""
+    def must_be_open(self) -> None:
+        """Raise ConnectionResetError if the other end has closed the line."""
         if self.closed.is_set():
             raise ConnectionResetError("the gateway has closed the connection")
+
+    async def more(self, timeout_s: float) -> bool:
+        """Wait until something new has arrived; return False after `timeout_s`."""
+        self.must_be_open()
         self._arrived.clear()
         try:
             async with asyncio.timeout(timeout_s):
                 await self._arrived.wait()
         except TimeoutError:
             return False
-        if self.closed.is_set():
-            raise ConnectionResetError("the gateway has closed the connection")
+        self.must_be_open()
         return True
 
     def close(self) -> None:
@@ -107,11 +113,12 @@ class Opener:
             if not isinstance(protocol, Line):
                 raise TypeError("the serial library returned another protocol than it was given")
             return protocol
-        host, _, port = self._target.rpartition(":")
+        host, number = host_and_port(self._target)
+        port = number or 0
         if self._transport is Transport.RTU_LISTEN:
-            return await self._accepted(host, int(port))
+            return await self._accepted(host, port)
         async with asyncio.timeout(DIAL_TIMEOUT_S):
-            _, line = await loop.create_connection(Line, host.strip("[]"), int(port))
+            _, line = await loop.create_connection(Line, host, port)
         return line
 
     async def close(self) -> None:
@@ -122,7 +129,7 @@ class Opener:
     async def _accepted(self, host: str, port: int) -> Line:
         if self._server is None:
             self._server = await asyncio.get_running_loop().create_server(
-                lambda: Line(self._dialled.put_nowait), host.strip("[]"), port
+                lambda: Line(self._dialled.put_nowait), host, port
             )
             self.port = self._server.sockets[0].getsockname()[1]
         while True:

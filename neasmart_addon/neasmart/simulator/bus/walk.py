@@ -10,17 +10,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from neasmart.facts.codecs import WRITE_MULTIPLE, WRITE_SINGLE, FunctionCode
 from neasmart.facts.points import TABLE
 
-FC_READ = 3
-FC_WRITE_ONE = 6
-FC_WRITE_MANY = 16
 LONGEST_BLOCK = 35
 _ROOM_LENGTH = 1 + max(point.offset for point in TABLE.rooms.points)
 """From a room's first to its last register with a meaning, those without one included."""
 
 
-class Shape(StrEnum):
+class BlockShape(StrEnum):
     """How many registers one request covers; `LENGTH` takes a number from 1 to 35, `VARIED` changes all the time."""
 
     SINGLE = "single"
@@ -30,7 +28,7 @@ class Shape(StrEnum):
     VARIED = "varied"
 
 
-class Order(StrEnum):
+class WalkOrder(StrEnum):
     """In which order a walk visits the globals and the rooms."""
 
     ASCENDING = "ascending"
@@ -42,10 +40,10 @@ class Order(StrEnum):
 class Blocks:
     """The shape of requests and the function code of writes."""
 
-    shape: Shape = Shape.PAIR
+    shape: BlockShape = BlockShape.PAIR
     length: int = LONGEST_BLOCK
-    function_code: int = FC_WRITE_MANY
-    order: Order = Order.ASCENDING
+    function_code: FunctionCode = WRITE_MULTIPLE
+    order: WalkOrder = WalkOrder.ASCENDING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +52,7 @@ class Write:
 
     address: int
     count: int
-    function_code: int
+    function_code: FunctionCode
 
     @property
     def addresses(self) -> range:
@@ -63,7 +61,7 @@ class Write:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Poll:
+class Read:
     """One read of a contiguous block from one unit id."""
 
     unit_id: int
@@ -76,7 +74,7 @@ class Poll:
         return range(self.address, self.address + self.count)
 
 
-Step = Write | Poll
+Step = Write | Read
 
 
 class Walk:
@@ -96,9 +94,9 @@ class Walk:
         """Return the steps of the next round: every place is reported, then polled."""
         places = list(self._places)
         match self._blocks.order:
-            case Order.DESCENDING:
+            case WalkOrder.DESCENDING:
                 places.reverse()
-            case Order.SHUFFLED:
+            case WalkOrder.SHUFFLED:
                 self._chance.shuffle(places)
             case _:
                 pass
@@ -115,16 +113,16 @@ class Walk:
     def writes(self, addresses: Sequence[int]) -> list[Write]:
         """Return the broadcasts that report these registers."""
         shape = self._shape()
-        longest = 1 if self._blocks.function_code == FC_WRITE_ONE else self._longest(shape)
+        longest = 1 if self._blocks.function_code == WRITE_SINGLE else self._longest(shape)
         return [
             Write(address=first, count=count, function_code=self._blocks.function_code)
             for first, count in _runs(sorted(addresses), longest)
         ]
 
-    def _polls(self, addresses: Sequence[int]) -> Iterator[Poll]:
+    def _polls(self, addresses: Sequence[int]) -> Iterator[Read]:
         commandable = [address for address in addresses if TABLE.by_address[address].point.writable]
         shape = self._shape()
-        if shape in (Shape.SINGLE, Shape.PAIR):
+        if shape in (BlockShape.SINGLE, BlockShape.PAIR):
             blocks = list(_runs(commandable, self._longest(shape)))
         else:
             blocks = [(commandable[0], max(self._longest(shape), commandable[-1] - commandable[0] + 1))]
@@ -132,23 +130,23 @@ class Walk:
                 blocks = list(_runs(commandable, 1))
         for first, count in blocks:
             for unit_id in self._unit_ids:
-                yield Poll(unit_id=unit_id, address=first, count=count)
+                yield Read(unit_id=unit_id, address=first, count=count)
 
-    def _shape(self) -> Shape:
-        if self._blocks.shape is not Shape.VARIED:
+    def _shape(self) -> BlockShape:
+        if self._blocks.shape is not BlockShape.VARIED:
             return self._blocks.shape
-        return self._chance.choice((Shape.SINGLE, Shape.PAIR, Shape.ROOM, Shape.LENGTH))
+        return self._chance.choice((BlockShape.SINGLE, BlockShape.PAIR, BlockShape.ROOM, BlockShape.LENGTH))
 
-    def _longest(self, shape: Shape) -> int:
+    def _longest(self, shape: BlockShape) -> int:
         match shape:
-            case Shape.SINGLE:
+            case BlockShape.SINGLE:
                 return 1
-            case Shape.PAIR:
+            case BlockShape.PAIR:
                 return 2
-            case Shape.ROOM:
+            case BlockShape.ROOM:
                 return _ROOM_LENGTH
             case _:
-                varied = self._blocks.shape is Shape.VARIED
+                varied = self._blocks.shape is BlockShape.VARIED
                 return self._chance.randint(1, LONGEST_BLOCK) if varied else self._blocks.length
 
 

@@ -15,7 +15,8 @@ from pymodbus.pdu.register_message import (
     WriteSingleRegisterRequest,
 )
 
-from neasmart.simulator.bus.walk import FC_READ, FC_WRITE_MANY, FC_WRITE_ONE, Poll
+from neasmart.facts.codecs import READ, WRITE_MULTIPLE, WRITE_SINGLE
+from neasmart.simulator.bus.walk import Read
 
 _EXCEPTION = 0x80
 _RTU_SHORTEST = 5
@@ -24,7 +25,7 @@ _MBAP_LONGEST = 254
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Frame:
+class ReceivedFrame:
     """One whole frame as received; `transaction` is 0 for RTU."""
 
     unit_id: int
@@ -47,7 +48,7 @@ class Wire(Protocol):
     def frame(self, pdu: bytes, unit_id: int, transaction: int = 0) -> bytes:
         """Return the frame of a PDU."""
 
-    def parse(self, received: bytearray, *, final: bool = False) -> list[Frame | Rubbish]:
+    def parse(self, received: bytearray, *, final: bool = False) -> list[ReceivedFrame | Rubbish]:
         """Take whole frames off the front of `received`; with `final`, what is left over is rubbish."""
 
 
@@ -62,9 +63,9 @@ class RtuWire:
         """Return the frame of a PDU; RTU has no transaction numbers."""
         return self._framer.encode(pdu, unit_id, transaction)
 
-    def parse(self, received: bytearray, *, final: bool = False) -> list[Frame | Rubbish]:
+    def parse(self, received: bytearray, *, final: bool = False) -> list[ReceivedFrame | Rubbish]:
         """Cut replies; their length follows from function code and byte count."""
-        found: list[Frame | Rubbish] = []
+        found: list[ReceivedFrame | Rubbish] = []
         while len(received) >= _RTU_SHORTEST:
             length = _reply_length(received)
             if length is None:
@@ -74,7 +75,7 @@ class RtuWire:
             raw = bytes(received[:length])
             if not has_valid_crc(raw):
                 break
-            found.append(Frame(unit_id=raw[0], transaction=0, pdu=raw[1:-2], raw=raw))
+            found.append(ReceivedFrame(unit_id=raw[0], transaction=0, pdu=raw[1:-2], raw=raw))
             del received[:length]
         if final and received:
             found.append(Rubbish(raw=bytes(received), why="no Modbus RTU reply with a valid CRC"))
@@ -93,9 +94,9 @@ class MbapWire:
         """Return the frame of a PDU."""
         return self._framer.encode(pdu, unit_id, transaction)
 
-    def parse(self, received: bytearray, *, final: bool = False) -> list[Frame | Rubbish]:
+    def parse(self, received: bytearray, *, final: bool = False) -> list[ReceivedFrame | Rubbish]:
         """Cut replies by the length in their header."""
-        found: list[Frame | Rubbish] = []
+        found: list[ReceivedFrame | Rubbish] = []
         while len(received) > _MBAP_HEADER:
             protocol = int.from_bytes(received[2:4], "big")
             length = int.from_bytes(received[4:6], "big")
@@ -107,7 +108,7 @@ class MbapWire:
             if not used:
                 break
             found.append(
-                Frame(unit_id=unit_id, transaction=transaction, pdu=pdu, raw=bytes(received[:used])),
+                ReceivedFrame(unit_id=unit_id, transaction=transaction, pdu=pdu, raw=bytes(received[:used])),
             )
             del received[:used]
         if final and received:
@@ -116,14 +117,14 @@ class MbapWire:
         return found
 
 
-def read_request(poll: Poll) -> bytes:
+def read_request(poll: Read) -> bytes:
     """Return the PDU of a poll."""
     return _bytes(ReadHoldingRegistersRequest(address=poll.address, count=poll.count))
 
 
 def write_request(address: int, words: Sequence[int], function_code: int) -> bytes:
     """Return the PDU of a write with FC 16 or FC 6."""
-    if function_code == FC_WRITE_ONE:
+    if function_code == WRITE_SINGLE:
         return _bytes(WriteSingleRegisterRequest(address=address, registers=list(words)))
     return _bytes(WriteMultipleRegistersRequest(address=address, registers=list(words)))
 
@@ -140,7 +141,7 @@ def write_response(address: int, count: int) -> bytes:
 
 def words_read(pdu: bytes, count: int) -> list[int] | None:
     """Return the words of an answer to a read of `count` registers, None if it is not one."""
-    if len(pdu) != 2 + 2 * count or pdu[0] != FC_READ or pdu[1] != 2 * count:
+    if len(pdu) != 2 + 2 * count or pdu[0] != READ or pdu[1] != 2 * count:
         return None
     response = ReadHoldingRegistersResponse()
     response.decode(pdu[1:])
@@ -156,9 +157,9 @@ def _reply_length(received: bytearray) -> int | None:
     function_code = received[1]
     if function_code & _EXCEPTION:
         return 5
-    if function_code == FC_READ:
+    if function_code == READ:
         return 5 + received[2]
-    return 8 if function_code in (FC_WRITE_ONE, FC_WRITE_MANY) else None
+    return 8 if function_code in (WRITE_SINGLE, WRITE_MULTIPLE) else None
 
 
 def _bytes(pdu: ModbusPDU) -> bytes:

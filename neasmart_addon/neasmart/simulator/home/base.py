@@ -16,7 +16,7 @@ from functools import partial
 from neasmart.facts.codecs import DPT9_STANDBY, LOW_BYTE, GlobalMode, OperatingState, Value, encode_dpt9
 from neasmart.facts.points import TABLE
 from neasmart.facts.registers import Kind, Part, Point, Ref, setpoint_limits
-from neasmart.simulator.home.house import House, MixedCircuit, Room
+from neasmart.simulator.home.house import House, MixedCircuit, SimulatedRoom
 
 _MIXED_WORD = 0
 _SYSTEM = TABLE.part(Part.HOUSE).group.key
@@ -307,7 +307,7 @@ def _circuit_sources(circuit: MixedCircuit) -> Iterable[tuple[str, Callable[[], 
     yield "return_temperature", lambda: _measured(circuit.return_c)
 
 
-def _room_sources(house: House, room: Room) -> Iterable[tuple[str, Callable[[], int]]]:
+def _room_sources(house: House, room: SimulatedRoom) -> Iterable[tuple[str, Callable[[], int]]]:
     def setpoint() -> int:
         value = house.setpoint_c(room)
         return DPT9_STANDBY if value is None else encode_dpt9(value)

@@ -63,7 +63,7 @@ class HousePlan:
 
 
 @dataclass(slots=True, kw_only=True)
-class Room:
+class SimulatedRoom:
     """One room as it is now; `valve` is the opening 0..1 of its floor circuit."""
 
     plan: RoomPlan
@@ -111,7 +111,7 @@ class House:
             self._step(step_s)
             dt_s -= step_s
 
-    def set_setpoint(self, room: Room, value_c: float) -> None:
+    def set_setpoint(self, room: SimulatedRoom, value_c: float) -> None:
         """Change the setpoint that is in force in a room; a room in standby has none."""
         preset = self._preset(room)
         if preset is not None:
@@ -144,12 +144,12 @@ class House:
         states = {room.state for room in self.rooms.values()}
         return states.pop() if len(states) == 1 else None
 
-    def setpoint_c(self, room: Room) -> float | None:
+    def setpoint_c(self, room: SimulatedRoom) -> float | None:
         """Return the setpoint in force, None in standby."""
         preset = self._preset(room)
         return None if preset is None else room.setpoints[self.cooling, preset]
 
-    def _preset(self, room: Room) -> Preset | None:
+    def _preset(self, room: SimulatedRoom) -> Preset | None:
         match room.state:
             case OperatingState.STANDBY:
                 return None
@@ -180,7 +180,7 @@ class House:
                 DRY_BELOW_PERCENT if self.dehumidifiers[number] else DAMP_ABOVE_PERCENT
             )
 
-    def _step_air(self, room: Room, dt_s: float) -> None:
+    def _step_air(self, room: SimulatedRoom, dt_s: float) -> None:
         hours = self.elapsed_s / 3600
         sun = room.plan.sun_k_per_h * max(0.0, math.sin(math.pi * (self.hour - 7) / 12))
         people = 0.04 * math.sin(math.tau * hours / 5.3 + room.phase)
@@ -198,7 +198,7 @@ class House:
         room.valve = _lagged(room.valve, _clamped(wanted / abs(power), 0.0, 1.0), dt_s, 1500)
         room.temperature_c += (drift + room.valve * power) * dt_s / 3600
 
-    def _step_humidity(self, room: Room, dt_s: float) -> None:
+    def _step_humidity(self, room: SimulatedRoom, dt_s: float) -> None:
         habits = sum(math.exp(-(((self.hour - at) / 1.1) ** 2)) for at in (7.0, 20.0))
         target = 42 + 0.35 * self.outside_c + room.plan.moisture_percent * habits + 2 * math.sin(room.phase)
         if any(self.dehumidifiers):
@@ -219,10 +219,10 @@ class House:
         circuit.return_c = _lagged(circuit.return_c, back, dt_s, 900)
 
 
-def _furnished(plan: RoomPlan, chance: random.Random) -> Room:
+def _furnished(plan: RoomPlan, chance: random.Random) -> SimulatedRoom:
     heating = {Preset.NORMAL: plan.setpoint_c, Preset.REDUCED: plan.setpoint_c - 3, Preset.HOLIDAY: 16.0}
     cooling = {Preset.NORMAL: plan.setpoint_c + 3, Preset.REDUCED: plan.setpoint_c + 5, Preset.HOLIDAY: 29.0}
-    return Room(
+    return SimulatedRoom(
         plan=plan,
         temperature_c=plan.setpoint_c + chance.uniform(-1.2, 0.4),
         humidity_percent=44 + chance.uniform(-3, 5),
@@ -234,7 +234,7 @@ def _furnished(plan: RoomPlan, chance: random.Random) -> Room:
     )
 
 
-def _demand(rooms: Sequence[Room]) -> float:
+def _demand(rooms: Sequence[SimulatedRoom]) -> float:
     return sum(room.valve for room in rooms) / len(rooms) if rooms else 0.0
 
 

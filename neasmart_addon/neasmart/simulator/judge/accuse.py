@@ -56,7 +56,7 @@ class UnitCount:
 
 
 @dataclass(slots=True, kw_only=True)
-class Report:
+class RunReport:
     """Everything that a run has shown; `as_json` is what ``--report`` writes.
 
     `stalls` counts answers that came to us late because this process itself did not get to run.
@@ -73,6 +73,7 @@ class Report:
     longest_segment: int = 1
     stalls: int = 0
     freezes: int = 0
+    silences: int = 0
     bytes_overflowed: int = 0
     words: Figures = field(default_factory=Figures)
     walk_lengths_s: deque[float] = field(default_factory=lambda: deque(maxlen=LATENCIES_KEPT))
@@ -143,6 +144,7 @@ class Report:
             "writes": self.writes,
             "frames_in_longest_segment": self.longest_segment,
             "freezes": self.freezes,
+            "silences": self.silences,
             "bytes_overflowed": self.bytes_overflowed,
             "walk_s": {"p50": percentile(self.walk_lengths_s, 50), "max": percentile(self.walk_lengths_s, 100)},
             "words": {

@@ -33,7 +33,7 @@ _HOUSE = TABLE.part(Part.HOUSE).address
 _CONFIRMED_WITHIN_C = 0.1 + 1e-6
 
 
-class Verdict(StrEnum):
+class Explanation(StrEnum):
     """What explains a served word."""
 
     NOTHING = "nothing"
@@ -71,10 +71,10 @@ class Order:
     first_counts: bool = False
     unsure: bool = False
     known: dict[int, Limit] = field(default_factory=dict)
-    end: Verdict | None = None
+    end: Explanation | None = None
     end_s: float = float("inf")
 
-    def stop(self, verdict: Verdict, at_s: float) -> None:
+    def stop(self, verdict: Explanation, at_s: float) -> None:
         """End the command, unless it has ended before."""
         if at_s < self.end_s:
             self.end, self.end_s = verdict, at_s
@@ -94,14 +94,14 @@ class Figures:
     """What has been judged; `undone` counts turns that an older command undid, by the limit that excuses it."""
 
     words: int = 0
-    verdicts: Counter[Verdict] = field(default_factory=Counter)
+    verdicts: Counter[Explanation] = field(default_factory=Counter)
     turns: int = 0
     undone: Counter[Limit] = field(default_factory=Counter)
 
     @property
     def accused(self) -> int:
         """How many words should not have been served, and turns not have been undone."""
-        wrong = (Verdict.UNEXPLAINED, Verdict.EARLY, Verdict.ENDED, Verdict.TURNED)
+        wrong = (Explanation.UNEXPLAINED, Explanation.EARLY, Explanation.ENDED, Explanation.TURNED)
         return sum(self.verdicts[each] for each in wrong) + self.undone[Limit.NONE]
 
 
@@ -128,7 +128,7 @@ class Oracle:
         for older in self._live():
             whole_house = ref.point.part is Part.HOUSE and TABLE.by_address[older.address].room
             if older.address == address or whole_house:
-                older.stop(Verdict.ENDED, at_s)
+                older.stop(Explanation.ENDED, at_s)
         order = Order(number=next(self._numbers), address=address, word=word, given_s=at_s)
         told = self._told.get(address, ())
         before = [each for each in told if each[0] <= at_s]
@@ -144,7 +144,7 @@ class Oracle:
     def restarted(self, at_s: float) -> None:
         """Note that a new gateway process has begun, which may know nothing of before."""
         for order in self._live():
-            order.stop(Verdict.ENDED, at_s)
+            order.stop(Explanation.ENDED, at_s)
         self.gap()
 
     def gap(self) -> None:
@@ -175,7 +175,7 @@ class Oracle:
         self.figures.turns += 1
         self._turns[address] = Turn(word=word, at_s=at_s)
 
-    def served(self, address: int, word: int, at_s: float, *, asked_s: float | None = None) -> Verdict:
+    def served(self, address: int, word: int, at_s: float, *, asked_s: float | None = None) -> Explanation:
         """Return what explains a word that the base has read; it was served at any time since it asked."""
         verdict = self._judged(address, word, at_s, at_s if asked_s is None else asked_s)
         self.figures.words += 1
@@ -201,18 +201,18 @@ class Oracle:
         turned = [] if turn is None else [(turn.at_s, f"by hand 0x{turn.word:04X}")]
         return ", ".join(f"{what} at {at_s:.3f}" for at_s, what in sorted((*told, *ordered, *turned))[-_KEPT:])
 
-    def _judged(self, address: int, word: int, at_s: float, asked_s: float) -> Verdict:
+    def _judged(self, address: int, word: int, at_s: float, asked_s: float) -> Explanation:
         ref = TABLE.by_address.get(address)
         is_global = ref is not None and ref.of_house and ref.point.writable
         if word == 0 or (is_global and word == _GLOBAL_NO_DATA):
-            return Verdict.NOTHING
+            return Explanation.NOTHING
         orders = [order for order in self._orders.get(address, ()) if order.word == word]
         for order in reversed(orders):
             if order.end_s > asked_s and not self._too_old(order, asked_s):
                 order.read_s = at_s if order.read_s is None else order.read_s
                 order.last_read_s = at_s
-                return Verdict.EARLY if self._has_to_wait(order, at_s) else Verdict.COMMAND
-        return (orders[-1].end or Verdict.ENDED) if orders else Verdict.UNEXPLAINED
+                return Explanation.EARLY if self._has_to_wait(order, at_s) else Explanation.COMMAND
+        return (orders[-1].end or Explanation.ENDED) if orders else Explanation.UNEXPLAINED
 
     def _too_old(self, order: Order, at_s: float) -> bool:
         if order.read_s is not None:
@@ -234,7 +234,7 @@ class Oracle:
             unsure = others or (order.read_s is None and self._follows_another(order, at_s))
             order.unsure = True
             if not unsure:
-                order.stop(Verdict.ENDED, at_s)
+                order.stop(Explanation.ENDED, at_s)
         elif order.known.get(word) not in (None, Limit.UNTOLD):
             return
         elif order.first_counts:
@@ -245,7 +245,7 @@ class Oracle:
         elif any(_confirms(ref, word, each.word) for each in others):
             order.known[word] = Limit.ECHO
         elif word not in order.known:
-            order.stop(Verdict.TURNED, at_s)
+            order.stop(Explanation.TURNED, at_s)
 
     def _has_to_wait(self, order: Order, at_s: float) -> bool:
         """Return whether a command that has to do with this one was given before it and is live for certain."""

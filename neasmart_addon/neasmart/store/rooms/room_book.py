@@ -11,8 +11,9 @@ from typing import TypeVar
 from neasmart.core.gateway import ROOMS, Gateway
 from neasmart.core.state.rooms import Room, RoomsStatus
 from neasmart.facts.errors import NeasmartError
-from neasmart.store.files.faults import explain
-from neasmart.store.rooms.rooms_file import RoomsFile
+from neasmart.facts.retries import Backoff
+from neasmart.store.files.storage_faults import explain
+from neasmart.store.rooms.rooms_file import NewerRoomsError, RoomsFile
 
 PATIENCE_S = 3.0
 _RETRY_S = (1.0, 30.0)
@@ -35,6 +36,8 @@ class RoomBook:
         try:
             stored = await _patiently(self._file.load)
         except (OSError, NeasmartError) as error:
+            if isinstance(error, NewerRoomsError):
+                self._gateway.put_rooms(error.rooms)
             self._blame(error)
         else:
             self._saved = tuple(stored)
@@ -44,15 +47,14 @@ class RoomBook:
     async def run(self) -> None:
         """Write whenever something has changed, and again while the disk refuses."""
         with self._gateway.hub.subscribed() as (_, subscription):
-            pause_s = _RETRY_S[0]
+            backoff = Backoff(*_RETRY_S)
             while True:
                 if await self.save():
-                    pause_s = _RETRY_S[0]
+                    backoff.worked()
                     while ROOMS not in await subscription.batch():
                         pass
                 else:
-                    await asyncio.sleep(pause_s)
-                    pause_s = min(2 * pause_s, _RETRY_S[1])
+                    await asyncio.sleep(backoff.wait_s())
 
     async def save(self) -> bool:
         """Write what is not written yet; return whether all is."""

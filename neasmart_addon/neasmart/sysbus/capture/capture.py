@@ -125,7 +125,7 @@ class FrameReaders:
         return self._readers[framing].feed(chunk.direction, chunk.content, chunk.at)
 
 
-class Capture:
+class CaptureReader:
     """A capture file that is read."""
 
     def __init__(self, file: BinaryIO) -> None:

@@ -21,7 +21,7 @@ from typing import BinaryIO
 
 from neasmart.core.gateway import RECORDER, Gateway
 from neasmart.facts.errors import NeasmartError
-from neasmart.facts.status import RecorderStatus
+from neasmart.facts.status import CaptureFile, RecorderStatus
 from neasmart.sysbus.capture.capture import CaptureWriter, Chunk, LineFacts
 from neasmart.sysbus.framing.kinds import Framing
 from neasmart.sysbus.line.connection import Direction
@@ -51,15 +51,6 @@ class RecorderLimits:
     seconds: float = 600.0
     files: int = 5
     waiting_bytes: int = 4_000_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CaptureFile:
-    """A finished recording; `recorded_at` is Unix time in seconds of its end."""
-
-    name: str
-    size: int
-    recorded_at: float
 
 
 class Recorder:

@@ -10,11 +10,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from neasmart.facts.codecs import READ, WRITE_MULTIPLE, WRITE_SINGLE
 from neasmart.facts.points import TABLE
 from neasmart.sysbus.framing.crc import crc16
 from neasmart.sysbus.framing.kinds import Framing
 from neasmart.sysbus.framing.mbap import MbapFramer
-from neasmart.sysbus.framing.rtu import READ, WRITE_MULTIPLE, WRITE_SINGLE, FrameKind, RtuFramer
+from neasmart.sysbus.framing.rtu import FrameKind, RtuFramer
 from neasmart.sysbus.line.connection import Direction
 
 _EXCEPTION = 0x80

@@ -14,10 +14,11 @@ from collections import deque
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from neasmart.facts.codecs import READ, WRITE_MULTIPLE, WRITE_SINGLE
 from neasmart.facts.registers import ADDRESS_LIMIT
 from neasmart.facts.status import BusCounters
 from neasmart.sysbus.framing.crc import crc16
-from neasmart.sysbus.framing.rtu import MAX_READ, MAX_WRITE, READ, WRITE_MULTIPLE, WRITE_SINGLE
+from neasmart.sysbus.framing.rtu import MAX_READ, MAX_WRITE
 
 SILENCE_S = 10.0
 """A request that stays incomplete for so long is given up; TCP itself may need seconds to repeat a segment."""

@@ -9,40 +9,28 @@ import asyncio
 import contextlib
 import logging
 from dataclasses import dataclass, field
-from typing import NoReturn, Protocol
+from typing import NoReturn
 
 from neasmart.core.gateway import Gateway
-from neasmart.facts.breaker import BreakerState, CircuitBreaker
+from neasmart.facts.retries import Backoff, BreakerState, CircuitBreaker
 from neasmart.settings.model import ModbusSettings, ServerSettings, ServerType
-from neasmart.sysbus.line.backoff import Backoff
 from neasmart.sysbus.line.connection import OnBytes, Wiring
-from neasmart.sysbus.line.faults import LinkError
+from neasmart.sysbus.line.link_faults import LinkError
 from neasmart.sysbus.line.listener import Listener, PeerLimits
 from neasmart.sysbus.line.port import Port, PortTimes
 from neasmart.sysbus.line.telling import Teller
 from neasmart.sysbus.slave.station import Station
 from neasmart.sysbus.transport.lag import LagWatch
 
+FIRST_WAIT_S = 0.2
+LONGEST_WAIT_S = 27.0
+"""With the tenth that chance adds, half a minute."""
 LOOK_S = 0.5
 """How often a missing device is looked for."""
 FLUSH_S = 5.0
 """How often log lines that wait for their minute are looked at."""
 
 _LOGGER = logging.getLogger(__name__)
-
-
-class Carrier(Protocol):
-    """What carries the bytes; see `Listener` and `Port`."""
-
-    @property
-    def description(self) -> str:
-        """What it is, for people."""
-
-    def signature(self) -> object:
-        """Return what is there to be opened; a change to something is worth a trial at once."""
-
-    async def serve(self, teller: Teller) -> NoReturn:
-        """Open, tell each change of who is connected, and raise LinkError when it is over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,11 +64,12 @@ class Link:
             failure_threshold=modbus.circuit_breaker_failure_threshold,
             recovery_s=modbus.circuit_breaker_recovery_timeout,
         )
-        self._backoff = Backoff()
+        self._backoff = Backoff(FIRST_WAIT_S, LONGEST_WAIT_S, spread=(1.0, 1.1))
         self._teller = Teller(gateway, self._breaker, self._backoff)
 
     async def run(self) -> NoReturn:
         """Keep the link until cancelled; then everything is closed."""
+        self._teller.begins()
         lag = LagWatch(asyncio.get_running_loop())
         lag.start()
         flushing = asyncio.create_task(self._flush())
@@ -91,7 +80,8 @@ class Link:
             flushing.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await flushing
-            self._teller.publish("stopped", "The gateway is stopping.")
+            # The gateway may go on, with another link.
+            self._teller.publish("stopped", "The connection to the bus is closed.")
 
     async def _keep(self, lag: LagWatch) -> NoReturn:
         wiring = Wiring(
@@ -101,19 +91,21 @@ class Link:
             on_bytes=self._on_bytes,
         )
         self._gateway.bus.ask_of_bus(wiring.doorbell.rings)
-        carrier = self._carrier(wiring)
-        if carrier is None:
+        line = self._line(wiring)
+        if line is None:
             self._teller.describe("Serial, without a port")
-            self._teller.publish("not_configured", "No serial port is chosen. Set server.serial_port, then restart.")
+            self._teller.publish(
+                "not_configured", "No serial port is chosen. Choose one on the page, or set server.serial_port."
+            )
             await asyncio.Event().wait()
             raise AssertionError("an event that nobody sets")
-        self._teller.describe(carrier.description)
+        self._teller.describe(line.description)
         while True:
-            signature = carrier.signature()
-            fault = await self._serve_until_fault(carrier)
-            await self._pause(carrier, fault, signature)
+            signature = line.signature()
+            fault = await self._serve_until_fault(line)
+            await self._pause(line, fault, signature)
 
-    def _carrier(self, wiring: Wiring) -> Carrier | None:
+    def _line(self, wiring: Wiring) -> Listener | Port | None:
         settings = self._settings
         if settings.listens:
             return Listener(settings, wiring, self._tuning.peers)
@@ -128,24 +120,24 @@ class Link:
             )
         return Port(settings, wiring, self._tuning.port)
 
-    async def _serve_until_fault(self, carrier: Carrier) -> LinkError:
+    async def _serve_until_fault(self, line: Listener | Port) -> LinkError:
         self._teller.trying()
         try:
-            await carrier.serve(self._teller)
+            await line.serve(self._teller)
         except LinkError as fault:
             return fault
         except Exception as error:
             _LOGGER.exception("the link failed in an unforeseen way")
-            return LinkError("device_lost", f"{carrier.description} failed unexpectedly ({error}). It is tried again.")
+            return LinkError("device_lost", f"{line.description} failed unexpectedly ({error}). It is tried again.")
 
-    async def _pause(self, carrier: Carrier, fault: LinkError, signature: object) -> None:
+    async def _pause(self, line: Listener | Port, fault: LinkError, signature: object) -> None:
         """Wait until the next trial: as long as the faults in a row demand, or until a device has appeared."""
         loop = asyncio.get_running_loop()
         self._breaker.failed(loop.time())
         until = loop.time() + max(self._backoff.wait_s(), self._breaker.wait_s(loop.time()))
         self._teller.publish(fault.code, str(fault), said=fault.said)
         while (left_s := until - loop.time()) > 0:
-            found = carrier.signature()
+            found = line.signature()
             if found is not None and found != signature:
                 self._breaker.allow_trial(loop.time())
                 break

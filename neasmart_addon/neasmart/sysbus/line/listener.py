@@ -7,16 +7,16 @@ neighbourhood sends by mistake is refused or cut off before it costs anything.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 from dataclasses import dataclass
 from typing import NoReturn
 
+from neasmart.facts.network import ip_address, joined
 from neasmart.facts.status import PastConnection
 from neasmart.settings.model import ServerSettings, ServerType
 from neasmart.sysbus.framing.kinds import Framing
 from neasmart.sysbus.line.connection import Connection, Slave, Wiring
-from neasmart.sysbus.line.faults import listening_fault
+from neasmart.sysbus.line.link_faults import listening_fault
 from neasmart.sysbus.line.telling import Teller
 from neasmart.sysbus.slave.either import EitherSlave
 from neasmart.sysbus.slave.same_bus import Member, SameBus
@@ -61,7 +61,7 @@ class Peer(Member):
 
     def __init__(self, host: str, port: int) -> None:
         """Begin with nothing heard."""
-        super().__init__(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+        super().__init__(joined(host, port))
         self.host = host
         self.known = False
         self.framing: Framing | None = None
@@ -155,7 +155,7 @@ class Listener:
             self._meet(peer, slave)
         if slave.strange_frames:
             # It is a converter with a wrong setting: to cut it off would only make it dial anew.
-            connection.bytes_since_frame = 0
+            connection.excuse()
             if slave.framing is not None and self._first_time(peer.host, "strange"):
                 self._say(logging.WARNING, f"{peer.host} sends {_STRANGE[slave.framing]}")
         elif slave.hopeless:
@@ -191,7 +191,7 @@ class Listener:
         """Let the connections be compared only while there are several; the way of a single one stays short."""
         several = len(self._peers) > 1
         for connection, peer in self._peers.items():
-            connection.slave.guard = self._guard(peer) if several else None
+            connection.slave.guard_by(self._guard(peer) if several else None)
 
     def _guard(self, peer: Peer) -> Guard:
         return lambda unit_id, pdu, now: self._same_bus.admits(peer, unit_id, pdu, now)
@@ -205,19 +205,13 @@ class Listener:
 
     @property
     def _address(self) -> str:
-        host = self._settings.address
-        return f"[{host}]:{self._settings.port}" if ":" in host else f"{host}:{self._settings.port}"
+        return joined(self._settings.address, self._settings.port)
 
     def _allowed(self, host: str) -> bool:
         if not self._networks:
             return True
-        try:
-            address = ipaddress.ip_address(host.partition("%")[0])
-        except ValueError:
-            return False
-        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-            address = address.ipv4_mapped
-        return any(address in network for network in self._networks)
+        address = ip_address(host)
+        return address is not None and any(address in network for network in self._networks)
 
     def _make_room(self, host: str) -> bool:
         """Let the peer go that is most likely dead by its last valid frame; return whether there was one."""

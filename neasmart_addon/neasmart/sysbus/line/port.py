@@ -19,10 +19,10 @@ from urllib.parse import urlsplit
 import serialx
 
 from neasmart.facts.status import PastConnection
-from neasmart.settings.model import ServerSettings
+from neasmart.settings.model import RFC2217, SOCKET, ServerSettings
 from neasmart.sysbus.framing.kinds import Framing
 from neasmart.sysbus.line.connection import Connection, Wiring
-from neasmart.sysbus.line.faults import (
+from neasmart.sysbus.line.link_faults import (
     LinkError,
     dialling_fault,
     hung_up_fault,
@@ -32,7 +32,7 @@ from neasmart.sysbus.line.faults import (
 )
 from neasmart.sysbus.line.telling import Teller
 from neasmart.sysbus.slave.slaves import RtuSlave
-from neasmart.sysbus.transport.rfc2217 import LenientTransport
+from neasmart.sysbus.transport.rfc2217 import HungUpError, LenientTransport
 from neasmart.sysbus.transport.tcp_options import keep_alive
 
 CLOSE_TIMEOUT_S = 0.8
@@ -67,7 +67,7 @@ class Port:
         self._wiring = wiring
         self._times = times
         self._target = settings.serial_port
-        self._dials = "://" in self._target
+        self._dials = settings.dials
         self._lost: asyncio.Future[Exception | None] | None = None
         self._teller: Teller | None = None
         self._heard = False
@@ -146,7 +146,7 @@ class Port:
     async def _open(self, connection: Connection) -> None:
         try:
             async with asyncio.timeout(self._times.open_s):
-                if self._target.startswith("socket://"):
+                if self._target.startswith(SOCKET):
                     await self._dial(connection)
                 else:
                     await self._open_serial(connection)
@@ -164,7 +164,7 @@ class Port:
             parity=serialx.Parity(settings.parity),
             stopbits=serialx.StopBits(settings.stopbits),
             exclusive=True,
-            transport_cls=LenientTransport if self._target.startswith("rfc2217://") else None,
+            transport_cls=LenientTransport if self._target.startswith(RFC2217) else None,
         )
 
     async def _dial(self, connection: Connection) -> None:
@@ -178,6 +178,8 @@ class Port:
             keep_alive(dialled)
 
     def _fault(self, error: Exception) -> LinkError:
+        if isinstance(error, HungUpError):
+            return hung_up_fault(self._target, _printable(error.said))
         return dialling_fault(self._target, error) if self._dials else opening_fault(self._target, error)
 
     async def _watch(self, connection: Connection, device: object, lost: asyncio.Future[Exception | None]) -> LinkError:
@@ -204,7 +206,11 @@ class Port:
         """Say why a line was lost."""
         if self._dials:
             hung_up = not connection.frames and open_s < self._times.settle_s
-            return hung_up_fault(self._target, _said(connection)) if hung_up else lost_fault(self._target, error)
+            return (
+                hung_up_fault(self._target, _printable(connection.first_bytes))
+                if hung_up
+                else lost_fault(self._target, error)
+            )
         loop = asyncio.get_running_loop()
         until = loop.time() + self._times.vanish_s
         while _read_away(error) and self._device() == device and device is not None:
@@ -234,8 +240,8 @@ def _read_away(error: Exception | None) -> bool:
     return isinstance(error, OSError) and error.errno == errno.EIO and error.strerror != os.strerror(errno.EIO)
 
 
-def _said(connection: Connection) -> str:
+def _printable(said: bytes) -> str:
     """Return the words that a converter has sent instead of frames, as far as they are printable."""
-    text = connection.first_bytes.decode("ascii", "ignore")
+    text = said.decode("ascii", "ignore")
     words = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
     return words[:SAID_LETTERS]

@@ -8,10 +8,9 @@ from collections import deque
 from dataclasses import replace
 
 from neasmart.core.gateway import LINK, Gateway
-from neasmart.facts.breaker import CircuitBreaker
+from neasmart.facts.retries import Backoff, CircuitBreaker
 from neasmart.facts.status import LinkStatus, PastConnection
 from neasmart.sysbus.framing.kinds import Framing
-from neasmart.sysbus.line.backoff import Backoff
 from neasmart.sysbus.line.journal import Journal
 
 PAST_CONNECTIONS = 20
@@ -31,6 +30,10 @@ class Teller:
         self._status = LinkStatus()
         self._past: deque[PastConnection] = deque(maxlen=PAST_CONNECTIONS)
         self._journal = Journal(_LOGGER, gateway.clock.monotonic)
+
+    def begins(self) -> None:
+        """Publish that this link begins, so that nobody takes the end of the one before for its state."""
+        self.publish(self._status.code, self._status.detail)
 
     def describe(self, description: str) -> None:
         """Say what is to be opened; published with the next status."""

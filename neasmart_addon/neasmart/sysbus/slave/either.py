@@ -22,7 +22,7 @@ HELD_BYTES = 512
 BROKEN_AFTER = 5
 """So many frames of the other kind without a valid one between them, and the connection is judged anew."""
 
-Slave = RtuSlave | MbapSlave
+Known = RtuSlave | MbapSlave
 
 
 class EitherSlave:
@@ -34,7 +34,7 @@ class EitherSlave:
         self._waited_s = waited_s
         self._counters = station.gateway.bus.counters
         self._guard: Guard | None = None
-        self._chosen: Slave | None = None
+        self._chosen: Known | None = None
         self._held = b""
         self._last_at = 0.0
         self._begin()
@@ -65,16 +65,11 @@ class EitherSlave:
         """What the peer speaks, None until a valid frame has come."""
         return None if self._chosen is None else self._chosen.framing
 
-    @property
-    def guard(self) -> Guard | None:
-        """Who is asked before a request is carried out."""
-        return self._guard
-
-    @guard.setter
-    def guard(self, guard: Guard | None) -> None:
+    def guard_by(self, guard: Guard | None) -> None:
+        """Ask `guard` before a request is carried out."""
         self._guard = guard
         if self._chosen is not None:
-            self._chosen.guard = guard
+            self._chosen.guard_by(guard)
 
     @property
     def overtaken_by_frames(self) -> bool:
@@ -103,7 +98,7 @@ class EitherSlave:
         self._ascii = AsciiFrames()
         self._ascii_frames = 0
 
-    def _judged(self, chunk: bytes, now: float) -> Slave | None:
+    def _judged(self, chunk: bytes, now: float) -> Known | None:
         """Look at the bytes in both ways; a wrong protocol id or length is Modbus TCP as well, and named there."""
         if now - self._last_at > SILENCE_S:
             self._counters.stale_bytes += len(self._held)
@@ -125,5 +120,5 @@ class EitherSlave:
                 self._counters.noise_bytes += excess
                 self._held = self._held[excess:]
             return None
-        self._chosen.guard = self._guard
+        self._chosen.guard_by(self._guard)
         return self._chosen

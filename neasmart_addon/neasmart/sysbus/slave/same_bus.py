@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import combinations
 
+from neasmart.facts.codecs import READ
 from neasmart.facts.status import BusCounters
-from neasmart.sysbus.framing.rtu import READ
 
 WITHIN_S = 0.05
 """Frames of one bus come over both connections within this time."""

@@ -13,12 +13,13 @@ from typing import NamedTuple
 
 from neasmart.core.bus_face import Poll
 from neasmart.core.commands.carrier import Carrier
+from neasmart.facts.codecs import READ, WRITE_MULTIPLE, WRITE_SINGLE
 from neasmart.sysbus.framing.crc import with_crc
 from neasmart.sysbus.framing.kinds import Framing
 from neasmart.sysbus.framing.mbap import MbapFramer
-from neasmart.sysbus.framing.rtu import READ, WRITE_MULTIPLE, WRITE_SINGLE, Frame, FrameKind, RtuFramer
+from neasmart.sysbus.framing.rtu import Frame, FrameKind, RtuFramer
 from neasmart.sysbus.framing.strangers import Strangers
-from neasmart.sysbus.slave.station import Answer, Station
+from neasmart.sysbus.slave.station import Reply, Station
 
 ECHO_WITHIN_S = 1.0
 """An echo that comes later than this after our reply is none."""
@@ -32,7 +33,7 @@ WAITS_S = 1.0
 Guard = Callable[[int, bytes, float], bool]
 """Whether a request (unit id, PDU, monotonic time) is carried out, or left to another connection of the same bus."""
 
-_SILENCE = Answer(None)
+_SILENCE = Reply(None)
 _SUPPORTED = frozenset({READ, WRITE_SINGLE, WRITE_MULTIPLE})
 
 
@@ -67,8 +68,12 @@ class RtuSlave:
         self._unechoed = 0
         self._asked = (0, 0)
         self._strangers = Strangers(Framing.RTU, station.unit_ids, self._counters) if strangers else None
-        self.guard: Guard | None = None
+        self._guard: Guard | None = None
         self.echoes = False
+
+    def guard_by(self, guard: Guard | None) -> None:
+        """Ask `guard` before a request is carried out."""
+        self._guard = guard
 
     def receive(self, chunk: bytes, now: float, *, late: bool, carrier: Carrier | None = None) -> Received:
         """Carry out what the bytes ask for; a reply that would be late is not given."""
@@ -109,7 +114,7 @@ class RtuSlave:
         """How many frames of another kind of Modbus came since the last valid one."""
         return 0 if self._strangers is None else self._strangers.frames
 
-    def _carry_out(self, frame: Frame, now: float, carrier: Carrier | None) -> Answer:
+    def _carry_out(self, frame: Frame, now: float, carrier: Carrier | None) -> Reply:
         ours = frame.unit_id in self._station.unit_ids
         if frame.kind is FrameKind.RESPONSE:
             self._station.step_over(frame.unit_id, now)
@@ -120,7 +125,7 @@ class RtuSlave:
             self._station.step_over(frame.unit_id, now)
             self._counters.echoes += 1
             return _SILENCE
-        if self.guard is not None and not self.guard(frame.unit_id, frame.pdu, now):
+        if self._guard is not None and not self._guard(frame.unit_id, frame.pdu, now):
             return _SILENCE
         self._asked = (frame.unit_id, frame.pdu[0])
         answer = self._station.answer(frame.unit_id, frame.pdu, now, carrier)
@@ -163,7 +168,11 @@ class MbapSlave:
         self._latencies = station.gateway.bus.reply_latencies
         self._framer = MbapFramer(self._counters)
         self._strangers = Strangers(Framing.MBAP, station.unit_ids, self._counters)
-        self.guard: Guard | None = None
+        self._guard: Guard | None = None
+
+    def guard_by(self, guard: Guard | None) -> None:
+        """Ask `guard` before a request is carried out."""
+        self._guard = guard
 
     def receive(self, chunk: bytes, now: float, *, late: bool, carrier: Carrier | None = None) -> Received:
         """Carry out what the bytes ask for; what has waited for so long that its master has given up gets no reply."""
@@ -178,7 +187,7 @@ class MbapSlave:
             self._station.gateway.bus.damaged(now)
         for adu in adus:
             frames += adu.pdu[0] in _SUPPORTED
-            if self.guard is not None and not self.guard(adu.unit_id, adu.pdu, now):
+            if self._guard is not None and not self._guard(adu.unit_id, adu.pdu, now):
                 continue
             answer = self._station.answer(adu.unit_id, adu.pdu, now, carrier)
             if answer.pdu is None:

@@ -7,6 +7,7 @@ refusal is a collision as well. Vendor frames share the line, so any function co
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 from typing import NamedTuple
 
 from pymodbus.constants import ExcCodes
@@ -21,8 +22,9 @@ from pymodbus.pdu.register_message import (
 from neasmart.core.bus_face import Poll
 from neasmart.core.commands.carrier import Carrier
 from neasmart.core.gateway import Gateway
+from neasmart.facts.codecs import READ, WRITE_MULTIPLE, WRITE_SINGLE
 from neasmart.facts.registers import ADDRESS_LIMIT
-from neasmart.sysbus.framing.rtu import MAX_READ, MAX_WRITE, READ, WRITE_MULTIPLE, WRITE_SINGLE
+from neasmart.sysbus.framing.rtu import MAX_READ, MAX_WRITE
 
 BROADCAST = 0
 
@@ -31,14 +33,14 @@ _FIXED_PDU = 5
 _MULTIPLE_HEAD = 6
 
 
-class Answer(NamedTuple):
+class Reply(NamedTuple):
     """The PDU to reply with, None for silence, and the poll that it answers, if it does."""
 
     pdu: bytes | None
     poll: Poll | None = None
 
 
-_SILENCE = Answer(None)
+_SILENCE = Reply(None)
 
 
 class Station:
@@ -51,9 +53,8 @@ class Station:
         self._traffic = gateway.bus.traffic
         self.unit_ids = frozenset(gateway.bus.unit_ids)
         self._counters = gateway.bus.counters
-        self._gap_s = gateway.plant.stale_times.warn_s
 
-    def answer(self, unit_id: int, pdu: bytes, now: float, carrier: Carrier | None = None) -> Answer:
+    def answer(self, unit_id: int, pdu: bytes, now: float, carrier: Carrier | None = None) -> Reply:
         """Carry out one request that a connection carried; whoever sends the reply says so by `left`."""
         counters = self._counters
         self._heard(unit_id, pdu, now)
@@ -64,9 +65,9 @@ class Station:
         if function == READ and unit_id != BROADCAST and len(pdu) == _FIXED_PDU:
             answer = self._read(unit_id, pdu, now, carrier)
         elif function == WRITE_SINGLE and len(pdu) == _FIXED_PDU:
-            answer = Answer(self._write_single(unit_id, pdu, now, carrier))
+            answer = Reply(self._write_single(unit_id, pdu, now, carrier))
         elif function == WRITE_MULTIPLE and len(pdu) >= _MULTIPLE_HEAD and len(pdu) >= _MULTIPLE_HEAD + pdu[5]:
-            answer = Answer(self._write_multiple(unit_id, pdu, now, carrier))
+            answer = Reply(self._write_multiple(unit_id, pdu, now, carrier))
         else:
             counters.unsupported += 1
             return _SILENCE
@@ -87,23 +88,23 @@ class Station:
         counters.frames += 1
         counters.last_heard_at[unit_id] = now
         self._traffic.heard(now, unit_id, pdu)
-        if counters.last_frame_at is not None and now - counters.last_frame_at > self._gap_s:
+        if counters.last_frame_at is not None and now - counters.last_frame_at > self.gateway.plant.stale_times.warn_s:
             # The base never pauses for so long, so something was missed.
             self.gateway.bus.interrupted(now)
         counters.last_frame_at = now
 
-    def _read(self, unit_id: int, pdu: bytes, now: float, carrier: Carrier | None) -> Answer:
+    def _read(self, unit_id: int, pdu: bytes, now: float, carrier: Carrier | None) -> Reply:
         address, count = _READ_REQUEST.unpack_from(pdu, 1)
         if not 1 <= count <= MAX_READ:
-            return Answer(self._refusal(READ, ExcCodes.ILLEGAL_VALUE))
+            return Reply(self._refusal(READ, ExcCodes.ILLEGAL_VALUE))
         if address >= ADDRESS_LIMIT:
-            return Answer(self._refusal(READ, ExcCodes.ILLEGAL_ADDRESS))
+            return Reply(self._refusal(READ, ExcCodes.ILLEGAL_ADDRESS))
         counters = self._counters
         counters.polls += 1
         counters.polls_by_unit[unit_id] = counters.polls_by_unit.get(unit_id, 0) + 1
         counters.last_poll_at[unit_id] = now
         poll = self.gateway.bus.poll(address, count, unit_id, now, carrier)
-        return Answer(struct.pack(f">BB{count}H", READ, 2 * count, *poll.words), poll)
+        return Reply(struct.pack(f">BB{count}H", READ, 2 * count, *poll.words), poll)
 
     def _write_single(self, unit_id: int, pdu: bytes, now: float, carrier: Carrier | None) -> bytes | None:
         request = WriteSingleRegisterRequest()
@@ -146,3 +147,9 @@ class Station:
         self._counters.exceptions += 1
         refusal = ExceptionResponse(function, code)
         return struct.pack("B", refusal.function_code) + refusal.encode()
+
+
+@lru_cache(maxsize=MAX_READ)
+def _read_reply(count: int) -> struct.Struct:
+    """Return how the reply to a read of so many registers is packed."""
+    return struct.Struct(f">BB{count}H")

@@ -1,5 +1,7 @@
 """Lets serialx talk to RFC 2217 servers that do not confirm which modem and line states they shall report.
 
+What a server says before it has agreed to serve is why it will hang up; serialx passes on only what comes later.
+
 Measured with ser2net 4.3 (Debian 12): it takes SET-MODEMSTATE-MASK without a word, and serialx waits for the word until
 the connection is given up. The bus needs neither.
 """
@@ -8,14 +10,42 @@ from __future__ import annotations
 
 import asyncio
 
-from serialx.platforms.serial_rfc2217 import RFC2217SerialTransport
+from serialx.platforms.serial_rfc2217 import RFC2217SerialTransport, TelnetParser
 from serialx.platforms.serial_rfc2217.types import Rfc2217Command, SetLinestateMaskCmd, SetModemstateMaskCmd
 
 CONFIRM_S = 0.3
+GREETING_BYTES = 400
+"""So much of what a server says before it serves is kept."""
+
+
+class HungUpError(OSError):
+    """A server has accepted the connection and ended it before it agreed to serve; `said` is what it wrote first."""
+
+    def __init__(self, said: bytes) -> None:
+        """Keep the words."""
+        super().__init__("the server hangs up")
+        self.said = said
 
 
 class LenientTransport(RFC2217SerialTransport):
-    """Goes on without the confirmations that nobody needs."""
+    """Goes on without the confirmations that nobody needs, and keeps what a server says that does not serve."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, protocol: asyncio.Protocol) -> None:
+        """Begin without a connection."""
+        super().__init__(loop, protocol)
+        self._greeting = b""
+
+    def _data_received(self, data: bytes) -> None:
+        if not self._connection_made_called:
+            self._greeting = (self._greeting + data)[:GREETING_BYTES]
+        super()._data_received(data)
+
+    async def _negotiate(self) -> None:
+        try:
+            await super()._negotiate()
+        except OSError as error:
+            words = (each for each in TelnetParser().feed(self._greeting) if isinstance(each, bytes))
+            raise HungUpError(b"".join(words)) from error
 
     async def _send_and_wait(self, cmd: Rfc2217Command) -> Rfc2217Command:
         if not isinstance(cmd, SetLinestateMaskCmd | SetModemstateMaskCmd):

@@ -14,7 +14,7 @@ from neasmart import __version__
 from neasmart.core.gateway import SETTINGS, Gateway
 from neasmart.diagnosis.doctor import Diagnosis
 from neasmart.diagnosis.verdicts import Level
-from neasmart.facts.breaker import BreakerState
+from neasmart.facts.retries import BreakerState
 from neasmart.facts.status import Closable, SettingsStatus
 from neasmart.web.api import documents
 from neasmart.web.http.answers import (

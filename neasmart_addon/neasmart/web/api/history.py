@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
+import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
+from itertools import chain, groupby
 from typing import Protocol
 
 from aiohttp import web
@@ -16,11 +18,12 @@ from neasmart.core.gateway import Gateway
 from neasmart.facts.clock import iso
 from neasmart.facts.codecs import Value
 from neasmart.facts.errors import UnknownPointError
-from neasmart.facts.registers import Kind, Ref
+from neasmart.facts.network import API
+from neasmart.facts.registers import DerivedRef, Kind, Ref
 from neasmart.web.http.answers import HistoryAnswer, HistorySeries
 from neasmart.web.http.bodies import Document, invalid_parameter, query, reply, whole_number
 from neasmart.web.http.problems import Problem
-from neasmart.web.http.routes import API, JSON, TEXT, declared
+from neasmart.web.http.routes import JSON, TEXT, declared
 
 POINTS_LIMIT = 100
 MAX_POINTS = 3000
@@ -36,7 +39,7 @@ _QUERY: Document = {
         "type": "array",
         "minItems": 1,
         "maxItems": POINTS_LIMIT,
-        "items": {"$ref": "#/components/schemas/PointId"},
+        "items": {"$ref": "#/components/schemas/HistoryId"},
     },
     "from": _TIME | {"description": "A day before `to` if not given"},
     "to": _TIME | {"description": "Now if not given"},
@@ -44,8 +47,9 @@ _QUERY: Document = {
     "format": {"type": "string", "enum": list(FORMATS), "default": FORMATS[0]},
 }
 
-Samples = Sequence[tuple[float, int | None]]
-Points = list[tuple[float, Value]]
+TimedWords = list[tuple[float, int | None]]
+TimedValues = list[tuple[float, Value]]
+Replay = Callable[[DerivedRef, Mapping[int, Value], Value], Value]
 
 
 class HistoryStore(Protocol):
@@ -58,8 +62,8 @@ class HistoryStore(Protocol):
         end_s: float,
         *,
         stretches: int,
-        thin: Callable[[int, list[tuple[float, int | None]]], list[tuple[float, int | None]]],
-    ) -> Mapping[int, Samples]:
+        thin: Callable[[int, TimedWords], TimedWords],
+    ) -> Mapping[int, TimedWords]:
         """Return by address Unix seconds and the word that holds from there on, None for a gap.
 
         Of each of the `stretches` of the range only what `thin` keeps is returned.
@@ -71,7 +75,7 @@ def limits() -> Document:
     return {"points_limit": POINTS_LIMIT, "max_points": MAX_POINTS}
 
 
-class History:
+class HistoryHandler:
     """The handler of `/api/v1/history`."""
 
     def __init__(self, gateway: Gateway, store: HistoryStore) -> None:
@@ -100,44 +104,59 @@ class History:
         if len(refs) * max_points > TOGETHER_LIMIT:
             allowed = f"at most {TOGETHER_LIMIT // len(refs)} for {len(refs)} points"
             raise invalid_parameter("max_points", str(max_points), allowed)
-        found = await self._store.history(
-            {ref.address for ref in refs}, begin_s, end_s, stretches=max(1, max_points // 3), thin=self._thin
+        registers = {each for ref in refs for each in _registers(ref)}
+        samples = await self._store.history(
+            {each.address for each in registers},
+            begin_s,
+            end_s,
+            stretches=max(1, min(max_points, TOGETHER_LIMIT // len(registers)) // 3),
+            thin=self._thin,
         )
+        courses = await asyncio.to_thread(self._courses, refs, samples, max_points)
         if form == "csv":
             name = f"neasmart-{iso(begin_s)[:10]}-{iso(end_s)[:10]}.csv"
             return web.Response(
-                body=await asyncio.to_thread(table, refs, found),
+                body=await asyncio.to_thread(table, courses),
                 content_type="text/csv",
                 charset="utf-8",
                 headers={"Content-Disposition": f'attachment; filename="{name}"'},
             )
         series = [
             HistorySeries(
-                id=ref.id,
-                unit=ref.point.unit,
-                points=[(at, _number(value)) for at, value in decoded(ref, found.get(ref.address, ()))],
+                id=ref.id, unit=ref.point.unit, points=[(at, _number(value)) for at, value in courses[ref.id]]
             )
             for ref in refs
         ]
         return reply(HistoryAnswer(begin=iso(begin_s), end=iso(end_s), series=series))
 
-    def _thin(self, address: int, samples: list[tuple[float, int | None]]) -> list[tuple[float, int | None]]:
+    def _thin(self, address: int, samples: TimedWords) -> TimedWords:
         return fewer(self._gateway.table.by_address[address], samples)
 
-    def _refs(self, text: str) -> list[Ref]:
+    def _courses(
+        self, refs: Sequence[Ref | DerivedRef], samples: Mapping[int, TimedWords], max_points: int
+    ) -> dict[str, TimedValues]:
+        """Return the values of each point by its id, of derived ones what followed from those of their sources."""
+        work, courses = self._gateway.derived.replayed, {}
+        for ref in refs:
+            known = {each.address: decoded(each, samples.get(each.address, [])) for each in _registers(ref)}
+            courses[ref.id] = known[ref.address] if isinstance(ref, Ref) else replayed(ref, known, work, max_points)
+        return courses
+
+    def _refs(self, text: str) -> list[Ref | DerivedRef]:
         ids = list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
         if not 1 <= len(ids) <= POINTS_LIMIT:
             allowed = f"1 to {POINTS_LIMIT} ids separated by commas, such as zone.1.1.temperature"
             raise invalid_parameter("points", f"{len(ids)} ids", allowed)
         try:
-            return [self._gateway.table.ref(each) for each in ids]
+            known = self._gateway.table
+            return [known.derived.get(each) or known.ref(each) for each in ids]
         except UnknownPointError as error:
             raise Problem(HTTPStatus.BAD_REQUEST, "invalid_points", str(error)) from error
 
 
-def decoded(ref: Ref, samples: Samples) -> Points:
+def decoded(ref: Ref, samples: TimedWords) -> TimedValues:
     """Return values instead of words; what a word cannot tell is None, several in a row are one."""
-    points: Points = []
+    points: TimedValues = []
     for at_s, word in samples:
         value = None if word is None else ref.decode(word).value
         if not points or points[-1][1] != value or value is not None:
@@ -145,7 +164,28 @@ def decoded(ref: Ref, samples: Samples) -> Points:
     return points
 
 
-def fewer(ref: Ref, samples: list[tuple[float, int | None]]) -> list[tuple[float, int | None]]:
+def replayed(
+    ref: DerivedRef, sources: Mapping[int, Sequence[tuple[float, Value]]], work: Replay, most: int
+) -> TimedValues:
+    """Return what followed from the values of the sources, by address, at no more than `most` of their changes."""
+    changes = sorted(
+        ((at_s, address, value) for address, points in sources.items() for at_s, value in points), key=_time_of
+    )
+    times = sorted({at_s for at_s, _, _ in changes})
+    looked_at = set(times[:: max(1, math.ceil(len(times) / most))])
+    points: TimedValues = []
+    held: dict[int, Value] = {}
+    value: Value = None
+    for at_s, together in groupby(changes, key=_time_of):
+        held.update({address: each for _, address, each in together})
+        if at_s in looked_at:
+            value = work(ref, held, value)
+            if value is not None or (points and points[-1][1] is not None):
+                points.append((at_s, value))
+    return points
+
+
+def fewer(ref: Ref, samples: TimedWords) -> TimedWords:
     """Return at most three samples of one stretch of time, which look the same on a chart.
 
     The first gap is kept, and besides the lowest and highest value, or only the last where values have no order.
@@ -162,20 +202,20 @@ def fewer(ref: Ref, samples: list[tuple[float, int | None]]) -> list[tuple[float
     return sorted(kept, key=lambda sample: sample[0])
 
 
-def _first_gap(samples: list[tuple[float, int | None]]) -> tuple[float, int | None] | None:
+def _first_gap(samples: TimedWords) -> tuple[float, int | None] | None:
     return next((sample for sample in samples if sample[1] is None), None)
 
 
-def table(refs: Sequence[Ref], found: Mapping[int, Samples]) -> bytes:
+def table(courses: Mapping[str, TimedValues]) -> bytes:
     """Return CSV with a row for each time at which a point changed; every cell holds what held then."""
     lines = io.StringIO()
     writer = csv.writer(lines)
-    writer.writerow(["time", *(ref.id for ref in refs)])
+    writer.writerow(["time", *courses])
     changes: dict[float, dict[int, str]] = {}
-    for column, ref in enumerate(refs):
-        for at_s, value in decoded(ref, found.get(ref.address, ())):
+    for column, points in enumerate(courses.values()):
+        for at_s, value in points:
             changes.setdefault(at_s, {})[column] = "" if value is None else str(_number(value))
-    row = [""] * len(refs)
+    row = [""] * len(courses)
     for at_s, cells in sorted(changes.items()):
         for column, text in cells.items():
             row[column] = text
@@ -183,8 +223,18 @@ def table(refs: Sequence[Ref], found: Mapping[int, Samples]) -> bytes:
     return lines.getvalue().encode()
 
 
+def _registers(ref: Ref | DerivedRef) -> tuple[Ref, ...]:
+    return (ref,) if isinstance(ref, Ref) else tuple(chain.from_iterable(ref.sources.values()))
+
+
+def _time_of(change: tuple[float, int, Value]) -> float:
+    return change[0]
+
+
 def _number(value: Value) -> int | float | None:
-    return int(value) if isinstance(value, bool) else value
+    if isinstance(value, bool):
+        return int(value)
+    return round(value, 2) if isinstance(value, float) else value
 
 
 def _max_points(text: str) -> int:

@@ -1,7 +1,8 @@
 """Sends the state to pages that stay open: everything at first, then what has changed, at most four times a second.
 
-Clients that keep up share one encoded message. For one that does not, changes are joined until it can take them; what
-it can hold is bounded by the number of points, and one that takes nothing for a while is dropped.
+Clients that keep up share what is encoded, in messages that a phone takes in its stride. For one that does not, changes
+are joined until it can take them; what it can hold is bounded by the number of points, and one that takes nothing for a
+while is dropped.
 """
 
 from __future__ import annotations
@@ -9,15 +10,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import time
 from collections import deque
+from collections.abc import Iterator
 from http import HTTPStatus
 
 from aiohttp import WSCloseCode, WSMsgType, web
+from msgspec.structs import replace
 
 from neasmart import __version__
 from neasmart.core.gateway import Gateway
+from neasmart.facts.network import API
 from neasmart.web.api import documents
-from neasmart.web.guard.auth import PROTOCOL_HEADER, SUBPROTOCOL
+from neasmart.web.guard.auth import FOREVER, PROTOCOL_HEADER, SUBPROTOCOL
+from neasmart.web.guard.gate import GOOD_UNTIL
+from neasmart.web.http.answers import Changes
 from neasmart.web.http.encoding import encoded
 from neasmart.web.http.problems import SERVER, Problem
 from neasmart.web.http.request_id import HEADER, REQUEST_ID
@@ -25,6 +32,7 @@ from neasmart.web.http.request_id import HEADER, REQUEST_ID
 CLIENTS_LIMIT = 200
 CHANGES_EVERY_S = 0.25
 BUS_EVERY_S = 2.0
+MESSAGE_BYTES = 4096
 HEARTBEAT_S = 25.0
 SEND_TIMEOUT_S = 10.0
 
@@ -64,16 +72,31 @@ class _Changes:
     def __init__(self, keys: frozenset[str], since: float) -> None:
         self.keys = keys
         self.since = since
-        self._encoded: bytes | None = None
+        self._encoded: tuple[bytes, ...] = ()
 
     def joined(self, newer: _Changes) -> _Changes:
         return _Changes(self.keys | newer.keys, self.since)
 
-    def encoded(self, gateway: Gateway, frames_per_s: float) -> bytes:
-        if self._encoded is None:
+    def encoded(self, gateway: Gateway, frames_per_s: float) -> tuple[bytes, ...]:
+        if not self._encoded:
             now = gateway.clock.monotonic()
-            self._encoded = encoded(documents.changes(gateway, self.keys, self.since, now, frames_per_s))
+            self._encoded = tuple(pieces(documents.changes(gateway, self.keys, self.since, now, frames_per_s)))
         return self._encoded
+
+
+def pieces(changes: Changes) -> Iterator[bytes]:
+    """Encode changes as messages of at most `MESSAGE_BYTES`, unless one reading or command alone is larger."""
+    message = encoded(changes)
+    derived = list(changes.derived.items())
+    if len(message) <= MESSAGE_BYTES or len(changes.readings) + len(derived) + len(changes.commands) <= 1:
+        yield message
+        return
+    # Rounded up, so that the first half is never empty.
+    readings, half, commands = (-(-len(each) // 2) for each in (changes.readings, derived, changes.commands))
+    first = {"readings": changes.readings[:readings], "commands": changes.commands[:commands]}
+    second = {"readings": changes.readings[readings:], "commands": changes.commands[commands:]}
+    yield from pieces(replace(changes, **first, derived=dict(derived[:half])))
+    yield from pieces(replace(changes, **second, derived=dict(derived[half:]), status={}))
 
 
 class _Client:
@@ -169,7 +192,7 @@ class Feed:
             raise Problem(HTTPStatus.BAD_REQUEST, "unknown_subprotocol", message)
         client = _Client(request.app)
         if not client.socket.can_prepare(request).ok:
-            message = "This path is a WebSocket; poll /api/v1/snapshot instead"
+            message = f"This path is a WebSocket; poll {API}/snapshot instead"
             raise Problem(HTTPStatus.BAD_REQUEST, "websocket_required", message)
         transport = request.transport
         _bound_kernel_buffer(request)
@@ -177,7 +200,11 @@ class Feed:
         self._clients.add(client)
         try:
             await client.socket.prepare(request)
-            await self._converse(client)
+            good_until = request.get(GOOD_UNTIL, FOREVER)
+            # Whoever came by a token or a session is heard no longer than it lasts.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(None if good_until == FOREVER else good_until - time.time()):
+                    await self._converse(client)
         finally:
             self._clients.discard(client)
             if transport is not None and client.socket.close_code in (None, WSCloseCode.ABNORMAL_CLOSURE):
@@ -208,7 +235,8 @@ class Feed:
         await self._deliver(client, encoded(documents.snapshot(self._gateway, now, self.frames_per_s)))
         while True:
             changes = await client.changes()
-            await self._deliver(client, changes.encoded(self._gateway, self.frames_per_s))
+            for message in changes.encoded(self._gateway, self.frames_per_s):
+                await self._deliver(client, message)
 
     async def _deliver(self, client: _Client, message: bytes) -> None:
         async with asyncio.timeout(self._send_timeout_s):

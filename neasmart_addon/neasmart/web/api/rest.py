@@ -14,10 +14,12 @@ from aiohttp import web
 from neasmart.core.commands.command import Command
 from neasmart.core.gateway import Gateway
 from neasmart.facts.errors import NoLinkError
+from neasmart.facts.network import API
 from neasmart.facts.registers import Part
 from neasmart.web.api import documents
 from neasmart.web.api.health import health
 from neasmart.web.api.live import Feed
+from neasmart.web.guard.gate import ORIGIN
 from neasmart.web.http import places
 from neasmart.web.http.answers import (
     Bus,
@@ -35,7 +37,7 @@ from neasmart.web.http.answers import (
 )
 from neasmart.web.http.bodies import Document, flag, invalid_parameter, query, read_object, reply, whole_number
 from neasmart.web.http.problems import Problem
-from neasmart.web.http.routes import API, AXIS, FLAG, TEXT, declared
+from neasmart.web.http.routes import AXIS, FLAG, TEXT, declared
 
 COMMANDS_SHOWN = 200
 COMMANDS_LIMIT = 1000
@@ -92,7 +94,7 @@ class Rest:
         if not wanted:
             message = f"One of {' or '.join(refs)} needs to be specified"
             raise Problem(HTTPStatus.BAD_REQUEST, "missing_value", message)
-        commands = self._submit({refs[key].id: value for key, value in wanted.items()}, queue=queue)
+        commands = self._submit(request, {refs[key].id: value for key, value in wanted.items()}, queue=queue)
         updated: Document = {command.ref.point.key: command.value for command in commands}
         for command in commands:
             if command.ref.point.part is Part.TARGET:
@@ -242,7 +244,7 @@ class Rest:
         queue = _queue(request)
         ref = self._gateway.table.ref(request.match_info["point_id"])
         value = _required(await read_object(request, ("value",)), "value")
-        (command,) = self._submit({ref.id: value}, queue=queue)
+        (command,) = self._submit(request, {ref.id: value}, queue=queue)
         return reply(documents.command(command, self._gateway.clock), status=HTTPStatus.ACCEPTED)
 
     @declared("GET", f"{API}/commands", "points", CommandList, query={"limit": _LIMIT})
@@ -281,7 +283,8 @@ class Rest:
         What has not been read is withdrawn; what has been is set back to the value of before, unless somebody has
         changed it since. Possible for ten minutes.
         """
-        withdrawn, commands = self._gateway.undo(request.match_info["command_id"], origin=self._origin)
+        command_id = request.match_info["command_id"]
+        withdrawn, commands = self._gateway.undo(command_id, origin=self._origin_of(request))
         ids = Undone(withdrawn=[each.id for each in withdrawn], commands=[each.id for each in commands])
         return reply(ids, status=HTTPStatus.ACCEPTED)
 
@@ -344,13 +347,16 @@ class Rest:
     async def _set_global(self, request: web.Request, key: str) -> web.Response:
         queue = _queue(request)
         value = _required(await read_object(request, (key,)), key)
-        commands = self._submit({f"global.{key}": value}, queue=queue)
+        commands = self._submit(request, {f"global.{key}": value}, queue=queue)
         document = {key: commands[0].value, "commands": [command.id for command in commands]}
         return reply(document, status=HTTPStatus.ACCEPTED)
 
-    def _submit(self, values: Mapping[str, object], *, queue: bool) -> list[Command]:
+    def _submit(self, request: web.Request, values: Mapping[str, object], *, queue: bool) -> list[Command]:
         wanted = [(self._gateway.table.ref(ref_id), value) for ref_id, value in values.items()]
-        return self._gateway.submit(wanted, origin=self._origin, queue=queue)
+        return self._gateway.submit(wanted, origin=self._origin_of(request), queue=queue)
+
+    def _origin_of(self, request: web.Request) -> str:
+        return str(request.get(ORIGIN, self._origin))
 
     async def _all_commands(self, limit: int) -> list[CommandAnswer]:
         known = [documents.command(command, self._gateway.clock) for command in self._gateway.commands.recent]

@@ -12,11 +12,12 @@ from aiohttp import web
 
 from neasmart.core.gateway import ROOMS, Gateway
 from neasmart.core.state.rooms import Room, RoomsStatus
+from neasmart.facts.network import API
 from neasmart.web.http import places
 from neasmart.web.http.answers import RoomAnswer, RoomChange, RoomForgotten, RoomsAnswer, RoomsChange
 from neasmart.web.http.bodies import Document, read_document, reply
 from neasmart.web.http.problems import Problem
-from neasmart.web.http.routes import API, declared
+from neasmart.web.http.routes import declared
 
 
 class RoomKeeper(Protocol):
@@ -25,7 +26,7 @@ class RoomKeeper(Protocol):
     async def save_rooms(self) -> bool:
         """Store what was said of the rooms; return whether it is stored."""
 
-    def forget(self, addresses: Collection[int]) -> None:
+    async def forget(self, addresses: Collection[int]) -> None:
         """Forget what registers held."""
 
 
@@ -72,7 +73,7 @@ class RoomRoutes:
         forgotten = self._gateway.forget_zone(base_id, zone_id, self._gateway.clock.monotonic())
         keeper = self._keeper()
         if keeper is not None:
-            keeper.forget(forgotten)
+            await keeper.forget(forgotten)
         return reply(RoomForgotten(base_id=base_id, zone_id=zone_id, forgotten=True))
 
     def _changes(self, document: Document) -> Iterator[RoomChange]:

@@ -13,11 +13,12 @@ from typing import Protocol
 
 from aiohttp import web
 
-from neasmart import about
 from neasmart.core.gateway import Gateway
+from neasmart.facts import about
 from neasmart.facts.clock import iso
 from neasmart.facts.errors import NeasmartError
-from neasmart.facts.status import RecorderStatus
+from neasmart.facts.network import API
+from neasmart.facts.status import CaptureFile, RecorderStatus
 from neasmart.settings.model import Settings
 from neasmart.web.api import documents
 from neasmart.web.api.diagnostics import diagnostics
@@ -27,7 +28,7 @@ from neasmart.web.api.setup import Guide
 from neasmart.web.http.answers import Capture, Captures, DoctorAnswer
 from neasmart.web.http.bodies import Document, flag, query, read_object, reply
 from neasmart.web.http.problems import Problem
-from neasmart.web.http.routes import API, FLAG, declared
+from neasmart.web.http.routes import FLAG, declared
 
 SECONDS_LIMIT = 600
 
@@ -40,20 +41,7 @@ _WANTED: Document = {
 }
 
 
-class CaptureFile(Protocol):
-    """A finished recording."""
-
-    @property
-    def name(self) -> str: ...  # noqa: D102
-
-    @property
-    def size(self) -> int: ...  # noqa: D102
-
-    @property
-    def recorded_at(self) -> float: ...  # noqa: D102
-
-
-class Recorder(Protocol):
+class BusRecorder(Protocol):
     """What records the bus into files."""
 
     @property
@@ -80,12 +68,14 @@ class Recorder(Protocol):
 class Sights:
     """Where the things come from that the web server itself cannot see, and who wants to know what only it sees."""
 
-    recorder: Recorder
+    recorder: BusRecorder
     last_frames: Callable[[], Sequence[Document]]
     log_lines: Callable[[], Sequence[str]]
     page_opened: Callable[[], None] = lambda: None
     rooms: RoomKeeper | None = None
     guide: Guide | None = None
+    page_on_api: bool = False
+    """Whether the API's port has the page, too, behind a login; never under Home Assistant, which has its own."""
 
 
 class Seeing:

@@ -10,10 +10,12 @@ from typing import Protocol
 from aiohttp import web
 
 from neasmart.facts.errors import NeasmartError
+from neasmart.facts.network import API, host_and_port, ip_address
+from neasmart.web.guard.origins import at_home
 from neasmart.web.http.answers import Setup
 from neasmart.web.http.bodies import Document, read_object, reply
 from neasmart.web.http.problems import Problem
-from neasmart.web.http.routes import API, FLAG, TEXT, Schema, declared
+from neasmart.web.http.routes import FLAG, TEXT, Schema, declared
 
 _LINKS: Mapping[str, Schema] = {
     "device": TEXT | {"description": "The path of a serial device"},
@@ -123,12 +125,10 @@ def _reply(request: web.Request, document: Document) -> web.Response:
 
 
 def _host(request: web.Request) -> str | None:
-    """Return the name under which the page was opened, as far as a converter can use it."""
-    name = request.headers.get("X-Forwarded-Host") or request.host
-    host = name.split(",")[0].strip().rpartition(":")[0] if name.rpartition(":")[2].isdecimal() else name.strip()
-    host = host.strip("[]")
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return host if host and host != "localhost" else None
+    """Return the name under which the page was opened, as far as a converter of this network can use it."""
+    name = (request.headers.get("X-Forwarded-Host") or request.host).split(",")[0].strip()
+    host, _ = host_and_port(name)
+    address = ip_address(host)
+    if address is None:
+        return host if at_home(name) and host != "localhost" else None
     return None if address.is_loopback or address in ipaddress.ip_network("172.30.32.0/23") else host

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import hashlib
 import hmac
 import logging
 import time
-import warnings
 from collections import OrderedDict
 from http import HTTPStatus
 
 from multidict import CIMultiDictProxy
 
 from neasmart.settings.model import ApiSettings
+from neasmart.web.guard.tokens import Tokens, digested
 from neasmart.web.http.problems import Problem
 
 KEY_HEADER = "X-API-Key"
@@ -26,17 +25,16 @@ SUBPROTOCOL = "neasmart"
 """What a WebSocket of a browser offers beside its credentials, and what it is answered."""
 PROTOCOL_HEADER = "Sec-WebSocket-Protocol"
 
+FOREVER = float("inf")
 FREE_FAILURES = 5
 DELAY_S = 1.0
 DELAYED_LIMIT = 32
 DELAYED_OF_ONE_LIMIT = 4
 CLIENTS_LIMIT = 1024
 FORGET_AFTER_S = 900.0
-TOKENS_LIMIT = 8
-"""So many valid tokens are known again without decoding them."""
 
 _LOG = logging.getLogger(__name__)
-_TOKEN_LENGTH = 4096
+_KEY_LENGTH = 4096
 _SHORT = 16
 _WHERE = f"Send {KEY_HEADER}: KEY, or Authorization: Bearer TOKEN"
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="neasmart"'}
@@ -48,9 +46,8 @@ class Authentication:
     def __init__(self, api: ApiSettings) -> None:
         """Take key and secret; an empty one opens nothing."""
         self.required = api.enable_auth
-        self._key = _digest(api.key) if api.key else None
-        self._secret = api.jwt_secret
-        self._tokens: OrderedDict[bytes, int] = OrderedDict()
+        self._key = digested(api.key) if api.key else None
+        self._tokens = Tokens(api.jwt_secret)
         if self.required and (0 < len(api.key) < _SHORT or 0 < len(api.jwt_secret) < _SHORT):
             _LOG.warning(
                 "api.key or api.jwt_secret is short and may be guessed; `python -m neasmart token` makes a key"
@@ -60,62 +57,41 @@ class Authentication:
         """Return whether there is anything to judge."""
         return KEY_HEADER in headers or "Authorization" in headers or "." in headers.get(PROTOCOL_HEADER, "")
 
-    def accepts(self, headers: CIMultiDictProxy[str]) -> bool:
-        """Return whether the headers carry the right key or a valid token."""
+    def good_until(self, headers: CIMultiDictProxy[str]) -> float:
+        """Return the Unix time until which key or token of the headers open the API, 0 if they do not."""
         key = headers.get(KEY_HEADER)
         if key is not None and self._is_key(key):
-            return True
+            return FOREVER
         scheme, _, token = headers.get("Authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and self._is_token(token.strip()):
-            return True
+        if scheme.lower() == "bearer" and (until := self._token_until(token.strip())):
+            return until
         offered = headers.get(PROTOCOL_HEADER)
         names = [] if offered is None else [each.strip() for each in offered.split(",")[:4]]
-        return SUBPROTOCOL in names and any(self._is_protocol(each) for each in names)
+        return max(map(self._protocol_until, names)) if SUBPROTOCOL in names else 0.0
 
-    def _is_protocol(self, offered: str) -> bool:
+    def text_until(self, text: str) -> float:
+        """Return the same of a text that somebody has typed in, which may be the key or a token."""
+        return FOREVER if self._is_key(text) else self._token_until(text)
+
+    def _protocol_until(self, offered: str) -> float:
         """Judge what a browser sends with a WebSocket, where a page cannot set other headers."""
         kind, _, text = offered.partition(".")
         if kind == "bearer":
-            return self._is_token(text)
-        if kind != "key" or len(text) > _TOKEN_LENGTH:
-            return False
+            return self._token_until(text)
+        if kind != "key" or len(text) > _KEY_LENGTH:
+            return 0.0
         try:
-            return self._is_key(base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True).decode())
+            key = base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True).decode()
         except ValueError:
-            return False
+            return 0.0
+        return FOREVER if self._is_key(key) else 0.0
 
     def _is_key(self, key: str) -> bool:
-        return self._key is not None and hmac.compare_digest(_digest(key), self._key)
+        return self._key is not None and hmac.compare_digest(digested(key), self._key)
 
-    def _is_token(self, token: str) -> bool:
-        """Judge a token; one that was valid is known again until it ends, because decoding costs half a request."""
-        if not self._secret or not token or len(token) > _TOKEN_LENGTH:
-            return False
-        digest, now = _digest(token), time.time()
-        for known, known_end in self._tokens.items():
-            if hmac.compare_digest(digest, known):
-                return now < known_end
-        ends_at = self._end(token)
-        if ends_at is None:
-            return False
-        self._tokens[digest] = ends_at
-        if len(self._tokens) > TOKENS_LIMIT:
-            self._tokens.popitem(last=False)
-        return True
-
-    def _end(self, token: str) -> int | None:
-        """Return the Unix time at which a valid token ends, None for any other."""
-        import jwt  # noqa: PLC0415 - most houses use no tokens
-
-        try:
-            with warnings.catch_warnings(action="ignore", category=jwt.InsecureKeyLengthWarning):
-                # The owner is told of a short secret at the start, and not with each request.
-                claims = jwt.decode(
-                    token, self._secret, algorithms=["HS256"], options={"require": ["exp"], "verify_aud": False}
-                )
-            return int(claims["exp"])
-        except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError):
-            return None
+    def _token_until(self, token: str) -> float:
+        ends_at = self._tokens.ends_at(token)
+        return 0.0 if ends_at is None or ends_at <= time.time() else ends_at
 
 
 class Attempts:
@@ -173,5 +149,6 @@ def missing() -> Problem:
     )
 
 
-def _digest(text: str) -> bytes:
-    return hashlib.sha256(text.encode(errors="surrogateescape")).digest()
+def ended() -> Problem:
+    """Return the answer to a browser whose session is over."""
+    return Problem(HTTPStatus.UNAUTHORIZED, "unauthorized", "The session has ended", headers=_CHALLENGE)

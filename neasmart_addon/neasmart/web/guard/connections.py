@@ -78,7 +78,7 @@ class Doors:
             self._told = False
 
 
-class Connection(web.RequestHandler):
+class HttpConnection(web.RequestHandler):
     """One client's connection; what is not even HTTP is answered in the one shape of all errors, too."""
 
     __slots__ = ("_client", "_deadline", "_doors", "_masks")

@@ -14,17 +14,24 @@ from aiohttp import web
 
 from neasmart.facts.status import PortsStatus
 from neasmart.settings.model import ApiSettings
-from neasmart.web.guard.auth import Attempts, Authentication, missing
+from neasmart.web.guard.auth import Attempts, Authentication, ended, missing
 from neasmart.web.guard.origins import READS, Origins
 from neasmart.web.guard.peers import SUPERVISOR
 from neasmart.web.guard.proxies import Proxies
 from neasmart.web.guard.rates import Rates
+from neasmart.web.guard.sessions import Sessions, Standing
 from neasmart.web.http import clients
 from neasmart.web.http.problems import Problem
 from neasmart.web.http.web_counters import WebCounters
 
 _LOG = logging.getLogger(__name__)
 _HEALTH = "/health"
+GOOD_UNTIL = web.RequestKey("good_until", float)
+"""By this name a request carries the Unix time at which what has opened the API to it ends."""
+ORIGIN = web.RequestKey("origin", str)
+"""By this one, who its commands come from, where the listener alone does not tell."""
+_DOORSTEP = frozenset({"/", "/sign-in"})
+_PAGE_FILES = "/static/"
 
 
 class Gate(Protocol):
@@ -46,11 +53,15 @@ class ApiGate:
         counters: WebCounters,
         open_paths: frozenset[str],
         ports: Callable[[], PortsStatus | None] = lambda: None,
+        *,
+        has_page: bool = False,
     ) -> None:
         """Begin with these settings.
 
         `open_paths` may be read without a key; `ports` tells what is open to the network, None while that is not known.
+        With `has_page` the page is behind a login here, wherever a key is asked for.
         """
+        self._has_page = has_page
         self._open_paths = open_paths
         self._counters = counters
         self._ports = ports
@@ -69,7 +80,10 @@ class ApiGate:
             # A page that has its own name lead here does not know the key.
             check_hosts=not api.enable_auth,
         )
+        self._page_origins = Origins(proxies=self._proxies, hosts=api.allowed_hosts, check_hosts=True)
         self._authentication = Authentication(api)
+        opens = api.enable_auth and bool(api.key or api.jwt_secret)
+        self.sessions = Sessions(api) if self._has_page and opens else None
         before, self._api = self._api, api
         if (before.rate_limit, before.rate_limit_writes) != (api.rate_limit, api.rate_limit_writes):
             self._rates = _rates(api)
@@ -104,7 +118,7 @@ class ApiGate:
             self._origins.check_host(request)
             self._origins.check_site(request)
             preflight = self._origins.preflight(request)
-            if preflight is None and self._authentication.required and not self._open(request):
+            if preflight is None and self._authentication.required:
                 await self._authenticate(request, client)
         except Problem as problem:
             self._counters.refuse(problem.code)
@@ -115,16 +129,59 @@ class ApiGate:
         """Add the headers of CORS."""
         self._origins.decorate(request, response)
 
+    async def standing(self, request: web.BaseRequest) -> Standing:
+        """Return what a browser's session is worth; a forged one is answered as a wrong key is, by a Problem."""
+        if self.sessions is None:
+            return Standing.NONE
+        standing, request[GOOD_UNTIL] = self.sessions.standing(request)
+        if standing is Standing.FORGED:
+            # Whoever guesses a short key can guess it by what it would have signed, too.
+            await self._attempts.failed(self._proxies.client(request))
+        return standing
+
+    async def key_until(self, request: web.BaseRequest, text: str) -> float:
+        """Return until when a key or token that was typed in opens the API; raise Problem for a wrong one."""
+        self._page_origins.check_own(request)
+        until = self._authentication.text_until(text)
+        if not until:
+            await self._attempts.failed(self._proxies.client(request))
+        return until
+
+    def is_secure(self, request: web.BaseRequest) -> bool:
+        """Return whether the browser has come by TLS, as a proxy of the owner says."""
+        return self._proxies.scheme(request) == "https"
+
+    def _is_doorstep(self, request: web.BaseRequest) -> bool:
+        path = request.rel_url.raw_path
+        return self.sessions is not None and (
+            path in _DOORSTEP or (path.startswith(_PAGE_FILES) and request.method in READS)
+        )
+
     def _open(self, request: web.BaseRequest) -> bool:
         """Return whether nobody needs a key: a browser cannot send one when it opens a page."""
         # As it was sent: what is written in another way is no open path.
         return request.rel_url.raw_path in self._open_paths and request.method in READS
 
     async def _authenticate(self, request: web.BaseRequest, client: str) -> None:
-        if not self._authentication.offered(request.headers):
-            raise missing()
-        if not self._authentication.accepts(request.headers):
-            await self._attempts.failed(client)
+        if self._is_doorstep(request):
+            self._page_origins.check_host(request)
+        elif self._open(request):
+            pass
+        elif self._authentication.offered(request.headers):
+            request[GOOD_UNTIL] = self._authentication.good_until(request.headers)
+            if not request[GOOD_UNTIL]:
+                await self._attempts.failed(client)
+        else:
+            await self._check_session(request)
+
+    async def _check_session(self, request: web.BaseRequest) -> None:
+        """Let a browser through that is signed in, and only for our own page; raise Problem."""
+        standing = await self.standing(request)
+        if standing is not Standing.SIGNED_IN:
+            raise ended() if standing is Standing.ENDED else missing()
+        self._page_origins.check_host(request)
+        self._page_origins.check_own(request)
+        request[ORIGIN] = "panel"
 
 
 class IngressGate:

@@ -15,6 +15,7 @@ from http import HTTPStatus
 
 from aiohttp import hdrs, web
 
+from neasmart.facts.network import host_and_port
 from neasmart.web.guard.proxies import Proxies
 from neasmart.web.http.problems import Problem
 
@@ -56,7 +57,7 @@ class Origins:
     def check_host(self, request: web.BaseRequest) -> None:
         """Refuse a name that may belong to a page on the internet; raises Problem."""
         host = self._proxies.host(request)
-        if not self._check_hosts or host is None or _at_home(host) or self._named(host):
+        if not self._check_hosts or host is None or at_home(host) or self._named(host):
             return
         message = f"The gateway is not known as {host[:80]!r}"
         details = "Use its address, or add the name to api.allowed_hosts"
@@ -75,6 +76,21 @@ class Origins:
             return
         message = f"Pages of {(origin or 'another site')[:80]!r} may not do this"
         details = "Add the page's origin to api.cors_origins"
+        raise Problem(HTTPStatus.FORBIDDEN, "cross_site", message, details=details)
+
+    def check_own(self, request: web.BaseRequest) -> None:
+        """Refuse what does not come from our own page, for requests that a browser would send anyhow; raises Problem.
+
+        A page of another port of this computer sends the cookie, too. So a write and a WebSocket have to tell that they
+        are ours; a read may be silent, because opening a page is one, but must not tell otherwise.
+        """
+        origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site")
+        silent = request.method in READS and hdrs.UPGRADE not in request.headers and origin is None
+        host = (self._proxies.host(request) or "").lower()
+        if silent or site == "same-origin" or (site is None and origin and host and _netloc(origin) == host):
+            return
+        message = f"Only the gateway's own page may do this, not {(origin or 'an unknown one')[:80]!r}"
+        details = "A reverse proxy has to pass the header Host on, or to stand in api.trusted_proxies"
         raise Problem(HTTPStatus.FORBIDDEN, "cross_site", message, details=details)
 
     def allows(self, origin: str) -> bool:
@@ -101,15 +117,14 @@ class Origins:
             response.headers["Access-Control-Expose-Headers"] = _EXPOSED
 
     def _named(self, host: str) -> bool:
-        name = host.rpartition(":")[0] if ":" in host else host
-        name = name.lower().rstrip(".")
+        name = host_and_port(host)[0].lower().rstrip(".")
         return any(
             known in ("*", name) or (known.startswith("*.") and name.endswith(known[1:])) for known in self._hosts
         )
 
 
 @lru_cache(maxsize=256)
-def _at_home(host: str) -> bool:
+def at_home(host: str) -> bool:
     """Return whether a Host header names an address, or a name that only the home network can give."""
     match = _HOST.fullmatch(host)
     if match is None:

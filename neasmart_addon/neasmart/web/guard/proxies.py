@@ -15,6 +15,7 @@ from neasmart.web.http import clients
 
 FORWARDED_FOR = "X-Forwarded-For"
 FORWARDED_HOST = "X-Forwarded-Host"
+FORWARDED_PROTO = "X-Forwarded-Proto"
 
 
 class Proxies:
@@ -43,6 +44,12 @@ class Proxies:
         if FORWARDED_HOST in request.headers and self._trusts(clients.client(request)):
             return request.headers.getall(FORWARDED_HOST)[-1].rpartition(",")[2].strip()
         return request.headers.get(hdrs.HOST)
+
+    def scheme(self, request: web.BaseRequest) -> str:
+        """Return how the browser has come: `https` only if a proxy of ours says so, for we speak no TLS."""
+        if FORWARDED_PROTO in request.headers and self._trusts(clients.client(request)):
+            return request.headers.getall(FORWARDED_PROTO)[-1].rpartition(",")[2].strip().lower()
+        return "http"
 
     def _trusts(self, text: str) -> bool:
         if not self._networks:

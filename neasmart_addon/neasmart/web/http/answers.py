@@ -16,9 +16,9 @@ from msgspec import Meta
 from neasmart.core.state.plant import Source
 from neasmart.core.state.rooms import LONGEST_NAME
 from neasmart.diagnosis.verdicts import BY_CODE, DoctorState, Level
-from neasmart.facts.breaker import BreakerState
 from neasmart.facts.codecs import Quality, Value
 from neasmart.facts.registers import ADDRESS_LIMIT
+from neasmart.facts.retries import BreakerState
 from neasmart.facts.status import Closable
 
 POSITIONS = 1000
@@ -35,13 +35,14 @@ _WHEN = "ISO 8601 in UTC; null: never"
 Time = Annotated[str | None, Meta(description=_WHEN, extra_json_schema={"format": "date-time"})]
 Address = Annotated[int, Meta(ge=0, lt=ADDRESS_LIMIT)]
 Word = Annotated[int, Meta(ge=0, le=0xFFFF)]
-Verdict = Annotated[str, Meta(extra_json_schema={"enum": list(BY_CODE)})]
+VerdictCode = Annotated[str, Meta(extra_json_schema={"enum": list(BY_CODE)})]
 UnitAges = Annotated[dict[str, Age], Meta(description="By unit id")]
 PointId = Annotated[str, _table("PointId")]
 Row = Annotated[dict[str, Any], _table("Zone")]
 Sample = Annotated[
     tuple[float, float | None], Meta(description="Unix seconds, and the value from then on; null is a gap")
 ]
+DerivedValues = Annotated[dict[str, Value], Meta(description="What follows from readings, by its id")]
 Text = Annotated[str, Meta(max_length=LONGEST_NAME)]
 Position = Annotated[int, Meta(ge=1, le=POSITIONS)]
 
@@ -236,7 +237,7 @@ class BusSeen(Answer, frozen=True, kw_only=True):
     last_frame_age_s: Age
     last_byte_age_s: Age
     frames_per_s: float
-    code: Verdict
+    code: VerdictCode
     late: bool
     stale: bool
     late_after_s: float
@@ -264,7 +265,7 @@ class DoctorAnswer(Answer, frozen=True, kw_only=True):
 
     state: DoctorState
     hint: str | None
-    code: Verdict
+    code: VerdictCode
     level: Level
     sentence: str
     advice: str
@@ -294,6 +295,7 @@ class Snapshot(Answer, frozen=True, kw_only=True, tag_field="type", tag="snapsho
     """Everything that a page shows."""
 
     readings: list[PointAnswer]
+    derived: DerivedValues
     commands: list[CommandAnswer]
     zones: list[ZoneName]
     status: dict[str, Any]
@@ -303,6 +305,7 @@ class Changes(Answer, frozen=True, kw_only=True, tag_field="type", tag="changes"
     """What has changed since the message of before."""
 
     readings: list[ChangedPoint]
+    derived: DerivedValues
     commands: list[CommandAnswer]
     status: dict[str, Any]
 
@@ -337,7 +340,7 @@ class HealthModbus(Answer, frozen=True, kw_only=True):
     link: str
     connected: bool
     detail: str
-    code: Verdict
+    code: VerdictCode
     last_write_age_s: Age
     last_poll_age_s: UnitAges
     idle_reply: Literal["no_data", "last_report"]
@@ -407,7 +410,7 @@ class SetupDevice(Answer, frozen=True, kw_only=True):
     known_as: str | None
     chosen: bool
     appeared_s: Age
-    problem: Literal["busy", "no_permission", "gone"] | None
+    problem: Literal["no_permission", "gone"] | None
 
 
 class SetupConverter(Answer, frozen=True, kw_only=True):
@@ -419,11 +422,21 @@ class SetupConverter(Answer, frozen=True, kw_only=True):
     can_open_port: bool
 
 
+class SetupCounters(Answer, frozen=True, kw_only=True):
+    """What had been counted when the present link began, the one that is listened to included."""
+
+    bytes_received: Count
+    frames: Count
+    polls: Count
+    polls_by_unit: dict[str, Count]
+
+
 class Setup(Answer, frozen=True, kw_only=True):
     """What can be the link, what is, and who decides."""
 
     link: SetupLink
     listening: SetupLink | None
+    counted_before: SetupCounters
     devices: list[SetupDevice]
     converter: SetupConverter
     decided_by: Literal["supervisor", "file", "environment"]

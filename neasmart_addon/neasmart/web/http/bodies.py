@@ -11,6 +11,7 @@ import json
 from collections.abc import Collection
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import parse_qsl
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -20,6 +21,7 @@ from neasmart.web.http.problems import Problem
 
 BODY_LIMIT = 64 * 1024
 BODY_TIMEOUT_S = 10.0
+_FIELDS = 8
 
 Document = dict[str, Any]
 
@@ -48,6 +50,15 @@ async def read_object(request: web.Request, allowed: Collection[str] | None = No
             message = f"Invalid {key[:60]!r}: must be one value, not an object or a list"
             raise Problem(HTTPStatus.BAD_REQUEST, "invalid_value", message)
     return document
+
+
+async def read_form(request: web.Request) -> dict[str, str]:
+    """Return the fields of a form as browsers send one; raise Problem for a body that is none."""
+    try:
+        fields = parse_qsl((await _body(request)).decode(), strict_parsing=True, max_num_fields=_FIELDS)
+    except ValueError as error:
+        raise Problem(HTTPStatus.BAD_REQUEST, "invalid_form", "The body must be a form") from error
+    return dict(fields)
 
 
 def query(request: web.Request, *allowed: str) -> dict[str, str]:

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from aiohttp import web
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+from neasmart.facts.network import ip_address
 
 _HOSTS_OF_ONE_CLIENT = 64
 
@@ -18,14 +18,7 @@ def client(request: web.BaseRequest) -> str:
     return name(str(peer[0])) if peer else ""
 
 
-@lru_cache(maxsize=1024)
-def address(text: str) -> Address | None:
-    """Return an address, IPv4 that is written as IPv6 as what it is; None for any other text."""
-    try:
-        found = ipaddress.ip_address(text)
-    except ValueError:
-        return None
-    return getattr(found, "ipv4_mapped", None) or found
+address = lru_cache(maxsize=1024)(ip_address)
 
 
 def is_here(client: str) -> bool:

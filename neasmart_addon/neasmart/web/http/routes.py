@@ -18,12 +18,11 @@ from aiohttp import web
 
 from neasmart.web.http.bodies import query as query_of
 
-Handler = Callable[..., Awaitable[web.StreamResponse]]
+RouteHandler = Callable[..., Awaitable[web.StreamResponse]]
 Schema = dict[str, Any]
 Shape = type[msgspec.Struct] | str | Schema
 """A typed answer, the name of a shape that the register table gives, or a schema of JSON as it is."""
 
-API = "/api/v1"
 JSON = "application/json"
 TEXT: Schema = {"type": "string"}
 FLAG: Schema = {"type": "boolean"}
@@ -53,7 +52,7 @@ class Route:
     summary: str
     description: str
     answers: Mapping[str, Shape]
-    handler: Handler
+    handler: RouteHandler
     status: int
     sends: Shape | None
     sends_optional: bool
@@ -95,14 +94,14 @@ class _Said(TypedDict, total=False):
 
 def declared(
     method: str, path: str, tag: str, answers: Shape | Mapping[str, Shape] | None, **said: Unpack[_Said]
-) -> Callable[[Handler], Handler]:
+) -> Callable[[RouteHandler], RouteHandler]:
     """Return a decorator that declares a handler's route, see `Route`; raise ValueError if there is no text for it.
 
     A shape alone is answered as JSON. `commands` tells that the route gives commands to the base, `any_query` that it
     ignores parameters that it does not know.
     """
 
-    def declare(handler: Handler) -> Handler:
+    def declare(handler: RouteHandler) -> RouteHandler:
         summary, _, description = " ".join((handler.__doc__ or "").split()).partition(". ")
         if min(len(summary.split()), len(description.split())) < _LEAST_WORDS:
             raise ValueError(f"{method} {path}: the docstring of {handler.__qualname__} needs a summary and a text")
@@ -156,7 +155,7 @@ def _by_media_type(answers: Shape | Mapping[str, Shape] | None) -> Mapping[str, 
     return {JSON: answers}  # type: ignore[dict-item] # a mapping of media types has been returned
 
 
-def _refusing(handler: Handler) -> Handler:
+def _refusing(handler: RouteHandler) -> RouteHandler:
     """Return the handler, refusing all query parameters."""
 
     async def refusing(request: web.Request) -> web.StreamResponse:

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 
 from neasmart import __version__
+from neasmart.facts.network import API
 from neasmart.facts.registers import RegisterTable
 from neasmart.web.guard.auth import KEY_HEADER
 from neasmart.web.http.request_id import HEADER
-from neasmart.web.http.routes import API, FLAG, JSON, TEXT, Route, Schema, Shape
+from neasmart.web.http.routes import FLAG, JSON, TEXT, Route, Schema, Shape
 from neasmart.web.openapi.schemas import COUNT, name_of, named, place, ref, schemas, typed
 
 VERSION = "3.1.0"

@@ -146,6 +146,7 @@ def schemas(table: RegisterTable) -> dict[str, Schema]:
         "Error": fields(error),
         "RootError": fields({"err": TEXT, **error}),
         "PointId": {"type": "string", "enum": list(table.by_id)},
+        "HistoryId": {"type": "string", "enum": [*table.by_id, *table.derived]},
         "WritablePointId": {"type": "string", "enum": [each.id for each in table.writable]},
         "ZoneCommand": body({point.key: settable(point) for point in table.rooms.points if point.writable}),
         "ZoneUpdate": fields(

@@ -10,9 +10,9 @@ import { isReachable, UNREACHABLE_AFTER_S } from "./core/findings.js";
 import { createI18n, loadTexts, numberLocale, wantsFahrenheit } from "./core/i18n.js";
 import { createLazy } from "./core/lazy.js";
 import { createLive } from "./core/live.js";
-import { anythingReceived, applyMessage, emptyState, newestByPoint, pageClock, rowsOf, takeOwnCommand } from "./core/model.js";
-import { roomExists } from "./core/rooms.js";
+import { anythingReceived, applyMessage, emptyState, newestByPoint, pageClock, roomRows, takeOwnCommand } from "./core/model.js";
 import { createRouter, routeOf } from "./core/route.js";
+import { keepSession } from "./core/session.js";
 import { followTheme } from "./core/theme.js";
 import { createTrends } from "./core/trends.js";
 import { firstUi, keep } from "./core/ui.js";
@@ -37,6 +37,7 @@ let i18n = null;
 /** @type {string | null} */
 let version = null;
 let isScheduled = false;
+let hasNews = false;
 
 const router = createRouter((route) => update({ route }));
 const actions = createActions({ state, ui, update, page, clock: pageClock, closeRoom: router.closeRoom });
@@ -54,7 +55,7 @@ function page() {
 
 function trendPoints() {
   if (!schema?.history) return [];
-  const rows = rowsOf(state, schema, "zone").filter(roomExists);
+  const rows = roomRows(state, schema).filter((row) => row.exists);
   return rows.slice(0, schema.history.points_limit).map((row) => `${row.id}.temperature`);
 }
 
@@ -68,6 +69,7 @@ function schedule() {
 
 function draw() {
   isScheduled = false;
+  hasNews = false;
   // Until there is something to show the skeleton of index.html stays, unless the gateway keeps the owner waiting.
   const isWaiting = !state.received && pageClock() - ui.connectionSince < UNREACHABLE_AFTER_S;
   if (!i18n || (!schema && state.received) || isWaiting) return;
@@ -82,7 +84,7 @@ function draw() {
   if (!state.received) return;
   if (trendPoints().length) trends.start();
   if (ui.route.tab !== "rooms") lazy.load(ui.route.tab);
-  else if (!anythingReceived(state)) lazy.load("connection");
+  else if (ui.guide === "first") lazy.load("connection");
   if (ui.route.room) lazy.load("sheet");
   else setTimeout(() => lazy.load("sheet"), SHEET_AFTER_MS);
   fulfil(shown);
@@ -95,12 +97,12 @@ function update(change) {
   schedule();
 }
 
-/** The ages count on by themselves; all else is drawn anew only when it changes by the clock. */
+/** The ages count on by themselves, and news is drawn with them; all else only when it changes by the clock. */
 function tick() {
   tickAges(pageClock());
   if (!i18n || !schema) return;
-  if (isFading(page()) || !isReachable(page()) || !state.received) schedule();
-  else if (state.received) fulfil(page());
+  if (hasNews || isFading(page()) || !isReachable(page()) || !state.received) schedule();
+  else fulfil(page());
 }
 
 /** @param {any} message */
@@ -109,9 +111,12 @@ function onMessage(message) {
   const hadRooms = state.status["rooms"];
   noteTurned(message);
   const ended = applyMessage(state, message, pageClock());
+  if (message.type !== "changes" && !anythingReceived(state)) ui.guide = "first";
   if (i18n && schema && ended.length) ui.said = ended.map((command) => outcomeText(page(), command)).join(" ");
   if (message.type !== "changes" || state.status["rooms"] !== hadRooms) actions.loadRooms();
-  schedule();
+  // Four times a second rooms may report; a look once a second is calmer, and what somebody does is seen at once.
+  if (message.type === "changes" && !message.commands.length) hasNews = true;
+  else schedule();
 }
 
 /** A thermostat that is turned shows which room it is. @param {any} message */
@@ -186,6 +191,7 @@ function start() {
     if (!state.received) onMessage(message);
   }, schedule);
   createLive({ onMessage, onConnection }).start();
+  keepSession();
 }
 
 start();

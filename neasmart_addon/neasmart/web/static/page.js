@@ -2,7 +2,6 @@
 
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { busFinding, findingsOf, isAlive, isReachable, lastWriteAt, overallLevel } from "./core/findings.js";
-import { anythingReceived } from "./core/model.js";
 import { TABS } from "./core/route.js";
 import { layers } from "./layers.js";
 import { banner } from "./parts/banner.js";
@@ -41,7 +40,7 @@ export function pageView(page) {
 function received(page, tab) {
   const bus = busFinding(page).code;
   // The Connection tab and the first run tell of the bus themselves.
-  const tellsOfBus = isReachable(page) && (tab === "connection" || !anythingReceived(page.state));
+  const tellsOfBus = isReachable(page) && (tab === "connection" || (tab === "rooms" && page.ui.guide === "first"));
   const shown = findingsOf(page).filter((each) => !(tellsOfBus && each.code === bus) && !page.ui.dismissed.has(each.cause));
   return html`${shown.map((each) => banner(page, each, { closable: true }))}${content(page, tab)}`;
 }

@@ -1,7 +1,8 @@
 /** The view for when something is wrong: the doctor's sentence, the guide, what the wire carries, and what helps helpers. */
 
-import { html } from "../vendor/lit-html/lit-html.js";
+import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { busFinding } from "../core/findings.js";
+import { isBehindLogin } from "../core/session.js";
 import { banner } from "../parts/banner.js";
 import { commandLog } from "./commands.js";
 import { evidence } from "./evidence.js";
@@ -14,17 +15,26 @@ import { counters, traffic } from "./traffic.js";
 /** @param {Page} page */
 export function view(page) {
   const { t } = page.i18n;
-  const isOpen = page.ui.guideOpen;
-  return html`${banner(page, busFinding(page))}
-    ${isOpen
-      ? guide(page)
-      : html`<p class="foot"><button type="button" class="outlined" @click=${() => page.update({ guideOpen: true })}>${t("guide.open_it")}</button></p>`}
+  return html`${page.ui.guide
+      ? guided(page)
+      : html`${banner(page, busFinding(page))}
+          <p class="foot"><button type="button" class="outlined" @click=${() => page.update({ guide: "asked" })}>${t("guide.open_it")}</button></p>`}
     <div class="columns">${traffic(page)} ${counters(page)}</div>
-    ${evidence(page)} ${commandLog(page)} ${registers(page)}`;
+    ${evidence(page)} ${commandLog(page)} ${registers(page)} ${isBehindLogin() ? signOut(page) : nothing}`;
 }
 
-/** While nothing has ever been received the guide is the first page. @param {Page} page */
+/** @param {Page} page */
+function signOut(page) {
+  return html`<p class="foot"><button type="button" class="outlined" @click=${page.actions.signOut}>${page.i18n.t("session.sign_out")}</button></p>`;
+}
+
+/** Where nothing has ever been received the guide is the first page, until the owner is done. @param {Page} page */
 export function firstRun(page) {
   return html`<h2 class="welcome">${page.i18n.t("guide.title")}</h2>
-    ${banner(page, busFinding(page))} ${guide(page)}`;
+    ${guided(page)}`;
+}
+
+/** The doctor's sentence is where one looks: with the adapter that is listened to, else first. @param {Page} page */
+function guided(page) {
+  return html`${page.ui.setup?.listening ? nothing : banner(page, busFinding(page))} ${guide(page)}`;
 }

@@ -2,7 +2,8 @@
 
 import { ApiError, codeOf, get, messageOf, send, statusOf } from "./api.js";
 import { askAll, askHistory, failureOf, SPANS } from "./history.js";
-import { takeOwnCommand, takeRooms } from "./model.js";
+import { roomGroup, takeOwnCommand, takeRooms } from "./model.js";
+import { signOut } from "./session.js";
 import { errorText } from "./words.js";
 
 const UNDO_S = 8;
@@ -43,6 +44,19 @@ export function createActions({ state, ui, update, page, clock, closeRoom }) {
   /** @param {Partial<Ui["history"]>} change */
   function historyUi(change) {
     update({ history: { ...ui.history, ...change } });
+  }
+
+  /** @param {string} path @param {{restart?: true}} choice @returns {Promise<boolean>} */
+  async function choose(path, choice) {
+    try {
+      update({ setup: { ...ui.setup, ...(await send("POST", `api/v1/${path}`, choice)) }, setupFailure: null });
+      return true;
+    } catch (error) {
+      // Who restarts may not live to answer.
+      const isExpected = choice.restart && codeOf(error) === "unreachable";
+      update({ setupFailure: isExpected ? null : errorText(page(), { code: codeOf(error), message: messageOf(error) }) });
+      return false;
+    }
   }
 
   const actions = {
@@ -89,7 +103,8 @@ export function createActions({ state, ui, update, page, clock, closeRoom }) {
         if (answer?.rooms) takeRooms(state, answer.rooms);
         else await actions.loadRooms();
         update({ roomFailure: null });
-        toast("toast.room_saved");
+        if (answer?.stored === false) toast("toast.room_not_stored", {}, { failed: true });
+        else toast("toast.room_saved");
         return true;
       } catch (error) {
         update({ roomFailure: messageOf(error) });
@@ -104,7 +119,7 @@ export function createActions({ state, ui, update, page, clock, closeRoom }) {
         closeRoom();
         for (const id of [...state.readings.keys()]) {
           const known = state.readings.get(id);
-          if (id.startsWith(`zone.${index.join(".")}.`) && known) {
+          if (id.startsWith(`${roomGroup(page().schema).key}.${index.join(".")}.`) && known) {
             state.readings.set(id, { ...known, source: "never", value: null, raw: null, age_s: null });
           }
         }
@@ -175,6 +190,14 @@ export function createActions({ state, ui, update, page, clock, closeRoom }) {
       }
     },
 
+    async signOut() {
+      try {
+        await signOut();
+      } catch (error) {
+        sayFailure(error);
+      }
+    },
+
     async loadSetup() {
       try {
         update({ setup: await get("api/v1/setup") });
@@ -183,24 +206,16 @@ export function createActions({ state, ui, update, page, clock, closeRoom }) {
       }
     },
 
-    /** Opens what the owner has chosen, and sends nothing. @param {object} choice @param {string} key of the choice */
-    async listen(choice, key) {
-      update({ listening: key, setupFailure: null });
-      try {
-        update({ setup: { ...ui.setup, ...(await send("POST", "api/v1/setup/listen", choice)) } });
-      } catch (error) {
-        update({ listening: null, setupFailure: messageOf(error) });
-      }
+    /** Opens what the owner has chosen, and sends nothing. @param {object} choice */
+    async listen(choice) {
+      await choose("setup/listen", choice);
     },
 
-    /** Keeps what was chosen. @param {object} choice */
+    /** Keeps what was chosen. @param {{open_port?: true, restart?: true} & Record<string, unknown>} choice */
     async applySetup(choice) {
-      try {
-        update({ setup: { ...ui.setup, ...(await send("POST", "api/v1/setup/apply", choice)) }, setupFailure: null });
-        toast("toast.setup_kept");
-      } catch (error) {
-        update({ setupFailure: messageOf(error) });
-      }
+      const done = await choose("setup/apply", choice);
+      if (choice.restart) toast("toast.restarting");
+      else if (done && !choice.open_port) toast("toast.setup_kept");
     },
   };
   return actions;

@@ -45,6 +45,8 @@ async function request(path, options, timeout_ms) {
   } catch (error) {
     throw new ApiError("unreachable", String(error), 0);
   }
+  // Where the gateway asks for a key it has a form for it; in Home Assistant this answer is not ours.
+  if (response.status === 401 && document.documentElement.dataset["login"] !== undefined) location.reload();
   const body = await response.json().catch(() => null);
   if (!response.ok) {
     // Home Assistant answers 502 to 504 itself while the gateway restarts; that answer has no code of ours.

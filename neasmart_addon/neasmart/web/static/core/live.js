@@ -4,6 +4,7 @@
  */
 
 import { addressOf, get, statusOf } from "./api.js";
+import { isBehindLogin } from "./session.js";
 
 const FIRST_WAIT_S = 1;
 const LONGEST_WAIT_S = 30;
@@ -100,7 +101,8 @@ export function createLive({ onMessage, onConnection }) {
       onMessage(await get("api/v1/snapshot"));
       return true;
     } catch (error) {
-      onConnection(statusOf(error) === 0 ? "cut_off" : "gateway_down");
+      // Without Home Assistant in between there is only one way to be cut off.
+      onConnection(statusOf(error) === 0 && !isBehindLogin() ? "cut_off" : "gateway_down");
       return false;
     }
   }

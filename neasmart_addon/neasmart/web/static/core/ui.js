@@ -3,6 +3,8 @@
 /** @typedef {import("../types.d.ts").Ui} Ui */
 
 const KEPT_AS = "neasmart-view";
+/** A reload finds the guide as it was; a new visit does not. */
+const GUIDE_KEPT_AS = "neasmart-guide";
 
 /** @param {import("../types.d.ts").Route} route @param {number} now @returns {Ui} */
 export function firstUi(route, now) {
@@ -29,8 +31,7 @@ export function firstUi(route, now) {
     recordFailed: false,
     roomFailure: null,
     setup: undefined,
-    guideOpen: false,
-    listening: null,
+    guide: guideAsLeft(),
     setupFailure: null,
   };
 }
@@ -39,6 +40,7 @@ let last = "";
 
 /** @param {Ui} ui */
 export function keep(ui) {
+  keepGuide(ui.guide);
   const text = JSON.stringify({ order: ui.order, compact: ui.compact ? "yes" : "no" });
   if (text === last) return;
   last = text;
@@ -55,5 +57,24 @@ function read() {
     return JSON.parse(localStorage.getItem(KEPT_AS) ?? "{}");
   } catch {
     return {};
+  }
+}
+
+/** @param {Ui["guide"]} guide */
+function keepGuide(guide) {
+  try {
+    if ((guide ?? "") !== (sessionStorage.getItem(GUIDE_KEPT_AS) ?? "")) sessionStorage.setItem(GUIDE_KEPT_AS, guide ?? "");
+  } catch {
+    // As above.
+  }
+}
+
+/** @returns {Ui["guide"]} */
+function guideAsLeft() {
+  try {
+    const kept = sessionStorage.getItem(GUIDE_KEPT_AS);
+    return kept === "first" || kept === "asked" ? kept : null;
+  } catch {
+    return null;
   }
 }

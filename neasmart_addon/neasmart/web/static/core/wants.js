@@ -1,12 +1,11 @@
 /** Asks for what is looked at, after it was drawn: a room's day, the chosen history, what the guide can offer. */
 
 import { choiceOf, historyKey } from "./chosen.js";
-import { anythingReceived } from "./model.js";
 
 const DAY_REFRESH_S = 120;
 const HISTORY_REFRESH_S = 60;
 const SETUP_REFRESH_S = 2;
-const DAY_POINTS = ["temperature", "setpoint", "humidity"];
+const DAY_POINTS = ["temperature", "setpoint", "dew_point"];
 
 let setupAt = -Infinity;
 
@@ -24,7 +23,7 @@ export function fulfil(page) {
     const isOld = !ui.history.zoom && now - ui.history.at > HISTORY_REFRESH_S;
     if (points.length && !ui.history.busy && (key !== ui.history.key || isOld)) actions.loadHistory(points, key);
   }
-  const guided = tab === "connection" || !anythingReceived(page.state);
+  const guided = tab === "connection" || ui.guide === "first";
   if (guided && ui.setup !== null && now - setupAt > SETUP_REFRESH_S) {
     setupAt = now;
     actions.loadSetup();

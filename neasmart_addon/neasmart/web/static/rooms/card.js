@@ -6,7 +6,7 @@ import { isAlive, restReason } from "../core/findings.js";
 import { bornAt, optionOf, wasReceived } from "../core/model.js";
 import { activityOf, numberOf, recordOf, roomName, shownValue } from "../core/rooms.js";
 import { addressOfRoom } from "../core/route.js";
-import { fateOf, optionText } from "../core/words.js";
+import { fateOf, optionText, pointTitle } from "../core/words.js";
 import { openMenu } from "../layers.js";
 import { icons, iconOf } from "../parts/icons.js";
 import { spark } from "../parts/spark.js";
@@ -17,13 +17,21 @@ import { stepper } from "../parts/stepper.js";
  * @typedef {import("../types.d.ts").Row} Row
  */
 
-/** Drawn anew only when something of this room has changed. @param {Page} page @param {Row} row */
+/** A day's line moves by a pixel in five minutes. */
+const MINUTE_MS = 60_000;
+
+/** Drawn anew only when something that is seen of this room has changed. @param {Page} page @param {Row} row */
 export function card(page, row) {
   const points = [`${row.id}.setpoint`, `${row.id}.state`];
   const fate = fateOf(page, points);
+  const { temperature, humidity } = row.readings;
   const told = [
-    ...Object.values(row.readings),
+    temperature?.value,
+    temperature?.stale && bornAt(temperature),
+    humidity?.value,
+    ...points.map((point) => shownValue(page, point)),
     ...points.map((point) => page.edits.get(point)),
+    fate?.kind,
     fate?.text,
     fate?.why,
     page.trends.get(`${row.id}.temperature`),
@@ -54,11 +62,13 @@ function drawn(page, row, fate) {
     </div>
     <p class="now"><span class="aside">${t("room.actual")}</span><span class="big">${degrees(actual)}</span>${actual === null ? nothing : html`<sup>°</sup>`}</p>
     <p class="trend" data-trend=${activity.trend}>${activity.arrow ? html`<span aria-hidden="true">${activity.arrow}</span> ` : nothing}${activity.trend ? t(`trend.${activity.trend}`) : nothing}</p>
-    ${spark(trend?.points, actual, target, { to_s: Math.max(trend?.to_s ?? 0, Date.now() / 1000), label: t("room.last_day", { name }) })}
+    ${guard([trend, target, actual === null, Math.floor(Date.now() / MINUTE_MS), name, page.i18n], () =>
+      spark(trend?.points, actual, target, { to_s: Math.max(trend?.to_s ?? 0, Date.now() / 1000), label: t("room.last_day", { name }) }),
+    )}
     <div class="controls">
       ${stateButton(page, row, name, fate?.kind === "busy")}
       ${typeof humidity?.value === "number"
-        ? html`<span class="humidity">${icons.drop}<span class="aside">${t("room.humidity")}</span>${percent(humidity.value)}</span>`
+        ? html`<span class="humidity">${icons.drop}<span class="aside">${pointTitle(page, humidity.id)}</span>${percent(humidity.value)}</span>`
         : nothing}
       ${stepper(page, `${row.id}.setpoint`, name, restReason(page) !== null)}
     </div>

@@ -2,8 +2,7 @@
 
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { repeat } from "../vendor/lit-html/directives/repeat.js";
-import { anythingReceived } from "../core/model.js";
-import { arranged, averageOf, isNamed, MANY_ROOMS, roomExists, roomsOf } from "../core/rooms.js";
+import { arranged, averageOf, isNamed, MANY_ROOMS, roomsOf } from "../core/rooms.js";
 import { card } from "./card.js";
 import { equipment } from "./equipment.js";
 import { houseBar } from "./house.js";
@@ -14,14 +13,14 @@ import { tools } from "./tools.js";
 
 /** @param {Page} page */
 export function roomsView(page) {
-  if (!anythingReceived(page.state)) {
+  if (page.ui.guide === "first") {
     return page.lazy["connection"]?.firstRun?.(page) ?? html`<div class="skeleton wide"></div>`;
   }
   const { t } = page.i18n;
   const rooms = roomsOf(page);
   const many = rooms.length >= MANY_ROOMS;
   const groups = arranged(page, rooms);
-  const unnamed = rooms.some((row) => roomExists(row) && !isNamed(page, row.index));
+  const unnamed = rooms.some((row) => row.exists && !isNamed(page, row.index));
   return html`
     ${houseBar(page, rooms.length)} ${many ? tools(page) : nothing}
     ${groups.map((group) => floor(page, group, groups.length > 1 || group.floor !== "", many && page.ui.compact))}

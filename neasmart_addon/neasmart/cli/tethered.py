@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 
-from neasmart.__main__ import main
+from neasmart.cli.command_line import main
 
 _PR_SET_PDEATHSIG = 1
 

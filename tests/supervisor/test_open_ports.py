@@ -16,10 +16,10 @@ from aiohttp.test_utils import TestServer
 from neasmart.core.gateway import PORTS, Gateway
 from neasmart.facts.status import PortsStatus
 from neasmart.settings.model import ApiSettings
-from neasmart.supervisor import Ports, Supervisor
-from neasmart.supervisor.ports import told
+from neasmart.supervisor import Supervisor
 from neasmart.web.guard.gate import ApiGate
 from neasmart.web.http.web_counters import WebCounters
+from neasmart.wiring.open_ports import OpenPorts, told
 from tests.support.gateways import FakeClock, make_gateway
 from tests.support.mosquitto import eventually
 
@@ -60,7 +60,7 @@ async def supervisor(network: Mapping[str, Any], *, away: int = 0) -> AsyncItera
 
 
 async def known(gateway: Gateway, asked: Supervisor | None) -> PortsStatus:
-    running = asyncio.create_task(Ports(gateway, asked, retry_s=0.01).run())
+    running = asyncio.create_task(OpenPorts(gateway, asked, retry_s=0.01).run())
     try:
         return await eventually(lambda: gateway.hub.state(PORTS, PortsStatus))
     finally:

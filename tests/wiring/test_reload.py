@@ -14,14 +14,14 @@ from typing import Any
 
 import pytest
 
-from neasmart.app import build_gateway
 from neasmart.core.gateway import SETTINGS, Gateway
 from neasmart.facts.errors import NeasmartError
 from neasmart.facts.status import Closable, SettingsStatus
 from neasmart.settings import loading as settings_loading
 from neasmart.settings import model as config
-from neasmart.settings.model import Settings
-from neasmart.settings.reload import Reloader, Watched, different
+from neasmart.settings.model import Settings, different
+from neasmart.wiring.app import build_gateway
+from neasmart.wiring.reload import Reloader, Watched
 from tests.support.ports import free_port
 from tests.support.processes import GatewayProcess, eventually, gateway_process
 
@@ -68,7 +68,7 @@ class Changing:
         self.closed = found.closed
         self.changes = 0
         watched = Watched(load=self.load, files=settings_loading.files(self.environment), saved=form)
-        self.reloader = Reloader(found, self.gateway, self, watched, look_s=0.02, ask_s=ask_s)
+        self.reloader = Reloader(found, self.gateway, self.use, watched, look_s=0.02, ask_s=ask_s)
 
     async def use(self, settings: Settings, closed: frozenset[Closable]) -> None:
         self.used, self.closed = settings, closed

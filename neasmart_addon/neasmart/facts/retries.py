@@ -1,7 +1,8 @@
-"""A circuit breaker: stops trying for a while what has failed several times in a row."""
+"""When to try again what has failed, as numbers only: the one policy of every edge."""
 
 from __future__ import annotations
 
+import random
 from enum import StrEnum
 
 
@@ -48,3 +49,28 @@ class CircuitBreaker:
         """Become half-open at once, because the cause is known to have gone."""
         if self._opened_at is not None:
             self._opened_at = now - self.recovery_s
+
+
+class Backoff:
+    """Waits that double from `first_s` to `longest_s`, until what is tried has worked."""
+
+    def __init__(self, first_s: float, longest_s: float, *, spread: tuple[float, float] = (1.0, 1.0)) -> None:
+        """Begin with the first wait; each is multiplied by a factor from `spread`, by chance."""
+        self._first_s = first_s
+        self._longest_s = longest_s
+        self._spread = spread
+        self._next_s = first_s
+
+    def worked(self) -> None:
+        """Begin anew."""
+        self._next_s = self._first_s
+
+    def hopeless(self) -> None:
+        """Take the longest wait next."""
+        self._next_s = self._longest_s
+
+    def wait_s(self) -> float:
+        """Return the wait after another failure in a row."""
+        wait_s = self._next_s * random.uniform(*self._spread)  # noqa: S311 - no secret
+        self._next_s = min(2 * self._next_s, self._longest_s)
+        return wait_s

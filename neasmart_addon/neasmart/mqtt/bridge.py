@@ -8,9 +8,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import logging
-import os
 import random
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,28 +16,28 @@ from typing import TYPE_CHECKING
 
 from neasmart.core.gateway import MQTT, Gateway
 from neasmart.core.state.hub import Subscription
+from neasmart.facts.retries import Backoff
 from neasmart.facts.status import MqttStatus
-from neasmart.mqtt.link.broker import Broker, configured, find_broker
+from neasmart.mqtt.link.broker import Broker, BrokerError, find_broker
 from neasmart.mqtt.link.former import Former, remove
 from neasmart.mqtt.link.rival import Claim, RivalError
-from neasmart.mqtt.link.supervisor import SUPERVISOR_URL, BrokerError, page_url
 from neasmart.mqtt.messages.discovery import Style
-from neasmart.mqtt.messages.inventory import MemoryBook, RoomBook
+from neasmart.mqtt.messages.inventory import HomeAssistantBook, MemoryBook
 from neasmart.mqtt.messages.outbox import Outbox, Pace
 from neasmart.mqtt.messages.topics import OFFLINE, ONLINE, Topics
 from neasmart.mqtt.messages.words import Words
 from neasmart.mqtt.publisher import Publisher, PublishTimes
 from neasmart.mqtt.reception import Reception
-from neasmart.mqtt.rooms import Margins
 from neasmart.settings.model import MqttSettings
+from neasmart.supervisor import Supervisor
 
 if TYPE_CHECKING:
-    from neasmart.mqtt.link.connection import Connection
+    from neasmart.mqtt.link.broker_connection import BrokerConnection
 
 _LOG = logging.getLogger(__name__)
 _PART_TIMEOUT_S = 0.5
 _WAKE = "wake"
-_CONNECTION = "neasmart.mqtt.link.connection"
+_CONNECTION = "neasmart.mqtt.link.broker_connection"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,10 +65,9 @@ class Surroundings:
     `memory` is the file that keeps the names of the last run; `book` knows which rooms shall not be in Home Assistant.
     """
 
-    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
-    supervisor_url: str = SUPERVISOR_URL
+    supervisor: Supervisor | None = None
     memory: Path | None = None
-    book: RoomBook = field(default_factory=MemoryBook)
+    book: HomeAssistantBook = field(default_factory=MemoryBook)
 
 
 class MqttBridge:
@@ -97,7 +94,6 @@ class MqttBridge:
             self._style,
             self._outbox,
             self._around.book,
-            margins=Margins(condensation_k=settings.condensation_margin, cold=settings.cold_limit),
             times=self._times.publish,
         )
         self._reception = Reception(
@@ -109,40 +105,37 @@ class MqttBridge:
 
     async def run(self) -> None:
         """Serve until cancelled."""
-        if not self._settings.enabled or not configured(self._settings, self._around.environment):
+        if not self._settings.enabled or not (self._settings.host or self._around.supervisor):
             detail = "MQTT is switched off." if not self._settings.enabled else "MQTT is not configured."
             self._report(MqttStatus(enabled=False, detail=detail))
             await asyncio.Event().wait()
         connecting = MqttStatus(enabled=True, detail="MQTT is connecting.")
         self._gateway.hub.publish(MQTT, connecting)
-        pause_s = self._times.retry_s
+        backoff = Backoff(self._times.retry_s, self._times.retry_max_s, spread=(0.5, 1.5))
         while True:
             started = self._gateway.clock.monotonic()
             broker: Broker | None = None
             try:
-                broker = await find_broker(
-                    self._settings, self._around.environment, supervisor_url=self._around.supervisor_url
-                )
+                broker = await find_broker(self._settings, self._around.supervisor)
                 await self._connect(broker)
             except RivalError as error:
                 self._report(self._failed(broker, f"{error}."))
-                pause_s = self._times.retry_max_s
+                backoff.hopeless()
             except BrokerError as error:
                 self._report(self._failed(broker, str(error)))
             except Exception:  # noqa: BLE001 - the outermost loop of the edge: a defect costs MQTT alone
                 _LOG.exception("MQTT failed by a defect and starts again")
                 self._report(self._failed(broker, "MQTT failed by a defect; the log tells more."))
             if self._gateway.clock.monotonic() - started >= self._times.proven_s:
-                pause_s = self._times.retry_s
+                backoff.worked()
             # By chance, so that many gateways do not come back to a broker at the same moment.
-            await asyncio.sleep(pause_s * random.uniform(0.5, 1.5))  # noqa: S311 - no secret
-            pause_s = min(2 * pause_s, self._times.retry_max_s)
+            await asyncio.sleep(backoff.wait_s())
 
     async def _connect(self, broker: Broker) -> None:
         # The library costs memory and start-up time, so only those who use MQTT pay for it; on a small computer the
         # import takes longer than the base waits for a reply.
         await asyncio.to_thread(importlib.import_module, _CONNECTION)
-        from neasmart.mqtt.link.connection import connected  # noqa: PLC0415
+        from neasmart.mqtt.link.broker_connection import connected  # noqa: PLC0415
 
         aside = f"neasmart-{self._settings.node_id}-{self._claim.word}"
         if self._claim.lost:
@@ -152,7 +145,8 @@ class MqttBridge:
         if former is not None:
             async with connected(broker, client_id=aside) as connection:
                 await remove(connection, former, self._gateway.plant.all_zones)
-        page = await page_url(self._around.environment, supervisor_url=self._around.supervisor_url)
+        supervisor = self._around.supervisor
+        page = None if supervisor is None else await supervisor.page()
         self._publisher.present(replace(self._style, page=page))
         # A fixed client id lets the broker end a connection of ours that it has not yet noticed to be dead.
         client_id = f"neasmart-{self._settings.node_id}"
@@ -169,13 +163,13 @@ class MqttBridge:
                         await connection.part(self._publisher.farewell())
                 raise
 
-    async def _serve(self, connection: Connection) -> None:
+    async def _serve(self, connection: BrokerConnection) -> None:
         with self._gateway.hub.subscribed() as (_, subscription):
             now = self._gateway.clock.monotonic()
             self._birth_at = None
             self._publisher.begin(now)
             self._outbox.put(self._topics.gateway, self._claim.word)
-            self._claim.written = True
+            self._claim.wrote()
             try:
                 await connection.subscribe([self._topics.everything])
             except BrokerError:
@@ -195,7 +189,7 @@ class MqttBridge:
                     raise result
         await self._former.keep()
 
-    async def _publish(self, connection: Connection, subscription: Subscription) -> None:
+    async def _publish(self, connection: BrokerConnection, subscription: Subscription) -> None:
         clock = self._gateway.clock
         kept = False
         while True:
@@ -225,12 +219,12 @@ class MqttBridge:
                 if self._publisher.announcer.describing:
                     self._publisher.tick(clock.monotonic())
             if self._publisher.online:
-                self._outbox.paced = True
+                self._outbox.keep_pace()
                 if not kept:
                     kept = True
                     await self._former.keep()
 
-    async def _receive(self, connection: Connection, subscription: Subscription) -> None:
+    async def _receive(self, connection: BrokerConnection, subscription: Subscription) -> None:
         async for message in connection.messages():
             if message.topic == self._topics.birth:
                 if message.payload == ONLINE.encode() and not message.retained:

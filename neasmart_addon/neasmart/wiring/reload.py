@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,7 +19,7 @@ from neasmart.core.gateway import SETTINGS, Gateway
 from neasmart.facts.errors import NeasmartError
 from neasmart.facts.status import Closable, SettingsFault, SettingsStatus
 from neasmart.settings.checks import Judged, joined
-from neasmart.settings.model import Settings
+from neasmart.settings.model import Settings, different
 
 LOOK_S = 5.0
 ASK_S = 30.0
@@ -38,13 +38,8 @@ _SECTIONS = {
 _LOG = logging.getLogger(__name__)
 _Stamp = tuple[int, int, int] | None
 Load = Callable[[Mapping[str, Any] | None], Judged]
-
-
-class House(Protocol):
-    """What runs by the settings."""
-
-    async def use(self, settings: Settings, closed: frozenset[Closable]) -> None:
-        """Make what has changed true; parts that are closed do not run."""
+Use = Callable[[Settings, frozenset[Closable]], Awaitable[None]]
+"""Makes what has changed true; parts that are closed do not run."""
 
 
 class SavedOptions(Protocol):
@@ -70,7 +65,7 @@ class Reloader:
         self,
         found: Judged,
         gateway: Gateway,
-        house: House,
+        use: Use,
         watched: Watched,
         *,
         look_s: float = LOOK_S,
@@ -81,7 +76,7 @@ class Reloader:
         self._used = found.settings
         self._closed = found.closed
         self._gateway = gateway
-        self._house = house
+        self._use = use
         self._load = watched.load
         self._files = watched.files
         self._saved = watched.saved
@@ -167,7 +162,7 @@ class Reloader:
         self._used, self._closed = settings, closed
         self._tell(found.faults, refused=refused, notes=found.notes)
         if changed:
-            await self._house.use(settings, closed)
+            await self._use(settings, closed)
         applied = [name for name in names if name not in AT_START]
         if applied:
             _LOG.info("In use from now on: %s", ", ".join(applied))
@@ -207,19 +202,6 @@ class Reloader:
 
     def _stamped(self) -> tuple[_Stamp, ...]:
         return tuple(_stamp(path) for path in self._files)
-
-
-def different(one: Settings, other: Settings) -> list[str]:
-    """Return the names of the settings that differ, such as ``server.port``, never their values."""
-    names = []
-    for section in Settings.__struct_fields__:
-        ours, theirs = getattr(one, section), getattr(other, section)
-        if isinstance(ours, msgspec.Struct):
-            keys = ours.__struct_fields__
-            names += [f"{section}.{key}" for key in keys if getattr(ours, key) != getattr(theirs, key)]
-        elif ours != theirs:
-            names.append(section)
-    return names
 
 
 def _cost(fault: SettingsFault, *, refused: bool) -> str:

@@ -19,8 +19,7 @@ import aiomqtt
 from paho.mqtt import client as mqtt
 from paho.mqtt.reasoncodes import ReasonCode
 
-from neasmart.mqtt.link.broker import Broker, tls_context
-from neasmart.mqtt.link.supervisor import BrokerError
+from neasmart.mqtt.link.broker import Broker, BrokerError, tls_context
 
 KEEPALIVE_S = 15
 """A broker that stops answering is noticed within twice this time."""
@@ -92,7 +91,7 @@ class _OnlyOpen:
         return isinstance(mine, socket.socket) and number >= 0 and mine.fileno() == number
 
 
-class Connection:
+class BrokerConnection:
     """What the session needs of an open connection."""
 
     def __init__(self, client: aiomqtt.Client) -> None:
@@ -129,7 +128,7 @@ class Connection:
 @asynccontextmanager
 async def connected(
     broker: Broker, *, client_id: str, will: tuple[str, str] | None = None
-) -> AsyncIterator[Connection]:
+) -> AsyncIterator[BrokerConnection]:
     """Connect and part again; every failure is a BrokerError with one sentence for the user.
 
     `will` is topic and payload of the message that the broker publishes when it loses us.
@@ -159,7 +158,7 @@ async def connected(
         async with client:
             opened = True
             try:
-                yield Connection(client)
+                yield BrokerConnection(client)
             finally:
                 client.timeout = _PART_TIMEOUT_S
     except (aiomqtt.MqttError, OSError) as error:

@@ -22,19 +22,20 @@ from neasmart.core.state.walks import Walks
 from neasmart.facts.clock import Clock
 from neasmart.facts.points import TABLE
 from neasmart.settings import loading as settings_loading
-from neasmart.settings import tuning
 from neasmart.settings.checks import Judged
 from neasmart.settings.model import WITHOUT_EFFECT, IdleReply, ModbusSettings, Settings
-from neasmart.settings.reload import Reloader, Watched
-from neasmart.supervisor import Ports, Supervisor
+from neasmart.supervisor import Supervisor
 from neasmart.sysbus import Recorder
 from neasmart.sysbus.capture.recorder import FOLDER
 from neasmart.web import Sights, WebServer
+from neasmart.wiring import tuning
 from neasmart.wiring.archive import Archive
 from neasmart.wiring.edges import Edges
-from neasmart.wiring.keeper import House, line_facts, line_of
+from neasmart.wiring.keeper import Keeper, line_facts, line_of
+from neasmart.wiring.open_ports import OpenPorts
+from neasmart.wiring.reload import Reloader, Watched
 from neasmart.wiring.settings_store import SettingsStore
-from neasmart.wiring.setup_guide import Guide
+from neasmart.wiring.setup_guide import SetupGuide
 
 __all__ = ["build_gateway", "line_facts", "run"]
 
@@ -48,14 +49,17 @@ def build_gateway(settings: Settings, clock: Clock | None = None) -> Gateway:
     modbus = settings.modbus
     times = tuning.times(modbus)
     image = RegisterImage(TABLE, late_s=times.stale.warn_s, no_data=tuning.no_data(modbus))
+    walks = Walks(TABLE, times.walks)
+    last_reports = LastReports(image, lambda: 2 * walks.walk_s)
     gateway = Gateway(
         image=image,
         plant=Plant(TABLE, stale=times.stale),
-        commands=Commands(TABLE, image, Walks(TABLE, times.walks), times.commands),
+        commands=Commands(TABLE, image, walks, times.commands),
         unit_ids=modbus.slave_id,
         clock=clock,
-        last_reports=LastReports(image) if modbus.idle_reply is IdleReply.LAST_REPORT else None,
+        last_reports=last_reports if modbus.idle_reply is IdleReply.LAST_REPORT else None,
     )
+    gateway.derived.use(tuning.margins(settings.mqtt))
     gateway.watch_bus(modbus.slave_id, line=line_of(settings))
     gateway.take_over_rooms(tuning.first_rooms(settings))
     return gateway
@@ -78,19 +82,19 @@ async def run(found: Judged, *, log_lines: Callable[[], Sequence[str]] = tuple) 
     gateway = build_gateway(settings)
     archive = Archive(gateway)
     recorder = Recorder(Path(settings.database.path).parent / FOLDER, line_facts(settings), gateway)
-    house = House(settings, gateway, archive, recorder)
     supervisor = Supervisor.known_to(os.environ)
+    keeper = Keeper(settings, gateway, archive, recorder, supervisor)
     reloader = Reloader(
         found,
         gateway,
-        house,
+        keeper.use,
         Watched(
             load=lambda options: settings_loading.load_judged(options=options),
             files=settings_loading.files(),
             saved=supervisor,
         ),
     )
-    guide = Guide(house, SettingsStore(os.environ, supervisor), reloader.follow)
+    guide = SetupGuide(keeper, SettingsStore(os.environ, supervisor), reloader.follow)
     web = WebServer(
         settings,
         gateway,
@@ -98,19 +102,20 @@ async def run(found: Judged, *, log_lines: Callable[[], Sequence[str]] = tuple) 
         history=archive if settings.database.history_enabled else None,
         sights=Sights(
             recorder=recorder,
-            last_frames=house.last_frames,
+            last_frames=keeper.last_frames,
             log_lines=log_lines,
             page_opened=reloader.page_opened,
             rooms=archive,
             guide=guide,
+            page_on_api=supervisor is None,
         ),
     )
     loop.add_signal_handler(signal.SIGHUP, reloader.wake)
     async with asyncio.TaskGroup() as group:
         edges = Edges(group)
-        await house.begin(edges, web, found.closed)
+        await keeper.begin(edges, web, found.closed)
         edges.begin("settings", reloader.run)
-        edges.begin("ports", Ports(gateway, supervisor).run)
+        edges.begin("ports", OpenPorts(gateway, supervisor).run)
         # What has been made by now lives as long as the process; looking through it again would stop the bus for 20 ms.
         gc.freeze()
         loop.call_later(_SETTLED_S, gc.freeze)

@@ -1,10 +1,10 @@
-"""The circuit breaker: closed, open for a while, one trial, and closed again."""
+"""When what has failed is tried again: the circuit breaker, and waits that grow."""
 
 from __future__ import annotations
 
 import pytest
 
-from neasmart.facts.breaker import BreakerState, CircuitBreaker
+from neasmart.facts.retries import Backoff, BreakerState, CircuitBreaker
 
 
 @pytest.fixture
@@ -76,3 +76,27 @@ def test_allowing_a_trial_does_not_open_what_is_closed(breaker: CircuitBreaker) 
     breaker.allow_trial(110.0)
 
     assert breaker.state(110.0) is BreakerState.CLOSED
+
+
+def test_waits_double_up_to_the_longest_and_begin_anew_once_it_has_worked() -> None:
+    backoff = Backoff(0.5, 3.0)
+
+    assert [backoff.wait_s() for _ in range(5)] == [0.5, 1.0, 2.0, 3.0, 3.0]
+    backoff.worked()
+    assert backoff.wait_s() == 0.5
+    backoff.hopeless()
+    assert backoff.wait_s() == 3.0
+
+
+def test_chance_spreads_the_waits_and_does_not_add_up() -> None:
+    backoff = Backoff(1.0, 4.0, spread=(0.5, 1.5))
+
+    waits = []
+    for _ in range(200):
+        waits.append([backoff.wait_s() for _ in range(3)])
+        backoff.worked()
+
+    for number, usual in enumerate((1.0, 2.0, 4.0)):
+        found = [each[number] for each in waits]
+        assert 0.5 * usual <= min(found) < 0.7 * usual
+        assert 1.3 * usual < max(found) <= 1.5 * usual

@@ -11,12 +11,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from neasmart.facts.network import API
 from neasmart.facts.points import TABLE
-from neasmart.simulator.judge.oracle import Oracle, Order, Verdict
+from neasmart.simulator.judge.oracle import Explanation, Oracle, Order
 
 log = logging.getLogger(__name__)
 
-_PATH = "/api/v1/commands?limit=100"
+_PATH = f"{API}/commands?limit=100"
 _TIMEOUT_S = 5.0
 _ON_THE_WAY_S = 0.01
 """What the base wrote so shortly before may have come after the command: times are told in milliseconds."""
@@ -51,7 +52,7 @@ class RestOrders:
             order = self._oracle.ordered(ref.address, word, _unix_s(command["queued_at"]) + offset_s + _ON_THE_WAY_S)
             self._orders[command["id"]] = order
         if command["ended_at"] is not None:
-            order.stop(Verdict.ENDED, _unix_s(command["ended_at"]) + offset_s + _ON_THE_WAY_S)
+            order.stop(Explanation.ENDED, _unix_s(command["ended_at"]) + offset_s + _ON_THE_WAY_S)
 
     def _fetched(self) -> list[dict[str, Any]]:
         with urllib.request.urlopen(self._url, timeout=_TIMEOUT_S) as reply:  # noqa: S310 - the URL is our user's own

@@ -18,7 +18,7 @@ _NAME = re.compile(r"(\d{1,5})/tcp")
 _LAST_PORT = 65535
 
 
-class Ports:
+class OpenPorts:
     """Asks once; what Home Assistant opens changes only with a restart of the app."""
 
     def __init__(self, gateway: Gateway, supervisor: Supervisor | None, *, retry_s: float = RETRY_S) -> None:

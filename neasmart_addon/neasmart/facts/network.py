@@ -1,0 +1,32 @@
+"""How hosts, ports and the paths of our API are written, for everybody who reads or writes them."""
+
+from __future__ import annotations
+
+import ipaddress
+
+API = "/api/v1"
+IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+_LAST_PORT = 65535
+
+
+def ip_address(text: str) -> IpAddress | None:
+    """Return an address, IPv4 that is written as IPv6 as what it is; None for any other text."""
+    try:
+        found = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    return getattr(found, "ipv4_mapped", None) or found
+
+
+def host_and_port(text: str) -> tuple[str, int | None]:
+    """Return the parts of ``HOST``, ``HOST:PORT`` or ``[IPV6]:PORT``; what is no port stays in the host."""
+    host, colon, number = text.rpartition(":")
+    if colon and number.isascii() and number.isdecimal() and int(number[:6]) <= _LAST_PORT:
+        return host.strip("[]"), int(number)
+    return text.strip("[]"), None
+
+
+def joined(host: str, port: int) -> str:
+    """Return ``HOST:PORT``, an IPv6 address in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
