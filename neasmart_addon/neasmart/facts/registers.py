@@ -496,11 +496,6 @@ class RegisterTable:
                     found.setdefault((ref.point.part, index), []).append(ref)
         return {place: tuple(refs) for place, refs in found.items()}
 
-    @cached_property
-    def highest_address(self) -> int:
-        """The last register with a meaning."""
-        return max(self.by_address)
-
 
 def setpoint_limits(mode: Value) -> Limits:
     """Return the range to which the base clamps setpoints in a global mode; the widest while it is not known."""
