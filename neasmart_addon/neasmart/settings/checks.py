@@ -7,7 +7,6 @@ what is allowed; values of secrets are not shown.
 
 from __future__ import annotations
 
-import difflib
 import ipaddress
 import json
 import re
@@ -169,7 +168,9 @@ def without_login(text: str) -> str:
 
 def suggestion(name: str, known: Mapping[str, object] | tuple[str, ...]) -> str:
     """Return what may stand in the place of an unknown name."""
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=_NEAR)
+    from difflib import get_close_matches  # noqa: PLC0415 - most settings are without a fault
+
+    close = get_close_matches(name, list(known), n=1, cutoff=_NEAR)
     hint = f"Did you mean {close[0]}? " if close else ""
     return f"{hint}Allowed: {', '.join(sorted(known))}"
 
