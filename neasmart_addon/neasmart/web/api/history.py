@@ -20,7 +20,8 @@ from neasmart.facts.clock import iso
 from neasmart.facts.codecs import Value
 from neasmart.facts.errors import UnknownPointError
 from neasmart.facts.network import API
-from neasmart.facts.registers import DerivedRef, Kind, Ref
+from neasmart.facts.registers import DerivedRef, Ref
+from neasmart.facts.rows import Kind
 from neasmart.web.http.answers import HistoryAnswer, HistorySeries
 from neasmart.web.http.bodies import Document, invalid_parameter, query, reply, whole_number
 from neasmart.web.http.problems import Problem

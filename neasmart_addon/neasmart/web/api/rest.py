@@ -16,7 +16,7 @@ from neasmart.core.gateway import Gateway
 from neasmart.core.recall import PastCommand
 from neasmart.facts.errors import NoLinkError
 from neasmart.facts.network import API
-from neasmart.facts.registers import Part
+from neasmart.facts.rows import Part
 from neasmart.web.api import documents
 from neasmart.web.api.health import health
 from neasmart.web.api.live import Feed
