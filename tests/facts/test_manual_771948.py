@@ -18,7 +18,7 @@ from neasmart.facts.codecs import (
 )
 from neasmart.facts.errors import InvalidValueError, ReadOnlyPointError, UnknownPointError
 from neasmart.facts.points import TABLE
-from neasmart.facts.registers import setpoint_limits
+from neasmart.facts.rows import setpoint_limits
 
 ROWS = [
     (1, "global.mode", True),

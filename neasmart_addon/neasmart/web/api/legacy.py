@@ -13,7 +13,7 @@ from aiohttp import web
 
 from neasmart.core.gateway import Gateway
 from neasmart.facts.codecs import OperatingState, Value
-from neasmart.facts.registers import Kind, Part
+from neasmart.facts.rows import Kind, Part
 from neasmart.web.api import documents
 from neasmart.web.api.health import health
 from neasmart.web.http import places
