@@ -281,7 +281,7 @@ async def test_a_frozen_broker_is_left_and_used_again_when_it_thaws(gateway: Gat
             async with watching(broker.port, STATUS) as watcher:
                 await watcher.sees(STATUS, "online")
             broker.signal(signal.SIGSTOP)
-            # A new room must be announced, and an announcement must be acknowledged.
+            # A new room must be announced, and the end of an announcement must be acknowledged.
             for _ in range(2):
                 base_reports(gateway, "zone.4.4.temperature", 20.0)
             await eventually(lambda: not gateway.mqtt.connected, within_s=15)

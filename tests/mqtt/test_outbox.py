@@ -165,3 +165,13 @@ def test_an_announcement_waits_for_echoes_alone_and_keeps_its_order() -> None:
     outbox.put("echo", "1", urgent=True)
 
     assert drained(outbox, 0.0) == [("echo", "1"), ("config", "1"), ("climate", "after"), ("slow", "1")]
+
+
+def test_the_last_of_a_series_of_announcements_is_acknowledged() -> None:
+    outbox = Outbox()
+    outbox.put("value", "1")
+    outbox.put("echo", "1", urgent=True)
+    for topic in ("first", "second", "third"):
+        outbox.put(topic, "1", unpaced=True)
+    messages = [outbox.next(0.0) for _ in range(5)]
+    assert [message.topic for message in messages if message is not None and message.acknowledged] == ["third"]

@@ -267,9 +267,12 @@ def test_a_converter_that_calls_needs_no_tap_before_its_rooms_are_there(desk: De
     )
     expect(page.locator("[data-finding=nobody_dials]")).to_be_visible()
 
-    with converter_that_dials(desk.gateway.bus_port):
+    with converter_that_dials(desk.gateway.bus_port) as setpoints:
         expect(page.locator(".found li")).to_have_count(ROOMS)
         assert taps(page) == 0
+        expect(page.locator(".found .turned")).to_have_count(0)
+        setpoints[3] = 0x0C33
+        expect(page.locator(".found .turned")).to_contain_text("Base 1, zone 3")
         name_all(page)
         page.get_by_role("link", name="Done, show the rooms").click()
         expect(card(page, "1.1")).to_contain_text("Room 1")

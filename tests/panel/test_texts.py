@@ -10,7 +10,7 @@ import pytest
 
 from neasmart.core.state.plant import Source
 from neasmart.diagnosis import verdicts
-from neasmart.facts import texts
+from neasmart.facts import languages
 from neasmart.facts.codecs import Quality
 from neasmart.web.assets import FOLDER, Assets
 
@@ -18,7 +18,7 @@ LANGUAGES = sorted(path.stem for path in (FOLDER / "i18n").glob("*.json"))
 TEXTS = {
     language: json.loads((FOLDER / "i18n" / f"{language}.json").read_text(encoding="utf-8")) for language in LANGUAGES
 }
-SHARED = texts.read("en").keys()
+SHARED = languages.read("en").keys()
 SCRIPTS = sorted(path for path in FOLDER.rglob("*.js") if "vendor" not in path.parts)
 SHEETS = sorted(path for path in FOLDER.rglob("*.css") if "vendor" not in path.parts)
 SOURCE = "\n".join(path.read_text(encoding="utf-8") for path in SCRIPTS)
@@ -58,7 +58,7 @@ def test_every_text_that_is_asked_for_exists() -> None:
 def test_what_is_shared_is_said_once() -> None:
     assert not SHARED & TEXTS["en"].keys()
     served = json.loads(Assets.load(FOLDER).body("i18n/de.json"))
-    assert served == {**texts.read("de"), **TEXTS["de"]}
+    assert served == {**languages.read("de"), **TEXTS["de"]}
 
 
 def test_what_the_gateway_can_say_has_words() -> None:

@@ -29,7 +29,7 @@ INSIDE: dict[str, tuple[set[str], ...]] = {
 """The same within a folder; "" is what lies in the folder itself."""
 MOST_MODULES = 12
 ONLY_IN = {
-    "pymodbus": {"sysbus", "simulator"},
+    "pymodbus": {"simulator"},
     "serialx": {"sysbus", "simulator"},
     "aiosqlite": {"store"},
     "sqlite3": {"store"},

@@ -113,15 +113,19 @@ def started_by(supervisor: FakeSupervisor, folder: Path, sockets: Plugs, **envir
 
 
 @contextmanager
-def converter_that_dials(port: int) -> Iterator[None]:
-    """Play a converter that translates to Modbus TCP: it calls, and passes the base's words on."""
+def converter_that_dials(port: int) -> Iterator[dict[int, int]]:
+    """Play a converter that translates to Modbus TCP: it calls, and passes the base's words on.
+
+    What is given are the setpoints by zone, as words; a test turns a thermostat by them.
+    """
     stop = threading.Event()
+    setpoints = dict.fromkeys(range(1, ROOMS + 1), 0x0C65)
 
     def run() -> None:
         called = TcpLine(port)
         while not stop.wait(0):
-            for zone in range(1, ROOMS + 1):
-                called.tell(f"00 10 {zone * 100:04x} 00 03 06 0001 0C65 0C1A")
+            for zone, setpoint in setpoints.items():
+                called.tell(f"00 10 {zone * 100:04x} 00 03 06 0001 {setpoint:04x} 0C1A")
                 called.ask(f"f0 03 {zone * 100:04x} 00 02")
                 stop.wait(PAUSE_S)
         called.close()
@@ -129,7 +133,7 @@ def converter_that_dials(port: int) -> Iterator[None]:
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
     try:
-        yield
+        yield setpoints
     finally:
         stop.set()
         thread.join(10)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import struct
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pymodbus.pdu import ExceptionResponse
 from pymodbus.pdu.register_message import (
     ReadHoldingRegistersRequest,
     ReadHoldingRegistersResponse,
     WriteMultipleRegistersRequest,
+    WriteMultipleRegistersResponse,
+    WriteSingleRegisterRequest,
+    WriteSingleRegisterResponse,
 )
 
 from neasmart.core.gateway import Gateway
@@ -16,7 +22,7 @@ from neasmart.core.state.plant import StaleTimes
 from neasmart.facts.points import TABLE
 from neasmart.facts.status import BusCounters
 from neasmart.sysbus.slave.slaves import MbapSlave, RtuSlave
-from neasmart.sysbus.slave.station import Station
+from neasmart.sysbus.slave.station import ILLEGAL_ADDRESS, ILLEGAL_VALUE, Station
 from tests.support.bus import (
     BROADCAST_HUMIDITY,
     BROADCAST_HUMIDITY_FC6,
@@ -88,6 +94,36 @@ def test_a_read_is_answered_as_pymodbus_would(address: int, count: int, words: l
 
     expected = station.gateway.bus.poll(address, count, 240, 1.0)
     assert reply == b"\x03" + ReadHoldingRegistersResponse(registers=expected.words).encode()
+
+
+@given(st.integers(0, 6999), st.lists(st.integers(0, 0xFFFF), min_size=1, max_size=123))
+def test_a_write_is_answered_as_pymodbus_would(address: int, words: list[int]) -> None:
+    station = Station(new_gateway())
+    single = WriteSingleRegisterRequest(address=address, registers=words[:1]).encode()
+    multiple = WriteMultipleRegistersRequest(address=address, registers=words).encode()
+
+    replies = [station.answer(240, head + pdu, 1.0).pdu for head, pdu in ((b"\x06", single), (b"\x10", multiple))]
+
+    assert replies == [
+        b"\x06" + WriteSingleRegisterResponse(address=address, registers=words[:1]).encode(),
+        b"\x10" + WriteMultipleRegistersResponse(address=address, count=len(words)).encode(),
+    ]
+    reports = [station.gateway.image.report(each) for each in range(address, min(address + len(words), 7000))]
+    assert [report.word for report in reports if report is not None] == words[: 7000 - address]
+
+
+@pytest.mark.parametrize("function", [3, 6, 16])
+@pytest.mark.parametrize(
+    ("code", "end"), [(ILLEGAL_ADDRESS, "FF FF 00 01 02 00 01"), (ILLEGAL_VALUE, "00 64 00 00 00")]
+)
+def test_a_refusal_is_that_of_pymodbus(gateway: Gateway, function: int, code: int, end: str) -> None:
+    pdu = bytes((function,)) + bytes.fromhex(end)
+    if function != 16:
+        pdu = pdu[:5]
+    expected = struct.pack("B", function | 0x80) + ExceptionResponse(function, code).encode()
+
+    # A single register may be 0.
+    assert Station(gateway).answer(240, pdu, 1.0).pdu == (pdu if (function, code) == (6, ILLEGAL_VALUE) else expected)
 
 
 def test_a_command_is_what_a_poll_reads(gateway: Gateway, slave: RtuSlave) -> None:

@@ -12,7 +12,7 @@ from neasmart.core.gateway import Gateway
 from neasmart.facts.clock import iso
 from neasmart.facts.codecs import encode_dpt9
 from neasmart.facts.points import TABLE
-from neasmart.facts.registers import Part
+from neasmart.facts.rows import Part
 from neasmart.web.api.history import MAX_POINTS, fewer
 from tests.support.gateways import FakeClock
 from tests.web.conftest import Served, Start

@@ -206,7 +206,7 @@ class MqttBridge:
             self._publisher.tick(now)
             self._reception.tick(now)
             while (message := self._outbox.next(clock.monotonic())) is not None:
-                acknowledged = message.topic.startswith((self._topics.status, self._settings.discovery_prefix))
+                acknowledged = message.acknowledged or message.topic == self._topics.status
                 await connection.publish(
                     message.topic, message.payload, acknowledged=acknowledged, retained=message.retained
                 )
@@ -216,6 +216,8 @@ class MqttBridge:
                 urgent = subscription.take()
                 if urgent:
                     self._publisher.take(urgent, clock.monotonic())
+                if self._publisher.announcer.describing:
+                    self._publisher.tick(clock.monotonic())
             if self._publisher.online:
                 self._outbox.keep_pace()
                 if not kept:

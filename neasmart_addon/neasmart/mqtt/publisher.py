@@ -17,7 +17,7 @@ from neasmart.core.gateway import DOCTOR, LINK, Gateway
 from neasmart.core.state.plant import Reading, ZoneIndex
 from neasmart.diagnosis.doctor import Diagnosis
 from neasmart.facts.codecs import GlobalMode
-from neasmart.facts.registers import Part
+from neasmart.facts.rows import Part
 from neasmart.mqtt.changes import Change, ChangesByHand
 from neasmart.mqtt.messages.announcer import Announcer, AnnounceTimes
 from neasmart.mqtt.messages.climate import SEASON_WORDS

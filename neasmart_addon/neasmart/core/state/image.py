@@ -58,7 +58,6 @@ class RegisterImage:
         self._reports: dict[int, Report] = {}
         self._desired: dict[int, int] = {}
         self._ask_until: dict[int, float] = {}
-        self.unknown_writes = 0
 
     def use(self, *, late_s: float) -> None:
         """Ask again for what was told longer ago than this."""
@@ -67,10 +66,8 @@ class RegisterImage:
     def record(self, address: int, word: int, *, at: float, function_code: int, unit_id: int) -> bool:
         """Keep a word that the base wrote; return whether the register has a meaning."""
         known = address in self._known
-        if not known:
-            self.unknown_writes += 1
-            if address >= ADDRESS_LIMIT:
-                return False
+        if address >= ADDRESS_LIMIT:
+            return False
         self._reports[address] = Report(word=word, at=at, function_code=function_code, unit_id=unit_id)
         return known
 

@@ -15,7 +15,7 @@ from neasmart.core.gateway import Gateway
 from neasmart.diagnosis.doctor import Diagnosis
 from neasmart.facts.clock import Clock
 from neasmart.facts.codecs import OperatingState, Value
-from neasmart.facts.registers import Kind, Point
+from neasmart.facts.rows import Kind, Point
 from neasmart.facts.status import LinkStatus
 from neasmart.mqtt.messages.climate import PRESET_NONE, Action, mode_and_preset
 from neasmart.mqtt.messages.discovery import REFUSED

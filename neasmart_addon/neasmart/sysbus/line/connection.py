@@ -17,7 +17,8 @@ from neasmart.sysbus.slave.station import Station
 from neasmart.sysbus.transport.doorbell import Doorbell
 from neasmart.sysbus.transport.lag import LagWatch
 
-SLICE = 4096
+READ_BYTES = 4096
+"""So much is read at once; asyncio and serialx allocate 256 KiB for each read, which musl maps anew every time."""
 UNREAD_LIMIT = 16384
 """A peer that lets so many bytes of our replies lie is gone."""
 LONGEST_WORK_S = 0.1
@@ -131,6 +132,8 @@ class Connection(asyncio.Protocol):
         if not isinstance(transport, asyncio.Transport):
             raise TypeError(f"{transport!r} cannot carry the bus")
         self._transport = transport
+        if hasattr(transport, "max_size"):
+            transport.max_size = READ_BYTES
         peer = transport.get_extra_info("peername")
         self.carrier = Carrier(str(peer[0]) if peer else "")
         self._wiring.doorbell.watch(transport)
@@ -141,12 +144,24 @@ class Connection(asyncio.Protocol):
         now = self._now()
         slave = self.slave
         late = self._wiring.lag.waited_s > slave.patience_s
-        # Only a flood is longer than one slice; on a line a request at its end is no use to anybody.
-        while len(chunk) > SLICE and not self._closing:
-            self._serve(chunk[:SLICE], now, late=late or slave.overtaken_by_frames)
-            chunk = chunk[SLICE:]
-        if not self._closing:
-            self._serve(chunk, now, late=late)
+        # Only a flood fills a whole read; on a line a request at its end is no use to anybody.
+        late = late or (len(chunk) >= READ_BYTES and slave.overtaken_by_frames)
+        received = slave.receive(chunk, now, late=late, carrier=self.carrier)
+        if self._waiting is not None and received.frames and slave.overtaken_by_frames:
+            self._waiting.cancel()
+            self._waiting = None
+            self._counters.replies_moved_on += 1
+        sent_at = None
+        if received.reply and self._reply_delay_s > 0:
+            loop = asyncio.get_running_loop()
+            self._waiting = loop.call_later(self._reply_delay_s, self._send_delayed, received, now)
+        elif received.reply:
+            sent_at = self._send(received, now)
+        self._note(chunk, received.frames, now)
+        self._show(Direction.RECEIVED, chunk, now)
+        if sent_at is not None:
+            self._show(Direction.SENT, received.reply, sent_at)
+        self._owner.received(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End; called by asyncio."""
@@ -171,24 +186,6 @@ class Connection(asyncio.Protocol):
     def transport(self) -> asyncio.Transport | None:
         """The transport while the connection is open."""
         return self._transport
-
-    def _serve(self, chunk: bytes, now: float, *, late: bool) -> None:
-        received = self.slave.receive(chunk, now, late=late, carrier=self.carrier)
-        if self._waiting is not None and received.frames and self.slave.overtaken_by_frames:
-            self._waiting.cancel()
-            self._waiting = None
-            self._counters.replies_moved_on += 1
-        sent_at = None
-        if received.reply and self._reply_delay_s > 0:
-            loop = asyncio.get_running_loop()
-            self._waiting = loop.call_later(self._reply_delay_s, self._send_delayed, received, now)
-        elif received.reply:
-            sent_at = self._send(received, now)
-        self._note(chunk, received.frames, now)
-        self._show(Direction.RECEIVED, chunk, now)
-        if sent_at is not None:
-            self._show(Direction.SENT, received.reply, sent_at)
-        self._owner.received(self)
 
     def _note(self, chunk: bytes, frames: int, now: float) -> None:
         """Count what has come."""

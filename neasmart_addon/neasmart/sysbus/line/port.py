@@ -12,14 +12,13 @@ import os
 import re
 import socket
 import termios
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import NoReturn
 from urllib.parse import urlsplit
 
-import serialx
-
 from neasmart.facts.status import PastConnection
-from neasmart.settings.model import RFC2217, SOCKET, ServerSettings
+from neasmart.settings.model import SOCKET, ServerSettings
 from neasmart.sysbus.framing.kinds import Framing
 from neasmart.sysbus.line.connection import Connection, Wiring
 from neasmart.sysbus.line.link_faults import (
@@ -32,7 +31,7 @@ from neasmart.sysbus.line.link_faults import (
 )
 from neasmart.sysbus.line.telling import Teller
 from neasmart.sysbus.slave.slaves import RtuSlave
-from neasmart.sysbus.transport.rfc2217 import HungUpError, LenientTransport
+from neasmart.sysbus.transport.hung_up import HungUpError
 from neasmart.sysbus.transport.tcp_options import keep_alive
 
 CLOSE_TIMEOUT_S = 0.8
@@ -149,23 +148,10 @@ class Port:
                 if self._target.startswith(SOCKET):
                     await self._dial(connection)
                 else:
-                    await self._open_serial(connection)
-        except (OSError, serialx.SerialException, termios.error, ValueError) as error:
+                    open_line = await asyncio.to_thread(_serial_line)
+                    await open_line(self._target, self._settings, connection)
+        except (OSError, termios.error, ValueError) as error:
             raise self._fault(error) from error
-
-    async def _open_serial(self, connection: Connection) -> None:
-        """Open a device or an RFC 2217 server; serialx asks for low latency and throws away what has arrived before."""
-        settings = self._settings
-        await serialx.create_serial_connection(
-            asyncio.get_running_loop(),
-            lambda: connection,
-            self._target,
-            baudrate=settings.baudrate,
-            parity=serialx.Parity(settings.parity),
-            stopbits=serialx.StopBits(settings.stopbits),
-            exclusive=True,
-            transport_cls=LenientTransport if self._target.startswith(RFC2217) else None,
-        )
 
     async def _dial(self, connection: Connection) -> None:
         """Dial a plain TCP server, by asyncio itself because keep-alive needs the socket."""
@@ -230,6 +216,13 @@ class Port:
         """Return which device the path leads to, whatever its permissions."""
         signature = self.signature()
         return signature[:3] if isinstance(signature, tuple) else None
+
+
+def _serial_line() -> Callable[[str, ServerSettings, asyncio.Protocol], Awaitable[None]]:
+    """Return what opens serial lines; it is loaded now, which is not for the loop."""
+    from neasmart.sysbus.transport.serial_line import open_line  # noqa: PLC0415 - most lines come by TCP
+
+    return open_line
 
 
 def _read_away(error: Exception | None) -> bool:

@@ -10,8 +10,6 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-import serialx
-
 _BY_NAME = {
     "zwave": "z-wave zwave z-stick zst10 zst39 uzb zwa-2 razberry husbzb",
     "thread": "openthread ot-rcp",
@@ -52,6 +50,8 @@ class SerialDevice:
 
 def devices() -> list[SerialDevice]:
     """Return what is plugged in now; reads a few files of the system, and so belongs into a thread."""
+    from serialx import list_serial_ports  # noqa: PLC0415 - as for serial lines, loaded when it is needed
+
     held = locked_by_others()
     return [
         SerialDevice(
@@ -61,7 +61,7 @@ def devices() -> list[SerialDevice]:
             busy=_file(port.device) in held,
             known_as=known_as(port.vid, port.pid, port.product, port.manufacturer, port.interface_description),
         )
-        for port in serialx.list_serial_ports()
+        for port in list_serial_ports()
     ]
 
 

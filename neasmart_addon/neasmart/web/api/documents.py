@@ -17,7 +17,8 @@ from neasmart.core.gateway import Gateway
 from neasmart.core.state.plant import Reading
 from neasmart.facts.clock import Clock, iso
 from neasmart.facts.codecs import Value
-from neasmart.facts.registers import SETPOINT_BY_MODE, Group, Limits, Point, Ref, RegisterTable
+from neasmart.facts.registers import Ref, RegisterTable
+from neasmart.facts.rows import SETPOINT_BY_MODE, Group, Limits, Point
 from neasmart.web.http.answers import (
     BusSeen,
     ChangedPoint,

@@ -19,11 +19,12 @@ from neasmart.facts.clock import iso
 from neasmart.facts.codecs import Value
 from neasmart.facts.errors import UnknownPointError
 from neasmart.facts.network import API
-from neasmart.facts.registers import DerivedRef, Kind, Ref
+from neasmart.facts.registers import DerivedRef, Ref
+from neasmart.facts.rows import Kind
 from neasmart.web.http.answers import HistoryAnswer, HistorySeries
 from neasmart.web.http.bodies import Document, invalid_parameter, query, reply, whole_number
 from neasmart.web.http.problems import Problem
-from neasmart.web.http.routes import JSON, TEXT, declared
+from neasmart.web.http.routes import JSON, TEXT, Route
 
 POINTS_LIMIT = 100
 MAX_POINTS = 3000
@@ -83,7 +84,7 @@ class HistoryHandler:
         self._gateway = gateway
         self._store = store
 
-    @declared("GET", f"{API}/history", "points", {JSON: HistoryAnswer, "text/csv": TEXT}, query=_QUERY)
+    @Route("GET", f"{API}/history", "points", {JSON: HistoryAnswer, "text/csv": TEXT}, query=_QUERY)
     async def history(self, request: web.Request) -> web.Response:
         """Read what points were between two times.
 

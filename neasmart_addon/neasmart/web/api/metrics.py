@@ -16,7 +16,7 @@ from neasmart.core.gateway import Gateway
 from neasmart.facts.codecs import Value
 from neasmart.facts.registers import DerivedRef, Ref
 from neasmart.facts.status import BusCounters
-from neasmart.web.http.routes import TEXT, declared
+from neasmart.web.http.routes import TEXT, Route
 from neasmart.web.http.web_counters import WebCounters
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Metrics:
         self._gateway = gateway
         self._counters = counters
 
-    @declared("GET", "/metrics", "system", {"text/plain": TEXT}, any_query=True)
+    @Route("GET", "/metrics", "system", {"text/plain": TEXT}, any_query=True)
     async def serve(self, _: web.Request) -> web.Response:
         """Read the figures for Prometheus.
 

@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 
 from neasmart.core.commands.command import CommandState
-from neasmart.facts.registers import Axis, Kind, Part, Point, RegisterTable
+from neasmart.facts.registers import RegisterTable
+from neasmart.facts.rows import Axis, Kind, Part, Point
 from neasmart.facts.status import BusCounters
 from neasmart.web.http.routes import FLAG, TEXT, Schema
 

@@ -1,30 +1,44 @@
-"""Lets serialx talk to RFC 2217 servers that do not confirm which modem and line states they shall report.
+"""Opens what serialx can open: serial devices, and servers of RFC 2217.
 
-What a server says before it has agreed to serve is why it will hang up; serialx passes on only what comes later.
+Loaded when there is such a line, because most converters use TCP and what is loaded takes 2 MB.
 
-Measured with ser2net 4.3 (Debian 12): it takes SET-MODEMSTATE-MASK without a word, and serialx waits for the word until
-the connection is given up. The bus needs neither.
+What an RFC 2217 server says before it has agreed to serve is why it will hang up; serialx passes on only what comes
+later. And not all confirm which modem and line states they shall report. Measured with ser2net 4.3 (Debian 12): it
+takes SET-MODEMSTATE-MASK without a word, and serialx waits for the word until the connection is given up. The bus needs
+neither.
 """
 
 from __future__ import annotations
 
 import asyncio
 
+import serialx
 from serialx.platforms.serial_rfc2217 import RFC2217SerialTransport, TelnetParser
 from serialx.platforms.serial_rfc2217.types import Rfc2217Command, SetLinestateMaskCmd, SetModemstateMaskCmd
+
+from neasmart.settings.model import RFC2217, ServerSettings
+from neasmart.sysbus.transport.hung_up import HungUpError
 
 CONFIRM_S = 0.3
 GREETING_BYTES = 400
 """So much of what a server says before it serves is kept."""
 
 
-class HungUpError(OSError):
-    """A server has accepted the connection and ended it before it agreed to serve; `said` is what it wrote first."""
-
-    def __init__(self, said: bytes) -> None:
-        """Keep the words."""
-        super().__init__("the server hangs up")
-        self.said = said
+async def open_line(target: str, settings: ServerSettings, protocol: asyncio.Protocol) -> None:
+    """Open a line, with low latency and without what has arrived before; raise OSError, termios.error or ValueError."""
+    try:
+        await serialx.create_serial_connection(
+            asyncio.get_running_loop(),
+            lambda: protocol,
+            target,
+            baudrate=settings.baudrate,
+            parity=serialx.Parity(settings.parity),
+            stopbits=serialx.StopBits(settings.stopbits),
+            exclusive=True,
+            transport_cls=LenientTransport if target.startswith(RFC2217) else None,
+        )
+    except serialx.SerialException as error:
+        raise ValueError(str(error)) from error
 
 
 class LenientTransport(RFC2217SerialTransport):
