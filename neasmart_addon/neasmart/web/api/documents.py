@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection, Iterable
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
 from neasmart import __version__
 from neasmart.core.commands.command import Command
 from neasmart.core.gateway import Gateway
+from neasmart.core.recall import PastCommand
 from neasmart.core.state.plant import Reading
 from neasmart.facts.clock import Clock, iso
 from neasmart.facts.codecs import Value
@@ -41,40 +42,6 @@ _COMMAND = "command/"
 _STATUS = "status/"
 BUS = "status/bus"
 """The key of the bus counters, which are not published but looked at every few seconds."""
-
-
-class PastCommand(Protocol):
-    """A command as the store remembers it; times are Unix seconds."""
-
-    @property
-    def id(self) -> str: ...  # noqa: D102
-
-    @property
-    def point(self) -> str: ...  # noqa: D102
-
-    @property
-    def value(self) -> int | float: ...  # noqa: D102
-
-    @property
-    def origin(self) -> str: ...  # noqa: D102
-
-    @property
-    def state(self) -> str: ...  # noqa: D102
-
-    @property
-    def queued_at(self) -> float: ...  # noqa: D102
-
-    @property
-    def delivered_at(self) -> float | None: ...  # noqa: D102
-
-    @property
-    def ended_at(self) -> float | None: ...  # noqa: D102
-
-    @property
-    def read_by(self) -> tuple[int, ...]: ...  # noqa: D102
-
-    @property
-    def reason(self) -> str | None: ...  # noqa: D102
 
 
 def schema(table: RegisterTable) -> SchemaAnswer:

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from neasmart.core.commands.command import Command
 from neasmart.core.gateway import Gateway
+from neasmart.core.recall import PastCommand
 from neasmart.facts.errors import NoLinkError
 from neasmart.facts.network import API
 from neasmart.facts.rows import Part
@@ -50,7 +51,7 @@ _STORE_TIMEOUT_S = 3.0
 class CommandStore(Protocol):
     """Where commands of the past are kept."""
 
-    async def command_history(self, limit: int) -> Sequence[documents.PastCommand] | None:
+    async def command_history(self, limit: int) -> Sequence[PastCommand] | None:
         """Return the last commands, newest first."""
 
 
