@@ -43,7 +43,7 @@ export function choiceOf(page) {
   const isKnown = (/** @type {string} */ id) => wasReceived(page.state.readings.get(id));
   if (page.ui.history.points) return page.ui.history.points.filter(isKnown);
   const rooms = roomsOf(page).filter(roomExists).slice(0, CHOSEN_FIRST);
-  return [...rooms.map((row) => `${row.id}.temperature`), "global.outside_temperature"].filter(isKnown);
+  return rooms.map((row) => `${row.id}.temperature`);
 }
 
 /** What makes two questions the same. @param {import("../types.d.ts").HistoryUi} history @param {string[]} points */
