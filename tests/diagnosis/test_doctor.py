@@ -344,6 +344,31 @@ def test_unit_ids_that_are_asked_stand_beside_those_that_are_not() -> None:
     assert "unit ids seen: 16" in found.evidence
 
 
+@pytest.mark.parametrize(
+    ("counter", "seconds", "least", "code"),
+    [
+        ("crc_errors", 3, 5, "noise.no_common_ground"),
+        ("crc_errors", 10, 10, "noise.no_common_ground"),
+        ("noise_bytes", 3, 64, "noise.no_common_ground"),
+        ("noise_bytes", 5, 76, "noise.no_common_ground"),
+        ("rival_replies", 10, 2, "rival"),
+        ("replies_late", 10, 3, "too_late"),
+        ("requests_stale", 20, 4, "too_late"),
+        ("replies_moved_on", 25, 5, "too_late"),
+    ],
+)
+def test_what_spoils_the_traffic_is_told_from_its_share_on(counter: str, seconds: int, least: int, code: str) -> None:
+    """A second has two frames of 19 bytes together, of which one is a poll."""
+
+    def told(count: int) -> str:
+        bus = connected()
+        bus.seconds(seconds, GOOD)
+        counted(bus, counter, count)
+        return bus.diagnosis.code
+
+    assert (told(least - 1), told(least)) == ("healthy", code)
+
+
 def test_withheld_replies_are_told_on_rtu() -> None:
     moved_on = connected()
     moved_on.seconds(5, (POLL_240 + BROADCAST_TEMPERATURE,))

@@ -18,7 +18,7 @@ from neasmart.facts.codecs import (
 )
 from neasmart.facts.errors import InvalidValueError, ReadOnlyPointError, UnknownPointError
 from neasmart.facts.points import TABLE
-from neasmart.facts.registers import setpoint_limits
+from neasmart.facts.rows import setpoint_limits
 
 ROWS = [
     (1, "global.mode", True),
@@ -87,7 +87,7 @@ def test_the_table_has_17_points_in_5_groups_and_273_registers() -> None:
     assert len(TABLE.groups) == 5
     assert sum(len(group.points) for group in TABLE.groups.values()) == 17
     assert len(TABLE) == 273
-    assert TABLE.highest_address == 6010
+    assert max(TABLE.by_address) == 6010
 
 
 def test_undocumented_registers_have_no_meaning() -> None:

@@ -119,7 +119,7 @@ def test_a_broker_that_lies_is_left_and_tried_again(tmp_path: Path) -> None:
 def test_a_supervisor_that_is_down_costs_nothing_but_mqtt(tmp_path: Path) -> None:
     with gateway_process(tmp_path, SUPERVISOR_TOKEN="not-to-be-logged", **OFTEN) as gateway:
         with steady_base(lambda: TcpLine(gateway.bus_port)) as base:
-            eventually(lambda: "Supervisor cannot be asked" in mqtt(gateway)["detail"], within_s=20.0)
+            eventually(lambda: "Supervisor cannot be reached" in mqtt(gateway)["detail"], within_s=20.0)
             base.goes_on(100)
             assert gateway.get("/health")["status"] == "healthy"
         assert gateway.stop() == 0

@@ -391,8 +391,8 @@ def _page_tells_of_faults(planted: Planted) -> bool:
 def _without_host(planted: Planted) -> None:
     """Ask a Supervisor that is not there, with the token that is in the environment."""
     planted.write({"api": planted.right["api"]})
-    before = planted.log.count("The Supervisor cannot be asked")
+    before = planted.log.count("The Supervisor cannot be reached")
     planted.start()
-    eventually(lambda: planted.log.count("The Supervisor cannot be asked") > before, within_s=20)
+    eventually(lambda: planted.log.count("The Supervisor cannot be reached") > before, within_s=20)
     assert planted.stop() == 0
     assert os.environ.get("SUPERVISOR_TOKEN") is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import subprocess
 import tty
 import urllib.error
 import urllib.request
@@ -105,6 +106,21 @@ def test_from_a_dongle_back_to_a_converter_that_dials(gateway: GatewayProcess) -
     assert (status, document["link"]["kind"]) == (200, "listen")
     eventually(lambda: gateway.get("/api/v1/bus")["link"]["code"] == "waiting_for_peer")
     assert json.loads((gateway.folder / "config.json").read_text())["server"] == {}
+
+
+def test_a_dongle_that_another_program_holds_is_told_and_used_when_it_is_free(gateway: GatewayProcess) -> None:
+    def problem() -> Any:
+        return next(
+            each["problem"] for each in on_page(gateway, "GET", "/api/v1/setup")[1]["devices"] if each["chosen"]
+        )
+
+    with dongle() as (base, path):
+        with subprocess.Popen(["flock", "--exclusive", path, "cat"], stdin=subprocess.PIPE) as other:
+            on_page(gateway, "POST", "/api/v1/setup/apply", {"device": path})
+            eventually(lambda: problem() == "busy")
+            other.communicate()
+        assert eventually(lambda: asked(base))[:3] == bytes([240, 3, 4])
+        assert problem() is None
 
 
 def test_what_the_environment_decides_is_refused_and_nothing_is_written(tmp_path: Path) -> None:

@@ -17,12 +17,13 @@ import msgspec
 from neasmart.cli import older_gateways as older
 from neasmart.facts.errors import NeasmartError, SettingsError
 from neasmart.facts.status import Closable
-from neasmart.mqtt.link import broker, supervisor
+from neasmart.mqtt.link import broker
 from neasmart.settings import loading as settings_loading
 from neasmart.store import older as older_store
 from neasmart.store.files.database import DatabaseFile
 from neasmart.store.files.folder_lock import FolderLock
 from neasmart.store.rooms import rooms_file as rooms_store
+from neasmart.supervisor import SupervisorError, client
 from neasmart.sysbus.capture import pcapng
 
 _BIG_ENDIAN_SECTION = struct.pack(">IIIHHqI", 0x0A0D0D0A, 28, 0x1A2B3C4D, 1, 0, -1, 28)
@@ -78,7 +79,7 @@ def older_file(content: bytes) -> None:
 
 
 def rooms_file(content: bytes) -> None:
-    """A file of rooms gives rooms that can be stored again, or is set aside; it never stops the start."""
+    """A file of rooms gives rooms that can be stored again, is set aside, or is of a newer version and stays."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, rooms_store.NAME)
         path.write_bytes(content)
@@ -88,6 +89,8 @@ def rooms_file(content: bytes) -> None:
             found = file.load()
             file.save(found)
             assert file.load() == found
+        except rooms_store.NewerRoomsError:
+            assert path.read_bytes() == content
         finally:
             lock.release()
 
@@ -125,11 +128,13 @@ def older_settings(content: bytes) -> None:
 
 
 def supervisor_answer(content: bytes) -> None:
-    """Whatever the Supervisor answers names a broker, or is refused in words."""
+    """Whatever the Supervisor answers names a page or none, and a broker or is refused in words."""
     status, _, text = content.partition(b"\n")
     number = int(status) if status in (b"200", b"400", b"500") else 200
-    with contextlib.suppress(supervisor.BrokerError):
-        found = broker.told(number, text, ca_file="")
+    with contextlib.suppress(SupervisorError, broker.BrokerError):
+        answer = client.answered(number, text)
+        client.page_of(answer, answer)
+        found = broker.named(answer, ca_file="")
         assert found.host
         assert 0 < found.port <= _LARGEST_WORD
 

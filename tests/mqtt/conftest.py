@@ -73,7 +73,7 @@ async def bridged(
     **around: Any,
 ) -> AsyncIterator[asyncio.Task[None]]:
     """Run a bridge for the time of a test; it must end by cancellation alone, within the time of a stop."""
-    surroundings = Surroundings(**{"environment": {}, "supervisor_url": "http://127.0.0.1:9", **around})
+    surroundings = Surroundings(**around)
     bridge = MqttBridge(settings, gateway, surroundings=surroundings, times=times)
     task = asyncio.create_task(bridge.run())
     try:

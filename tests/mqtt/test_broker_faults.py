@@ -18,10 +18,10 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from neasmart.core.gateway import Gateway
-from neasmart.mqtt.link.broker import Broker, tls_context
+from neasmart.mqtt.link.broker import Broker, BrokerError, tls_context
 from neasmart.mqtt.link.broker_connection import connected
-from neasmart.mqtt.link.supervisor import BrokerError
 from neasmart.settings.model import MqttSettings
+from neasmart.supervisor import Supervisor
 from tests.mqtt.conftest import bridged
 from tests.support.gateways import base_polls, base_reports
 from tests.support.mosquitto import Mosquitto, eventually, watching
@@ -51,7 +51,7 @@ async def peer_on(serve: Peer) -> AsyncIterator[int]:
         server.close()
 
 
-class Supervisor:
+class BrokerTeller:
     """What the Supervisor answers when it is asked for the broker."""
 
     def __init__(self, port: int) -> None:
@@ -82,7 +82,7 @@ class Supervisor:
 
 
 @asynccontextmanager
-async def supervised(supervisor: Supervisor, port: int | None = None) -> AsyncIterator[str]:
+async def supervised(supervisor: BrokerTeller, port: int | None = None) -> AsyncIterator[str]:
     app = web.Application()
     app.router.add_get("/services/mqtt", supervisor.answer)
     async with TestServer(app, port=port) as server:
@@ -124,11 +124,11 @@ async def test_the_right_password_opens_and_a_wrong_one_is_named_without_being_s
 async def test_a_supervisor_without_a_broker_is_asked_again_until_there_is_one(
     gateway: Gateway, login_mosquitto: Mosquitto
 ) -> None:
-    supervisor = Supervisor(login_mosquitto.port)
+    supervisor = BrokerTeller(login_mosquitto.port)
     supervisor.status, supervisor.body = 400, {"result": "error", "message": "Service not enabled"}
     async with (
         supervised(supervisor) as url,
-        bridged(gateway, MqttSettings(), environment={"SUPERVISOR_TOKEN": TOKEN}, supervisor_url=url),
+        bridged(gateway, MqttSettings(), supervisor=Supervisor(TOKEN, url=url)),
     ):
         await eventually(lambda: "Install the Mosquitto broker" in gateway.mqtt.detail)
 
@@ -141,10 +141,10 @@ async def test_a_supervisor_without_a_broker_is_asked_again_until_there_is_one(
 async def test_a_password_that_the_supervisor_changes_is_used_at_the_next_connect(
     gateway: Gateway, login_mosquitto: Mosquitto
 ) -> None:
-    supervisor = Supervisor(login_mosquitto.port)
+    supervisor = BrokerTeller(login_mosquitto.port)
     async with (
         supervised(supervisor) as url,
-        bridged(gateway, MqttSettings(), environment={"SUPERVISOR_TOKEN": TOKEN}, supervisor_url=url),
+        bridged(gateway, MqttSettings(), supervisor=Supervisor(TOKEN, url=url)),
     ):
         await eventually(lambda: gateway.mqtt.connected)
         login_mosquitto.kill()
@@ -170,11 +170,11 @@ async def test_a_password_that_the_supervisor_changes_is_used_at_the_next_connec
     ],
 )
 async def test_a_supervisor_that_talks_nonsense_is_survived(gateway: Gateway, body: object) -> None:
-    supervisor = Supervisor(1)
+    supervisor = BrokerTeller(1)
     supervisor.body = body
     async with (
         supervised(supervisor) as url,
-        bridged(gateway, MqttSettings(), environment={"SUPERVISOR_TOKEN": TOKEN}, supervisor_url=url),
+        bridged(gateway, MqttSettings(), supervisor=Supervisor(TOKEN, url=url)),
     ):
         await eventually(lambda: "Supervisor" in gateway.mqtt.detail)
         await eventually(lambda: supervisor.asked >= 2)
@@ -182,14 +182,13 @@ async def test_a_supervisor_that_talks_nonsense_is_survived(gateway: Gateway, bo
 
 async def test_a_supervisor_that_is_down_is_asked_again(gateway: Gateway, mosquitto: Mosquitto) -> None:
     port = free_port()
-    supervisor = Supervisor(mosquitto.port)
+    supervisor = BrokerTeller(mosquitto.port)
     async with bridged(
         gateway,
         MqttSettings(),
-        environment={"SUPERVISOR_TOKEN": TOKEN},
-        supervisor_url=f"http://127.0.0.1:{port}",
+        supervisor=Supervisor(TOKEN, url=f"http://127.0.0.1:{port}"),
     ):
-        await eventually(lambda: "cannot be asked" in gateway.mqtt.detail)
+        await eventually(lambda: "cannot be reached" in gateway.mqtt.detail)
 
         async with supervised(supervisor, port):
             await eventually(lambda: gateway.mqtt.connected)
@@ -282,7 +281,7 @@ async def test_a_frozen_broker_is_left_and_used_again_when_it_thaws(gateway: Gat
             async with watching(broker.port, STATUS) as watcher:
                 await watcher.sees(STATUS, "online")
             broker.signal(signal.SIGSTOP)
-            # A new room must be announced, and an announcement must be acknowledged.
+            # A new room must be announced, and the end of an announcement must be acknowledged.
             for _ in range(2):
                 base_reports(gateway, "zone.4.4.temperature", 20.0)
             await eventually(lambda: not gateway.mqtt.connected, within_s=15)

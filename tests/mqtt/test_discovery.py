@@ -31,7 +31,7 @@ def _told(*, humid: bool) -> frozenset[str]:
 
 def full_house(mode: GlobalMode | None = GlobalMode.HEATING, *, name: str = "Room", humidity: bool = True) -> Inventory:
     rooms = tuple(ShownRoom(zone=zone, name=f"{name} {zone}", told=_told(humid=humidity)) for zone in ZONES)
-    return Inventory(mode=mode, rooms=rooms, optional=OPTIONAL, flow=True)
+    return Inventory(mode=mode, rooms=rooms, optional=OPTIONAL)
 
 
 def components(inventory: Inventory, style: Style = STYLE) -> list[dict[str, Any]]:
@@ -119,7 +119,7 @@ def test_a_device_is_named_by_the_owner_and_hangs_below_the_base() -> None:
     found = devices(take_inventory(gateway), STYLE)
 
     assert found["neasmart_zone_1_1"]["device"]["name"] == "Living room"
-    assert found["neasmart_zone_1_2"]["device"]["name"] == "Zone 1.2"
+    assert found["neasmart_zone_1_2"]["device"]["name"] == "Room 1.2"
     assert found["neasmart_zone_1_2"]["device"]["via_device"] == "neasmart_base"
     assert next(iter(found)) == "neasmart_base"
 
@@ -135,9 +135,7 @@ def test_optional_parts_appear_when_they_are_first_received() -> None:
 
 @given(name=st.text(min_size=1, max_size=60))
 def test_any_name_of_a_room_makes_a_valid_message(name: str) -> None:
-    inventory = Inventory(
-        mode=None, rooms=(ShownRoom(zone=(1, 1), name=name, told=_told(humid=True)),), optional=(), flow=False
-    )
+    inventory = Inventory(mode=None, rooms=(ShownRoom(zone=(1, 1), name=name, told=_told(humid=True)),), optional=())
 
     message = devices(inventory, STYLE)["neasmart_zone_1_1"]
 

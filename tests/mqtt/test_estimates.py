@@ -1,4 +1,4 @@
-"""What the gateway works out itself: what a room does, dew points, risks, means; and how it reads as climate."""
+"""What a room does, how it reads as climate, and how measured temperatures are told."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from neasmart.facts.codecs import GlobalMode, OperatingState
 from neasmart.mqtt.messages.climate import PRESETS, Action, RoomFacts, action, mode_and_preset
-from neasmart.mqtt.messages.derived import cold, coldest, condensation_risk, dew_point, half_up, mean
-from neasmart.mqtt.messages.states import Steady
+from neasmart.mqtt.messages.states import Steady, half_up
 
 
 def room(
@@ -63,66 +62,6 @@ def test_every_state_reads_as_one_mode_and_preset(state: OperatingState) -> None
     assert (mode == "auto") == (state is OperatingState.TIME_PROGRAM)
     assert PRESETS.get(preset, state) is state
     assert mode_and_preset(None, "heat") == (None, "none")
-
-
-@pytest.mark.parametrize(
-    ("temperature", "humidity", "expected"),
-    # The first three are the table of DIN 4108-3, the others follow from saturation.
-    [(20.0, 50, 9.3), (25.0, 60, 16.7), (30.0, 70, 23.9), (10.0, 100, 10.0), (-5.0, 100, -5.0)],
-)
-def test_the_dew_point_is_that_of_the_tables(temperature: float, humidity: int, expected: float) -> None:
-    found = dew_point(temperature, humidity)
-
-    assert found is not None
-    assert found == pytest.approx(expected, abs=0.05)
-
-
-@given(temperature=st.floats(-45, 60), humidity=st.integers(1, 100))
-def test_no_dew_point_lies_above_the_temperature(temperature: float, humidity: int) -> None:
-    found = dew_point(temperature, humidity)
-
-    assert found is not None
-    assert found <= temperature + 1e-6
-
-
-@pytest.mark.parametrize(("temperature", "humidity"), [(None, 50), (20.0, None), (20.0, 0), (20.0, 101)])
-def test_without_its_values_there_is_no_dew_point(temperature: float | None, humidity: int | None) -> None:
-    assert dew_point(temperature, humidity) is None
-
-
-@pytest.mark.parametrize(
-    ("mode", "flow", "dew", "expected"),
-    [
-        (GlobalMode.COOLING, 16.0, 15.0, True),
-        (GlobalMode.COOLING, 17.0, 15.0, False),
-        (GlobalMode.MANUAL_COOLING, 14.0, 15.0, True),
-        (GlobalMode.HEATING, 10.0, 15.0, False),
-        (GlobalMode.AUTO, 16.0, 15.0, True),
-        (GlobalMode.AUTO, 35.0, 15.0, False),
-        (GlobalMode.COOLING, None, 15.0, None),
-        (GlobalMode.COOLING, 16.0, None, None),
-        (GlobalMode.HEATING, None, None, False),
-    ],
-)
-def test_cold_water_near_the_dew_point_is_a_risk_unless_the_house_heats(
-    mode: GlobalMode, flow: float | None, dew: float | None, expected: bool | None
-) -> None:
-    assert condensation_risk(mode=mode, flow=flow, dew=dew, margin_k=2.0) is expected
-
-
-def test_a_cold_room_is_cold_until_it_is_clearly_warmer() -> None:
-    assert cold(7.9, 8.0, before=False) is True
-    assert cold(8.0, 8.0, before=False) is False
-    assert cold(8.4, 8.0, before=True) is True
-    assert cold(8.5, 8.0, before=True) is False
-    assert cold(None, 8.0, before=True) is None
-
-
-def test_means_and_minima_leave_out_what_is_not_known() -> None:
-    assert mean([20.0, None, 22.0]) == 21.0
-    assert mean([None]) is None
-    assert coldest([35.0, None, 18.5]) == 18.5
-    assert coldest([]) is None
 
 
 @pytest.mark.parametrize(

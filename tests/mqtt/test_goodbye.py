@@ -9,13 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from neasmart.core.gateway import Gateway
+from neasmart.core.gateway import LINK, Gateway
 from neasmart.mqtt.bridge import SessionTimes
+from neasmart.mqtt.messages.discovery import Style
 from neasmart.mqtt.messages.inventory import MemoryBook
+from neasmart.mqtt.messages.outbox import Outbox
+from neasmart.mqtt.messages.topics import Topics
+from neasmart.mqtt.messages.words import Words
+from neasmart.mqtt.publisher import Publisher
 from neasmart.settings.model import Language, MqttSettings
 from tests.mqtt.conftest import QUICK, bridged
 from tests.mqtt.test_broker_session import ROOT, settings_for
-from tests.support.gateways import base_reports, set_link
+from tests.support.gateways import FakeClock, base_polls, base_reports, fill_house, make_gateway, set_link
 from tests.support.mosquitto import Mosquitto, Watcher, eventually, watching
 
 CONFIG = "homeassistant/device/neasmart_zone_1_1/config"
@@ -256,25 +261,40 @@ async def test_two_gateways_with_one_node_id_are_named_and_do_not_push_each_othe
     assert caplog.text.count("same node id") <= 4
 
 
-async def test_a_short_gap_makes_nothing_unavailable_and_a_long_one_does(
-    mosquitto: Mosquitto, gateway: Gateway
-) -> None:
-    async with watching(mosquitto.port) as watcher, bridged(gateway, settings_for(mosquitto)):
-        await watcher.sees(f"{ROOT}/status", "online")
-        mark = len(watcher.seen)
-        set_link(gateway, connected=False)
-        await watcher.until(lambda w: w.json(f"{ROOT}/link")["connected"] is False)
-        set_link(gateway, connected=True)
-        await watcher.until(lambda w: w.json(f"{ROOT}/link")["connected"] is True)
-        await asyncio.sleep(2 * QUICK.publish.grace_s)
-        said = [(topic, payload) for _, topic, payload in watcher.seen[mark:]]
-        assert not [payload for topic, payload in said if topic == f"{ROOT}/bus"]
-        assert {json.loads(payload)["heard"] for topic, payload in said if topic == f"{ROOT}/link"} == {True}
+def test_a_short_gap_makes_nothing_unavailable_and_a_long_one_does() -> None:
+    clock, outbox = FakeClock(), Outbox()
+    gateway = make_gateway(clock)
+    fill_house(gateway)
+    topics = Topics(prefix="neasmart", node="neasmart", discovery_prefix="homeassistant")
+    publisher = Publisher(gateway, Style(topics=topics, words=Words(Language.EN)), outbox, MemoryBook())
 
-        set_link(gateway, connected=False)
+    def said_within(seconds: int, *, connected: bool) -> dict[str, list[str]]:
+        set_link(gateway, connected=connected)
+        batch: dict[str, object] = {LINK: gateway.link}
+        said: dict[str, list[str]] = {topics.bus: [], topics.link: []}
+        for _ in range(seconds):
+            if connected:
+                base_polls(gateway, "global.mode")
+                base_reports(gateway, "zone.1.1.temperature", 22.0)
+            publisher.take(batch, clock.now)
+            publisher.tick(clock.now)
+            while (message := outbox.next(clock.now)) is not None:
+                said.setdefault(message.topic, []).append(message.payload)
+            batch = {}
+            clock.advance(1.0)
+        return said
 
-        await watcher.sees(f"{ROOT}/bus", "offline")
-        await watcher.until(lambda w: w.json(f"{ROOT}/link")["heard"] is False)
+    publisher.begin(clock.now)
+    assert said_within(1, connected=True)[topics.bus] == ["online"]
+
+    gap, back = said_within(14, connected=False), said_within(30, connected=True)
+    assert [json.loads(each)["connected"] for each in gap[topics.link] + back[topics.link]] == [False, True]
+    assert {json.loads(each)["heard"] for each in gap[topics.link] + back[topics.link]} == {True}
+    assert gap[topics.bus] == back[topics.bus] == []
+
+    lost = said_within(16, connected=False)
+    assert lost[topics.bus] == ["offline"]
+    assert json.loads(lost[topics.link][-1])["heard"] is False
 
 
 async def test_a_change_at_the_base_is_an_event_that_is_not_kept(mosquitto: Mosquitto, gateway: Gateway) -> None:

@@ -88,6 +88,7 @@ async def test_core_shows_the_house_with_names_units_and_limits(
         assert hidden == {
             *(f"sensor.neasmart_zone_{place}_setpoint" for place in ("1_1", "1_2", "2_3")),
             *(f"sensor.neasmart_{each}" for each in ("last_write_age", "polls_per_minute", "pending_commands")),
+            "sensor.neasmart_global_mean_temperature",
         }
         assert states.keys() - {"zone.home"} <= entities.keys()
         house = states[HOUSE]

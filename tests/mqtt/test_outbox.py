@@ -54,7 +54,7 @@ def test_an_echo_of_a_command_overtakes_the_rest() -> None:
 
 def test_everything_is_said_anew_after_forgetting() -> None:
     outbox = Outbox()
-    outbox.paced = True
+    outbox.keep_pace()
     outbox.put("a", "1")
     drained(outbox, 0.0)
     outbox.forget()
@@ -66,7 +66,7 @@ def test_everything_is_said_anew_after_forgetting() -> None:
 @given(st.lists(st.floats(0, 0.5), min_size=1, max_size=200))
 def test_a_stock_goes_out_at_once_and_then_ten_a_second(pauses: list[float]) -> None:
     outbox = Outbox(Pace(stock=50))
-    outbox.paced = True
+    outbox.keep_pace()
     for number in range(5000):
         outbox.put(str(number), "x")
     now, sent = 100.0, len(drained(outbox, 100.0))
@@ -81,7 +81,7 @@ def test_a_stock_goes_out_at_once_and_then_ten_a_second(pauses: list[float]) -> 
 
 def test_an_echo_never_waits_for_the_stock() -> None:
     outbox = Outbox(Pace(stock=1))
-    outbox.paced = True
+    outbox.keep_pace()
     for number in range(3):
         outbox.put(f"slow {number}", "1")
     assert drained(outbox, 0.0) == [("slow 0", "1")]
@@ -117,7 +117,7 @@ def test_two_results_on_one_topic_are_both_told_and_the_last_one_is_kept() -> No
 def test_the_wait_is_until_the_next_message_may_go() -> None:
     outbox = Outbox(Pace(stock=1))
     assert outbox.wait_s(0.0) is None
-    outbox.paced = True
+    outbox.keep_pace()
     outbox.put("a", "1")
     outbox.put("b", "1")
     outbox.next(10.0)
@@ -157,7 +157,7 @@ def test_what_was_overwritten_is_said_again_unless_something_newer_waits() -> No
 
 def test_an_announcement_waits_for_echoes_alone_and_keeps_its_order() -> None:
     outbox = Outbox(Pace(stock=1))
-    outbox.paced = True
+    outbox.keep_pace()
     outbox.put("climate", "before")
     outbox.put("slow", "1")
     outbox.put("config", "1", unpaced=True)
@@ -165,3 +165,13 @@ def test_an_announcement_waits_for_echoes_alone_and_keeps_its_order() -> None:
     outbox.put("echo", "1", urgent=True)
 
     assert drained(outbox, 0.0) == [("echo", "1"), ("config", "1"), ("climate", "after"), ("slow", "1")]
+
+
+def test_the_last_of_a_series_of_announcements_is_acknowledged() -> None:
+    outbox = Outbox()
+    outbox.put("value", "1")
+    outbox.put("echo", "1", urgent=True)
+    for topic in ("first", "second", "third"):
+        outbox.put(topic, "1", unpaced=True)
+    messages = [outbox.next(0.0) for _ in range(5)]
+    assert [message.topic for message in messages if message is not None and message.acknowledged] == ["third"]

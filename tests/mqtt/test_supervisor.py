@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -11,7 +10,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from neasmart.core.gateway import Gateway
-from neasmart.mqtt.link.supervisor import page_of, page_url
+from neasmart.supervisor import Supervisor
+from neasmart.supervisor.client import page_of
 from tests.mqtt.conftest import bridged
 from tests.mqtt.test_broker_session import ROOT, settings_for
 from tests.support.mosquitto import Mosquitto, watching
@@ -19,30 +19,24 @@ from tests.support.mosquitto import Mosquitto, watching
 TOKEN = "a-token"
 
 
-def told(**fields: object) -> bytes:
-    return json.dumps({"result": "ok", "data": fields}).encode()
-
-
 @pytest.mark.parametrize(
     ("version", "place"),
     [("2026.11.0", "app"), ("2026.1.0b3", "app"), ("2025.12.4", "hassio/ingress"), ("2024.11.0", "hassio/ingress")],
 )
 def test_the_address_follows_the_version_of_home_assistant(version: str, place: str) -> None:
-    assert page_of(told(slug="a0d7_neasmart_addon"), told(homeassistant=version)) == (
+    assert page_of({"slug": "a0d7_neasmart_addon"}, {"homeassistant": version}) == (
         f"homeassistant://{place}/a0d7_neasmart_addon"
     )
 
 
-@pytest.mark.parametrize("system", [b"", b"[]", told(), told(homeassistant=None), told(homeassistant="landingpage")])
-def test_a_version_that_is_not_told_is_taken_for_a_present_one(system: bytes) -> None:
-    assert page_of(told(slug="x_neasmart"), system) == "homeassistant://app/x_neasmart"
+@pytest.mark.parametrize("system", [{}, {"homeassistant": None}, {"homeassistant": "landingpage"}])
+def test_a_version_that_is_not_told_is_taken_for_a_present_one(system: dict[str, Any]) -> None:
+    assert page_of({"slug": "x_neasmart"}, system) == "homeassistant://app/x_neasmart"
 
 
-@pytest.mark.parametrize(
-    "own", [b"", b"{", b"[]", b'{"data": 5}', told(), told(slug=5), told(slug="../x"), told(slug="a" * 65)]
-)
-def test_without_a_sensible_slug_there_is_no_address(own: bytes) -> None:
-    assert page_of(own, told(homeassistant="2026.11.0")) is None
+@pytest.mark.parametrize("own", [{}, {"slug": 5}, {"slug": "../x"}, {"slug": "a" * 65}])
+def test_without_a_sensible_slug_there_is_no_address(own: dict[str, Any]) -> None:
+    assert page_of(own, {"homeassistant": "2026.11.0"}) is None
 
 
 @pytest.fixture
@@ -64,8 +58,8 @@ async def supervisor_url() -> AsyncIterator[str]:
 
 
 async def test_devices_lead_to_our_page(mosquitto: Mosquitto, gateway: Gateway, supervisor_url: str) -> None:
-    around: dict[str, Any] = {"environment": {"SUPERVISOR_TOKEN": TOKEN}, "supervisor_url": supervisor_url}
-    async with watching(mosquitto.port) as watcher, bridged(gateway, settings_for(mosquitto), **around):
+    supervisor = Supervisor(TOKEN, url=supervisor_url)
+    async with watching(mosquitto.port) as watcher, bridged(gateway, settings_for(mosquitto), supervisor=supervisor):
         await watcher.sees(f"{ROOT}/status", "online")
 
         for device in ("base", "zone_1_1"):
@@ -73,6 +67,5 @@ async def test_devices_lead_to_our_page(mosquitto: Mosquitto, gateway: Gateway, 
             assert config["device"]["configuration_url"] == "homeassistant://app/a0d7_neasmart_addon"
 
 
-async def test_without_a_supervisor_there_is_no_page_to_lead_to() -> None:
-    assert await page_url({}, supervisor_url="http://127.0.0.1:9") is None
-    assert await page_url({"SUPERVISOR_TOKEN": TOKEN}, supervisor_url="http://127.0.0.1:9") is None
+async def test_while_the_supervisor_is_away_there_is_no_page_to_lead_to() -> None:
+    assert await Supervisor(TOKEN, url="http://127.0.0.1:9").page() is None

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from neasmart.diagnosis.verdicts import DoctorState
-from neasmart.facts.codecs import GlobalMode, OperatingState
+from neasmart.facts import languages
 from neasmart.facts.points import TABLE
 from neasmart.mqtt.messages.discovery import RESULTS, Style, devices
 from neasmart.mqtt.messages.inventory import Inventory
@@ -26,7 +26,7 @@ _SNAKE = re.compile(r"[a-z]+_[a-z_]+")
 
 def words_of(language: Language) -> dict[str, str]:
     content = (files("neasmart.mqtt") / "words" / f"{language.value}.json").read_text(encoding="utf-8")
-    return dict(json.loads(content))
+    return {**languages.read(language), **json.loads(content)}
 
 
 def house(language: Language, inventory: Inventory | None = None) -> dict[str, dict[str, Any]]:
@@ -49,9 +49,7 @@ def test_everything_that_can_be_shown_has_a_word(language: Language) -> None:
     known = words_of(language)
     wanted = {f"result.{each}" for each in RESULTS}
     wanted |= {f"wiring.{each.value}" for each in DoctorState}
-    wanted |= {f"mode.{each.name.lower()}" for each in GlobalMode}
-    wanted |= {f"state.{each.name.lower()}" for each in OperatingState} | {"state.mixed"}
-    wanted |= {f"point.{ref.group.key}.{ref.point.key}" for ref in TABLE}
+    wanted |= {f"change.{ref.point.key}" for ref in TABLE.writable}
 
     assert wanted <= known.keys()
 

@@ -18,13 +18,17 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from neasmart.simulator.home.house import HOUSES
+from tests.support.desk import QUICK
+from tests.support.ingress import ingress
 from tests.support.panel import card, launch
+from tests.support.plugs import ZIGBEE, plugs
 from tests.support.ports import free_port
-from tests.support.processes import PACKAGE_ROOT, eventually
+from tests.support.processes import PACKAGE_ROOT, eventually, gateway_process
 from tests.support.staged import FONT, FONT_STYLE
+from tests.support.uart import walk
 
 IMAGES = Path(__file__).parents[2] / "neasmart_addon" / "images"
 COLOURS = 256
@@ -34,6 +38,7 @@ WITH_FONT = """text => {
   document.adoptedStyleSheets.push(sheet);
   return document.fonts.load("400 14px Test"); }"""
 WEIGHT_LIMIT = 150_000
+GUIDED = {"Living room": "Ground floor", "Kitchen": "Ground floor", "Bathroom": "First floor", "Bedroom": "First floor"}
 FLOORS = {1: "Ground floor", 2: "First floor", 5: "Cellar"}
 
 
@@ -67,11 +72,47 @@ def main() -> int:
         browser = launch(playwright)
         _live_a_little(browser, url)
         for picture in PICTURES:
-            path = IMAGES / f"{picture.name}.png"
-            path.write_bytes(_packed(_taken(browser, url, picture)))
-            sys.stdout.write(f"{path.name}: {path.stat().st_size / 1000:.0f} kB\n")
+            _keep(picture.name, _taken(browser, url, picture))
+        browser.close()
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        browser = launch(playwright)
+        for name, image in _guide(browser, Path(folder)):
+            _keep(name, image)
         browser.close()
     return 0
+
+
+def _keep(name: str, image: bytes) -> None:
+    path = IMAGES / f"{name}.png"
+    path.write_bytes(_packed(image))
+    sys.stdout.write(f"{path.name}: {path.stat().st_size / 1000:.0f} kB\n")
+
+
+def _guide(browser: Browser, folder: Path) -> Iterator[tuple[str, bytes]]:
+    """Lead a house of four rooms through the guide, from the drawn wires to the dongle that is listened to."""
+    with (
+        plugs(folder) as sockets,
+        gateway_process(folder, **QUICK, NEASMART_SERVER_PORT="502", **sockets.environment()) as gateway,
+        ingress(gateway.ingress_port) as proxy,
+    ):
+        proxy.opened_as = "homeassistant.local:8123"
+        page = _page(browser, Picture(name="guide", width=1120, height=1190, scale=1.25), proxy.url)
+        yield "wires", page.locator(".step").first.screenshot()
+        sockets.plug("ttyUSB1", ZIGBEE)
+        expect(page.locator(".device")).to_have_count(2)
+        stick = sockets.plug("ttyUSB0")
+        # The same walk again and again, because a room whose setpoint moves would light up.
+        last = len(GUIDED) * 100 + 99
+        stick.say([frame for frame in walk(1) if int.from_bytes(frame[2:4], "big") <= last])
+        page.get_by_role("button", name="Listen").click()
+        for number, (name, floor) in enumerate(GUIDED.items(), 1):
+            page.get_by_label(f"Name of the room in base 1, zone {number}").fill(name)
+            page.get_by_label(f"Floor of the room in base 1, zone {number}").fill(floor)
+        page.mouse.move(0, 0)
+        page.evaluate("document.activeElement?.blur()")
+        expect(page.locator(".toast")).to_have_count(0, timeout=20_000)
+        page.evaluate("scrollTo(0, 0)")
+        yield "guide", page.screenshot()
 
 
 @contextmanager
@@ -134,7 +175,8 @@ def _live_a_little(browser: Browser, url: str) -> None:
     page.close()
 
 
-def _taken(browser: Browser, url: str, picture: Picture) -> bytes:
+def _page(browser: Browser, picture: Picture, url: str) -> Page:
+    """Open the page in the tests' own font."""
     context = browser.new_context(
         viewport={"width": picture.width, "height": picture.height},
         device_scale_factor=picture.scale,
@@ -145,6 +187,11 @@ def _taken(browser: Browser, url: str, picture: Picture) -> bytes:
     page.route("**/test-font.woff2", lambda route: route.fulfill(path=FONT, content_type="font/woff2"))
     page.goto(f"{url}{picture.hash}")
     page.evaluate(WITH_FONT, FONT_STYLE)
+    return page
+
+
+def _taken(browser: Browser, url: str, picture: Picture) -> bytes:
+    page = _page(browser, picture, url)
     expect(page.locator(picture.shows).first).to_be_visible()
     if picture.name.startswith("overview"):
         # One change on its way shows what the ring is for, and the toast its undo.
@@ -155,7 +202,7 @@ def _taken(browser: Browser, url: str, picture: Picture) -> bytes:
     page.evaluate("document.activeElement?.blur()")
     page.wait_for_timeout(400)
     image = page.screenshot()
-    context.close()
+    page.context.close()
     return image
 
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,87 +22,30 @@ from playwright.sync_api import Locator, Page, expect
 from tests.panel.test_look import GEOMETRY
 from tests.panel.test_texts import TEXTS
 from tests.support.bus import mbap
-from tests.support.fake_supervisor import TOKEN, FakeSupervisor, fake_supervisor
-from tests.support.ingress import Ingress, ingress
+from tests.support.desk import BEFORE, HOUSE, QUICK, ROOMS, Desk, converter_that_dials, under_home_assistant
+from tests.support.ingress import ingress
 from tests.support.panel import Visitor, card, findings
-from tests.support.plugs import ADAPTER, OTHER_ADAPTER, PAUSE_S, ZIGBEE, ZWAVE, Plugs, plugs
+from tests.support.plugs import ADAPTER, OTHER_ADAPTER, PAUSE_S, ZIGBEE, ZWAVE, plugs
 from tests.support.ports import free_port
 from tests.support.processes import GatewayProcess, eventually, running
-from tests.support.steady_base import TcpLine
-from tests.support.uart import line, received, walk
+from tests.support.uart import line, received
 
 pytestmark = pytest.mark.xdist_group("browser")
 
-ROOMS = 8
-"""So many zones has the house of `walk`."""
 TAPS = """addEventListener("pointerdown", () => {
   sessionStorage.setItem("taps", String(Number(sessionStorage.getItem("taps") ?? 0) + 1));
 }, true);"""
-BEFORE: dict[str, Any] = {
-    "modbus": {"command_hold_walks": 3.0},
-    "logging": {"level": "info"},
-    "server": {"allowed_peers": ["127.0.0.0/8"]},
-}
-"""What somebody has set already, and what the guide must leave alone."""
-QUICK = {
-    "NEASMART_MQTT_ENABLED": "false",
-    "NEASMART_API_RATE_LIMIT": "0",
-    "NEASMART_API_RATE_LIMIT_WRITES": "0",
-    "NEASMART_MODBUS_REGISTERS_LATE_AFTER_SECONDS": "1",
-}
 
 
 def pieces(content: bytes, size: int = 40) -> list[bytes]:
     return [content[at : at + size] for at in range(0, len(content), size)]
 
 
-HOUSE = walk()
 LINES: dict[str, Sequence[bytes]] = {
     "noise.swapped": pieces(received(line(HOUSE, swapped=True))),
     "noise.speed_or_parity": pieces(received(line(HOUSE), speed=0.5)),
     "silent": (),
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Desk:
-    """A computer with sockets, its gateway, and Home Assistant before the page."""
-
-    gateway: GatewayProcess
-    sockets: Plugs
-    proxy: Ingress
-
-    @property
-    def stored(self) -> dict[str, Any]:
-        """The settings as they are kept."""
-        return dict(json.loads((self.gateway.folder / "config.json").read_text(encoding="utf-8")))
-
-    def clear(self) -> None:
-        """Unplug everything, wait for a converter, and forget what was heard."""
-        self.sockets.pull_all()
-        (self.gateway.folder / "config.json").write_text(json.dumps(BEFORE), encoding="utf-8")
-        self.on_page("POST", "setup/apply", {"listen": True})
-        eventually(lambda: self.gateway.get("/api/v1/bus")["link"]["code"] == "waiting_for_peer")
-        for room in self.gateway.get("/api/v1/zones")["zones"]:
-            self.gateway.call("DELETE", f"/api/v1/zones/{room['base_id']}/{room['zone_id']}")
-        nameless = [{"base_id": 1, "zone_id": zone, "name": "", "floor": ""} for zone in range(1, ROOMS + 1)]
-        self.on_page("PUT", "rooms", {"rooms": nameless})
-        self.proxy.opened_as = None
-
-    def on_page(self, method: str, path: str, body: object = None) -> Any:
-        return at_page(self.gateway, method, path, body)
-
-
-def at_page(gateway: GatewayProcess, method: str, path: str, body: object = None) -> Any:
-    import urllib.request  # noqa: PLC0415
-
-    request = urllib.request.Request(
-        f"http://127.0.0.1:{gateway.ingress_port}/api/v1/{path}",
-        method=method,
-        data=None if body is None else json.dumps(body).encode(),
-    )
-    with urllib.request.urlopen(request, timeout=10) as answer:
-        return json.load(answer)
 
 
 @pytest.fixture(scope="module")
@@ -311,32 +254,9 @@ def test_every_way_back_and_forth_and_a_reload_finds_its_place(desk: Desk, visit
     expect(b).to_contain_text("in use")
     assert link()["device"] == str(second.path)
     button(page, "Let it call").click()
-    expect(button(a, "Listen")).to_be_visible()
+    expect(button(page, "Let it call")).to_have_count(0)
     assert desk.stored == BEFORE
     visitor.leave()
-
-
-@contextmanager
-def converter_that_dials(port: int) -> Iterator[None]:
-    """Play a converter that translates to Modbus TCP: it calls, and passes the base's words on."""
-    stop = threading.Event()
-
-    def run() -> None:
-        called = TcpLine(port)
-        while not stop.wait(0):
-            for zone in range(1, ROOMS + 1):
-                called.tell(f"00 10 {zone * 100:04x} 00 03 06 0001 0C65 0C1A")
-                called.ask(f"f0 03 {zone * 100:04x} 00 02")
-                stop.wait(PAUSE_S)
-        called.close()
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join(10)
 
 
 def test_a_converter_that_calls_needs_no_tap_before_its_rooms_are_there(desk: Desk, visitor: Visitor) -> None:
@@ -347,9 +267,12 @@ def test_a_converter_that_calls_needs_no_tap_before_its_rooms_are_there(desk: De
     )
     expect(page.locator("[data-finding=nobody_dials]")).to_be_visible()
 
-    with converter_that_dials(desk.gateway.bus_port):
+    with converter_that_dials(desk.gateway.bus_port) as setpoints:
         expect(page.locator(".found li")).to_have_count(ROOMS)
         assert taps(page) == 0
+        expect(page.locator(".found .turned")).to_have_count(0)
+        setpoints[3] = 0x0C33
+        expect(page.locator(".found .turned")).to_contain_text("Base 1, zone 3")
         name_all(page)
         page.get_by_role("link", name="Done, show the rooms").click()
         expect(card(page, "1.1")).to_contain_text("Room 1")
@@ -459,31 +382,6 @@ def test_the_keyboard_alone_leads_through_the_guide(desk: Desk, visitor: Visitor
     visitor.leave()
 
 
-@contextmanager
-def under_home_assistant(folder: Path) -> Iterator[tuple[FakeSupervisor, Desk]]:
-    """A gateway that a Supervisor has started, which starts it anew when it is asked to."""
-    options = folder / "options.json"
-    with fake_supervisor() as supervisor, plugs(folder) as sockets:
-        options.write_text(json.dumps(supervisor.options), encoding="utf-8")
-        gateway = GatewayProcess(
-            folder,
-            **QUICK,
-            **sockets.environment(supervisor.url),
-            SUPERVISOR_TOKEN=TOKEN,
-            NEASMART_OPTIONS_FILE=str(options),
-        )
-        supervisor.network = {f"{gateway.bus_port}/tcp": None, "5001/tcp": None}
-
-        def start_anew() -> None:
-            gateway.stop()
-            options.write_text(json.dumps(supervisor.options), encoding="utf-8")
-            gateway.start()
-
-        supervisor.on_restart = start_anew
-        with running(gateway), ingress(gateway.ingress_port) as proxy:
-            yield supervisor, Desk(gateway=gateway, sockets=sockets, proxy=proxy)
-
-
 def test_under_home_assistant_the_port_is_opened_and_what_it_refuses_is_said(tmp_path: Path, visitor: Visitor) -> None:
     with under_home_assistant(tmp_path) as (supervisor, desk):
         port = desk.gateway.bus_port
@@ -518,4 +416,33 @@ def test_under_home_assistant_the_port_is_opened_and_what_it_refuses_is_said(tmp
         assert taps(page) == 2
         expect(page.get_by_role("alert")).to_have_count(0)
         expect(page.get_by_text("of this app is closed")).to_have_count(0)
+        visitor.leave()
+
+
+def test_after_a_power_cut_the_page_says_what_it_knows_and_what_it_waits_for(tmp_path: Path, visitor: Visitor) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(BEFORE), encoding="utf-8")
+    with (
+        plugs(tmp_path) as sockets,
+        running(GatewayProcess(tmp_path, **QUICK, **sockets.environment())) as gateway,
+        ingress(gateway.ingress_port) as proxy,
+    ):
+        desk = Desk(gateway=gateway, sockets=sockets, proxy=proxy)
+        with converter_that_dials(gateway.bus_port):
+            eventually(lambda: gateway.get("/api/v1/zones")["count"] == ROOMS)
+            desk.on_page("PUT", "rooms", {"rooms": [{"base_id": 1, "zone_id": 1, "name": "Bath"}]})
+            stored = gateway.get("/api/v1/health")["database"]["transactions"]
+            eventually(lambda: gateway.get("/api/v1/health")["database"]["transactions"] > stored)
+        gateway.stop(signal.SIGKILL)
+        gateway.start()
+
+        for language, words in TEXTS.items():
+            page = visitor.open(proxy, language=language)
+            expect(card(page, "1.1")).to_contain_text("Bath")
+            said = page.locator("[data-finding=from_before]").get_by_role("heading")
+            before, after = words["find.from_before_no_link"].split("{time}")
+            expect(said).to_contain_text(before)
+            expect(said).to_contain_text(after.replace("{why}", words["find.nobody_dials"]))
+        assert page.evaluate(GEOMETRY) == []
+        with converter_that_dials(gateway.bus_port):
+            expect(page.locator("[data-finding=from_before]")).to_have_count(0)
         visitor.leave()

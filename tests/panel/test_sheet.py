@@ -185,7 +185,7 @@ def test_the_last_changes_tell_who_gave_them_and_why_they_ended(theatre: Theatre
     expect(lines.nth(0)).to_contain_text("this page")
     expect(lines.nth(1)).to_contain_text("Taken back")
     expect(lines.nth(1)).to_contain_text("another program")
-    expect(lines.nth(2)).to_contain_text("Overridden")
+    expect(lines.nth(2)).to_contain_text("Changed at the base")
     expect(lines.nth(2)).to_contain_text("Home Assistant")
     expect(lines.nth(2)).to_contain_text("thermostat")
     lines.nth(0).get_by_role("button", name="Undo").click()
@@ -206,6 +206,34 @@ def test_a_room_is_named_by_three_taps(theatre: Theatre) -> None:
 
     expect(page.locator(".toast")).to_have_text("Saved")
     assert saved(stage) == [{"base_id": 1, "zone_id": 1, "name": "Parlour", "floor": "Ground floor"}]
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [("en", "not stored"), ("de", "nicht gespeichert"), ("it", "non salvato"), ("fr", "pas enregistré")],
+)
+def test_a_name_that_is_not_stored_is_told_for_as_long_as_it_is_not(
+    theatre: Theatre, language: str, words: str
+) -> None:
+    stage = Stage()
+    why = "The names of the rooms are not stored: The disk under /data is full. Free some space on it."
+    answer = {"rooms": stage.room_records(), "stored": False, "detail": why}
+    stage.answers["PUT rooms"] = lambda route: route.fulfill(json=answer)
+    page = theatre.open(stage, "#room/1/1", language=language)
+
+    page.locator("dialog form button.filled, form button.filled").first.click()
+    stage.tell(status={"rooms": {"rooms": [], "detail": why}})
+    page.clock.run_for(100)
+
+    expect(page.locator(".toast")).to_contain_text(words)
+    page.keyboard.press("Escape")
+    banner = page.locator("[data-finding=rooms_not_stored]")
+    expect(banner).to_be_visible()
+    banner.locator("summary").click()
+    expect(banner.locator(".raw")).to_contain_text("disk under /data is full")
+    stage.tell(status={"rooms": {"rooms": [], "detail": None}})
+    page.clock.run_for(100)
+    expect(banner).to_have_count(0)
 
 
 def test_a_room_moves_within_its_floor(theatre: Theatre) -> None:

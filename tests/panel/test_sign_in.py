@@ -86,7 +86,7 @@ def test_a_phone_signs_in_sets_up_the_link_commands_a_room_and_signs_out(gateway
         phone.locator("input[name=address]").fill(f"127.0.0.1:{port}")
         phone.get_by_role("button", name="Anrufen").click()
         phone.get_by_role("button", name="Behalten").click()
-        phone.goto(f"{gateway.address}#rooms")
+        phone.get_by_role("link", name="Fertig, Räume zeigen").click()
         expect(card(phone, "1.1")).to_be_visible()
 
         phone.get_by_role("button", name="Wärmer, Raum 1.1").tap()

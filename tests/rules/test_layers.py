@@ -29,13 +29,13 @@ INSIDE: dict[str, tuple[set[str], ...]] = {
 """The same within a folder; "" is what lies in the folder itself."""
 MOST_MODULES = 12
 ONLY_IN = {
-    "pymodbus": {"sysbus", "simulator"},
+    "pymodbus": {"simulator"},
     "serialx": {"sysbus", "simulator"},
     "aiosqlite": {"store"},
     "sqlite3": {"store"},
     "aiomqtt": {"mqtt"},
     "paho": {"mqtt"},
-    "aiohttp": {"web", "mqtt", "supervisor"},
+    "aiohttp": {"web", "supervisor"},
 }
 MODULES = sorted(PACKAGE.rglob("*.py"))
 FOLDERS = sorted({path.parent for path in MODULES})

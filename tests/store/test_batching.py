@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
+from neasmart.wiring import edges
+from neasmart.wiring.edges import Edges
 from tests.support.bus import until
 from tests.support.store import Bench
 
@@ -41,6 +43,32 @@ async def test_a_register_seen_first_is_written_within_one_interval(stores: Call
     assert bench.status.transactions == 0
     await bench.wait(2)
     assert bench.status.transactions == 1
+
+
+async def test_what_is_due_is_written_at_the_end_of_its_interval_and_not_before(stores: Callable[..., Bench]) -> None:
+    bench = stores()
+    await bench.store.open()
+    bench.write(TEMPERATURE, 0x0C1A)
+    await bench.store.step()
+    for urgent, interval_s in ((True, 30), (False, 300)):
+        before = bench.status.transactions
+        bench.write(*((SETPOINT, 0x0C33) if urgent else (TEMPERATURE, 0x0C33)))
+        await bench.store.step()
+        await bench.wait(interval_s - 1)
+        assert bench.status.transactions == before
+        await bench.wait(1)
+        assert bench.status.transactions == before + 1
+
+
+async def test_a_store_that_is_closed_begins_nothing_any_more(stores: Callable[..., Bench]) -> None:
+    bench, other = stores(), stores()
+    await bench.store.open()
+    await bench.close()
+    await bench.wait(301)
+
+    await other.store.open()
+
+    assert other.status.healthy
 
 
 async def test_a_changed_setpoint_is_written_within_one_interval(stores: Callable[..., Bench]) -> None:
@@ -131,14 +159,16 @@ async def test_a_stop_writes_what_is_left_in_one_transaction(stores: Callable[..
 
 
 @pytest.mark.unguarded("blocking", reason="the traceback in the log shows its source")
-async def test_a_store_that_runs_writes_what_is_due_and_goes_on(
+async def test_a_store_that_runs_writes_what_is_due_and_goes_on_after_its_own_fault(
     stores: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     bench = stores(flush_interval_s=1)
     await bench.store.open()
     bench.write(SETPOINT, 0x0C33)
-    running = asyncio.create_task(bench.store.run())
-    try:
+    monkeypatch.setattr(edges, "_RETRY_S", 0.0)
+    async with asyncio.TaskGroup() as group:
+        running = Edges(group)
+        running.begin("store", bench.store.run)
         await until(lambda: bench.store._urgent_since is not None, "the change is seen")
         assert bench.status.transactions == 0
         bench.time.pass_by(1.0)
@@ -151,16 +181,13 @@ async def test_a_store_that_runs_writes_what_is_due_and_goes_on(
             raise ZeroDivisionError
 
         monkeypatch.setattr(bench.store, "step", stumbling)
-        await until(lambda: bench.status.errors == 1, "its own fault is counted")
+        await until(lambda: "store failed and starts again" in caplog.text, "its own fault is told")
         bench.write(SETPOINT, 0x0C65)
         await until(lambda: bench.store._urgent_since is not None, "the next change is seen")
         bench.time.pass_by(1.0)
         await until(lambda: bench.status.transactions == 2, "it has gone on")
-    finally:
-        running.cancel()
-        await asyncio.wait({running})
+        running.end_all()
 
-    assert "stumbled" in caplog.text
     assert bench.rows("SELECT word FROM reported") == [(0x0C65,)]
 
 

@@ -114,6 +114,29 @@ async def test_a_file_without_its_tables_is_set_aside(stores: Callable[..., Benc
     assert len(set_aside(bench.path)) == 1
 
 
+async def test_a_disk_on_which_every_file_is_damaged_is_not_tried_at_every_step(stores: Callable[..., Bench]) -> None:
+    """Each trial sets one file aside and begins another; if that is damaged, too, and again, it is to blame."""
+    trials = 0
+
+    def connect(path: Path) -> sqlite3.Connection:
+        nonlocal trials
+        trials += 1
+        path.write_bytes(b"not a database" * 500)
+        return sqlite3.connect(path, isolation_level=None)
+
+    bench = stores(connect=connect)
+    await bench.store.open()
+    assert (trials, bench.status.healthy) == (2, True)
+
+    await bench.store.step()
+    assert (trials, bench.status.healthy) == (4, False)
+
+    await bench.store.step()
+    assert trials == 4
+    await bench.wait(40)
+    assert trials > 4
+
+
 async def test_at_most_three_damaged_files_are_kept(stores: Callable[..., Bench]) -> None:
     for number in range(5):
         bench = stores()

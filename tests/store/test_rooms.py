@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from neasmart.core.gateway import ROOMS, Gateway
+from neasmart.core.recall import Question
 from neasmart.core.state.rooms import Room, RoomsStatus
 from neasmart.facts.errors import NeasmartError
 from neasmart.facts.points import TABLE
@@ -125,6 +126,32 @@ async def test_a_disk_that_refuses_is_told_and_tried_again(tmp_path: Path) -> No
     assert "Küche" in (folder / "rooms.json").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ('{"format": 2, "rooms": [{"base_id": 1, "zone_id": 2, "name": "Küche", "icon": "pot"}]}', {(1, 2): "Küche"}),
+        ('{"format": 2, "rooms": {"1.2": "Küche"}}', {}),
+        ('{"format": 3, "floors": []}', {}),
+    ],
+)
+async def test_a_file_of_a_newer_version_is_told_and_never_overwritten(
+    tmp_path: Path, text: str, names: dict[tuple[int, int], str]
+) -> None:
+    (tmp_path / "rooms.json").write_text(text, encoding="utf-8")
+    gateway, book, _ = opened(tmp_path)
+
+    await book.open([])
+    assert gateway.rooms.names == names
+    gateway.put_rooms([Room(base_id=1, zone_id=3, name="Bath", from_page=True)])
+
+    for _ in range(2):
+        assert not await book.save()
+    assert "newer version" in str(detail(gateway))
+    assert gateway.rooms.names == {**names, (1, 3): "Bath"}
+    assert (tmp_path / "rooms.json").read_text(encoding="utf-8") == text
+    assert set_aside(tmp_path) == []
+
+
 async def test_a_second_gateway_changes_nothing_and_learns_before_it_writes(tmp_path: Path) -> None:
     gateway, book, lock = opened(tmp_path)
     await book.open([])
@@ -166,15 +193,28 @@ async def test_the_past_of_a_forgotten_room_goes_and_that_of_others_stays(stores
         bench.write(OTHER, 0x0C65)
         await bench.wait(60, step_s=30)
 
-    bench.store.forget([TEMPERATURE])
+    await bench.store.forget([TEMPERATURE])
 
+    assert bench.rows("SELECT address FROM reported") == [(OTHER,)]
     end = bench.time.wall_s
     await bench.wait(60)
-    series = await bench.store.history([TEMPERATURE, OTHER], begin, end)
+    series = await bench.store.history(Question(addresses=[TEMPERATURE, OTHER], begin_s=begin, end_s=end))
     assert [word for _, word in series[TEMPERATURE] if word is not None] == []
     assert [word for _, word in series[OTHER] if word is not None] == [0x0C65]
-    assert bench.rows("SELECT address FROM reported") == [(OTHER,)]
     bench.write(TEMPERATURE, 0x0C66)
     await bench.wait(60)
-    series = await bench.store.history([TEMPERATURE], begin, bench.time.wall_s)
+    series = await bench.store.history(Question(addresses=[TEMPERATURE], begin_s=begin, end_s=bench.time.wall_s))
     assert [word for _, word in series[TEMPERATURE] if word is not None] == [0x0C66]
+
+
+async def test_what_is_being_written_brings_no_forgotten_room_back(stores: Callable[..., Bench]) -> None:
+    bench = stores(time=MovedClock())
+    await bench.store.open()
+    bench.write(TEMPERATURE, 0x0C65)
+    await bench.wait(60)
+    bench.write(TEMPERATURE, 0x0C66)
+    bench.time.pass_by(60)
+
+    await asyncio.gather(bench.store.step(), bench.store.forget([TEMPERATURE]), bench.store.step())
+
+    assert bench.rows("SELECT address FROM reported") == []

@@ -40,6 +40,7 @@ class App:
         found = load(None)
         self.settings, self.closed = found.settings, found.closed
         self.listening: ServerSettings | None = None
+        self.busy_device: str | None = None
         self.counted_before: dict[str, Any] = {}
         self.gateway = build_gateway(found.settings)
         self.reloader = Reloader(found, self.gateway, self.use, Watched(load=load, files=(), saved=client))

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -22,10 +23,11 @@ from playwright.sync_api import Browser, BrowserContext, Page, Route, WebSocketR
 
 from neasmart import __version__
 from neasmart.core.gateway import Gateway
+from neasmart.facts.codecs import Value
 from neasmart.facts.points import TABLE
 from neasmart.facts.status import LinkStatus
 from neasmart.web.api import documents
-from neasmart.web.api.history import limits
+from neasmart.web.api.history import MAX_POINTS, limits, replayed
 from neasmart.web.assets import FOLDER, Assets
 from neasmart.web.sign_in import Form
 from tests.support.gateways import FakeClock, base_reports, base_writes, make_gateway
@@ -308,7 +310,11 @@ class Stage:
         ]
         return {"from": _iso(from_s), "to": _iso(to_s), "series": series}
 
-    def _course(self, point: str, from_s: float, to_s: float) -> list[tuple[float, float | None]]:
+    def _course(self, point: str, from_s: float, to_s: float) -> Sequence[tuple[float, Value]]:
+        derived = TABLE.derived.get(point)
+        if derived is not None:
+            sources = {each.address: self._course(each.id, from_s, to_s) for each in chain(*derived.sources.values())}
+            return replayed(derived, sources, self.gateway.derived.replayed, MAX_POINTS)
         reading = self.gateway.plant.reading(TABLE.ref(point))
         if reading.value is None:
             return []

@@ -49,6 +49,13 @@ def framed(stream: bytes, counters: BusCounters | None = None) -> list[Frame]:
     return RtuFramer(OURS, counters).feed(stream, 0.0)
 
 
+def test_a_reply_without_a_register_is_none() -> None:
+    counters = BusCounters()
+
+    assert raw(framed(rtu("10 03 00") + POLL_240, counters)) == [POLL_240]
+    assert counters.noise_bytes == 5
+
+
 @given(st.binary(max_size=300))
 def test_the_checksum_is_that_of_pymodbus(content: bytes) -> None:
     assert with_crc(content) == rtu(content.hex())

@@ -13,6 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import serialx
 from pymodbus import FramerType
 from pymodbus.client import AsyncModbusSerialClient
 
@@ -164,6 +165,24 @@ async def test_a_busy_line_is_said_and_opened_once_it_is_free(start_link: StartL
     await first.stop()
 
     await second.reaches("connected")
+
+
+async def test_a_link_that_begins_anew_is_not_shown_as_the_end_of_the_one_before(
+    start_link: StartLink, pty_pair: PtyPair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = start_link(serial(pty_pair.ours))
+    await first.reaches("connected")
+    await first.stop()
+    assert first.gateway.link.code == "stopped"
+    assert "stopping" not in first.gateway.link.detail
+
+    async def takes_long(*_: object, **__: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(serialx, "create_serial_connection", takes_long)
+    second = start_link(serial(pty_pair.ours), gateway=first.gateway)
+
+    await second.reaches("starting")
 
 
 async def test_a_path_that_is_no_serial_line_is_said(start_link: StartLink, tmp_path: Path) -> None:
@@ -335,12 +354,15 @@ async def ser2net_port(request: pytest.FixtureRequest, pty_pair: PtyPair, tmp_pa
     await program.wait()
 
 
-@pytest.mark.parametrize(
+DIALLED = pytest.mark.parametrize(
     ("ser2net_port", "scheme"),
     [("tcp", "socket"), ("telnet(rfc2217),tcp", "rfc2217")],
     indirect=["ser2net_port"],
     ids=["raw", "rfc2217"],
 )
+
+
+@DIALLED
 async def test_ser2net_is_dialled(start_link: StartLink, pty_pair: PtyPair, ser2net_port: int, scheme: str) -> None:
     running = start_link(serial(f"{scheme}://127.0.0.1:{ser2net_port}"))
     await running.reaches("connected")
@@ -348,18 +370,42 @@ async def test_ser2net_is_dialled(start_link: StartLink, pty_pair: PtyPair, ser2
     assert await polled(pty_pair) == NO_DATA_240
 
 
-@pytest.mark.parametrize("ser2net_port", ["tcp"], indirect=True)
+@DIALLED
 async def test_ser2net_that_another_program_holds_is_named_by_its_own_words(
-    start_link: StartLink, ser2net_port: int
+    start_link: StartLink, ser2net_port: int, scheme: str
 ) -> None:
     _, holder = await asyncio.open_connection("127.0.0.1", ser2net_port)
-    running = start_link(serial(f"socket://127.0.0.1:{ser2net_port}"))
+    running = start_link(serial(f"{scheme}://127.0.0.1:{ser2net_port}"))
 
     await running.reaches("converter_busy")
     assert "in use" in running.gateway.link.said
 
     holder.close()
     await running.reaches("connected")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (b"\xff\xfb\x01\xff\xfd\x2cPort busy\r\n", "converter_busy", "Port busy"),
+        (b"", "converter_busy", ""),
+        (b"login: \xff\xfe\x00", "cannot_dial", ""),
+    ],
+    ids=["words between options", "nothing", "a server of another kind"],
+)
+async def test_an_rfc2217_server_that_does_not_serve_is_told_by_what_it_does(
+    start_link: StartLink, words: bytes, code: str, said: str
+) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(words)
+        await reader.read(1)
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        running = start_link(serial(f"rfc2217://127.0.0.1:{server.sockets[0].getsockname()[1]}"))
+        await running.reaches(code)
+        assert running.gateway.link.said == said
+        await running.stop()
 
 
 @pytest.mark.parametrize("ser2net_port", ["tcp"], indirect=True)

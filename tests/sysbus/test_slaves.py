@@ -137,8 +137,10 @@ def test_the_echo_of_a_block_write_is_never_taken_for_a_rival(gateway: Gateway, 
 def test_a_line_that_stops_to_echo_is_believed_again(slave: RtuSlave) -> None:
     learn_echo(slave)
 
-    for at in range(4):
+    for at in range(3):
         exchange(slave, POLL_240, 2.0 + at)
+    assert slave.echoes
+    exchange(slave, POLL_240, 5.0)
 
     assert not slave.echoes
 

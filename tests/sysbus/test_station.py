@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import struct
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pymodbus.pdu import ExceptionResponse
 from pymodbus.pdu.register_message import (
     ReadHoldingRegistersRequest,
     ReadHoldingRegistersResponse,
     WriteMultipleRegistersRequest,
+    WriteMultipleRegistersResponse,
+    WriteSingleRegisterRequest,
+    WriteSingleRegisterResponse,
 )
 
 from neasmart.core.gateway import Gateway
+from neasmart.core.state.plant import StaleTimes
 from neasmart.facts.points import TABLE
 from neasmart.facts.status import BusCounters
 from neasmart.sysbus.slave.slaves import MbapSlave, RtuSlave
-from neasmart.sysbus.slave.station import Station
+from neasmart.sysbus.slave.station import ILLEGAL_ADDRESS, ILLEGAL_VALUE, Station
 from tests.support.bus import (
     BROADCAST_HUMIDITY,
     BROADCAST_HUMIDITY_FC6,
@@ -87,6 +94,36 @@ def test_a_read_is_answered_as_pymodbus_would(address: int, count: int, words: l
 
     expected = station.gateway.bus.poll(address, count, 240, 1.0)
     assert reply == b"\x03" + ReadHoldingRegistersResponse(registers=expected.words).encode()
+
+
+@given(st.integers(0, 6999), st.lists(st.integers(0, 0xFFFF), min_size=1, max_size=123))
+def test_a_write_is_answered_as_pymodbus_would(address: int, words: list[int]) -> None:
+    station = Station(new_gateway())
+    single = WriteSingleRegisterRequest(address=address, registers=words[:1]).encode()
+    multiple = WriteMultipleRegistersRequest(address=address, registers=words).encode()
+
+    replies = [station.answer(240, head + pdu, 1.0).pdu for head, pdu in ((b"\x06", single), (b"\x10", multiple))]
+
+    assert replies == [
+        b"\x06" + WriteSingleRegisterResponse(address=address, registers=words[:1]).encode(),
+        b"\x10" + WriteMultipleRegistersResponse(address=address, count=len(words)).encode(),
+    ]
+    reports = [station.gateway.image.report(each) for each in range(address, min(address + len(words), 7000))]
+    assert [report.word for report in reports if report is not None] == words[: 7000 - address]
+
+
+@pytest.mark.parametrize("function", [3, 6, 16])
+@pytest.mark.parametrize(
+    ("code", "end"), [(ILLEGAL_ADDRESS, "FF FF 00 01 02 00 01"), (ILLEGAL_VALUE, "00 64 00 00 00")]
+)
+def test_a_refusal_is_that_of_pymodbus(gateway: Gateway, function: int, code: int, end: str) -> None:
+    pdu = bytes((function,)) + bytes.fromhex(end)
+    if function != 16:
+        pdu = pdu[:5]
+    expected = struct.pack("B", function | 0x80) + ExceptionResponse(function, code).encode()
+
+    # A single register may be 0.
+    assert Station(gateway).answer(240, pdu, 1.0).pdu == (pdu if (function, code) == (6, ILLEGAL_VALUE) else expected)
 
 
 def test_a_command_is_what_a_poll_reads(gateway: Gateway, slave: RtuSlave) -> None:
@@ -242,3 +279,15 @@ def test_noise_is_never_answered_over_modbus_tcp(chunks: list[bytes]) -> None:
 
 def test_counters_begin_at_zero(gateway: Gateway) -> None:
     assert gateway.bus.counters == BusCounters()
+
+
+def test_a_shorter_patience_counts_on_a_link_that_is_open_already(gateway: Gateway, slave: RtuSlave) -> None:
+    mode = TABLE.ref("global.mode")
+    said(slave, POLL_240, 1.0)
+    gateway.bus.write(mode.address, [2], function_code=16, unit_id=0, now=1.0)
+    assert gateway.bus.poll(mode.address, 1, 240, 1.0).words == [0]
+    gateway.plant.use(StaleTimes(warn_s=5.0, stale_s=60.0))
+
+    said(slave, POLL_240, 7.0)
+
+    assert gateway.bus.poll(mode.address, 1, 240, 7.0).words == [10]

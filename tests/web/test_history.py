@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from neasmart.core.gateway import Gateway
+from neasmart.core.recall import Question, Series
 from neasmart.facts.clock import iso
 from neasmart.facts.codecs import encode_dpt9
 from neasmart.facts.points import TABLE
+from neasmart.facts.rows import Part
 from neasmart.web.api.history import MAX_POINTS, fewer
 from tests.support.gateways import FakeClock
 from tests.web.conftest import Served, Start
@@ -30,19 +30,12 @@ class Shelf:
         }
         self.asked: list[tuple[set[int], float, float]] = []
 
-    async def history(
-        self,
-        addresses: Collection[int],
-        begin_s: float,
-        end_s: float,
-        *,
-        stretches: int,
-        thin: Callable[[int, list[tuple[float, int | None]]], list[tuple[float, int | None]]],
-    ) -> dict[int, list[tuple[float, int | None]]]:
-        assert stretches in (166, 1000)
-        assert thin(TEMPERATURE.address, []) == []
-        self.asked.append((set(addresses), begin_s, end_s))
-        return {address: self.samples.get(address, []) for address in addresses}
+    async def history(self, question: Question) -> Series:
+        assert question.stretches in (166, 1000)
+        assert question.thin is not None
+        assert question.thin(TEMPERATURE.address, []) == []
+        self.asked.append((set(question.addresses), question.begin_s, question.end_s))
+        return {address: self.samples.get(address, []) for address in question.addresses}
 
 
 @pytest.fixture
@@ -53,6 +46,36 @@ def shelf() -> Shelf:
 @pytest.fixture
 async def served(start: Start, gateway: Gateway, clock: FakeClock, shelf: Shelf) -> Served:
     return await start(gateway, clock, history=shelf)
+
+
+async def test_a_derived_point_is_what_followed_from_its_sources(served: Served, shelf: Shelf) -> None:
+    humidity = TABLE.ref("zone.1.1.humidity")
+    shelf.samples[humidity.address] = [(BEGIN_S + 30, 50), (BEGIN_S + 180, 100)]
+    path = f"/api/v1/history?points=zone.1.1.dew_point&from={iso(BEGIN_S)}&to={iso(BEGIN_S + 600)}"
+
+    _, answer = await served.get(path)
+
+    (series,) = answer["series"]
+    assert (series["id"], series["unit"]) == ("zone.1.1.dew_point", "°C")
+    # Known from the first humidity on, a gap with the temperature's, and at 100 % the temperature itself.
+    assert [at - BEGIN_S for at, _ in series["points"]] == [30, 60, 120, 180]
+    assert [value for _, value in series["points"]] == [9.72, None, 10.18, 21.0]
+    assert {TEMPERATURE.address, humidity.address} == shelf.asked[0][0]
+
+
+async def test_a_derived_point_of_many_sources_is_looked_at_no_more_often_than_asked(
+    served: Served, shelf: Shelf
+) -> None:
+    for at, ref in enumerate(TABLE.of_part(Part.AIR)):
+        shelf.samples[ref.address] = [(BEGIN_S + at + 60 * each, encode_dpt9(20.0 + at / 10)) for each in range(9)]
+    path = f"/api/v1/history?points=global.mean_temperature&from={iso(BEGIN_S)}&to={iso(BEGIN_S + 600)}"
+
+    _, answer = await served.get(path)
+
+    (series,) = answer["series"]
+    # Of 540 changes every second one, because 500 is what is given when nothing is asked for.
+    assert len(series["points"]) == 270
+    assert series["points"][-1][1] == pytest.approx(22.95, abs=0.02)
 
 
 async def test_series_come_in_the_order_asked_with_null_for_a_gap(served: Served, shelf: Shelf) -> None:

@@ -38,7 +38,7 @@ async def change_of(page: aiohttp.ClientWebSocketResponse, kind: str, **wanted: 
     async with asyncio.timeout(10):
         while True:
             changes = await message(page)
-            assert changes.keys() == {"type", "readings", "commands", "status"}
+            assert changes.keys() == {"type", "readings", "derived", "commands", "status"}
             for item in changes[kind]:
                 if item.items() >= wanted.items():
                     return item
@@ -292,3 +292,19 @@ async def test_no_message_of_a_full_house_is_large(served: Served) -> None:
         f"{room}.setpoint" for room in sorted(rooms)
     ]
     assert [each["status"].keys() for each in told if each["status"]] == [{"bus"}]
+    rows = [f"{room}.{row.key}" for room in rooms for row in TABLE.rooms.derived]
+    assert sorted(ref_id for each in told for ref_id in each["derived"]) == sorted([*rows, "global.mean_temperature"])
+
+
+async def test_of_derived_values_only_those_are_told_that_have_changed(served: Served) -> None:
+    served.gateway.derived.all()
+    served.clock.advance(1)
+    now = served.gateway.clock.monotonic()
+    base_reports(served.gateway, "zone.1.1.temperature", 21.5)
+    base_reports(served.gateway, "zone.2.3.temperature", 18.0)
+
+    changes = documents.changes(
+        served.gateway, [f"reading/zone.{place}.temperature" for place in ("1.1", "2.3")], now, now, 4.0
+    )
+
+    assert changes.derived == {"global.mean_temperature": 19.67, "zone.1.1.dew_point": 9.06}

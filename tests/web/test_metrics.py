@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import fields
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from neasmart.facts.points import TABLE
@@ -75,7 +76,10 @@ async def test_a_reading_tells_its_zone_and_its_age(served: Served) -> None:
 
     known = {reading.ref.id for reading in served.gateway.plant.readings if reading.value is not None}
     told = {dict(labels)["id"] for name, labels in found if name == "neasmart_reading"}
-    assert told == known < {ref.id for ref in TABLE}
+    assert known < {ref.id for ref in TABLE}
+    assert told == known | served.gateway.derived.all().keys()
+    place = (("base", "1"), ("group", "zone"), ("id", "zone.1.1.dew_point"), ("name", "Living room"))
+    assert found["neasmart_reading", (*place, ("unit", "°C"), ("zone", "1"))] == pytest.approx(9.54, abs=0.1)
     assert found["neasmart_reading_stale", (("id", "zone.1.1.setpoint"),)] == 0
 
 

@@ -1,18 +1,17 @@
-"""A new register is one row: a table with one more is shown by every edge, though none of them knows of the row."""
+"""A new register is one row, a derived value too: every edge shows both, though none of them knows of either.
+
+What the page makes of them is in `tests/panel/test_one_row.py`.
+"""
 
 from __future__ import annotations
-
-import sys
-from collections.abc import Collection
-from dataclasses import replace
 
 import pytest
 
 from neasmart.cli import tables as docs
 from neasmart.core.gateway import Gateway
-from neasmart.facts.codecs import TemperatureCodec, encode_dpt9
-from neasmart.facts.points import TABLE
-from neasmart.facts.registers import Kind, Point, RegisterTable
+from neasmart.core.recall import Question, Series
+from neasmart.facts.codecs import encode_dpt9
+from neasmart.facts.registers import RegisterTable
 from neasmart.mqtt.messages.discovery import devices
 from neasmart.mqtt.messages.inventory import take_inventory
 from neasmart.mqtt.messages.outbox import Outbox
@@ -24,42 +23,24 @@ from neasmart.store.samples import packed, thinned, unpacked
 from tests.mqtt.discovery_snapshot import STYLE, TOPICS
 from tests.support.device_discovery import faults
 from tests.support.gateways import FakeClock, base_polls, base_reports, fill_house, make_gateway
+from tests.support.longer_table import FLOOR, lengthened
 from tests.web.conftest import Served, Start
 
-FLOOR = Point(
-    key="floor_temperature",
-    label="Floor temperature",
-    offset=3,
-    kind=Kind.TEMPERATURE,
-    codec=TemperatureCodec(),
-    unit="°C",
-    optional=True,
-    device_class="temperature",
-)
 HERE, ELSEWHERE = "zone.1.1.floor_temperature", "zone.1.2.floor_temperature"
+DERIVED = "zone.1.1.missing"
 
 
 class Shelf:
     """A store whose history is one word of each register that is asked for."""
 
-    async def history(
-        self, addresses: Collection[int], begin_s: float, end_s: float, *, stretches: int, thin: object
-    ) -> dict[int, list[tuple[float, int | None]]]:
-        del end_s, stretches, thin
-        return {address: [(begin_s, encode_dpt9(24.5))] for address in addresses}
+    async def history(self, question: Question) -> Series:
+        return {address: [(question.begin_s, encode_dpt9(24.5))] for address in question.addresses}
 
 
 @pytest.fixture
 def table(monkeypatch: pytest.MonkeyPatch) -> RegisterTable:
-    """Return the maker's table with one more row, which takes its place wherever it is used."""
-    short, groups = TABLE, TABLE.groups.values()
-    longer = RegisterTable(
-        tuple(replace(group, points=(*group.points, FLOOR)) if group.rooms else group for group in groups)
-    )
-    for name, module in list(sys.modules.items()):
-        if name.partition(".")[0] in {"neasmart", "tests"} and getattr(module, "TABLE", None) is short:
-            monkeypatch.setattr(module, "TABLE", longer)
-    return longer
+    """Return the table with one more register and one more derived value."""
+    return lengthened(monkeypatch)
 
 
 @pytest.fixture
@@ -86,6 +67,8 @@ async def test_rest_has_the_row_among_points_and_in_its_room(served: Served) -> 
     assert (point["value"], point["address"], point["group"]) == (24.5, 103, "zone")
     assert (here["floor_temperature"], elsewhere["floor_temperature"]) == (24.5, None)
     assert HERE in [each["id"] for each in page["readings"]]
+    assert page["derived"][DERIVED] == -0.5
+    assert "missing" not in here
 
 
 async def test_the_page_is_told_what_the_row_is(served: Served) -> None:
@@ -94,6 +77,13 @@ async def test_the_page_is_told_what_the_row_is(served: Served) -> None:
     (rooms,) = [group for group in schema["groups"] if group["rooms"]]
     (point,) = [each for each in rooms["points"] if each["key"] == FLOOR.key]
     assert (point["label"], point["unit"], point["writable"]) == ("Floor temperature", "°C", False)
+    assert rooms["derived"][-1] == {
+        "key": "missing",
+        "label": "Missing warmth",
+        "kind": "temperature",
+        "unit": "°C",
+        "device_class": "temperature",
+    }
 
 
 async def test_the_description_of_the_api_has_the_row(served: Served) -> None:
@@ -102,6 +92,8 @@ async def test_the_description_of_the_api_has_the_row(served: Served) -> None:
     schemas = description["components"]["schemas"]
     assert schemas["Zone"]["properties"]["floor_temperature"]["type"] == ["number", "null"]
     assert HERE in schemas["PointId"]["enum"]
+    assert DERIVED not in schemas["PointId"]["enum"]
+    assert {HERE, DERIVED} < set(schemas["HistoryId"]["enum"])
     assert HERE not in schemas["WritablePointId"]["enum"]
     # What older clients read at the root stays what it was.
     assert "floor_temperature" not in schemas["RootZone"]["properties"]
@@ -117,13 +109,15 @@ async def test_a_row_that_is_only_reported_is_never_commanded(served: Served) ->
 async def test_metrics_and_history_have_the_row(served: Served) -> None:
     async with served.api.get("/metrics") as answer:
         lines = (await answer.text()).splitlines()
-    _, history = await served.get(f"/api/v1/history?points={HERE}")
+    _, history = await served.get(f"/api/v1/history?points={HERE},{DERIVED}")
 
     (line,) = [each for each in lines if each.startswith("neasmart_reading{") and HERE in each]
     assert line.endswith(" 24.5")
     assert 'name="Living room"' in line
-    (series,) = history["series"]
-    assert (series["unit"], [value for _, value in series["points"]]) == ("°C", [24.5])
+    (derived,) = [each for each in lines if each.startswith("neasmart_reading{") and DERIVED in each]
+    assert float(derived.rpartition(" ")[2]) == pytest.approx(-0.5)
+    shown = [(series["unit"], [value for _, value in series["points"]]) for series in history["series"]]
+    assert shown == [("°C", [24.5]), ("°C", [0.0])]
 
 
 def test_an_old_history_keeps_the_mean_of_the_row(table: RegisterTable) -> None:
@@ -140,7 +134,8 @@ def test_home_assistant_gets_the_row_only_where_it_was_received(gateway: Gateway
 
     entity = messages["neasmart_zone_1_1"]["components"]["floor_temperature"]
     assert (entity["device_class"], entity["unit_of_measurement"]) == ("temperature", "°C")
-    assert entity["state_topic"] == TOPICS.point(HERE)
+    assert (entity["state_topic"], entity["name"]) == (TOPICS.point(HERE), "Floor temperature")
+    assert messages["neasmart_zone_1_1"]["components"]["missing"]["name"] == "Missing warmth"
     assert faults(messages["neasmart_zone_1_1"]) == []
     assert "floor_temperature" not in messages["neasmart_zone_1_2"]["components"]
 
@@ -156,6 +151,7 @@ def test_the_broker_gets_the_row_only_where_it_was_received(gateway: Gateway) ->
     while (message := outbox.next(0.0)) is not None:
         said[message.topic] = message.payload
     assert said[TOPICS.point(HERE)] == "24.5"
+    assert said[TOPICS.point(DERIVED)] == "-0.5"
     assert TOPICS.point(ELSEWHERE) not in said
 
 

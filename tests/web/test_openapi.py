@@ -20,7 +20,7 @@ from neasmart.facts.points import TABLE
 from neasmart.settings.model import Settings
 from neasmart.web import Sights, WebServer
 from neasmart.web.api.history import HistoryStore
-from neasmart.web.http.routes import declared, open_paths
+from neasmart.web.http.routes import Route, open_paths
 from neasmart.web.openapi.description import document
 from neasmart.web.server import Role
 from tests.support.gateways import FakeClock
@@ -131,7 +131,7 @@ def test_a_handler_that_says_too_little_cannot_be_declared(text: str | None) -> 
     handler.__doc__ = text
 
     with pytest.raises(ValueError, match=r"GET /api/v1/new: the docstring of .*handler needs a summary and a text"):
-        declared("GET", "/api/v1/new", tag="system", answers=None)(handler)
+        Route("GET", "/api/v1/new", tag="system", answers=None)(handler)
 
 
 def test_what_needs_no_key_says_nothing_of_the_house(everything: WebServer) -> None:

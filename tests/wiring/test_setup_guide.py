@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,10 +14,11 @@ import msgspec
 import pytest
 
 from neasmart.settings.model import ServerSettings, Settings
-from neasmart.sysbus.transport.devices import SerialDevice, known_as
+from neasmart.sysbus.transport.devices import SerialDevice, known_as, locked_by_others
 from neasmart.wiring import setup_guide
 from neasmart.wiring.settings_store import SettingsStore
 from neasmart.wiring.setup_guide import Choice, SetupError, SetupGuide
+from tests.support.processes import eventually
 
 
 class Links:
@@ -24,6 +27,7 @@ class Links:
     def __init__(self) -> None:
         self.settings = Settings()
         self.listening: ServerSettings | None = None
+        self.busy_device: str | None = None
         self.counted_before: dict[str, Any] = {}
         self.followed = 0
 
@@ -85,6 +89,37 @@ async def test_a_chosen_device_that_is_gone_is_shown_as_that(desk: Desk) -> None
     assert document["link"] == {"kind": "serial", "device": "/dev/nowhere", "url": None}
     (device,) = document["devices"]
     assert (device["chosen"], device["problem"]) == (True, "gone")
+
+
+async def test_a_device_that_another_program_holds_is_shown_as_that(desk: Desk, tmp_path: Path) -> None:
+    for name in ("seen", "tried", "free"):
+        (tmp_path / name).touch()
+    desk.plugged = [
+        SerialDevice(path=str(tmp_path / name), name=name, busy=name == "seen") for name in ("seen", "tried", "free")
+    ]
+    desk.links.busy_device = str(tmp_path / "tried")
+
+    devices = (await desk.guide.document())["devices"]
+
+    assert {each["name"]: each["problem"] for each in devices} == {"seen": "busy", "tried": "busy", "free": None}
+
+
+def test_a_lock_of_another_program_is_seen_and_none_of_ours() -> None:
+    base, ours = os.openpty()
+    try:
+        path = Path(os.ttyname(ours))
+        place = (path.stat().st_dev, path.stat().st_ino)
+        fcntl.flock(ours, fcntl.LOCK_EX)
+        assert place not in locked_by_others()
+        fcntl.flock(ours, fcntl.LOCK_UN)
+        with subprocess.Popen(["flock", "--exclusive", path, "cat"], stdin=subprocess.PIPE) as other:
+            eventually(lambda: place in locked_by_others())
+            other.communicate()
+        assert place not in locked_by_others()
+        assert locked_by_others(Path("/nowhere")) == frozenset()
+    finally:
+        os.close(base)
+        os.close(ours)
 
 
 async def test_a_link_under_a_name_of_its_own_is_the_chosen_device(desk: Desk, tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ class BusFace:
         """Return what the base shall read; whoever sends the reply tells `left` once it has left."""
         if carrier is not None and not carrier.polls:
             # A connection that does not poll us, such as a scanner's, interrupts nothing.
-            carrier.polls = True
+            carrier.polled()
             self._commands.polled_by(carrier)
             self.interrupted(now)
         self.walks.polled(unit_id, address, count, now)

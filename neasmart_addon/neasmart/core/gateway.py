@@ -10,6 +10,7 @@ from neasmart.core.bus_face import BusFace, publish_commands, publish_reading
 from neasmart.core.commands.command import Command, CommandTimes
 from neasmart.core.commands.commands import Commands
 from neasmart.core.commands.undo import UndoBook
+from neasmart.core.state.derivations import Derivations
 from neasmart.core.state.hub import Hub
 from neasmart.core.state.image import LastReports, RegisterImage
 from neasmart.core.state.plant import Plant, StaleTimes, ZoneIndex
@@ -20,7 +21,8 @@ from neasmart.diagnosis.doctor import Diagnosis, Patience
 from neasmart.facts.clock import Clock
 from neasmart.facts.codecs import OperatingState
 from neasmart.facts.errors import NoLinkError, RoomOffError
-from neasmart.facts.registers import Part, Ref, RegisterTable, setpoint_limits
+from neasmart.facts.registers import Ref, RegisterTable
+from neasmart.facts.rows import Part, setpoint_limits
 from neasmart.facts.status import Closable, LinkStatus, MqttStatus, SettingsStatus, StoreStatus
 
 LINK = "status/link"
@@ -78,6 +80,7 @@ class Gateway:
         self._last_reports = last_reports
         self._sync_at: float | None = None
         self.clock = clock or Clock()
+        self.derived = Derivations(plant, self.clock)
         self.hub = Hub()
         self.rooms = Rooms()
         self.bus = BusFace(
@@ -144,8 +147,7 @@ class Gateway:
 
     def rename(self, names: Mapping[ZoneIndex, str]) -> None:
         """Give the zones other names, and tell all who show them."""
-        before, self.plant.names = self.plant.names, dict(names)
-        renamed = {zone for zone in before.keys() | names.keys() if before.get(zone) != names.get(zone)}
+        renamed = self.plant.rename(names)
         for reading in self.plant.readings:
             if reading.ref.room in renamed:
                 publish_reading(self.hub, reading)
@@ -199,8 +201,6 @@ class Gateway:
         """Do what only time brings about; called about once a second."""
         self.bus.walks.tick(now)
         self.bus.idle_polls.digest()
-        if self._last_reports is not None:
-            self._last_reports.fresh_s = 2 * self.bus.walks.walk_s
         publish_commands(self.hub, self.commands.tick(now))
         for reading in self.plant.sweep(now):
             publish_reading(self.hub, reading)

@@ -104,7 +104,7 @@ VERDICTS: tuple[Verdict, ...] = (
     ),
     Verdict(
         state=DoctorState.STOPPED,
-        when="link stopped: the gateway is stopping",
+        when="link stopped: it was closed, because the gateway ends or takes another one",
         sentence="The connection to the bus has stopped.",
         advice="Restart the gateway. If it happens again, its log tells why.",
     ),
@@ -125,7 +125,8 @@ VERDICTS: tuple[Verdict, ...] = (
         state=DoctorState.NO_PERMISSION,
         when="link no_permission",
         sentence="The adapter may not be opened.",
-        advice="Give the gateway access to the device: pass it to the app, or add the user to the group dialout.",
+        advice="Restart the app once, so that it may use what is new; without Home Assistant pass the device to the"
+        " container, or add the user to the group dialout.",
     ),
     Verdict(
         state=DoctorState.DEVICE_BUSY,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from importlib import metadata
 from typing import Any
 
 from neasmart import __version__
@@ -37,6 +36,8 @@ def platform_facts() -> dict[str, Any]:
 
 
 def _version(name: str) -> str | None:
+    from importlib import metadata  # noqa: PLC0415 - a megabyte that nothing else needs
+
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:

@@ -13,7 +13,6 @@ from typing import NamedTuple, Protocol
 
 Value = int | float | bool | None
 
-WORD_MAX = 0xFFFF
 LOW_BYTE = 0x00FF
 DPT9_NO_SENSOR = 0x7FFF
 DPT9_STANDBY = 0x8116

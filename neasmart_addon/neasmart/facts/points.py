@@ -1,7 +1,7 @@
-"""The maker's table: every point of the SYSBUS, its address, type, unit, limits, direction and label.
+"""The table: every point of the SYSBUS, its address, type, unit, limits, direction and label, and what is derived.
 
-A new register is one row here, with its four texts. Addresses are 0-based as on the wire ("register 100" is 0x0064).
-Source: the maker's KNX-gateway manual (document 771948), confirmed by independent implementations.
+A new register is one row here, and a text in each file of `languages`. Addresses are 0-based as on the wire ("register
+100" is 0x0064). Source: the maker's KNX-gateway manual (document 771948), confirmed by independent implementations.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from neasmart.facts.codecs import (
     Quality,
     TemperatureCodec,
 )
-from neasmart.facts.registers import SETPOINT_CONTRACT, Axis, Group, Kind, Part, Point, RegisterTable
+from neasmart.facts.derived import cold, condensation, dew_point, mean
+from neasmart.facts.registers import RegisterTable
+from neasmart.facts.rows import SETPOINT_CONTRACT, Axis, Derived, Group, Kind, Part, Point
 
 _MEASURED = TemperatureCodec()
 _SETPOINT = TemperatureCodec(setpoint=True)
@@ -36,7 +38,9 @@ GLOBAL = Group(
             no_data=10,
             told=0,
             part=Part.SEASON,
+            vocabulary="mode",
             answer="mode",
+            icon="mdi:sun-snowflake-variant",
         ),
         Point(
             key="state",
@@ -47,7 +51,9 @@ GLOBAL = Group(
             no_data=10,
             told=0,
             part=Part.HOUSE,
+            vocabulary="state",
             answer="state",
+            icon="mdi:home-clock-outline",
         ),
         Point(
             key="error",
@@ -100,11 +106,26 @@ GLOBAL = Group(
             device_class="temperature",
         ),
     ),
+    derived=(
+        Derived(
+            key="mean_temperature",
+            label="Mean room temperature",
+            kind=Kind.TEMPERATURE,
+            sources=(Part.AIR,),
+            work=lambda known: mean(known.values[Part.AIR]),
+            part=Part.MEAN,
+            jitter=0.15,
+            unit="°C",
+            device_class="temperature",
+            in_climate=True,
+        ),
+    ),
 )
 MIXED_CIRCUIT = Group(
     key="mixed_circuit",
     label="Mixed circuit",
     origin=6,
+    answer="mixedgroups",
     axes=(Axis(name="group_id", label="mixed group ID", low=1, high=3, stride=4),),
     points=(
         Point(
@@ -115,6 +136,7 @@ MIXED_CIRCUIT = Group(
             codec=PercentCodec(),
             unit="%",
             name="mixing_valve_opening_percentage",
+            icon="mdi:valve",
         ),
         Point(
             key="pump",
@@ -150,6 +172,7 @@ DEHUMIDIFIER = Group(
     key="dehumidifier",
     label="Dehumidifier",
     origin=21,
+    answer="dehumidifiers",
     axes=(Axis(name="dehumidifier_id", label="dehumidifier ID", low=1, high=9, stride=1),),
     points=(
         Point(
@@ -167,6 +190,7 @@ PUMP = Group(
     key="pump",
     label="Extra pump",
     origin=30,
+    answer="pumps",
     axes=(Axis(name="pump_id", label="pump ID", low=1, high=5, stride=1),),
     points=(
         Point(
@@ -191,7 +215,18 @@ ZONE = Group(
     rooms=True,
     exists_by="temperature",
     points=(
-        Point(key="state", label="State", offset=0, kind=Kind.ENUM, codec=_STATE, no_data=0, part=Part.ROOM),
+        Point(
+            key="state",
+            label="State",
+            offset=0,
+            kind=Kind.ENUM,
+            codec=_STATE,
+            no_data=0,
+            part=Part.ROOM,
+            vocabulary="state",
+            icon="mdi:tune-variant",
+            category="config",
+        ),
         Point(
             key="setpoint",
             label="Setpoint",
@@ -204,6 +239,7 @@ ZONE = Group(
             part=Part.TARGET,
             confirm_within=0.1,
             device_class="temperature",
+            in_climate=True,
         ),
         Point(
             key="temperature",
@@ -226,6 +262,35 @@ ZONE = Group(
             optional=True,
             name="relative_humidity",
             device_class="humidity",
+        ),
+    ),
+    derived=(
+        Derived(
+            key="dew_point",
+            label="Dew point",
+            kind=Kind.TEMPERATURE,
+            sources=(Part.AIR, Part.HUMIDITY),
+            work=lambda known: dew_point(known.one(Part.AIR), known.one(Part.HUMIDITY)),
+            # One per cent of humidity moves it by a third of a kelvin.
+            jitter=0.4,
+            unit="°C",
+            device_class="temperature",
+        ),
+        Derived(
+            key="condensation",
+            label="Condensation risk",
+            kind=Kind.BIT,
+            sources=(Part.AIR, Part.HUMIDITY, Part.FLOW, Part.SEASON),
+            work=condensation,
+            device_class="moisture",
+        ),
+        Derived(
+            key="cold",
+            label="Room cold",
+            kind=Kind.BIT,
+            sources=(Part.AIR,),
+            work=lambda known: cold(known.one(Part.AIR), known.margins.cold_c, before=bool(known.before)),
+            device_class="problem",
         ),
     ),
 )

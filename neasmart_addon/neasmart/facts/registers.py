@@ -1,57 +1,26 @@
-"""What a table of registers is made of: points, groups in which they repeat, and the refs that follow from both.
+"""What follows from the rows of a table: registers with their address and id, derived values with their sources.
 
 REST, the panel, MQTT, metrics, documentation and the simulator are projections of the one table in `points`; an address
-or a range that stands anywhere else is a defect. What sets one point apart from another is a column of its row, never a
-comparison of its key. Addresses are 0-based as on the wire ("register 100" is 0x0064).
+or a range that stands anywhere else is a defect. Addresses are 0-based as on the wire ("register 100" is 0x0064).
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from functools import cached_property
-from itertools import product
+from itertools import chain, product
 from types import MappingProxyType
 
 from neasmart.facts.codecs import (
-    Codec,
     Decoded,
-    EnumCodec,
-    GlobalMode,
-    Value,
 )
-from neasmart.facts.errors import InvalidValueError, ReadOnlyPointError, UnknownPointError
+from neasmart.facts.errors import UnknownPointError
 from neasmart.facts.network import API
+from neasmart.facts.rows import Derived, Group, Part, Point
 
 ADDRESS_LIMIT = 7000
 """Addresses from here on are never used on this bus; a frame that names one is noise."""
-
-
-class Kind(StrEnum):
-    """How a point behaves for those who show it."""
-
-    ENUM = "enum"
-    BIT = "bit"
-    PERCENT = "percent"
-    TEMPERATURE = "temperature"
-
-
-class Part(StrEnum):
-    """What a point is for those who work with its meaning; most points are only shown and have none.
-
-    The first four are commanded, and the base turns some of them by others; the others are measured, and what is
-    derived (dew point, mean, action) is worked out from them.
-    """
-
-    SEASON = "season"
-    HOUSE = "house"
-    ROOM = "room"
-    TARGET = "target"
-    AIR = "air"
-    HUMIDITY = "humidity"
-    FLOW = "flow"
 
 
 _RELATED: Mapping[Part | None, tuple[Part, ...]] = MappingProxyType(
@@ -61,160 +30,6 @@ _RELATED: Mapping[Part | None, tuple[Part, ...]] = MappingProxyType(
     },
 )
 """The parts whose change makes the base rewrite a part by itself: a state turns its setpoint, and so on."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """A closed range and the step in which people set it."""
-
-    low: float
-    high: float
-    step: float
-
-
-SETPOINT_CONTRACT = Limits(low=5.0, high=40.0, step=0.5)
-"""What the REST contract accepts; the base clamps to the range of its mode."""
-SETPOINT_HEATING = Limits(low=5.0, high=31.0, step=0.5)
-SETPOINT_COOLING = Limits(low=15.0, high=35.0, step=0.5)
-SETPOINT_AUTO = Limits(low=5.0, high=35.0, step=0.5)
-SETPOINT_BY_MODE: Mapping[GlobalMode, Limits] = MappingProxyType(
-    {
-        GlobalMode.AUTO: SETPOINT_AUTO,
-        GlobalMode.HEATING: SETPOINT_HEATING,
-        GlobalMode.MANUAL_HEATING: SETPOINT_HEATING,
-        GlobalMode.COOLING: SETPOINT_COOLING,
-        GlobalMode.MANUAL_COOLING: SETPOINT_COOLING,
-    },
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Point:
-    """One row of the table.
-
-    `offset` counts from the group's address; `no_data` is the word that makes the base write its own value when it
-    reads it from us (command registers only), and `told` the one that it reads and ignores once it has written its
-    value, where that is another; `part` is what the point is for those who work with it, one of each at one place;
-    `confirm_within` is the difference up to which two values count as the same. `optional` points are missing in some
-    houses where their group exists: nobody announces them before they were received. `name` is what REST calls the
-    point where it differs from its key, and `answer` the answer of REST that has it, for points without an index.
-    """
-
-    key: str
-    label: str
-    offset: int
-    kind: Kind
-    codec: Codec
-    unit: str | None = None
-    limits: Limits | None = None
-    no_data: int | None = None
-    told: int | None = None
-    part: Part | None = None
-    confirm_within: float = 0.0
-    optional: bool = False
-    name: str = ""
-    answer: str | None = None
-    device_class: str | None = None
-    diagnostic: bool = False
-
-    @property
-    def field(self) -> str:
-        """The point's name in the answers of REST that are not about points."""
-        return self.name or self.key
-
-    @property
-    def writable(self) -> bool:
-        """Whether the base asks us for commands for this point."""
-        return self.no_data is not None
-
-    @property
-    def options(self) -> Mapping[int, str] | None:
-        """The wire numbers of an enumeration with their API names, None for other kinds."""
-        if isinstance(self.codec, EnumCodec):
-            return {int(member): member.name.lower() for member in self.codec.members}
-        return None
-
-    @property
-    def allowed(self) -> str:
-        """What may be commanded, for people."""
-        if self.limits is not None:
-            return f"a number from {self.limits.low} to {self.limits.high}"
-        if self.options is not None:
-            return f"a whole number from {min(self.options)} to {max(self.options)}"
-        return "true or false" if self.kind is Kind.BIT else "0 to 100"
-
-    def agrees(self, one: float, other: float) -> bool:
-        """Return whether two values are the same for the base."""
-        # A little more than the tolerance, because 21.1 - 21.0 is not 0.1 in binary.
-        return abs(one - other) <= self.confirm_within + 1e-6
-
-    def words(self, value: float) -> str:
-        """Return a value as people read it in a sentence: 21.0, time program."""
-        if self.options is not None:
-            return self.options[int(value)].replace("_", " ")
-        return f"{value:.1f}" if self.kind is Kind.TEMPERATURE else f"{value:g}"
-
-    def checked(self, value: object) -> int | float:
-        """Return a commanded value if it may be sent; raise ReadOnlyPointError or InvalidValueError."""
-        if not self.writable:
-            raise ReadOnlyPointError(f"{self.label} is reported by the base and cannot be set")
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise InvalidValueError(self.key, value, self.allowed)
-        # Whole numbers of any length are finite; asking math about a huge one would raise OverflowError.
-        if isinstance(value, float) and not math.isfinite(value):
-            raise InvalidValueError(self.key, value, self.allowed)
-        if self.limits is not None:
-            if not self.limits.low <= value <= self.limits.high:
-                raise InvalidValueError(self.key, value, self.allowed)
-            return value
-        if not isinstance(value, int) or self.options is None or value not in self.options:
-            raise InvalidValueError(self.key, value, self.allowed)
-        return value
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Axis:
-    """One index of a repeating group: its name, for people too, its range and the distance in registers between two."""
-
-    name: str
-    label: str
-    low: int
-    high: int
-    stride: int
-
-    @property
-    def indices(self) -> range:
-        """All legal values of the index."""
-        return range(self.low, self.high + 1)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
-    """Points that repeat together; the address is `origin` plus each index times the stride of its axis.
-
-    A group without axes is there once, for the whole house. Where `rooms` is set each repetition is a room, with base
-    and zone number for an index: people name it, see it and forget it as one. A repetition exists once the point
-    `exists_by` has been received, or any point where that is not given.
-    """
-
-    key: str
-    label: str
-    origin: int
-    axes: tuple[Axis, ...] = ()
-    points: tuple[Point, ...]
-    rooms: bool = False
-    exists_by: str | None = None
-
-    def address(self, *index: int) -> int:
-        """Return the first register of one repetition."""
-        return self.origin + sum(axis.stride * i for axis, i in zip(self.axes, index, strict=True))
-
-    def point(self, key: str) -> Point:
-        """Return one of the group's points by its key; raise UnknownPointError."""
-        for point in self.points:
-            if point.key == key:
-                return point
-        raise UnknownPointError(f"{self.key} has no point {key}; it has {', '.join(p.key for p in self.points)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,6 +49,11 @@ class Ref:
         return f"{self.group.label} {place} {self.point.label.lower()}" if place else self.point.label
 
     @property
+    def place(self) -> str:
+        """Where the register is, for example ``zone.1.3``, or ``global`` for the whole house."""
+        return self.group.place(*self.index)
+
+    @property
     def of_house(self) -> bool:
         """Whether the register is there once, for the whole house."""
         return not self.index
@@ -246,6 +66,22 @@ class Ref:
     def decode(self, word: int) -> Decoded:
         """Return what a word means at this address."""
         return self.point.codec.decode(word)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DerivedRef:
+    """One derived value with the registers from which it follows, by part; `id` names it everywhere."""
+
+    id: str
+    group: Group = field(repr=False, compare=False)
+    index: tuple[int, ...]
+    point: Derived = field(repr=False, compare=False)
+    sources: Mapping[Part, tuple[Ref, ...]] = field(repr=False, compare=False)
+
+    @property
+    def room(self) -> tuple[int, int] | None:
+        """The base and zone number of the room that the value belongs to, None for what is no room's."""
+        return (self.index[0], self.index[1]) if self.group.rooms else None
 
 
 class RegisterTable:
@@ -309,10 +145,44 @@ class RegisterTable:
         return found[0]
 
     @cached_property
+    def derived(self) -> Mapping[str, DerivedRef]:
+        """All derived values by their id, in the order of the table."""
+        return {
+            found.id: found
+            for group in self.groups.values()
+            for index in product(*(axis.indices for axis in group.axes))
+            for row in group.derived
+            for found in [self._derived(group, index, row)]
+        }
+
+    @cached_property
+    def dependants(self) -> Mapping[int, tuple[DerivedRef, ...]]:
+        """The derived values that follow from a register, by its address."""
+        found: dict[int, list[DerivedRef]] = {}
+        for derived in self.derived.values():
+            for source in chain.from_iterable(derived.sources.values()):
+                found.setdefault(source.address, []).append(derived)
+        return {address: tuple(refs) for address, refs in found.items()}
+
+    def shown_at(self, *index: int) -> tuple[Ref | DerivedRef, ...]:
+        """Return registers and derived values of one room, or with no number those of the house."""
+        group = self.rooms if index else self.house
+        return (*self.place(group.key, *index), *self.derived_at(*index))
+
+    def derived_at(self, *index: int) -> tuple[DerivedRef, ...]:
+        """Return the derived values of one room, or with no number those of the house, in the order of the table."""
+        return self._derived_at.get(index, ())
+
+    @cached_property
     def rooms(self) -> Group:
         """The group whose repetitions are rooms."""
         (found,) = (group for group in self.groups.values() if group.rooms)
         return found
+
+    @cached_property
+    def house(self) -> Group:
+        """The group of what is there once."""
+        return self.part(Part.HOUSE).group
 
     def place(self, group: str, *index: int) -> tuple[Ref, ...]:
         """Return the registers of one repetition of a group in the order of the table, none out of range."""
@@ -329,6 +199,22 @@ class RegisterTable:
     def answered(self, answer: str) -> tuple[Ref, ...]:
         """Return the registers that one answer of REST has."""
         return self._answers.get(answer, ())
+
+    def answering(self, answer: str) -> Group:
+        """Return the group of which one answer of REST has a repetition; raise UnknownPointError if there is none."""
+        for group in self.groups.values():
+            if group.answer == answer:
+                return group
+        raise UnknownPointError(f"No group is answered as {answer}")
+
+    def _derived(self, group: Group, index: tuple[int, ...], row: Derived) -> DerivedRef:
+        sources = {part: self.of_part(part, index) or self.of_part(part) for part in row.sources}
+        return DerivedRef(id=f"{group.place(*index)}.{row.key}", group=group, index=index, point=row, sources=sources)
+
+    @cached_property
+    def _derived_at(self) -> dict[tuple[int, ...], tuple[DerivedRef, ...]]:
+        places = {ref.index: None for ref in self.derived.values()}
+        return {place: tuple(ref for ref in self.derived.values() if ref.index == place) for place in places}
 
     @cached_property
     def _answers(self) -> dict[str, tuple[Ref, ...]]:
@@ -351,23 +237,13 @@ class RegisterTable:
                     found.setdefault((ref.point.part, index), []).append(ref)
         return {place: tuple(refs) for place, refs in found.items()}
 
-    @cached_property
-    def highest_address(self) -> int:
-        """The last register with a meaning."""
-        return max(self.by_address)
-
-
-def setpoint_limits(mode: Value) -> Limits:
-    """Return the range to which the base clamps setpoints in a global mode; the widest while it is not known."""
-    return SETPOINT_BY_MODE[GlobalMode(int(mode))] if mode else SETPOINT_AUTO
-
 
 def _expanded(groups: tuple[Group, ...]) -> Iterator[Ref]:
     for group in groups:
         for index in product(*(axis.indices for axis in group.axes)):
             for point in group.points:
                 yield Ref(
-                    id=".".join((group.key, *map(str, index), point.key)),
+                    id=f"{group.place(*index)}.{point.key}",
                     address=group.address(*index) + point.offset,
                     group=group,
                     index=index,

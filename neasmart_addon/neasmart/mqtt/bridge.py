@@ -8,9 +8,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import logging
-import os
 import random
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,10 +18,9 @@ from neasmart.core.gateway import MQTT, Gateway
 from neasmart.core.state.hub import Subscription
 from neasmart.facts.retries import Backoff
 from neasmart.facts.status import MqttStatus
-from neasmart.mqtt.link.broker import Broker, configured, find_broker
+from neasmart.mqtt.link.broker import Broker, BrokerError, find_broker
 from neasmart.mqtt.link.former import Former, remove
 from neasmart.mqtt.link.rival import Claim, RivalError
-from neasmart.mqtt.link.supervisor import SUPERVISOR_URL, BrokerError, page_url
 from neasmart.mqtt.messages.discovery import Style
 from neasmart.mqtt.messages.inventory import HomeAssistantBook, MemoryBook
 from neasmart.mqtt.messages.outbox import Outbox, Pace
@@ -31,8 +28,8 @@ from neasmart.mqtt.messages.topics import OFFLINE, ONLINE, Topics
 from neasmart.mqtt.messages.words import Words
 from neasmart.mqtt.publisher import Publisher, PublishTimes
 from neasmart.mqtt.reception import Reception
-from neasmart.mqtt.room_states import Margins
 from neasmart.settings.model import MqttSettings
+from neasmart.supervisor import Supervisor
 
 if TYPE_CHECKING:
     from neasmart.mqtt.link.broker_connection import BrokerConnection
@@ -68,8 +65,7 @@ class Surroundings:
     `memory` is the file that keeps the names of the last run; `book` knows which rooms shall not be in Home Assistant.
     """
 
-    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
-    supervisor_url: str = SUPERVISOR_URL
+    supervisor: Supervisor | None = None
     memory: Path | None = None
     book: HomeAssistantBook = field(default_factory=MemoryBook)
 
@@ -98,7 +94,6 @@ class MqttBridge:
             self._style,
             self._outbox,
             self._around.book,
-            margins=Margins(condensation_k=settings.condensation_margin, cold=settings.cold_limit),
             times=self._times.publish,
         )
         self._reception = Reception(
@@ -110,7 +105,7 @@ class MqttBridge:
 
     async def run(self) -> None:
         """Serve until cancelled."""
-        if not self._settings.enabled or not configured(self._settings, self._around.environment):
+        if not self._settings.enabled or not (self._settings.host or self._around.supervisor):
             detail = "MQTT is switched off." if not self._settings.enabled else "MQTT is not configured."
             self._report(MqttStatus(enabled=False, detail=detail))
             await asyncio.Event().wait()
@@ -121,9 +116,7 @@ class MqttBridge:
             started = self._gateway.clock.monotonic()
             broker: Broker | None = None
             try:
-                broker = await find_broker(
-                    self._settings, self._around.environment, supervisor_url=self._around.supervisor_url
-                )
+                broker = await find_broker(self._settings, self._around.supervisor)
                 await self._connect(broker)
             except RivalError as error:
                 self._report(self._failed(broker, f"{error}."))
@@ -152,7 +145,8 @@ class MqttBridge:
         if former is not None:
             async with connected(broker, client_id=aside) as connection:
                 await remove(connection, former, self._gateway.plant.all_zones)
-        page = await page_url(self._around.environment, supervisor_url=self._around.supervisor_url)
+        supervisor = self._around.supervisor
+        page = None if supervisor is None else await supervisor.page()
         self._publisher.present(replace(self._style, page=page))
         # A fixed client id lets the broker end a connection of ours that it has not yet noticed to be dead.
         client_id = f"neasmart-{self._settings.node_id}"
@@ -175,7 +169,7 @@ class MqttBridge:
             self._birth_at = None
             self._publisher.begin(now)
             self._outbox.put(self._topics.gateway, self._claim.word)
-            self._claim.written = True
+            self._claim.wrote()
             try:
                 await connection.subscribe([self._topics.everything])
             except BrokerError:
@@ -212,7 +206,7 @@ class MqttBridge:
             self._publisher.tick(now)
             self._reception.tick(now)
             while (message := self._outbox.next(clock.monotonic())) is not None:
-                acknowledged = message.topic.startswith((self._topics.status, self._settings.discovery_prefix))
+                acknowledged = message.acknowledged or message.topic == self._topics.status
                 await connection.publish(
                     message.topic, message.payload, acknowledged=acknowledged, retained=message.retained
                 )
@@ -222,8 +216,10 @@ class MqttBridge:
                 urgent = subscription.take()
                 if urgent:
                     self._publisher.take(urgent, clock.monotonic())
+                if self._publisher.announcer.describing:
+                    self._publisher.tick(clock.monotonic())
             if self._publisher.online:
-                self._outbox.paced = True
+                self._outbox.keep_pace()
                 if not kept:
                     kept = True
                     await self._former.keep()

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from neasmart.core.commands.command import Command
 from neasmart.core.state.plant import Reading, Source
 from neasmart.facts.codecs import Value
-from neasmart.facts.registers import SETPOINT_BY_MODE, Ref
+from neasmart.facts.registers import Ref
+from neasmart.facts.rows import SETPOINT_BY_MODE
 
-_HOUSE = "global"
 CONSEQUENCE_S = 60.0
 """Two walks of the base over all rooms, within which it has said what follows from a change."""
 
@@ -36,7 +36,7 @@ class ChangesByHand:
         """Start without knowing anything, so that the first report is no change."""
         self._values: dict[str, Value] = {}
         self._ours: dict[str, tuple[float, set[float]]] = {}
-        self._moved_at: dict[str, float] = {}
+        self._moved_at: dict[tuple[int, ...], float] = {}
 
     def start(self, readings: Iterable[Reading]) -> None:
         """Take what is known now as the state from which changes are told."""
@@ -51,7 +51,7 @@ class ChangesByHand:
             values = set()
         self._ours[command.ref.id] = (now, values | set(_possible(command)))
         if command.delivered_at is not None and command.ref.point.options is not None:
-            self._moved_at[_place(command.ref)] = now
+            self._moved_at[command.ref.index] = now
 
     def report(self, reading: Reading, now: float) -> Change | None:
         """Return the change that a report tells, None if it tells none or one that is explained."""
@@ -63,7 +63,7 @@ class ChangesByHand:
         if old is None or new is None or old == new or self._explained(ref, float(new), now):
             return None
         if ref.point.options is not None:
-            self._moved_at[_place(ref)] = now
+            self._moved_at[ref.index] = now
         return Change(ref=ref, old=old, new=new)
 
     def _explained(self, ref: Ref, new: float, now: float) -> bool:
@@ -71,9 +71,10 @@ class ChangesByHand:
         ours = any(abs(value - new) <= ref.point.confirm_within + 1e-6 for value in values)
         if ours and now - at <= 2 * CONSEQUENCE_S:
             return True
-        causes = [] if ref.of_house else [_HOUSE]
+        # The whole house has no index.
+        causes: list[tuple[int, ...]] = [] if ref.of_house else [()]
         if ref.point.options is None:
-            causes.append(_place(ref))
+            causes.append(ref.index)
         return any(now - self._moved_at.get(cause, -CONSEQUENCE_S) < CONSEQUENCE_S for cause in causes)
 
 
@@ -83,7 +84,3 @@ def _possible(command: Command) -> Iterator[float]:
     if command.ref.point.limits is not None:
         for limits in SETPOINT_BY_MODE.values():
             yield min(max(float(command.value), limits.low), limits.high)
-
-
-def _place(ref: Ref) -> str:
-    return ref.id.rpartition(".")[0]

@@ -13,16 +13,15 @@ from decimal import ROUND_HALF_UP, Decimal
 from neasmart.core.gateway import Gateway
 from neasmart.facts.codecs import GlobalMode, OperatingState
 from neasmart.facts.errors import InvalidValueError, UnknownPointError
-from neasmart.facts.registers import Kind, Part, Ref
+from neasmart.facts.registers import Ref
+from neasmart.facts.rows import Kind, Part
 from neasmart.mqtt.messages.climate import AUTO, HOUSE_MODES, OFF, OLD_WORDS, PRESET_NONE, PRESETS, SEASON_WORDS
-from neasmart.mqtt.messages.entities import look
+from neasmart.mqtt.messages.topics import HOUSE_CLIMATE
 from neasmart.mqtt.messages.words import key_of
 
 PAYLOAD_LIMIT = 64
 """The longest sensible payload in bytes; Home Assistant sends temperatures with up to twenty digits."""
 TARGET_LIMIT = 60
-READ_ALL = "global.read_all"
-_HOUSE = "global.climate"
 _NUMBER = re.compile(r"-?\d{1,3}(\.\d{1,40})?", re.ASCII)
 
 Wanted = list[tuple[Ref, int | float]]
@@ -35,6 +34,9 @@ class Orders:
         """Read the present state from `gateway`."""
         self._gateway = gateway
         self._table = gateway.table
+        # A room's mode and preset are its state; the house has a point that is called mode.
+        states = {part: {ref.place: ref for ref in gateway.table.of_part(part)} for part in (Part.ROOM, Part.HOUSE)}
+        self._behind = {"mode": states[Part.ROOM], "preset": states[Part.ROOM] | states[Part.HOUSE]}
 
     def wanted(self, target: str, payload: bytes) -> Wanted:
         """Return what to command in which order, nothing if it is so already.
@@ -46,10 +48,11 @@ class Orders:
             raise UnknownPointError("Unknown point: its name is too long")
         text = _text(target, payload)
         place, _, part = target.rpartition(".")
-        if target == _HOUSE:
+        if target == HOUSE_CLIMATE:
             return self._house_mode(text)
-        if part == "preset" or (part == "mode" and place != "global"):
-            state = self._existing(f"{place}.state")
+        behind = self._behind.get(part, {}).get(place)
+        if behind is not None:
+            state = self._existing(behind.id)
             wanted = self._preset(state, text) if part == "preset" else self._mode(state, text)
             return [] if wanted is None else [(state, int(wanted))]
         ref = self._existing(target)
@@ -122,7 +125,7 @@ def _value(ref: Ref, text: str) -> int | float:
     """Return the value of a payload, checked before it is rounded: 40.2 is refused and not taken for 40."""
     point = ref.point
     if point.options is not None:
-        wanted = key_of(look(ref).words or "", text)
+        wanted = key_of(point.vocabulary, text)
         for number, name in point.options.items():
             if name == wanted:
                 return number

@@ -17,7 +17,7 @@ from neasmart.core.gateway import DOCTOR, LINK, Gateway
 from neasmart.core.state.plant import Reading, ZoneIndex
 from neasmart.diagnosis.doctor import Diagnosis
 from neasmart.facts.codecs import GlobalMode
-from neasmart.facts.registers import Part
+from neasmart.facts.rows import Part
 from neasmart.mqtt.changes import Change, ChangesByHand
 from neasmart.mqtt.messages.announcer import Announcer, AnnounceTimes
 from neasmart.mqtt.messages.climate import SEASON_WORDS
@@ -34,8 +34,8 @@ from neasmart.mqtt.messages.states import (
     value_payload,
     wiring_payload,
 )
-from neasmart.mqtt.messages.topics import OFFLINE, ONLINE
-from neasmart.mqtt.room_states import Margins, RoomStates
+from neasmart.mqtt.messages.topics import HOUSE, OFFLINE, ONLINE
+from neasmart.mqtt.room_states import RoomStates
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +66,6 @@ class Publisher:
         outbox: Outbox,
         book: HomeAssistantBook,
         *,
-        margins: Margins | None = None,
         times: PublishTimes | None = None,
     ) -> None:
         """Say nothing before `begin`."""
@@ -75,7 +74,7 @@ class Publisher:
         self._topics = style.topics
         self._outbox = outbox
         self._times = times or PublishTimes()
-        self.rooms = RoomStates(gateway, style.topics, outbox, margins or Margins())
+        self.rooms = RoomStates(gateway, style.topics, outbox)
         self.announcer = Announcer(
             gateway, style, outbox, say_again=self._say_again, book=book, times=self._times.announce
         )
@@ -160,7 +159,7 @@ class Publisher:
     def refuse(self, target: str, reason: str) -> None:
         """Say that a command was not taken, and show again what is true."""
         place = target.rpartition(".")[0]
-        refs = [ref for ref in self._gateway.table.writable if ref.id.startswith(f"{place}.")]
+        refs = [ref for ref in self._gateway.table.writable if ref.place == place]
         if not refs or (refs[0].room and not self._gateway.plant.zone_active(*refs[0].room)):
             return
         at = self._gateway.clock.to_iso(self._gateway.clock.monotonic())
@@ -172,11 +171,11 @@ class Publisher:
     def show_again(self, place: str) -> None:
         """Say again what is shown for all command points of a place, though nothing has changed."""
         for each in self._gateway.table.writable:
-            if each.id.startswith(f"{place}."):
+            if each.place == place:
                 self.rooms.say_value(each, urgent=True, repeat=True)
                 if each.room and each.point.options is not None:
                     self.rooms.say_climate(each.room, urgent=True, repeat=True)
-        if place == "global":
+        if place == HOUSE:
             self._say_house(urgent=True, repeat=True)
 
     def earlier(self, topic: str, payload: bytes) -> None:
@@ -218,9 +217,9 @@ class Publisher:
             self.rooms.say_climate(zone, unpaced=True, repeat=True)
         if not words:
             return
-        place = "global" if zone is None else f"zone.{zone[0]}.{zone[1]}"
+        place = HOUSE if zone is None else self._gateway.table.rooms.place(*zone)
         for each in self._gateway.table.writable:
-            if each.id.startswith(f"{place}.") and each.point.options is not None:
+            if each.place == place and each.point.options is not None:
                 self.rooms.say_value(each, repeat=True)
         topic = self._topics.last_command(place)
         if topic in self._results:
@@ -229,7 +228,7 @@ class Publisher:
             self._outbox.put(self._topics.wiring, wiring_payload(self._gateway.watch.diagnosis), repeat=True)
 
     def _say_command(self, command: Command, now: float) -> None:
-        topic = self._topics.last_command(command.ref.id.rpartition(".")[0])
+        topic = self._topics.last_command(command.ref.place)
         payload = self._results[topic] = command_payload(command, self._gateway.clock)
         # The mode and the state of the house share this topic and often end together; both ends are worth knowing.
         self._outbox.tell(topic, payload, retained=True)
@@ -243,7 +242,7 @@ class Publisher:
         payload = house_payload(
             state=state,
             season=SEASON_WORDS[GlobalMode(int(mode)) if mode else None],
-            temperature=self.rooms.mean_payload(),
+            temperature=self.rooms.say_house(),
         )
         self._outbox.put(self._topics.house, payload, urgent=urgent, unpaced=unpaced, repeat=repeat)
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from neasmart.core.gateway import Gateway
 from neasmart.facts.errors import InvalidValueError, NeasmartError
 from neasmart.mqtt.messages.outbox import Outbox
-from neasmart.mqtt.messages.topics import ONLINE, Topics
-from neasmart.mqtt.orders import PAYLOAD_LIMIT, READ_ALL, Orders
+from neasmart.mqtt.messages.topics import ONLINE, READ_ALL, Topics
+from neasmart.mqtt.orders import PAYLOAD_LIMIT, Orders
 from neasmart.mqtt.publisher import Publisher
 
 if TYPE_CHECKING:

@@ -6,35 +6,24 @@ of up to half a minute to tell each room's new state, and until then the old one
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from neasmart.core.commands.command import Command, CommandState
 from neasmart.core.gateway import Gateway
 from neasmart.core.state.plant import Reading, ZoneIndex
 from neasmart.facts.codecs import Quality, Value
-from neasmart.facts.registers import Kind, Part, Ref
+from neasmart.facts.registers import DerivedRef, Ref
+from neasmart.facts.rows import Kind, Part
 from neasmart.mqtt.messages.climate import SEASON_WORDS, Action, RoomFacts, action
-from neasmart.mqtt.messages.derived import cold, coldest, condensation_risk, dew_point, mean
-from neasmart.mqtt.messages.entities import MIXED, look
+from neasmart.mqtt.messages.discovery import MIXED
 from neasmart.mqtt.messages.inventory import global_mode
 from neasmart.mqtt.messages.outbox import Outbox
-from neasmart.mqtt.messages.states import ClimateState, Steady, on_off, value_payload
+from neasmart.mqtt.messages.states import UNKNOWN, ClimateState, Steady, on_off, value_payload
 from neasmart.mqtt.messages.topics import OFFLINE, ONLINE, Topics
 
 _TOLD_WITHIN_S = 60.0
 """Two walks of the base: by then it has told every room's state after a command for the whole house."""
-_DEW_JITTER_K = 0.4
-"""One per cent of humidity moves the dew point by a third of a kelvin."""
-_MEAN_JITTER_K = 0.15
-_WET_STILL_K = 0.3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Margins:
-    """How close to the dew point is a risk (kelvin), and from which temperature on a room is cold (degC)."""
-
-    condensation_k: float = 2.0
-    cold: float = 8.0
 
 
 @dataclass(slots=True)
@@ -42,8 +31,6 @@ class _Room:
     """What is remembered of a room between two messages."""
 
     action: Action | None = None
-    cold: bool = False
-    wet: bool = False
     expected: int | None = None
 
 
@@ -61,7 +48,6 @@ class RoomStates:
     gateway: Gateway
     topics: Topics
     outbox: Outbox
-    margins: Margins = field(default_factory=Margins)
     steady: Steady = field(default_factory=Steady)
     _rooms: dict[ZoneIndex, _Room] = field(default_factory=dict)
     _house: _HouseCommand | None = None
@@ -131,7 +117,7 @@ class RoomStates:
     def payload(self, ref: Ref) -> str:
         """Return what a point shows."""
         value = self.shown(ref)
-        if value is None and look(ref).mixed and self.gateway.plant.reading(ref).quality is Quality.MIXED:
+        if value is None and ref.point.mixes and self.gateway.plant.reading(ref).quality is Quality.MIXED:
             return MIXED
         if ref.point.kind is Kind.TEMPERATURE and not ref.point.writable:
             return self.steady.payload(self.topics.point(ref.id), value)
@@ -163,12 +149,19 @@ class RoomStates:
         topic = self.topics.zone(zone, "climate")
         self.outbox.put(topic, shown.payload, urgent=urgent, unpaced=unpaced, repeat=repeat)
 
-    def mean_payload(self) -> str:
-        """Return the mean temperature of the rooms whose values are not old."""
-        plant, table = self.gateway.plant, self.gateway.table
-        readings = [plant.reading(table.part(Part.AIR, *zone)) for zone in plant.zones]
-        value = mean(reading.value for reading in readings if not reading.stale)
-        return self.steady.payload(self.topics.house, value, jitter=_MEAN_JITTER_K)
+    def say_house(self) -> str:
+        """Say what follows for the whole house; return the mean temperature as it is shown."""
+        refs = self.gateway.table.derived_at()
+        shown = {ref.point.part: self.derived_payload(ref) for ref in refs if self.gateway.derived.exists(ref)}
+        self._say_derived(refs)
+        return shown.get(Part.MEAN, UNKNOWN)
+
+    def derived_payload(self, ref: DerivedRef) -> str:
+        """Return what a derived value shows."""
+        value = self.gateway.derived.value(ref)
+        if ref.point.kind is Kind.TEMPERATURE:
+            return self.steady.payload(self.topics.point(ref.id), value, jitter=ref.point.jitter)
+        return on_off(on=None if value is None else bool(value))
 
     def _say_availability(self, reading: Reading) -> None:
         """Say whether a room's values count: whether the base still tells its temperature."""
@@ -178,25 +171,11 @@ class RoomStates:
 
     def _say_room(self, zone: ZoneIndex) -> None:
         self.say_climate(zone)
-        self._say_derived(zone)
+        self._say_derived(self.gateway.table.derived_at(*zone))
 
-    def _say_derived(self, zone: ZoneIndex) -> None:
-        temperature, humidity = self._value(zone, Part.AIR), self._value(zone, Part.HUMIDITY)
-        room, topics = self._room(zone), self.topics
-        is_cold = cold(temperature, self.margins.cold, before=room.cold)
-        room.cold = bool(is_cold)
-        self.outbox.put(topics.zone(zone, "cold"), on_off(on=is_cold))
-        if self.gateway.plant.reading(self.gateway.table.part(Part.HUMIDITY, *zone)).at is None:
-            return
-        dew, topic = dew_point(temperature, humidity), topics.zone(zone, "dew_point")
-        self.outbox.put(topic, self.steady.payload(topic, dew, jitter=_DEW_JITTER_K))
-        topic = topics.zone(zone, "condensation")
-        if self._flow is None and not self.outbox.known(topic):
-            return
-        margin_k = self.margins.condensation_k + (_WET_STILL_K if room.wet else 0.0)
-        risk = condensation_risk(mode=global_mode(self.gateway), flow=self._flow, dew=dew, margin_k=margin_k)
-        room.wet = bool(risk)
-        self.outbox.put(topic, on_off(on=risk))
+    def _say_derived(self, refs: Iterable[DerivedRef]) -> None:
+        for ref in filter(self.gateway.derived.exists, refs):
+            self.outbox.put(self.topics.point(ref.id), self.derived_payload(ref))
 
     def _expect(self, command: Command, now: float) -> None:
         if command.state.live:
@@ -229,7 +208,7 @@ class RoomStates:
 
     def _coldest_flow(self) -> float | None:
         readings = map(self.gateway.plant.reading, self._flow_refs)
-        return coldest(reading.value for reading in readings if not reading.stale)
+        return min((float(each.value) for each in readings if each.value is not None and not each.stale), default=None)
 
     def _value(self, zone: ZoneIndex, part: Part) -> Value:
         return self.gateway.plant.reading(self.gateway.table.part(part, *zone)).value

@@ -7,7 +7,6 @@ what is allowed; values of secrets are not shown.
 
 from __future__ import annotations
 
-import difflib
 import ipaddress
 import json
 import re
@@ -20,7 +19,7 @@ import msgspec
 
 from neasmart.facts.errors import SettingsError
 from neasmart.facts.points import TABLE
-from neasmart.facts.registers import Part
+from neasmart.facts.rows import Part
 from neasmart.facts.status import Closable, SettingsFault
 from neasmart.settings.model import (
     DIALLED,
@@ -169,7 +168,9 @@ def without_login(text: str) -> str:
 
 def suggestion(name: str, known: Mapping[str, object] | tuple[str, ...]) -> str:
     """Return what may stand in the place of an unknown name."""
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=_NEAR)
+    from difflib import get_close_matches  # noqa: PLC0415 - most settings are without a fault
+
+    close = get_close_matches(name, list(known), n=1, cutoff=_NEAR)
     hint = f"Did you mean {close[0]}? " if close else ""
     return f"{hint}Allowed: {', '.join(sorted(known))}"
 
@@ -330,13 +331,11 @@ def _of_modbus(modbus: ModbusSettings) -> Iterator[_Objection]:
 
 def _of_api(api: ApiSettings) -> Iterator[_Objection]:
     if api.enable_auth and not (api.key or api.jwt_secret):
-        allowed = "Set api.key or api.jwt_secret, too; `python -m neasmart token` makes a key"
+        allowed = "Set api.key or api.jwt_secret, too; the page makes a key under Connection"
         yield _Objection("enable_auth", value=True, allowed=allowed, depends_on=frozenset({"key", "jwt_secret"}))
     for name in ("key", "jwt_secret") if api.enable_auth else ():
         if getattr(api, name) in SAMPLES:
-            allowed = (
-                "It stands in a published description, so everybody knows it; `python -m neasmart token` makes one"
-            )
+            allowed = "It stands in a published description, so everybody knows it; the page makes one under Connection"
             yield _Objection(name, getattr(api, name), allowed)
     if not _KEY.fullmatch(api.key):
         allowed = "Allowed: letters, digits and signs of ASCII without blanks, because it stands in a header"

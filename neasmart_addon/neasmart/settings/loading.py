@@ -70,7 +70,7 @@ def load_judged(environment: Mapping[str, str] | None = None, *, options: Mappin
     if path is not None:
         _add_file(sources, path)
         sources.notes.append(f"Settings are read from {path}")
-    sources.notes += [f"{other} is not read, because {path} is" for other in passed_over]
+    sources.notes.extend(f"{other} is not read, because {path} is" for other in passed_over)
     path = _options_file(environment)
     if options is not None:
         _add(sources, options, str(path))
@@ -198,14 +198,14 @@ def _add_file(sources: Sources, path: Path) -> None:
 
 def _add(sources: Sources, content: Mapping[str, Any], name: str) -> None:
     document, notes = modernised(content, name)
-    sources.notes += notes
+    sources.notes.extend(notes)
     sources.add(document, name)
 
 
 def _add_environment(sources: Sources, environment: Mapping[str, str]) -> None:
     names = environment_names()
     variables, notes = modern_variables(environment)
-    sources.notes += notes
+    sources.notes.extend(notes)
     for ours, (text, name) in variables.items():
         path = names.get(ours)
         if path is None:

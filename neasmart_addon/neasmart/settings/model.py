@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -17,6 +18,8 @@ Walked = Annotated[float, msgspec.Meta(ge=0, le=100)]
 NoDataWord = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 TopicPrefix = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*\Z", max_length=64)]
 
+_SECRET_NAME = re.compile(r"pass(word|wd|phrase)?|secret|token|user(name)?|credential|auth|(^|_)keys?($|_)")
+
 DEFAULT_UNIT_IDS = (240, 241)
 WITHOUT_EFFECT = {
     "sync_on_startup": "every poll without a command makes the base write its own value anyway",
@@ -27,8 +30,6 @@ WITHOUT_EFFECT = {
 SOCKET, RFC2217 = "socket://", "rfc2217://"
 """How the address of a converter that we dial begins."""
 DIALLED = f"{SOCKET}HOST:PORT or {RFC2217}HOST:PORT"
-SECRETS = frozenset({"username", "password", "key", "jwt_secret"})
-"""Keys whose values are never shown."""
 
 
 class ServerType(StrEnum):
@@ -235,6 +236,16 @@ class Settings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def zone_names(self) -> dict[tuple[int, int], str]:
         """Names by base and zone, without the empty ones."""
         return {(zone.base, zone.zone): zone.name.strip() for zone in self.zones if zone.name.strip()}
+
+
+SECRETS = frozenset(
+    key
+    for section in msgspec.to_builtins(Settings()).values()
+    if isinstance(section, dict)
+    for key, value in section.items()
+    if _SECRET_NAME.search(key) and not isinstance(value, bool)
+)
+"""Keys whose values are never shown: by their name, so that one that is added later is hidden, too."""
 
 
 def different(one: Settings, other: Settings) -> list[str]:

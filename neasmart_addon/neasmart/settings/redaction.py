@@ -1,7 +1,4 @@
-"""Takes secrets and private names out of what leaves the house, such as the diagnostics file.
-
-A setting is secret by its name, so that one that is added later is hidden without anybody thinking of it.
-"""
+"""Takes secrets and private names out of what leaves the house, such as the diagnostics file."""
 
 from __future__ import annotations
 
@@ -11,13 +8,10 @@ from typing import Any
 
 import msgspec
 
-from neasmart.settings.model import Settings
+from neasmart.settings.model import SECRETS, Settings
 
 HIDDEN = "(hidden)"
 
-_SECRET_NAME = re.compile(
-    r"pass(word|wd|phrase)?|secret|token|user(name)?|credential|auth|(^|_)keys?($|_)", re.IGNORECASE
-)
 _URL_CREDENTIALS = re.compile(r"(?<=://)[^/\s@]+(?=@)")
 _LEAST_LENGTH = 3
 """Shorter values are hidden by their name alone; in other texts they would hit parts of words."""
@@ -63,7 +57,7 @@ class Scrubber:
 def _hidden(value: Any, name: str = "") -> Any:
     if isinstance(value, dict):
         return {key: _hidden(each, key) for key, each in value.items()}
-    if value and not isinstance(value, bool) and _SECRET_NAME.search(name):
+    if value and not isinstance(value, bool) and name in SECRETS:
         return HIDDEN
     if isinstance(value, list):
         return [_hidden(each, name) for each in value]
@@ -78,7 +72,7 @@ def _secrets(value: Any, name: str = "") -> Iterator[str]:
         for each in value:
             yield from _secrets(each, name)
     elif isinstance(value, str):
-        if _SECRET_NAME.search(name):
+        if name in SECRETS:
             yield value
         yield from _parts(_URL_CREDENTIALS.findall(value))
 

@@ -12,13 +12,14 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import floor
 from typing import Any
 
 import aiosqlite
 
+from neasmart.core.recall import Question, Series, TimedWords
 from neasmart.core.state.plant import Reading, Source
 from neasmart.facts.clock import Clock
 from neasmart.facts.registers import RegisterTable
@@ -65,27 +66,6 @@ _CLEARED_AT_ONCE = 500
 """Blocks; some tenths of a second in the connection's thread."""
 _SELECT = "SELECT start, length, samples FROM history WHERE start <= ? AND start + length >= ? ORDER BY start, number"
 _LOGGER = logging.getLogger(__name__)
-
-TimedWords = list[tuple[float, int | None]]
-Series = dict[int, TimedWords]
-"""By address: Unix seconds with the word that holds from there on, None where nothing is known."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """What is asked: registers, a range of Unix seconds, and how the samples of each stretch are thinned."""
-
-    addresses: Collection[int]
-    begin_s: float
-    end_s: float
-    stretches: int = 1
-    thin: Callable[[int, TimedWords], TimedWords] | None = None
-
-    def stretch_of(self, at_s: float) -> int:
-        """Return the number of the stretch in which a time lies."""
-        if self.thin is None:
-            return 0
-        return int((at_s - self.begin_s) / (self.end_s - self.begin_s) * self.stretches)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

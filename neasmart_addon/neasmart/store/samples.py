@@ -14,10 +14,10 @@ from array import array
 from collections.abc import Collection, Mapping
 
 from neasmart.facts.errors import NeasmartError
-from neasmart.facts.registers import Kind, Ref, RegisterTable
+from neasmart.facts.registers import Ref, RegisterTable
+from neasmart.facts.rows import Kind
 
 GAP = 0x8000
-LONGEST_BLOCK_MIN = GAP - 1
 _LIMIT_BYTES = 4_000_000
 
 Samples = list[tuple[int, int | None]]
@@ -31,7 +31,7 @@ class DamagedBlockError(NeasmartError):
 
 
 def packed(samples: Mapping[int, Samples]) -> bytes:
-    """Return the block of these samples by address; minutes must be 0..LONGEST_BLOCK_MIN and ascend."""
+    """Return the block of these samples by address; minutes must be below `GAP` and ascend."""
     numbers = array("H")
     for address, each in samples.items():
         numbers.extend((address, len(each)))

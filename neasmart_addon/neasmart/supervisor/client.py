@@ -1,11 +1,13 @@
 """Asks the Supervisor what an app may ask about itself; no other permission is needed than the app's own token.
 
+What it answers is checked, because other software pretends to be a Supervisor, too.
 The Supervisor writes `/data/options.json` at a start only, so what is saved in the form later is learned here.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,12 +18,20 @@ URL = "http://supervisor"
 TIMEOUT_S = 10.0
 _ANSWER_LIMIT = 1024 * 1024
 _OK = 200
+_SLUG = re.compile(r"[a-z0-9_]{1,64}")
+_YEAR = re.compile(r"(20\d\d)\.")
+_APPS_SINCE = 2026
 
 
 class SupervisorError(NeasmartError):
     """The Supervisor is away or refuses; the message is one sentence for the owner and holds no secret."""
 
     code = "supervisor"
+
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        """Take the sentence, and the status of HTTP if there was an answer."""
+        super().__init__(message)
+        self.status = status
 
 
 class Supervisor:
@@ -46,6 +56,20 @@ class Supervisor:
     async def info(self) -> dict[str, Any]:
         """Return what the Supervisor knows of the app: its saved `options`, its `network` and more."""
         return await self._ask("GET", "/addons/self/info")
+
+    async def broker(self) -> dict[str, Any]:
+        """Return what the Supervisor knows of the MQTT broker: `host`, `port`, `username`, `password`, `ssl`.
+
+        Raises SupervisorError, while there is no broker with status 400.
+        """
+        return await self._ask("GET", "/services/mqtt")
+
+    async def page(self) -> str | None:
+        """Return the address under which Home Assistant shows our page, None if nobody can tell."""
+        try:
+            return page_of(await self.info(), await self._ask("GET", "/info"))
+        except SupervisorError:
+            return None
 
     async def store(self, options: Mapping[str, Any], *, network: Mapping[str, int | None] | None = None) -> None:
         """Save all options, and all ports if given, for both replace what was there; raise SupervisorError."""
@@ -75,19 +99,33 @@ class Supervisor:
             raise SupervisorError(f"The Supervisor did not answer within {self._timeout_s:g} s.") from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise SupervisorError(f"The Supervisor cannot be reached ({type(error).__name__}).") from error
-        return _told(status, text)
+        return answered(status, text)
 
 
-def _told(status: int, text: bytes) -> dict[str, Any]:
+def page_of(own: Mapping[str, Any], system: Mapping[str, Any]) -> str | None:
+    """Return the address of our page by what the Supervisor says of the app and of the system.
+
+    Home Assistant moved the pages of apps in 2026, and neither place leads to the other.
+    """
+    slug, version = own.get("slug"), system.get("homeassistant")
+    if not isinstance(slug, str) or not _SLUG.fullmatch(slug):
+        return None
+    year = _YEAR.match(version) if isinstance(version, str) else None
+    place = "hassio/ingress" if year is not None and int(year[1]) < _APPS_SINCE else "app"
+    return f"homeassistant://{place}/{slug}"
+
+
+def answered(status: int, text: bytes) -> dict[str, Any]:
+    """Return the data of an answer; raise SupervisorError if it holds none or refuses."""
     try:
         answer = json.loads(text) if text else {}
     except (ValueError, RecursionError):
         answer = None
     if not isinstance(answer, dict):
-        raise SupervisorError(f"The Supervisor's answer cannot be read (HTTP {status}).")
+        raise SupervisorError(f"The Supervisor's answer cannot be read (HTTP {status}).", status=status)
     if status != _OK or answer.get("result") != "ok":
         message = answer.get("message")
         why = str(message)[:300] if message else f"HTTP {status}"
-        raise SupervisorError(f"The Supervisor refuses: {why}")
+        raise SupervisorError(f"The Supervisor refuses: {why}", status=status)
     data = answer.get("data")
     return data if isinstance(data, dict) else {}

@@ -20,6 +20,7 @@ from pathlib import Path
 from aiohttp import web
 
 from neasmart.core.gateway import Gateway
+from neasmart.facts import languages
 from neasmart.facts.network import API
 from neasmart.web.http.problems import Problem
 
@@ -79,13 +80,21 @@ class Assets:
 
     @classmethod
     def load(cls, folder: Path) -> Assets:
-        """Read all files of the folder that a page can use, packed if they were packed as they are now; blocks."""
+        """Read all files of the folder that a page can use, packed if they were packed as they are now; blocks.
+
+        The page's texts are joined by those that it shares with others.
+        """
         folder = _packed_or_plain(folder)
         files = {
             path.relative_to(folder).as_posix(): path.read_bytes()
             for path in sorted(folder.rglob("*"))
             if path.is_file() and path.suffix in _TYPES
         }
+        for language in languages.known():
+            path = f"i18n/{language}.json"
+            if path in files:
+                told = {**languages.read(language), **json.loads(files[path])}
+                files[path] = json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
         return cls(files)
 
     def body(self, path: str) -> bytes:

@@ -18,7 +18,7 @@ from neasmart.facts.registers import RegisterTable
 from neasmart.web.assets import FOLDER
 from neasmart.web.http.encoding import encoded
 from neasmart.web.http.problems import Problem
-from neasmart.web.http.routes import TEXT, Route, declared
+from neasmart.web.http.routes import TEXT, Route
 from neasmart.web.openapi.description import document
 
 DOCS_FILES = ("swagger-ui-bundle.js", "swagger-ui.css", "start.js")
@@ -44,14 +44,14 @@ class DocsPage:
         """Describe these routes, once somebody asks."""
         self._describe = lambda: gzip.compress(encoded(document(table, routes)))
 
-    @declared("GET", "/api/openapi.json", "system", {"type": "object"}, is_open=True)
+    @Route("GET", "/api/openapi.json", "system", {"type": "object"}, is_open=True)
     async def openapi(self, request: web.Request) -> web.Response:
         """Read this document; needs no key. Made from the register table and the routes that this listener has."""
         if not self._packed:
             self._packed = await asyncio.to_thread(self._describe)
         return await _answer(request, self._packed, content_type="application/json")
 
-    @declared("GET", "/api/docs", "system", {"text/html": TEXT}, any_query=True, is_open=True)
+    @Route("GET", "/api/docs", "system", {"text/html": TEXT}, any_query=True, is_open=True)
     async def page(self, _: web.Request) -> web.Response:
         """Read what the API can do, to read and to try; needs no key.
 
@@ -61,7 +61,7 @@ class DocsPage:
         headers = {"Content-Security-Policy": _POLICY}
         return web.Response(body=body, content_type="text/html", charset="utf-8", headers=headers)
 
-    @declared(
+    @Route(
         "GET",
         "/api/docs/{name}",
         "system",

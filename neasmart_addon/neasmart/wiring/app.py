@@ -49,14 +49,17 @@ def build_gateway(settings: Settings, clock: Clock | None = None) -> Gateway:
     modbus = settings.modbus
     times = tuning.times(modbus)
     image = RegisterImage(TABLE, late_s=times.stale.warn_s, no_data=tuning.no_data(modbus))
+    walks = Walks(TABLE, times.walks)
+    last_reports = LastReports(image, lambda: 2 * walks.walk_s)
     gateway = Gateway(
         image=image,
         plant=Plant(TABLE, stale=times.stale),
-        commands=Commands(TABLE, image, Walks(TABLE, times.walks), times.commands),
+        commands=Commands(TABLE, image, walks, times.commands),
         unit_ids=modbus.slave_id,
         clock=clock,
-        last_reports=LastReports(image) if modbus.idle_reply is IdleReply.LAST_REPORT else None,
+        last_reports=last_reports if modbus.idle_reply is IdleReply.LAST_REPORT else None,
     )
+    gateway.derived.use(tuning.margins(settings.mqtt))
     gateway.watch_bus(modbus.slave_id, line=line_of(settings))
     gateway.take_over_rooms(tuning.first_rooms(settings))
     return gateway
@@ -79,8 +82,8 @@ async def run(found: Judged, *, log_lines: Callable[[], Sequence[str]] = tuple) 
     gateway = build_gateway(settings)
     archive = Archive(gateway)
     recorder = Recorder(Path(settings.database.path).parent / FOLDER, line_facts(settings), gateway)
-    keeper = Keeper(settings, gateway, archive, recorder)
     supervisor = Supervisor.known_to(os.environ)
+    keeper = Keeper(settings, gateway, archive, recorder, supervisor)
     reloader = Reloader(
         found,
         gateway,

@@ -20,6 +20,7 @@ from neasmart.facts.status import BusCounters, Closable, LinkStatus, MqttStatus
 from neasmart.logs import output as logs
 from neasmart.mqtt import MqttBridge, Surroundings
 from neasmart.settings.model import ServerSettings, ServerType, Settings, different
+from neasmart.supervisor import Supervisor
 from neasmart.sysbus import Framing, LineFacts, Link, Recorder, Tap
 from neasmart.sysbus.capture.recorder import FOLDER
 from neasmart.web import WebServer
@@ -79,8 +80,16 @@ class _RoomsInHomeAssistant:
 class Keeper:
     """All that runs by the settings; made once the edges have a group to run in."""
 
-    def __init__(self, settings: Settings, gateway: Gateway, archive: Archive, recorder: Recorder) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        gateway: Gateway,
+        archive: Archive,
+        recorder: Recorder,
+        supervisor: Supervisor | None = None,
+    ) -> None:
         """Take the core and what outlives a change."""
+        self._supervisor = supervisor
         self._settings = settings
         self._closed: frozenset[Closable] = frozenset()
         self._gateway = gateway
@@ -140,6 +149,12 @@ class Keeper:
         return self._listening
 
     @property
+    def busy_device(self) -> str | None:
+        """The device that could not be opened because another program uses it, None if there was none."""
+        server = self._settings.server if self._listening is None else self._listening
+        return server.serial_port if self._gateway.link.code in ("device_busy", "device_shared") else None
+
+    @property
     def counted_before(self) -> dict[str, Any]:
         """What had been counted when the present link began: bytes, frames, polls, and these by unit id."""
         return self._counted_before
@@ -160,6 +175,7 @@ class Keeper:
         if "zones" in names:
             gateway.take_over_rooms(tuning.first_rooms(settings))
         gateway.use_times(tuning.times(settings.modbus))
+        gateway.derived.use(tuning.margins(settings.mqtt))
 
     async def _begin_store(self) -> None:
         if Closable.STORE in self._closed:
@@ -196,7 +212,9 @@ class Keeper:
             return
         folder = Path(self._settings.database.path).parent
         surroundings = Surroundings(
-            memory=folder / MEMORY if self._archive.writes else None, book=_RoomsInHomeAssistant(self._gateway)
+            supervisor=self._supervisor,
+            memory=folder / MEMORY if self._archive.writes else None,
+            book=_RoomsInHomeAssistant(self._gateway),
         )
         bridge = MqttBridge(self._settings.mqtt, self._gateway, surroundings=surroundings)
         self._running.begin("mqtt", bridge.run)

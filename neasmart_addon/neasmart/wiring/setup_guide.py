@@ -60,6 +60,10 @@ class Links(Protocol):
         """The link that is only listened to, None while the one of the settings is served."""
 
     @property
+    def busy_device(self) -> str | None:
+        """The device that could not be opened because another program uses it, None if there was none."""
+
+    @property
     def counted_before(self) -> dict[str, Any]:
         """What had been counted when the present link began."""
 
@@ -206,12 +210,14 @@ class SetupGuide:
             problem = "gone"
         elif not os.access(device.path, os.R_OK | os.W_OK):
             problem = "no_permission"
+        elif device.busy or _same(device.path, self._links.busy_device):
+            problem = "busy"
         return {
             "path": device.path,
             "name": device.name,
             "maker": device.maker,
             "known_as": device.known_as,
-            "chosen": chosen is not None and os.path.realpath(device.path) == os.path.realpath(chosen),
+            "chosen": _same(device.path, chosen),
             "appeared_s": None if appeared is None else round(now - appeared, 1),
             "problem": problem,
         }
@@ -247,6 +253,10 @@ class SetupGuide:
         async with self._changing:
             with contextlib.suppress(NeasmartError):
                 await self._links.listen(None)
+
+
+def _same(path: str, other: str | None) -> bool:
+    return other is not None and os.path.realpath(path) == os.path.realpath(other)
 
 
 def _told(server: ServerSettings) -> dict[str, Any]:

@@ -9,8 +9,13 @@ from neasmart.core.state.plant import StaleTimes
 from neasmart.core.state.rooms import Room
 from neasmart.core.state.walks import WalkTimes
 from neasmart.facts.points import TABLE
-from neasmart.facts.registers import Part
-from neasmart.settings.model import ModbusSettings, Settings
+from neasmart.facts.rows import Margins, Part
+from neasmart.settings.model import ModbusSettings, MqttSettings, Settings
+
+
+def margins(mqtt: MqttSettings) -> Margins:
+    """Return by what derived values are judged."""
+    return Margins(condensation_k=mqtt.condensation_margin, cold_c=mqtt.cold_limit)
 
 
 def times(modbus: ModbusSettings) -> Times:

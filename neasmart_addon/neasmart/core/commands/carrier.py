@@ -14,6 +14,14 @@ class Carrier:
         self.open = True
         self.polls = False
 
+    def polled(self) -> None:
+        """Note that it has carried a poll of ours."""
+        self.polls = True
+
+    def ended(self) -> None:
+        """Note that it is closed."""
+        self.open = False
+
     def follows(self, other: Carrier) -> bool:
         """Return whether this is the same connection or, when that one has ended, its successor from the same host."""
         return self is other or (not other.open and self.host == other.host)

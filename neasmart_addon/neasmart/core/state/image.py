@@ -8,7 +8,7 @@ no-data word everywhere else, which makes it write its own value.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -58,7 +58,6 @@ class RegisterImage:
         self._reports: dict[int, Report] = {}
         self._desired: dict[int, int] = {}
         self._ask_until: dict[int, float] = {}
-        self.unknown_writes = 0
 
     def use(self, *, late_s: float) -> None:
         """Ask again for what was told longer ago than this."""
@@ -67,10 +66,8 @@ class RegisterImage:
     def record(self, address: int, word: int, *, at: float, function_code: int, unit_id: int) -> bool:
         """Keep a word that the base wrote; return whether the register has a meaning."""
         known = address in self._known
-        if not known:
-            self.unknown_writes += 1
-            if address >= ADDRESS_LIMIT:
-                return False
+        if address >= ADDRESS_LIMIT:
+            return False
         self._reports[address] = Report(word=word, at=at, function_code=function_code, unit_id=unit_id)
         return known
 
@@ -144,13 +141,13 @@ class LastReports:
     """For experts: serves what the base reported last, where no command is live, as other gateways do.
 
     Outside of what this gateway promises, because a report that is outdated without our knowing is a command. `image`
-    is asked for all else; reports older than `fresh_s` are never served.
+    is asked for all else; reports older than `fresh_s` says are never served.
     """
 
-    def __init__(self, image: RegisterImage) -> None:
-        """Serve reports of `image`; none until `fresh_s` is set."""
+    def __init__(self, image: RegisterImage, fresh_s: Callable[[], float]) -> None:
+        """Serve reports of `image`."""
         self._image = image
-        self.fresh_s = 0.0
+        self._fresh_s = fresh_s
 
     def served(self, address: int, count: int, now: float) -> list[int]:
         """Return the words for a poll of a block."""
@@ -159,6 +156,6 @@ class LastReports:
 
     def _word(self, address: int, word: int, now: float) -> int:
         report = self._image.report(address)
-        if report is None or now - report.at > self.fresh_s or self._image.desired(address):
+        if report is None or now - report.at > self._fresh_s() or self._image.desired(address):
             return word
         return report.word

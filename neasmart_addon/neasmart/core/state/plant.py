@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from neasmart.facts.codecs import Quality, Value
-from neasmart.facts.registers import Limits, Part, Ref, RegisterTable, setpoint_limits
+from neasmart.facts.registers import Ref, RegisterTable
+from neasmart.facts.rows import Limits, Part, setpoint_limits
 
 ZoneIndex = tuple[int, int]
 
@@ -123,6 +124,11 @@ class Plant:
     def zone_active(self, base_id: int, zone_id: int) -> bool:
         """Return whether a zone's temperature has been received, now or before the last restart."""
         return self.reading(self.table.exists_by(base_id, zone_id)).at is not None
+
+    def rename(self, names: Mapping[ZoneIndex, str]) -> set[ZoneIndex]:
+        """Give the zones other names; return those whose name is another one now."""
+        before, self.names = self.names, dict(names)
+        return {zone for zone in before.keys() | names.keys() if before.get(zone) != names.get(zone)}
 
     def zone_name(self, base_id: int, zone_id: int) -> str | None:
         """Return the name that the owner has given to a zone."""

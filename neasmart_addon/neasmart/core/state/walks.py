@@ -74,11 +74,6 @@ class Walks:
             return self.times.assumed_s
         return min(max(self._longest, self.times.shortest_s), self.times.longest_s)
 
-    @property
-    def measured_s(self) -> float | None:
-        """The longest measured interval in seconds, None before there is one."""
-        return self._longest
-
     def _measure(self, unit_id: int, address: int, count: int, now: float) -> None:
         for each in self._covered(address, count):
             key = (unit_id, each)

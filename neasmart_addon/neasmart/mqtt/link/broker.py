@@ -11,14 +11,22 @@ import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
+from neasmart.facts.errors import NeasmartError
 from neasmart.facts.network import joined
-from neasmart.mqtt.link.supervisor import TOKEN, BrokerError, ask, document
 from neasmart.settings.model import MqttSettings
+from neasmart.supervisor import Supervisor, SupervisorError
 
 _NO_BROKER = 400
 _PORT = re.compile(r"[0-9]{1,5}")
 _PORT_MAX = 65535
+
+
+class BrokerError(NeasmartError):
+    """The broker cannot be used now; the message is one sentence for the user and holds no secret."""
+
+    code = "no_broker"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,12 +46,7 @@ class Broker:
         return joined(self.host, self.port)
 
 
-def configured(settings: MqttSettings, environment: Mapping[str, str]) -> bool:
-    """Return whether there is any way to find a broker."""
-    return bool(settings.host or environment.get(TOKEN))
-
-
-async def find_broker(settings: MqttSettings, environment: Mapping[str, str], *, supervisor_url: str) -> Broker:
+async def find_broker(settings: MqttSettings, supervisor: Supervisor | None) -> Broker:
     """Return the broker to use now; raise BrokerError while there is none."""
     if settings.host:
         return Broker(
@@ -54,20 +57,20 @@ async def find_broker(settings: MqttSettings, environment: Mapping[str, str], *,
             tls=settings.tls,
             ca_file=settings.ca_file,
         )
-    status, text = await ask(f"{supervisor_url}/services/mqtt", environment.get(TOKEN, ""))
-    return told(status, text, ca_file=settings.ca_file)
+    if supervisor is None:
+        raise BrokerError("MQTT is not configured.")
+    try:
+        service = await supervisor.broker()
+    except SupervisorError as error:
+        if error.status == _NO_BROKER:
+            message = "Home Assistant has no MQTT broker yet. Install the Mosquitto broker app (add-on) and start it."
+            raise BrokerError(message) from error
+        raise BrokerError(f"The MQTT broker is not known. {error}") from error
+    return named(service, ca_file=settings.ca_file)
 
 
-def told(status: int, text: bytes, *, ca_file: str) -> Broker:
-    """Return the broker that the Supervisor's answer names; raise BrokerError if it names none."""
-    answer = document(text)
-    if status == _NO_BROKER:
-        raise BrokerError(
-            "Home Assistant has no MQTT broker yet. Install the Mosquitto broker app (add-on) and start it."
-        )
-    service = answer.get("data") if isinstance(answer, dict) else None
-    if status != 200 or not isinstance(service, dict):  # noqa: PLR2004 - HTTP's OK
-        raise BrokerError(f"The Supervisor did not tell where the MQTT broker is (HTTP {status}).")
+def named(service: Mapping[str, Any], *, ca_file: str) -> Broker:
+    """Return the broker that the Supervisor names; raise BrokerError if it names none."""
     host, port = service.get("host"), service.get("port")
     if isinstance(port, str) and _PORT.fullmatch(port):
         port = int(port)

@@ -19,8 +19,7 @@ import aiomqtt
 from paho.mqtt import client as mqtt
 from paho.mqtt.reasoncodes import ReasonCode
 
-from neasmart.mqtt.link.broker import Broker, tls_context
-from neasmart.mqtt.link.supervisor import BrokerError
+from neasmart.mqtt.link.broker import Broker, BrokerError, tls_context
 
 KEEPALIVE_S = 15
 """A broker that stops answering is noticed within twice this time."""

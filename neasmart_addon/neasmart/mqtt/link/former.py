@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from neasmart.core.state.plant import ZoneIndex
-from neasmart.mqtt.link.supervisor import BrokerError
+from neasmart.mqtt.link.broker import BrokerError
 from neasmart.mqtt.messages.topics import ONLINE, Topics
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import asyncio
 import secrets
 from typing import TYPE_CHECKING
 
-from neasmart.mqtt.link.supervisor import BrokerError
+from neasmart.mqtt.link.broker import BrokerError
 from neasmart.mqtt.messages.topics import ONLINE, Topics
 
 if TYPE_CHECKING:
@@ -46,6 +46,10 @@ class Claim:
             f"Another gateway uses the same node id {self._topics.node!r} on this MQTT broker. Give one of them another"
             " mqtt.node_id, or stop it"
         )
+
+    def wrote(self) -> None:
+        """Note that the broker was sent our word."""
+        self.written = True
 
     async def check(self, connection: BrokerConnection) -> None:
         """Raise RivalError if somebody has written another word since we wrote ours."""

@@ -147,13 +147,18 @@ class Announcer:
         self._remove(self._published - set(self._gateway.plant.zones))
 
     @property
+    def describing(self) -> bool:
+        """Whether more devices of an announcement are still to be described."""
+        return self._round is not None and self._round.devices is not None
+
+    @property
     def topics(self) -> list[str]:
         """The discovery topics of every device that could be ours."""
         return [self._topic(None), *self._zone_by_topic]
 
     def wait_s(self, now: float) -> float | None:
         """Return the seconds until something is due, None if nothing is."""
-        if self._round is not None and self._round.devices is not None:
+        if self.describing:
             return 0.0
         dues = [self._announce_at, None if self._round is None else self._round.settle_at]
         return min((max(0.0, due - now) for due in dues if due is not None), default=None)
@@ -202,7 +207,8 @@ class Announcer:
         for zone in sorted(zones):
             self._published.discard(zone)
             self._outbox.put(self._topic(zone), "")
-            for part in (*ZONE_TOPICS, *(point.key for point in self._gateway.table.rooms.points)):
+            rooms = self._gateway.table.rooms
+            for part in (*ZONE_TOPICS, *(row.key for row in rooms.rows)):
                 self._outbox.put(self._topics.zone(zone, part), "")
 
 

@@ -18,11 +18,11 @@ from neasmart.core.state.plant import ZoneIndex
 from neasmart.diagnosis.verdicts import DoctorState
 from neasmart.facts.codecs import GlobalMode
 from neasmart.facts.points import TABLE
-from neasmart.facts.registers import Kind, Part, Ref, setpoint_limits
+from neasmart.facts.registers import DerivedRef, Ref
+from neasmart.facts.rows import Kind, Part, Point, setpoint_limits
 from neasmart.mqtt.messages.climate import AUTO, HOUSE_MODES, OFF, PRESETS, SEASON_WORDS
-from neasmart.mqtt.messages.entities import Look, look, options, platform
 from neasmart.mqtt.messages.inventory import Inventory, ShownRoom
-from neasmart.mqtt.messages.topics import Topics
+from neasmart.mqtt.messages.topics import HOUSE, HOUSE_CLIMATE, READ_ALL, Topics
 from neasmart.mqtt.messages.words import Words, template
 
 Component = dict[str, Any]
@@ -30,7 +30,8 @@ Device = dict[str, Any]
 
 REFUSED = "refused"
 RESULTS = (*(state.value for state in CommandState), REFUSED)
-CHANGES = ("mode", "state", "setpoint")
+MIXED = "mixed"
+"""What the global state reads while the rooms differ; it can be shown and not be commanded."""
 
 _MAKER = "REHAU"
 _MODEL = "NEA SMART 2.0"
@@ -60,7 +61,7 @@ class Style:
 
     def zone_name(self, zone: ZoneIndex, name: str | None) -> str:
         """Return the owner's name of a room, else its place."""
-        return name or self.words("name", "zone", *zone)
+        return name or self.words("group", TABLE.rooms.key, *zone)
 
 
 def described(inventory: Inventory, style: Style) -> Iterator[tuple[str, Device]]:
@@ -77,20 +78,21 @@ def devices(inventory: Inventory, style: Style) -> dict[str, Device]:
 
 def _base(inventory: Inventory, style: Style) -> Device:
     topics = style.topics
-    refs = [ref for ref in TABLE if ref.of_house or ref.id in inventory.optional]
+    refs: list[Ref | DerivedRef] = [ref for ref in TABLE if ref.of_house or ref.id in inventory.optional]
+    refs += [ref for ref in TABLE.derived_at() if ref.id in inventory.optional]
     components = {ref.id.replace(".", "_"): _of_point(ref, style) for ref in refs}
     components["house"] = _house(style)
     components["read_all"] = _named("button", "read_all", style) | {
-        "command_topic": topics.command("global.read_all"),
+        "command_topic": topics.command(READ_ALL),
         "icon": "mdi:database-refresh-outline",
         "entity_category": "config",
     }
     components["changed"] = _named("event", "changed", style) | {
         "state_topic": topics.changed,
-        "event_types": list(style.words.all("change", CHANGES).values()),
+        "event_types": list(style.words.all("change", (ref.point.key for ref in TABLE.writable)).values()),
         "icon": "mdi:account-edit-outline",
     }
-    components["global_last_command"] = _last_command("global", style)
+    components[f"{HOUSE}_last_command"] = _last_command(HOUSE, style)
     components |= _diagnostics(style)
     return {
         "device": _device(topics.base_device, style.house_name, f"{_MODEL} {style.words('name', 'model_base')}", style),
@@ -103,12 +105,11 @@ def _base(inventory: Inventory, style: Style) -> Device:
 
 def _room(room: ShownRoom, inventory: Inventory, style: Style) -> Device:
     topics = style.topics
-    place = f"zone.{room.zone[0]}.{room.zone[1]}"
+    place = TABLE.rooms.place(*room.zone)
     components = {"climate": _climate(room, inventory.mode, style)}
-    for ref in TABLE.room(*room.zone):
+    for ref in TABLE.shown_at(*room.zone):
         if not ref.point.optional or ref.point.key in room.told:
             components[ref.point.key] = _of_point(ref, style)
-    components |= _derived(room, place, inventory, style)
     components["last_command"] = _last_command(place, style)
     device = _device(
         topics.zone_device(room.zone),
@@ -143,7 +144,7 @@ def _device(identifier: str, name: str, model: str, style: Style) -> Device:
 
 def _climate(room: ShownRoom, mode: GlobalMode | None, style: Style) -> Component:
     topics, limits, season = style.topics, setpoint_limits(mode), SEASON_WORDS[mode]
-    place = f"zone.{room.zone[0]}.{room.zone[1]}"
+    place = TABLE.rooms.place(*room.zone)
     state_topic = topics.zone(room.zone, "climate")
     component = (
         _identified("climate", f"{place}.climate", style, entity=place)
@@ -175,8 +176,9 @@ def _house(style: Style) -> Component:
     """Return the climate entity of the whole house, which has no target temperature."""
     topics = style.topics
     return (
-        _named("climate", "house", style)
-        | _modes(topics.house, topics.command("global.climate"), topics.command("global.preset"), *sorted(HOUSE_MODES))
+        _identified("climate", "house", style)
+        | {"name": style.words("group", HOUSE)}
+        | _modes(topics.house, topics.command(HOUSE_CLIMATE), topics.command(f"{HOUSE}.preset"), *sorted(HOUSE_MODES))
         | {"current_temperature_topic": topics.house, "current_temperature_template": "{{ value_json.temperature }}"}
     )
 
@@ -196,17 +198,22 @@ def _modes(state_topic: str, mode_topic: str, preset_topic: str, *seasons: str) 
     }
 
 
-def _of_point(ref: Ref, style: Style) -> Component:
-    """Return the entity of one point, by its kind."""
-    point, appearance = ref.point, look(ref)
-    kind = platform(point)
+def _of_point(ref: Ref | DerivedRef, style: Style) -> Component:
+    """Return the entity of one point, by its kind; a setpoint is commanded by the climate entity and only shown."""
+    point = ref.point
+    kind = "select" if point.options and point.writable else "binary_sensor" if point.kind is Kind.BIT else "sensor"
     component = _identified(kind, ref.id, style) | {
-        "name": style.words("point", f"{ref.group.key}.{point.key}", *ref.index),
+        "name": style.words.name(ref),
         "state_topic": style.topics.point(ref.id),
     }
-    component |= _appearance(appearance)
-    if kind == "select":
-        words = style.words.all(appearance.words or "", options(ref))
+    if point.icon is not None:
+        component["icon"] = point.icon
+    if point.category is not None:
+        component["entity_category"] = point.category
+    if point.in_climate:
+        component["enabled_by_default"] = False
+    if isinstance(point, Point) and point.options:
+        words = style.words.all(point.vocabulary, (*point.options.values(), *([MIXED] if point.mixes else [])))
         return component | {
             "command_topic": style.topics.command(ref.id),
             "options": list(words.values()),
@@ -220,42 +227,6 @@ def _of_point(ref: Ref, style: Style) -> Component:
     if point.kind is Kind.TEMPERATURE:
         component["suggested_display_precision"] = 1
     return component
-
-
-def _appearance(appearance: Look) -> Component:
-    found: Component = {}
-    if appearance.icon is not None:
-        found["icon"] = appearance.icon
-    if appearance.category is not None:
-        found["entity_category"] = appearance.category
-    if not appearance.enabled:
-        found["enabled_by_default"] = False
-    return found
-
-
-def _derived(room: ShownRoom, place: str, inventory: Inventory, style: Style) -> dict[str, Component]:
-    """Return what the gateway works out itself; see `derived`."""
-    topics, humid = style.topics, room.has(Part.HUMIDITY, TABLE)
-    found = {
-        "cold": _named("binary_sensor", "cold", style, place)
-        | _ON_OFF
-        | {"state_topic": topics.zone(room.zone, "cold"), "device_class": "problem"}
-    }
-    if humid:
-        found["dew_point"] = _named("sensor", "dew_point", style, place) | {
-            "state_topic": topics.zone(room.zone, "dew_point"),
-            "device_class": "temperature",
-            "unit_of_measurement": "°C",
-            "state_class": "measurement",
-            "suggested_display_precision": 1,
-        }
-    if humid and inventory.flow:
-        found["condensation"] = (
-            _named("binary_sensor", "condensation", style, place)
-            | _ON_OFF
-            | {"state_topic": topics.zone(room.zone, "condensation"), "device_class": "moisture"}
-        )
-    return found
 
 
 def _last_command(place: str, style: Style) -> Component:

@@ -12,7 +12,8 @@ from typing import Protocol
 from neasmart.core.gateway import Gateway
 from neasmart.core.state.plant import ZoneIndex
 from neasmart.facts.codecs import GlobalMode
-from neasmart.facts.registers import Part, RegisterTable
+from neasmart.facts.registers import RegisterTable
+from neasmart.facts.rows import Part
 
 
 class HomeAssistantBook(Protocol):
@@ -45,7 +46,7 @@ class MemoryBook:
 class ShownRoom:
     """A zone that exists; `name` is empty unless the owner has named it.
 
-    `told` has the keys of those points that may be absent and have been received, such as ``humidity``.
+    `told` has the keys of those points that may be absent and are there, such as ``humidity`` and ``dew_point``.
     """
 
     zone: ZoneIndex
@@ -59,15 +60,11 @@ class ShownRoom:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inventory:
-    """The global mode, the rooms, and the ids of the optional points that have been received.
-
-    `flow` tells whether any flow temperature has been received, without which nothing can be said of condensation.
-    """
+    """The global mode, the rooms, and the ids of what may be absent elsewhere and is there."""
 
     mode: GlobalMode | None
     rooms: tuple[ShownRoom, ...]
     optional: tuple[str, ...]
-    flow: bool
 
 
 def global_mode(gateway: Gateway) -> GlobalMode | None:
@@ -84,8 +81,8 @@ def take_inventory(
     A room counts when its temperature was told twice, so that one bad frame makes no device, or when an earlier run has
     announced it.
     """
-    plant, table = gateway.plant, gateway.table
-    optional = [each for each in plant.readings if not (each.ref.of_house or each.ref.room) and each.at is not None]
+    plant, table, derived = gateway.plant, gateway.table, gateway.derived
+    equipment = [ref for ref in table if not (ref.of_house or ref.room) and plant.reading(ref).at is not None]
     return Inventory(
         mode=global_mode(gateway),
         rooms=tuple(
@@ -96,11 +93,14 @@ def take_inventory(
                     ref.point.key
                     for ref in table.room(*zone)
                     if ref.point.optional and plant.reading(ref).at is not None
-                ),
+                )
+                | {ref.point.key for ref in table.derived_at(*zone) if derived.exists(ref)},
             )
             for zone in plant.zones
             if zone not in absent and (zone in announced or plant.reading(table.exists_by(*zone)).told > 1)
         ),
-        optional=tuple(each.ref.id for each in optional),
-        flow=any(each.ref.point.part is Part.FLOW and each.held is not None for each in optional),
+        optional=(
+            *(ref.id for ref in equipment),
+            *(ref.id for ref in table.derived_at() if derived.exists(ref)),
+        ),
     )

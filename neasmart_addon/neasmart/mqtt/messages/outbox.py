@@ -20,11 +20,16 @@ _EVENTS = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One message; what is not retained is something that happened."""
+    """One message; what is not retained is something that happened.
+
+    The broker shall acknowledge the last of a series of announcements: one that hangs is noticed, and sixty rooms do
+    not cost sixty journeys to it.
+    """
 
     topic: str
     payload: str
     retained: bool = True
+    acknowledged: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +83,10 @@ class Outbox:
             queue.pop(topic, None)
         self._events.append(Message(topic=topic, payload=payload, retained=retained))
 
+    def keep_pace(self) -> None:
+        """Say what has no hurry at the pace from now on."""
+        self.paced = True
+
     def forget(self) -> None:
         """Assume that the broker knows nothing, and start without pace; what happened before is no news any more."""
         for queue in self._queues:
@@ -98,7 +107,8 @@ class Outbox:
             self._await(message.topic, message.payload)
             return message
         if self._unpaced:
-            return self._sent(*self._unpaced.popitem(last=False))
+            topic, payload = self._unpaced.popitem(last=False)
+            return self._sent(topic, payload, acknowledged=not self._unpaced)
         if not self._waiting or (self.paced and not self._may_go(now)):
             return None
         return self._sent(*self._waiting.popitem(last=False))
@@ -148,10 +158,10 @@ class Outbox:
     def _filled(self, now: float) -> float:
         return min(float(self._pace.stock), self._stock + max(0.0, now - self._stock_at) * self._pace.rate)
 
-    def _sent(self, topic: str, payload: str) -> Message:
+    def _sent(self, topic: str, payload: str, *, acknowledged: bool = False) -> Message:
         self._said[topic] = payload
         self._await(topic, payload)
-        return Message(topic=topic, payload=payload)
+        return Message(topic=topic, payload=payload, acknowledged=acknowledged)
 
     def _await(self, topic: str, payload: str) -> None:
         self._awaited.setdefault(topic, deque(maxlen=_AWAITED)).append(payload)

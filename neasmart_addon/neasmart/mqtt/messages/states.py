@@ -7,6 +7,7 @@ are said by their API names, which discovery turns into the owner's language.
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 
 from neasmart.core.commands.command import Command, CommandState
@@ -14,10 +15,9 @@ from neasmart.core.gateway import Gateway
 from neasmart.diagnosis.doctor import Diagnosis
 from neasmart.facts.clock import Clock
 from neasmart.facts.codecs import OperatingState, Value
-from neasmart.facts.registers import Kind, Point
+from neasmart.facts.rows import Kind, Point
 from neasmart.facts.status import LinkStatus
 from neasmart.mqtt.messages.climate import PRESET_NONE, Action, mode_and_preset
-from neasmart.mqtt.messages.derived import half_up
 from neasmart.mqtt.messages.discovery import REFUSED
 
 UNKNOWN = "None"
@@ -145,3 +145,8 @@ def diagnostics_payload(*, age_s: float | None, polls_per_minute: int, pending: 
             "pending_commands": pending,
         },
     )
+
+
+def half_up(value: float, step: float) -> float:
+    """Return the nearest multiple of `step`, the upper one from the middle on; `step` is a binary fraction or 0.1."""
+    return round(math.floor(value / step + 0.5 + 1e-9) * step, 6)

@@ -9,18 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from neasmart.core.state.plant import ZoneIndex
+from neasmart.facts.points import TABLE
 
 ONLINE = "online"
 OFFLINE = "offline"
 _TOPIC_LIMIT = 300
-ZONE_TOPICS = (
-    "climate",
-    "available",
-    "last_command",
-    "dew_point",
-    "condensation",
-    "cold",
-)
+HOUSE = TABLE.house.place()
+READ_ALL = f"{HOUSE}.read_all"
+HOUSE_CLIMATE = f"{HOUSE}.climate"
+ZONE_TOPICS = ("climate", "available", "last_command")
 """The last parts of the retained topics below a zone beside its points, so that it can be removed completely."""
 
 
@@ -65,7 +62,7 @@ class Topics:
     @property
     def house(self) -> str:
         """The climate entity of the whole house, as JSON."""
-        return f"{self.root}/global/climate"
+        return self.point(HOUSE_CLIMATE)
 
     @property
     def changed(self) -> str:
@@ -90,10 +87,11 @@ class Topics:
     @property
     def commands(self) -> tuple[str, ...]:
         """The filters that cover every command topic."""
-        return (f"{self.root}/global/+/set", f"{self.root}/zone/+/+/+/set")
+        room = "/".join((TABLE.rooms.key, *("+" for _ in TABLE.rooms.axes)))
+        return (f"{self.root}/{HOUSE}/+/set", f"{self.root}/{room}/+/set")
 
     def point(self, ref_id: str) -> str:
-        """Return the state topic of a point."""
+        """Return the state topic of a point, derived or not."""
         return f"{self.root}/{ref_id.replace('.', '/')}"
 
     def command(self, ref_id: str) -> str:
@@ -102,7 +100,7 @@ class Topics:
 
     def zone(self, zone: ZoneIndex, part: str) -> str:
         """Return a topic below a zone."""
-        return f"{self.root}/zone/{zone[0]}/{zone[1]}/{part}"
+        return self.point(f"{TABLE.rooms.place(*zone)}.{part}")
 
     def last_command(self, place: str) -> str:
         """Return the topic that tells how the last command to a place, ``global`` or ``zone.1.3``, has ended."""

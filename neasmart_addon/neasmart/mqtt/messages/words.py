@@ -1,7 +1,8 @@
 """The words that Home Assistant shows as they are: names of entities, options of selects, results and findings.
 
-One JSON file for each language, all with the same keys. Words are for people alone: ids, topics and what other programs
-read stay the same in every language, so changing it changes no id and no history.
+Those of points and values are in `facts.languages`, as on the page; those of MQTT alone have files of their own. Words
+are for people alone: ids, topics and what other programs read stay the same in every language, so changing
+it changes no id and no history.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
 
+from neasmart.facts import languages
+from neasmart.facts.registers import DerivedRef, Ref
 from neasmart.settings.model import Language
 
 
@@ -28,6 +31,15 @@ class Words:
         """
         word = self._words.get(f"{kind}.{key}")
         return key.replace("_", " ").capitalize() if word is None else word.format(*place)
+
+    def name(self, ref: Ref | DerivedRef) -> str:
+        """Return the name of a point's entity; equipment has no device of its own, so its place stands before it."""
+        group = ref.group
+        what = self._words.get(f"point.{group.key}.{ref.point.key}", ref.point.label)
+        if group.rooms or not ref.index:
+            return what[:1].upper() + what[1:]
+        place = self("group", group.key, *ref.index)
+        return place if len(group.points) == 1 else f"{place} {what}"
 
     def all(self, kind: str, keys: Iterable[str]) -> dict[str, str]:
         """Return the words of several keys of one kind, in their order."""
@@ -58,8 +70,8 @@ def _keys(kind: str) -> Mapping[str, str]:
 
 
 def _read(language: Language) -> Mapping[str, str]:
-    content: dict[str, str] = json.loads((files("neasmart.mqtt") / "words" / f"{language.value}.json").read_bytes())
-    return content
+    own: dict[str, str] = json.loads((files("neasmart.mqtt") / "words" / f"{language.value}.json").read_bytes())
+    return {**languages.read(language), **own}
 
 
 def _quoted(text: str) -> str:

@@ -69,7 +69,7 @@ class DatabaseFile:
         With a `lock` the file is opened only while nobody else writes into its folder.
         """
         self.path = path
-        self.damaged = False
+        self._damaged = False
         self.set_aside_as: Path | None = None
         self._wall = wall
         self._connect = connect or connect_to
@@ -84,7 +84,7 @@ class DatabaseFile:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         if self._lock is not None:
             self._lock.acquire()
-        if self.damaged:
+        if self._damaged:
             self._set_aside()
         try:
             return self._opened()
@@ -97,6 +97,10 @@ class DatabaseFile:
             _LOGGER.warning("%s is damaged (%s)", self.path, error)
         self._set_aside()
         return self._opened()
+
+    def condemn(self) -> None:
+        """Set the file aside when it is next opened, because it has turned out to be damaged."""
+        self._damaged = True
 
     def unmoved(self) -> bool:
         """Return whether the path still names the file that was opened; a removed file can be written without error."""
@@ -122,7 +126,7 @@ class DatabaseFile:
             source = self.path.with_name(self.path.name + suffix)
             if source.exists():
                 source.replace(target.with_name(target.name + suffix))
-        self.damaged = False
+        self._damaged = False
         self.set_aside_as = target
         _LOGGER.warning("The damaged file was set aside as %s; a new one is begun", target)
         _remove_older(self.path)

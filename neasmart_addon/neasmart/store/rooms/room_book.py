@@ -13,7 +13,7 @@ from neasmart.core.state.rooms import Room, RoomsStatus
 from neasmart.facts.errors import NeasmartError
 from neasmart.facts.retries import Backoff
 from neasmart.store.files.storage_faults import explain
-from neasmart.store.rooms.rooms_file import RoomsFile
+from neasmart.store.rooms.rooms_file import NewerRoomsError, RoomsFile
 
 PATIENCE_S = 3.0
 _RETRY_S = (1.0, 30.0)
@@ -36,6 +36,8 @@ class RoomBook:
         try:
             stored = await _patiently(self._file.load)
         except (OSError, NeasmartError) as error:
+            if isinstance(error, NewerRoomsError):
+                self._gateway.put_rooms(error.rooms)
             self._blame(error)
         else:
             self._saved = tuple(stored)

@@ -18,6 +18,7 @@ from typing import Annotated
 import msgspec
 
 from neasmart.core.state.rooms import LONGEST_NAME, Room
+from neasmart.facts.errors import NeasmartError
 from neasmart.store.files.folder_lock import FolderLock
 
 NAME = "rooms.json"
@@ -25,6 +26,8 @@ SIZE_LIMIT = 1_000_000
 _FORMAT = 1
 _MODE = 0o640
 _LOG = logging.getLogger(__name__)
+
+_UNREADABLE = (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError, RecursionError)
 
 _Text = Annotated[str, msgspec.Meta(max_length=LONGEST_NAME)]
 
@@ -45,6 +48,23 @@ class _Stored(msgspec.Struct, frozen=True, kw_only=True):
     rooms: list[_StoredRoom]
 
 
+class _Head(msgspec.Struct, frozen=True, kw_only=True):
+    format: int
+
+
+class NewerRoomsError(NeasmartError):
+    """The file is of a newer version, which knows more of rooms than this one could write back."""
+
+    code = "newer_rooms"
+
+    def __init__(self, rooms: Sequence[Room]) -> None:
+        """Take what can be read of it."""
+        super().__init__(
+            f"{NAME} is of a newer version of the gateway, and is left as it is. Install that version again."
+        )
+        self.rooms = rooms
+
+
 class RoomsFile:
     """The file in the folder of the data; everything here blocks, and belongs into a thread."""
 
@@ -56,7 +76,7 @@ class RoomsFile:
     def load(self) -> list[Room]:
         """Return what is stored, nothing without a file; set aside what cannot be read.
 
-        Raises OSError and FolderInUseError.
+        Raises OSError, FolderInUseError, and NewerRoomsError for a file that must not be overwritten.
         """
         self._lock.acquire()
         try:
@@ -65,11 +85,21 @@ class RoomsFile:
         except FileNotFoundError:
             return []
         try:
-            stored = msgspec.json.decode(content, type=_Stored)
-        except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError, RecursionError) as error:
+            is_newer = msgspec.json.decode(content, type=_Head).format > _FORMAT
+        except _UNREADABLE as error:
             self._set_aside(error)
             return []
-        return [Room(**msgspec.structs.asdict(room)) for room in stored.rooms]
+        try:
+            stored = msgspec.json.decode(content, type=_Stored).rooms
+        except _UNREADABLE as error:
+            if not is_newer:
+                self._set_aside(error)
+                return []
+            stored = []
+        rooms = [Room(**msgspec.structs.asdict(room)) for room in stored]
+        if is_newer:
+            raise NewerRoomsError(rooms)
+        return rooms
 
     def save(self, rooms: Sequence[Room]) -> None:
         """Write all rooms; raise OSError and FolderInUseError."""

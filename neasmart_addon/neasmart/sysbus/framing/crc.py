@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 
 def _table() -> tuple[int, ...]:
     rows = []
@@ -25,6 +27,7 @@ def crc16(content: bytes | bytearray) -> int:
     return crc
 
 
+@lru_cache(maxsize=512)
 def with_crc(content: bytes) -> bytes:
-    """Return the content followed by its checksum, low byte first."""
+    """Return the content followed by its checksum, low byte first; most of what is said is said again and again."""
     return content + crc16(content).to_bytes(2, "little")

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import math
 import re
+import struct
 from collections import deque
-from dataclasses import dataclass
 from enum import Enum, auto
+from typing import NamedTuple
 
 from neasmart.facts.codecs import READ, WRITE_MULTIPLE, WRITE_SINGLE
 from neasmart.facts.registers import ADDRESS_LIMIT
@@ -26,6 +27,7 @@ BAD_HEADERS = 5
 BAD_HEADERS_WITHIN_S = 10.0
 """More bad headers than this within this time and no good request between them: the peer does not speak Modbus TCP."""
 
+_HEADER = struct.Struct(">HHHB")
 _PREFIX = 6
 _LENGTH_MIN, _LENGTH_MAX = 2, 254
 _FIXED = 6
@@ -53,8 +55,7 @@ class _Kind(Enum):
     NONE = auto()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Adu:
+class Adu(NamedTuple):
     """One request as it came, whatever its function code."""
 
     transaction_id: int
@@ -63,15 +64,7 @@ class Adu:
 
     def reply(self, pdu: bytes) -> bytes:
         """Return the bytes that answer this request."""
-        return b"".join(
-            (
-                self.transaction_id.to_bytes(2),
-                b"\x00\x00",
-                (len(pdu) + 1).to_bytes(2),
-                self.unit_id.to_bytes(1),
-                pdu,
-            )
-        )
+        return _HEADER.pack(self.transaction_id, 0, len(pdu) + 1, self.unit_id) + pdu
 
 
 class MbapFramer:

@@ -17,7 +17,8 @@ from neasmart.sysbus.slave.station import Station
 from neasmart.sysbus.transport.doorbell import Doorbell
 from neasmart.sysbus.transport.lag import LagWatch
 
-SLICE = 4096
+READ_BYTES = 4096
+"""So much is read at once; asyncio and serialx allocate 256 KiB for each read, which musl maps anew every time."""
 UNREAD_LIMIT = 16384
 """A peer that lets so many bytes of our replies lie is gone."""
 LONGEST_WORK_S = 0.1
@@ -70,12 +71,8 @@ class Slave(Protocol):
     def patience_s(self) -> float:
         """How long a request may have waited for the gateway and is still answered."""
 
-    @property
-    def guard(self) -> Guard | None:
-        """Who is asked before a request is carried out, None while there is one connection."""
-
-    @guard.setter
-    def guard(self, guard: Guard | None) -> None: ...
+    def guard_by(self, guard: Guard | None) -> None:
+        """Ask `guard` before a request is carried out, nobody while there is one connection."""
 
     def receive(self, chunk: bytes, now: float, *, late: bool, carrier: Carrier | None = None) -> Received:
         """Take bytes that a connection carried, give a reply."""
@@ -126,54 +123,62 @@ class Connection(asyncio.Protocol):
         self._reply_delay_s = reply_delay_s
         self._transport: asyncio.Transport | None = None
         self._waiting: asyncio.TimerHandle | None = None
-        self._unseen: list[tuple[Direction, bytes, float]] = []
+        self._closing = False
+        self._now = wiring.gateway.clock.monotonic
+        self._counters = wiring.gateway.bus.counters
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin; called by asyncio."""
         if not isinstance(transport, asyncio.Transport):
             raise TypeError(f"{transport!r} cannot carry the bus")
         self._transport = transport
+        if hasattr(transport, "max_size"):
+            transport.max_size = READ_BYTES
         peer = transport.get_extra_info("peername")
         self.carrier = Carrier(str(peer[0]) if peer else "")
         self._wiring.doorbell.watch(transport)
         self._owner.joined(self)
 
     def data_received(self, chunk: bytes) -> None:
-        """Serve what has arrived; called by asyncio."""
-        transport = self._transport
-        if transport is None or transport.is_closing():
-            return
-        wiring = self._wiring
-        now = wiring.gateway.clock.monotonic()
+        """Serve what has arrived; called by asyncio. The reply leaves first, everything else comes after it."""
+        now = self._now()
         slave = self.slave
-        late = wiring.lag.waited_s > slave.patience_s
-        counters = wiring.gateway.bus.counters
-        counters.bytes_received += len(chunk)
-        counters.last_byte_at = self.last_byte_at = now
-        self.bytes_received += len(chunk)
-        self._unseen.append((Direction.RECEIVED, chunk, now))
-        if not self.frames and len(self.first_bytes) < FIRST_BYTES:
-            self.first_bytes += chunk[:FIRST_BYTES]
-        # Only a flood is longer than one slice; on a line a request at its end is no use to anybody.
-        for offset in range(0, len(chunk), SLICE):
-            piece = chunk[offset : offset + SLICE]
-            self._serve(piece, now, late=late or (slave.overtaken_by_frames and offset + SLICE < len(chunk)))
-            self._owner.received(self)
-            if transport.is_closing():
-                break
-        self._show()
+        late = self._wiring.lag.waited_s > slave.patience_s
+        # Only a flood fills a whole read; on a line a request at its end is no use to anybody.
+        late = late or (len(chunk) >= READ_BYTES and slave.overtaken_by_frames)
+        received = slave.receive(chunk, now, late=late, carrier=self.carrier)
+        if self._waiting is not None and received.frames and slave.overtaken_by_frames:
+            self._waiting.cancel()
+            self._waiting = None
+            self._counters.replies_moved_on += 1
+        sent_at = None
+        if received.reply and self._reply_delay_s > 0:
+            loop = asyncio.get_running_loop()
+            self._waiting = loop.call_later(self._reply_delay_s, self._send_delayed, received, now)
+        elif received.reply:
+            sent_at = self._send(received, now)
+        self._note(chunk, received.frames, now)
+        self._show(Direction.RECEIVED, chunk, now)
+        if sent_at is not None:
+            self._show(Direction.SENT, received.reply, sent_at)
+        self._owner.received(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End; called by asyncio."""
-        self.carrier.open = False
+        self.carrier.ended()
         if self._waiting is not None:
             self._waiting.cancel()
         if self._transport is not None:
             self._wiring.doorbell.forget(self._transport)
         self._owner.left(self, exc)
 
+    def excuse(self) -> None:
+        """Count bytes without a valid frame from here on."""
+        self.bytes_since_frame = 0
+
     def abort(self) -> None:
         """End the connection at once."""
+        self._closing = True
         if self._transport is not None:
             self._transport.abort()
 
@@ -182,69 +187,61 @@ class Connection(asyncio.Protocol):
         """The transport while the connection is open."""
         return self._transport
 
-    def _serve(self, chunk: bytes, now: float, *, late: bool) -> None:
-        received = self.slave.receive(chunk, now, late=late, carrier=self.carrier)
-        if received.frames:
+    def _note(self, chunk: bytes, frames: int, now: float) -> None:
+        """Count what has come."""
+        size = len(chunk)
+        self._counters.bytes_received += size
+        self._counters.last_byte_at = self.last_byte_at = now
+        self.bytes_received += size
+        if not self.frames and len(self.first_bytes) < FIRST_BYTES:
+            self.first_bytes += chunk[:FIRST_BYTES]
+        if frames:
             self.bytes_since_frame = 0
-            self.frames += received.frames
+            self.frames += frames
             self.last_frame_at = now
-            if self._waiting is not None and self.slave.overtaken_by_frames:
-                self._waiting.cancel()
-                self._waiting = None
-                self._wiring.gateway.bus.counters.replies_moved_on += 1
         else:
-            self.bytes_since_frame += len(chunk)
-        if not received.reply:
-            return
-        if self._reply_delay_s > 0:
-            loop = asyncio.get_running_loop()
-            self._waiting = loop.call_later(self._reply_delay_s, self._send_delayed, received, now)
-        else:
-            self._send(received, now)
+            self.bytes_since_frame += size
 
     def _send_delayed(self, received: Received, asked_at: float) -> None:
         self._waiting = None
         if self._wiring.lag.waited_s > self.slave.patience_s:
             self._withhold(received)
             return
-        self._send(received, asked_at)
-        self._show()
+        sent_at = self._send(received, asked_at)
+        if sent_at is not None:
+            self._show(Direction.SENT, received.reply, sent_at)
 
-    def _send(self, received: Received, asked_at: float) -> None:
+    def _send(self, received: Received, asked_at: float) -> float | None:
+        """Send a reply; return when, None if it had to be withheld."""
         transport = self._transport
-        if transport is None or transport.is_closing():
-            return
-        if transport.get_write_buffer_size() > UNREAD_LIMIT:
-            transport.abort()
-            return
-        now = self._wiring.gateway.clock.monotonic()
+        if transport is None or self._closing:
+            return None
+        now = self._now()
         if self._reply_delay_s == 0 and now - asked_at > LONGEST_WORK_S and now - asked_at > self.slave.patience_s:
             # The process itself stood still between the request and its reply; a delayed one has asked the watch.
             self._withhold(received)
-            return
-        reply = received.reply
-        transport.write(reply)
-        self._wiring.gateway.bus.counters.replies += received.replies
+            return None
+        transport.write(received.reply)
+        self._counters.replies += received.replies
+        unread = transport.get_write_buffer_size()
+        if unread > UNREAD_LIMIT:
+            self.abort()
         # Bytes that wait for a peer that does not read have not left.
-        if not transport.get_write_buffer_size():
+        elif not unread:
             for poll in received.polls:
                 self._wiring.station.left(poll, now, self.carrier)
-        self.slave.sent(reply, now, asked_at=asked_at)
-        self._unseen.append((Direction.SENT, reply, now))
+        self.slave.sent(received.reply, now, asked_at=asked_at)
+        return now
 
     def _withhold(self, received: Received) -> None:
-        counters = self._wiring.gateway.bus.counters
         if self.slave.framing is Framing.MBAP:
-            counters.requests_stale += received.replies
+            self._counters.requests_stale += received.replies
         else:
-            counters.replies_late += received.replies
+            self._counters.replies_late += received.replies
 
-    def _show(self) -> None:
+    def _show(self, direction: Direction, content: bytes, at: float) -> None:
         """Show what went over the wire to those who look on; the base has its reply by now."""
-        on_bytes, debug = self._wiring.on_bytes, _LOGGER.isEnabledFor(logging.DEBUG)
-        for direction, content, at in self._unseen:
-            if on_bytes is not None:
-                on_bytes(direction, content, at, self.slave)
-            if debug:
-                _LOGGER.debug("%s %s", direction.value, content.hex(" "))
-        self._unseen.clear()
+        if self._wiring.on_bytes is not None:
+            self._wiring.on_bytes(direction, content, at, self.slave)
+        if _LOGGER.isEnabledFor(logging.DEBUG):
+            _LOGGER.debug("%s %s", direction.value, content.hex(" "))

@@ -69,6 +69,7 @@ class Link:
 
     async def run(self) -> NoReturn:
         """Keep the link until cancelled; then everything is closed."""
+        self._teller.begins()
         lag = LagWatch(asyncio.get_running_loop())
         lag.start()
         flushing = asyncio.create_task(self._flush())
@@ -79,7 +80,8 @@ class Link:
             flushing.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await flushing
-            self._teller.publish("stopped", "The gateway is stopping.")
+            # The gateway may go on, with another link.
+            self._teller.publish("stopped", "The connection to the bus is closed.")
 
     async def _keep(self, lag: LagWatch) -> NoReturn:
         wiring = Wiring(
@@ -92,7 +94,9 @@ class Link:
         line = self._line(wiring)
         if line is None:
             self._teller.describe("Serial, without a port")
-            self._teller.publish("not_configured", "No serial port is chosen. Set server.serial_port, then restart.")
+            self._teller.publish(
+                "not_configured", "No serial port is chosen. Choose one on the page, or set server.serial_port."
+            )
             await asyncio.Event().wait()
             raise AssertionError("an event that nobody sets")
         self._teller.describe(line.description)

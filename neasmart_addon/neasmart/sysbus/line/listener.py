@@ -155,7 +155,7 @@ class Listener:
             self._meet(peer, slave)
         if slave.strange_frames:
             # It is a converter with a wrong setting: to cut it off would only make it dial anew.
-            connection.bytes_since_frame = 0
+            connection.excuse()
             if slave.framing is not None and self._first_time(peer.host, "strange"):
                 self._say(logging.WARNING, f"{peer.host} sends {_STRANGE[slave.framing]}")
         elif slave.hopeless:
@@ -191,7 +191,7 @@ class Listener:
         """Let the connections be compared only while there are several; the way of a single one stays short."""
         several = len(self._peers) > 1
         for connection, peer in self._peers.items():
-            connection.slave.guard = self._guard(peer) if several else None
+            connection.slave.guard_by(self._guard(peer) if several else None)
 
     def _guard(self, peer: Peer) -> Guard:
         return lambda unit_id, pdu, now: self._same_bus.admits(peer, unit_id, pdu, now)

@@ -12,14 +12,13 @@ import os
 import re
 import socket
 import termios
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import NoReturn
 from urllib.parse import urlsplit
 
-import serialx
-
 from neasmart.facts.status import PastConnection
-from neasmart.settings.model import RFC2217, SOCKET, ServerSettings
+from neasmart.settings.model import SOCKET, ServerSettings
 from neasmart.sysbus.framing.kinds import Framing
 from neasmart.sysbus.line.connection import Connection, Wiring
 from neasmart.sysbus.line.link_faults import (
@@ -32,7 +31,7 @@ from neasmart.sysbus.line.link_faults import (
 )
 from neasmart.sysbus.line.telling import Teller
 from neasmart.sysbus.slave.slaves import RtuSlave
-from neasmart.sysbus.transport.rfc2217 import LenientTransport
+from neasmart.sysbus.transport.hung_up import HungUpError
 from neasmart.sysbus.transport.tcp_options import keep_alive
 
 CLOSE_TIMEOUT_S = 0.8
@@ -149,23 +148,10 @@ class Port:
                 if self._target.startswith(SOCKET):
                     await self._dial(connection)
                 else:
-                    await self._open_serial(connection)
-        except (OSError, serialx.SerialException, termios.error, ValueError) as error:
+                    open_line = await asyncio.to_thread(_serial_line)
+                    await open_line(self._target, self._settings, connection)
+        except (OSError, termios.error, ValueError) as error:
             raise self._fault(error) from error
-
-    async def _open_serial(self, connection: Connection) -> None:
-        """Open a device or an RFC 2217 server; serialx asks for low latency and throws away what has arrived before."""
-        settings = self._settings
-        await serialx.create_serial_connection(
-            asyncio.get_running_loop(),
-            lambda: connection,
-            self._target,
-            baudrate=settings.baudrate,
-            parity=serialx.Parity(settings.parity),
-            stopbits=serialx.StopBits(settings.stopbits),
-            exclusive=True,
-            transport_cls=LenientTransport if self._target.startswith(RFC2217) else None,
-        )
 
     async def _dial(self, connection: Connection) -> None:
         """Dial a plain TCP server, by asyncio itself because keep-alive needs the socket."""
@@ -178,6 +164,8 @@ class Port:
             keep_alive(dialled)
 
     def _fault(self, error: Exception) -> LinkError:
+        if isinstance(error, HungUpError):
+            return hung_up_fault(self._target, _printable(error.said))
         return dialling_fault(self._target, error) if self._dials else opening_fault(self._target, error)
 
     async def _watch(self, connection: Connection, device: object, lost: asyncio.Future[Exception | None]) -> LinkError:
@@ -204,7 +192,11 @@ class Port:
         """Say why a line was lost."""
         if self._dials:
             hung_up = not connection.frames and open_s < self._times.settle_s
-            return hung_up_fault(self._target, _said(connection)) if hung_up else lost_fault(self._target, error)
+            return (
+                hung_up_fault(self._target, _printable(connection.first_bytes))
+                if hung_up
+                else lost_fault(self._target, error)
+            )
         loop = asyncio.get_running_loop()
         until = loop.time() + self._times.vanish_s
         while _read_away(error) and self._device() == device and device is not None:
@@ -226,6 +218,13 @@ class Port:
         return signature[:3] if isinstance(signature, tuple) else None
 
 
+def _serial_line() -> Callable[[str, ServerSettings, asyncio.Protocol], Awaitable[None]]:
+    """Return what opens serial lines; it is loaded now, which is not for the loop."""
+    from neasmart.sysbus.transport.serial_line import open_line  # noqa: PLC0415 - most lines come by TCP
+
+    return open_line
+
+
 def _read_away(error: Exception | None) -> bool:
     """Return whether the device was ready, but there was nothing to read: it was unplugged, or somebody else has read.
 
@@ -234,8 +233,8 @@ def _read_away(error: Exception | None) -> bool:
     return isinstance(error, OSError) and error.errno == errno.EIO and error.strerror != os.strerror(errno.EIO)
 
 
-def _said(connection: Connection) -> str:
+def _printable(said: bytes) -> str:
     """Return the words that a converter has sent instead of frames, as far as they are printable."""
-    text = connection.first_bytes.decode("ascii", "ignore")
+    text = said.decode("ascii", "ignore")
     words = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
     return words[:SAID_LETTERS]

@@ -31,6 +31,10 @@ class Teller:
         self._past: deque[PastConnection] = deque(maxlen=PAST_CONNECTIONS)
         self._journal = Journal(_LOGGER, gateway.clock.monotonic)
 
+    def begins(self) -> None:
+        """Publish that this link begins, so that nobody takes the end of the one before for its state."""
+        self.publish(self._status.code, self._status.detail)
+
     def describe(self, description: str) -> None:
         """Say what is to be opened; published with the next status."""
         self._status = replace(self._status, description=description)

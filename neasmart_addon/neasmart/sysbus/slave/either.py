@@ -65,16 +65,11 @@ class EitherSlave:
         """What the peer speaks, None until a valid frame has come."""
         return None if self._chosen is None else self._chosen.framing
 
-    @property
-    def guard(self) -> Guard | None:
-        """Who is asked before a request is carried out."""
-        return self._guard
-
-    @guard.setter
-    def guard(self, guard: Guard | None) -> None:
+    def guard_by(self, guard: Guard | None) -> None:
+        """Ask `guard` before a request is carried out."""
         self._guard = guard
         if self._chosen is not None:
-            self._chosen.guard = guard
+            self._chosen.guard_by(guard)
 
     @property
     def overtaken_by_frames(self) -> bool:
@@ -125,5 +120,5 @@ class EitherSlave:
                 self._counters.noise_bytes += excess
                 self._held = self._held[excess:]
             return None
-        self._chosen.guard = self._guard
+        self._chosen.guard_by(self._guard)
         return self._chosen

@@ -68,8 +68,12 @@ class RtuSlave:
         self._unechoed = 0
         self._asked = (0, 0)
         self._strangers = Strangers(Framing.RTU, station.unit_ids, self._counters) if strangers else None
-        self.guard: Guard | None = None
+        self._guard: Guard | None = None
         self.echoes = False
+
+    def guard_by(self, guard: Guard | None) -> None:
+        """Ask `guard` before a request is carried out."""
+        self._guard = guard
 
     def receive(self, chunk: bytes, now: float, *, late: bool, carrier: Carrier | None = None) -> Received:
         """Carry out what the bytes ask for; a reply that would be late is not given."""
@@ -121,7 +125,7 @@ class RtuSlave:
             self._station.step_over(frame.unit_id, now)
             self._counters.echoes += 1
             return _SILENCE
-        if self.guard is not None and not self.guard(frame.unit_id, frame.pdu, now):
+        if self._guard is not None and not self._guard(frame.unit_id, frame.pdu, now):
             return _SILENCE
         self._asked = (frame.unit_id, frame.pdu[0])
         answer = self._station.answer(frame.unit_id, frame.pdu, now, carrier)
@@ -164,7 +168,11 @@ class MbapSlave:
         self._latencies = station.gateway.bus.reply_latencies
         self._framer = MbapFramer(self._counters)
         self._strangers = Strangers(Framing.MBAP, station.unit_ids, self._counters)
-        self.guard: Guard | None = None
+        self._guard: Guard | None = None
+
+    def guard_by(self, guard: Guard | None) -> None:
+        """Ask `guard` before a request is carried out."""
+        self._guard = guard
 
     def receive(self, chunk: bytes, now: float, *, late: bool, carrier: Carrier | None = None) -> Received:
         """Carry out what the bytes ask for; what has waited for so long that its master has given up gets no reply."""
@@ -179,7 +187,7 @@ class MbapSlave:
             self._station.gateway.bus.damaged(now)
         for adu in adus:
             frames += adu.pdu[0] in _SUPPORTED
-            if self.guard is not None and not self.guard(adu.unit_id, adu.pdu, now):
+            if self._guard is not None and not self._guard(adu.unit_id, adu.pdu, now):
                 continue
             answer = self._station.answer(adu.unit_id, adu.pdu, now, carrier)
             if answer.pdu is None:

@@ -7,16 +7,9 @@ refusal is a collision as well. Vendor frames share the line, so any function co
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
-
-from pymodbus.constants import ExcCodes
-from pymodbus.pdu import ExceptionResponse
-from pymodbus.pdu.register_message import (
-    WriteMultipleRegistersRequest,
-    WriteMultipleRegistersResponse,
-    WriteSingleRegisterRequest,
-    WriteSingleRegisterResponse,
-)
 
 from neasmart.core.bus_face import Poll
 from neasmart.core.commands.carrier import Carrier
@@ -27,9 +20,13 @@ from neasmart.sysbus.framing.rtu import MAX_READ, MAX_WRITE
 
 BROADCAST = 0
 
-_READ_REQUEST = struct.Struct(">HH")
+ILLEGAL_ADDRESS = 2
+ILLEGAL_VALUE = 3
+
+_TWO_WORDS = struct.Struct(">HH")
 _FIXED_PDU = 5
 _MULTIPLE_HEAD = 6
+_REFUSED = 0x80
 
 
 class Reply(NamedTuple):
@@ -52,7 +49,6 @@ class Station:
         self._traffic = gateway.bus.traffic
         self.unit_ids = frozenset(gateway.bus.unit_ids)
         self._counters = gateway.bus.counters
-        self._gap_s = gateway.plant.stale_times.warn_s
 
     def answer(self, unit_id: int, pdu: bytes, now: float, carrier: Carrier | None = None) -> Reply:
         """Carry out one request that a connection carried; whoever sends the reply says so by `left`."""
@@ -88,17 +84,17 @@ class Station:
         counters.frames += 1
         counters.last_heard_at[unit_id] = now
         self._traffic.heard(now, unit_id, pdu)
-        if counters.last_frame_at is not None and now - counters.last_frame_at > self._gap_s:
+        if counters.last_frame_at is not None and now - counters.last_frame_at > self.gateway.plant.stale_times.warn_s:
             # The base never pauses for so long, so something was missed.
             self.gateway.bus.interrupted(now)
         counters.last_frame_at = now
 
     def _read(self, unit_id: int, pdu: bytes, now: float, carrier: Carrier | None) -> Reply:
-        address, count = _READ_REQUEST.unpack_from(pdu, 1)
+        address, count = _TWO_WORDS.unpack_from(pdu, 1)
         if not 1 <= count <= MAX_READ:
-            return Reply(self._refusal(READ, ExcCodes.ILLEGAL_VALUE))
+            return Reply(self._refusal(READ, ILLEGAL_VALUE))
         if address >= ADDRESS_LIMIT:
-            return Reply(self._refusal(READ, ExcCodes.ILLEGAL_ADDRESS))
+            return Reply(self._refusal(READ, ILLEGAL_ADDRESS))
         counters = self._counters
         counters.polls += 1
         counters.polls_by_unit[unit_id] = counters.polls_by_unit.get(unit_id, 0) + 1
@@ -107,28 +103,24 @@ class Station:
         return Reply(struct.pack(f">BB{count}H", READ, 2 * count, *poll.words), poll)
 
     def _write_single(self, unit_id: int, pdu: bytes, now: float, carrier: Carrier | None) -> bytes | None:
-        request = WriteSingleRegisterRequest()
-        request.decode(pdu[1:])
-        if request.address >= ADDRESS_LIMIT:
-            return self._refused_write(unit_id, WRITE_SINGLE, ExcCodes.ILLEGAL_ADDRESS)
-        self._write(unit_id, WRITE_SINGLE, request.address, list(request.registers), now, carrier)
-        reply = WriteSingleRegisterResponse(address=request.address, registers=request.registers)
-        return bytes((WRITE_SINGLE,)) + reply.encode()
+        address, word = _TWO_WORDS.unpack_from(pdu, 1)
+        if address >= ADDRESS_LIMIT:
+            return self._refused_write(unit_id, WRITE_SINGLE, ILLEGAL_ADDRESS)
+        self._write(unit_id, WRITE_SINGLE, address, (word,), now, carrier)
+        return pdu
 
     def _write_multiple(self, unit_id: int, pdu: bytes, now: float, carrier: Carrier | None) -> bytes | None:
-        request = WriteMultipleRegistersRequest()
-        request.decode(pdu[1:])
-        consistent = request.byte_count == 2 * request.count and len(pdu) == _MULTIPLE_HEAD + 2 * request.count
-        if not consistent or not 1 <= request.count <= MAX_WRITE:
-            return self._refused_write(unit_id, WRITE_MULTIPLE, ExcCodes.ILLEGAL_VALUE)
-        if request.address >= ADDRESS_LIMIT:
-            return self._refused_write(unit_id, WRITE_MULTIPLE, ExcCodes.ILLEGAL_ADDRESS)
-        self._write(unit_id, WRITE_MULTIPLE, request.address, list(request.registers), now, carrier)
-        reply = WriteMultipleRegistersResponse(address=request.address, count=request.count)
-        return bytes((WRITE_MULTIPLE,)) + reply.encode()
+        address, count = _TWO_WORDS.unpack_from(pdu, 1)
+        if not 1 <= count <= MAX_WRITE or pdu[5] != 2 * count or len(pdu) != _MULTIPLE_HEAD + 2 * count:
+            return self._refused_write(unit_id, WRITE_MULTIPLE, ILLEGAL_VALUE)
+        if address >= ADDRESS_LIMIT:
+            return self._refused_write(unit_id, WRITE_MULTIPLE, ILLEGAL_ADDRESS)
+        words = struct.unpack_from(f">{count}H", pdu, _MULTIPLE_HEAD)
+        self._write(unit_id, WRITE_MULTIPLE, address, words, now, carrier)
+        return pdu[:_FIXED_PDU]
 
     def _write(
-        self, unit_id: int, function: int, address: int, words: list[int], now: float, carrier: Carrier | None
+        self, unit_id: int, function: int, address: int, words: Sequence[int], now: float, carrier: Carrier | None
     ) -> None:
         if unit_id == BROADCAST:
             self._counters.broadcasts += 1
@@ -137,13 +129,18 @@ class Station:
         self._counters.registers_written += len(words)
         self.gateway.bus.write(address, words, function_code=function, unit_id=unit_id, now=now, carrier=carrier)
 
-    def _refused_write(self, unit_id: int, function: int, code: ExcCodes) -> bytes | None:
+    def _refused_write(self, unit_id: int, function: int, code: int) -> bytes | None:
         if unit_id == BROADCAST:
             self._counters.unsupported += 1
             return None
         return self._refusal(function, code)
 
-    def _refusal(self, function: int, code: ExcCodes) -> bytes:
+    def _refusal(self, function: int, code: int) -> bytes:
         self._counters.exceptions += 1
-        refusal = ExceptionResponse(function, code)
-        return struct.pack("B", refusal.function_code) + refusal.encode()
+        return bytes((function | _REFUSED, code))
+
+
+@lru_cache(maxsize=MAX_READ)
+def _read_reply(count: int) -> struct.Struct:
+    """Return how the reply to a read of so many registers is packed."""
+    return struct.Struct(f">BB{count}H")

@@ -5,10 +5,10 @@ Opening a port can reset what hangs on it, so a stick that is known for somethin
 
 from __future__ import annotations
 
+import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
-
-import serialx
 
 _BY_NAME = {
     "zwave": "z-wave zwave z-stick zst10 zst39 uzb zwa-2 razberry husbzb",
@@ -29,6 +29,8 @@ _BY_ID = {
     (0x1546, 0x01A8): "gps",
 }
 """What a stick is, by vendor and product id, where these are of one product alone."""
+_FLOCK = re.compile(r" FLOCK +\w+ +\w+ +(?P<pid>-?\d+) (?P<major>\w+):(?P<minor>\w+):(?P<inode>\d+) ")
+"""A line of /proc/locks, see proc(5)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,19 +44,50 @@ class SerialDevice:
     name: str
     maker: str | None = None
     known_as: str | None = None
+    busy: bool = False
+    """Whether another program holds it, as far as can be seen without opening it."""
 
 
 def devices() -> list[SerialDevice]:
     """Return what is plugged in now; reads a few files of the system, and so belongs into a thread."""
+    from serialx import list_serial_ports  # noqa: PLC0415 - as for serial lines, loaded when it is needed
+
+    held = locked_by_others()
     return [
         SerialDevice(
             path=port.device,
             name=port.product or Path(port.resolved_device).name,
             maker=port.manufacturer,
+            busy=_file(port.device) in held,
             known_as=known_as(port.vid, port.pid, port.product, port.manufacturer, port.interface_description),
         )
-        for port in serialx.list_serial_ports()
+        for port in list_serial_ports()
     ]
+
+
+def locked_by_others(locks: Path = Path("/proc/locks")) -> frozenset[tuple[int, int]]:
+    """Return file system and inode of all files that programs have locked, as serial libraries do with a port.
+
+    A container is not told of programs outside of it, and some lock nothing: then only an attempt to open a port tells.
+    """
+    try:
+        lines = locks.read_text(encoding="ascii").splitlines()
+    except OSError:
+        return frozenset()
+    held = [_FLOCK.search(line) for line in lines]
+    return frozenset(
+        (os.makedev(int(each["major"], 16), int(each["minor"], 16)), int(each["inode"]))
+        for each in held
+        if each is not None and int(each["pid"]) != os.getpid()
+    )
+
+
+def _file(path: str) -> tuple[int, int] | None:
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def known_as(vid: int | None, pid: int | None, *names: str | None) -> str | None:

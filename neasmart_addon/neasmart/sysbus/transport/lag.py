@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from time import monotonic
 
 PERIOD_S = 0.025
 OVERDUE_S = 0.075
@@ -47,18 +48,18 @@ class LagWatch:
         """How long bytes that are read now may have waited for the loop; 0.0 if the loop has gone on as it should."""
         if self._timer is None:
             return 0.0
-        now = self._loop.time()
+        now = monotonic()
         overdue_s = now - self._due
         if now < self._worst_until:
             overdue_s = max(overdue_s, self._worst_s)
         return overdue_s if overdue_s > OVERDUE_S else 0.0
 
     def _schedule(self) -> None:
-        self._due = self._loop.time() + PERIOD_S
-        self._timer = self._loop.call_at(self._due, self._tick)
+        self._due = monotonic() + PERIOD_S
+        self._timer = self._loop.call_later(PERIOD_S, self._tick)
 
     def _tick(self) -> None:
-        now = self._loop.time()
+        now = monotonic()
         overdue_s = now - self._due
         if overdue_s > OVERDUE_S:
             self._worst_s = max(overdue_s, self._worst_s) if now < self._worst_until else overdue_s

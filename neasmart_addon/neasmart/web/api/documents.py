@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection, Iterable
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
 from neasmart import __version__
 from neasmart.core.commands.command import Command
 from neasmart.core.gateway import Gateway
+from neasmart.core.recall import PastCommand
 from neasmart.core.state.plant import Reading
 from neasmart.facts.clock import Clock, iso
-from neasmart.facts.registers import SETPOINT_BY_MODE, Group, Limits, Point, Ref, RegisterTable
+from neasmart.facts.codecs import Value
+from neasmart.facts.registers import Ref, RegisterTable
+from neasmart.facts.rows import SETPOINT_BY_MODE, Group, Limits, Point
 from neasmart.web.http.answers import (
     BusSeen,
     ChangedPoint,
@@ -39,40 +42,6 @@ _COMMAND = "command/"
 _STATUS = "status/"
 BUS = "status/bus"
 """The key of the bus counters, which are not published but looked at every few seconds."""
-
-
-class PastCommand(Protocol):
-    """A command as the store remembers it; times are Unix seconds."""
-
-    @property
-    def id(self) -> str: ...  # noqa: D102
-
-    @property
-    def point(self) -> str: ...  # noqa: D102
-
-    @property
-    def value(self) -> int | float: ...  # noqa: D102
-
-    @property
-    def origin(self) -> str: ...  # noqa: D102
-
-    @property
-    def state(self) -> str: ...  # noqa: D102
-
-    @property
-    def queued_at(self) -> float: ...  # noqa: D102
-
-    @property
-    def delivered_at(self) -> float | None: ...  # noqa: D102
-
-    @property
-    def ended_at(self) -> float | None: ...  # noqa: D102
-
-    @property
-    def read_by(self) -> tuple[int, ...]: ...  # noqa: D102
-
-    @property
-    def reason(self) -> str | None: ...  # noqa: D102
 
 
 def schema(table: RegisterTable) -> SchemaAnswer:
@@ -286,6 +255,7 @@ def snapshot(gateway: Gateway, now: float, frames_per_s: float) -> Snapshot:
     keys = [key for key, _ in gateway.hub.entries(_STATUS)]
     return Snapshot(
         readings=readings(gateway, now),
+        derived={ref_id: _told(value) for ref_id, value in gateway.derived.all().items()},
         commands=[command(given, gateway.clock) for given in shown],
         zones=zone_names(gateway),
         status=_statuses(gateway, [*keys, BUS], now, frames_per_s),
@@ -299,11 +269,16 @@ def changes(gateway: Gateway, keys: Collection[str], since: float, now: float, f
     ended after `since` are all told, also where a newer one has taken their key.
     """
     commanded = {key.removeprefix(_COMMAND) for key in keys if key.startswith(_COMMAND)}
-    points = commanded | {key.removeprefix(_READING) for key in keys if key.startswith(_READING)}
+    read = {key.removeprefix(_READING) for key in keys if key.startswith(_READING)}
+    points = commanded | read
     return Changes(
         readings=[
             changed_reading(gateway, gateway.plant.reading(gateway.table.ref(point)), now) for point in sorted(points)
         ],
+        derived={
+            ref.id: _told(value)
+            for ref, value in gateway.derived.moved((gateway.table.ref(point).address for point in read), since)
+        },
         commands=[
             command(given, gateway.clock)
             for given in (gateway.commands.recent if commanded else ())
@@ -330,6 +305,10 @@ def _group(group: Group) -> Document:
         "rooms": group.rooms,
         "exists_by": group.exists_by,
         "points": [_point(point) for point in group.points],
+        "derived": [
+            {"key": row.key, "label": row.label, "kind": row.kind, "unit": row.unit, "device_class": row.device_class}
+            for row in group.derived
+        ],
     }
 
 
@@ -343,7 +322,14 @@ def _point(point: Point) -> Document:
         "limits": None if point.limits is None else _limits(point.limits),
         "options": None if point.options is None else _json_keys(dict(point.options)),
         "device_class": point.device_class,
+        "part": point.part,
+        "vocabulary": point.vocabulary,
     }
+
+
+def _told(value: Value) -> Value:
+    """Return a derived value without digits that mean nothing."""
+    return round(value, 2) if isinstance(value, float) else value
 
 
 def _limits(limits: Limits) -> Document:

@@ -5,23 +5,27 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
-from collections.abc import Callable, Collection, Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
+from itertools import chain, groupby
 from typing import Protocol
 
 from aiohttp import web
 
 from neasmart.core.gateway import Gateway
+from neasmart.core.recall import Question, Series, TimedWords
 from neasmart.facts.clock import iso
 from neasmart.facts.codecs import Value
 from neasmart.facts.errors import UnknownPointError
 from neasmart.facts.network import API
-from neasmart.facts.registers import Kind, Ref
+from neasmart.facts.registers import DerivedRef, Ref
+from neasmart.facts.rows import Kind
 from neasmart.web.http.answers import HistoryAnswer, HistorySeries
 from neasmart.web.http.bodies import Document, invalid_parameter, query, reply, whole_number
 from neasmart.web.http.problems import Problem
-from neasmart.web.http.routes import JSON, TEXT, declared
+from neasmart.web.http.routes import JSON, TEXT, Route
 
 POINTS_LIMIT = 100
 MAX_POINTS = 3000
@@ -37,7 +41,7 @@ _QUERY: Document = {
         "type": "array",
         "minItems": 1,
         "maxItems": POINTS_LIMIT,
-        "items": {"$ref": "#/components/schemas/PointId"},
+        "items": {"$ref": "#/components/schemas/HistoryId"},
     },
     "from": _TIME | {"description": "A day before `to` if not given"},
     "to": _TIME | {"description": "Now if not given"},
@@ -45,26 +49,15 @@ _QUERY: Document = {
     "format": {"type": "string", "enum": list(FORMATS), "default": FORMATS[0]},
 }
 
-TimedWords = list[tuple[float, int | None]]
 TimedValues = list[tuple[float, Value]]
+Replay = Callable[[DerivedRef, Mapping[int, Value], Value], Value]
 
 
 class HistoryStore(Protocol):
     """Where the samples are kept."""
 
-    async def history(
-        self,
-        addresses: Collection[int],
-        begin_s: float,
-        end_s: float,
-        *,
-        stretches: int,
-        thin: Callable[[int, TimedWords], TimedWords],
-    ) -> Mapping[int, TimedWords]:
-        """Return by address Unix seconds and the word that holds from there on, None for a gap.
-
-        Of each of the `stretches` of the range only what `thin` keeps is returned.
-        """
+    async def history(self, question: Question) -> Series:
+        """Return the samples by address."""
 
 
 def limits() -> Document:
@@ -80,7 +73,7 @@ class HistoryHandler:
         self._gateway = gateway
         self._store = store
 
-    @declared("GET", f"{API}/history", "points", {JSON: HistoryAnswer, "text/csv": TEXT}, query=_QUERY)
+    @Route("GET", f"{API}/history", "points", {JSON: HistoryAnswer, "text/csv": TEXT}, query=_QUERY)
     async def history(self, request: web.Request) -> web.Response:
         """Read what points were between two times.
 
@@ -101,22 +94,27 @@ class HistoryHandler:
         if len(refs) * max_points > TOGETHER_LIMIT:
             allowed = f"at most {TOGETHER_LIMIT // len(refs)} for {len(refs)} points"
             raise invalid_parameter("max_points", str(max_points), allowed)
-        found = await self._store.history(
-            {ref.address for ref in refs}, begin_s, end_s, stretches=max(1, max_points // 3), thin=self._thin
+        registers = {each for ref in refs for each in _registers(ref)}
+        question = Question(
+            addresses={each.address for each in registers},
+            begin_s=begin_s,
+            end_s=end_s,
+            stretches=max(1, min(max_points, TOGETHER_LIMIT // len(registers)) // 3),
+            thin=self._thin,
         )
+        samples = await self._store.history(question)
+        courses = await asyncio.to_thread(self._courses, refs, samples, max_points)
         if form == "csv":
             name = f"neasmart-{iso(begin_s)[:10]}-{iso(end_s)[:10]}.csv"
             return web.Response(
-                body=await asyncio.to_thread(table, refs, found),
+                body=await asyncio.to_thread(table, courses),
                 content_type="text/csv",
                 charset="utf-8",
                 headers={"Content-Disposition": f'attachment; filename="{name}"'},
             )
         series = [
             HistorySeries(
-                id=ref.id,
-                unit=ref.point.unit,
-                points=[(at, _number(value)) for at, value in decoded(ref, found.get(ref.address, []))],
+                id=ref.id, unit=ref.point.unit, points=[(at, _number(value)) for at, value in courses[ref.id]]
             )
             for ref in refs
         ]
@@ -125,13 +123,24 @@ class HistoryHandler:
     def _thin(self, address: int, samples: TimedWords) -> TimedWords:
         return fewer(self._gateway.table.by_address[address], samples)
 
-    def _refs(self, text: str) -> list[Ref]:
+    def _courses(
+        self, refs: Sequence[Ref | DerivedRef], samples: Mapping[int, TimedWords], max_points: int
+    ) -> dict[str, TimedValues]:
+        """Return the values of each point by its id, of derived ones what followed from those of their sources."""
+        work, courses = self._gateway.derived.replayed, {}
+        for ref in refs:
+            known = {each.address: decoded(each, samples.get(each.address, [])) for each in _registers(ref)}
+            courses[ref.id] = known[ref.address] if isinstance(ref, Ref) else replayed(ref, known, work, max_points)
+        return courses
+
+    def _refs(self, text: str) -> list[Ref | DerivedRef]:
         ids = list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
         if not 1 <= len(ids) <= POINTS_LIMIT:
             allowed = f"1 to {POINTS_LIMIT} ids separated by commas, such as zone.1.1.temperature"
             raise invalid_parameter("points", f"{len(ids)} ids", allowed)
         try:
-            return [self._gateway.table.ref(each) for each in ids]
+            known = self._gateway.table
+            return [known.derived.get(each) or known.ref(each) for each in ids]
         except UnknownPointError as error:
             raise Problem(HTTPStatus.BAD_REQUEST, "invalid_points", str(error)) from error
 
@@ -143,6 +152,27 @@ def decoded(ref: Ref, samples: TimedWords) -> TimedValues:
         value = None if word is None else ref.decode(word).value
         if not points or points[-1][1] != value or value is not None:
             points.append((at_s, value))
+    return points
+
+
+def replayed(
+    ref: DerivedRef, sources: Mapping[int, Sequence[tuple[float, Value]]], work: Replay, most: int
+) -> TimedValues:
+    """Return what followed from the values of the sources, by address, at no more than `most` of their changes."""
+    changes = sorted(
+        ((at_s, address, value) for address, points in sources.items() for at_s, value in points), key=_time_of
+    )
+    times = sorted({at_s for at_s, _, _ in changes})
+    looked_at = set(times[:: max(1, math.ceil(len(times) / most))])
+    points: TimedValues = []
+    held: dict[int, Value] = {}
+    value: Value = None
+    for at_s, together in groupby(changes, key=_time_of):
+        held.update({address: each for _, address, each in together})
+        if at_s in looked_at:
+            value = work(ref, held, value)
+            if value is not None or (points and points[-1][1] is not None):
+                points.append((at_s, value))
     return points
 
 
@@ -167,16 +197,16 @@ def _first_gap(samples: TimedWords) -> tuple[float, int | None] | None:
     return next((sample for sample in samples if sample[1] is None), None)
 
 
-def table(refs: Sequence[Ref], found: Mapping[int, TimedWords]) -> bytes:
+def table(courses: Mapping[str, TimedValues]) -> bytes:
     """Return CSV with a row for each time at which a point changed; every cell holds what held then."""
     lines = io.StringIO()
     writer = csv.writer(lines)
-    writer.writerow(["time", *(ref.id for ref in refs)])
+    writer.writerow(["time", *courses])
     changes: dict[float, dict[int, str]] = {}
-    for column, ref in enumerate(refs):
-        for at_s, value in decoded(ref, found.get(ref.address, [])):
+    for column, points in enumerate(courses.values()):
+        for at_s, value in points:
             changes.setdefault(at_s, {})[column] = "" if value is None else str(_number(value))
-    row = [""] * len(refs)
+    row = [""] * len(courses)
     for at_s, cells in sorted(changes.items()):
         for column, text in cells.items():
             row[column] = text
@@ -184,8 +214,18 @@ def table(refs: Sequence[Ref], found: Mapping[int, TimedWords]) -> bytes:
     return lines.getvalue().encode()
 
 
+def _registers(ref: Ref | DerivedRef) -> tuple[Ref, ...]:
+    return (ref,) if isinstance(ref, Ref) else tuple(chain.from_iterable(ref.sources.values()))
+
+
+def _time_of(change: tuple[float, int, Value]) -> float:
+    return change[0]
+
+
 def _number(value: Value) -> int | float | None:
-    return int(value) if isinstance(value, bool) else value
+    if isinstance(value, bool):
+        return int(value)
+    return round(value, 2) if isinstance(value, float) else value
 
 
 def _max_points(text: str) -> int:

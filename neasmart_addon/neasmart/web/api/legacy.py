@@ -13,14 +13,14 @@ from aiohttp import web
 
 from neasmart.core.gateway import Gateway
 from neasmart.facts.codecs import OperatingState, Value
-from neasmart.facts.registers import Kind, Part
+from neasmart.facts.rows import Kind, Part
 from neasmart.web.api import documents
 from neasmart.web.api.health import health
 from neasmart.web.http import places
 from neasmart.web.http.answers import Health
 from neasmart.web.http.bodies import Document, flag, read_object, reply
 from neasmart.web.http.problems import Problem
-from neasmart.web.http.routes import declared
+from neasmart.web.http.routes import Route
 
 
 class Legacy:
@@ -31,7 +31,7 @@ class Legacy:
         self._gateway = gateway
         self._origin = origin
 
-    @declared("GET", "/health", "system", Health, any_query=True, is_open=True)
+    @Route("GET", "/health", "system", Health, any_query=True, is_open=True)
     async def health(self, _: web.Request) -> web.Response:
         """Read how the gateway is; needs no key.
 
@@ -39,13 +39,13 @@ class Legacy:
         """
         return reply(health(self._gateway, self._gateway.clock.monotonic()))
 
-    @declared("GET", "/zones/{base_id}/{zone_id}", "root", "RootZone", any_query=True)
+    @Route("GET", "/zones/{base_id}/{zone_id}", "root", "RootZone", any_query=True)
     async def zone(self, request: web.Request) -> web.Response:
         """Read one room, as it will be. A command that is under way is shown as if it were done."""
         base_id, zone_id = places.room(request, self._gateway.table)
         return reply(zone(self._gateway, base_id, zone_id))
 
-    @declared(
+    @Route(
         "POST",
         "/zones/{base_id}/{zone_id}",
         "root",
@@ -69,53 +69,53 @@ class Legacy:
             raise Problem(HTTPStatus.BAD_REQUEST, "missing_value", message, err=message)
         return self._submitted(request, wanted)
 
-    @declared("GET", "/mode", "root", "Mode", any_query=True)
+    @Route("GET", "/mode", "root", "Mode", any_query=True)
     async def mode(self, _: web.Request) -> web.Response:
         """Read the global mode. A command that is under way is shown as if it were done."""
         return reply({"mode": self._shown("global.mode")})
 
-    @declared(
+    @Route(
         "POST", "/mode", "root", None, sends="ModeCommand", status=HTTPStatus.ACCEPTED, commands=True, any_query=True
     )
     async def set_mode(self, request: web.Request) -> web.Response:
         """Set the global mode. As under `/api/v1`. Existing clients get nothing but status 202 and no body."""
         return await self._set_global(request, "mode")
 
-    @declared("GET", "/state", "root", "State", any_query=True)
+    @Route("GET", "/state", "root", "State", any_query=True)
     async def state(self, _: web.Request) -> web.Response:
         """Read the global state. Never 0: while rooms differ it is the last state that was common."""
         return reply({"state": house_state(self._gateway)})
 
-    @declared(
+    @Route(
         "POST", "/state", "root", None, sends="StateCommand", status=HTTPStatus.ACCEPTED, commands=True, any_query=True
     )
     async def set_state(self, request: web.Request) -> web.Response:
         """Set the global state. As under `/api/v1`. Existing clients get nothing but status 202 and no body."""
         return await self._set_global(request, "state")
 
-    @declared("GET", "/outsidetemperature", "root", "OutsideTemperature", any_query=True)
+    @Route("GET", "/outsidetemperature", "root", "OutsideTemperature", any_query=True)
     async def outside(self, _: web.Request) -> web.Response:
         """Read outside temperature. As under `/api/v1`."""
         return reply(documents.answer(self._gateway, "outsidetemperature"))
 
-    @declared("GET", "/notifications", "root", "RootNotifications", any_query=True)
+    @Route("GET", "/notifications", "root", "RootNotifications", any_query=True)
     async def notifications(self, _: web.Request) -> web.Response:
         """Read what the base has to tell. As under `/api/v1`, but never `null`."""
         return reply({key: bool(value) for key, value in documents.answer(self._gateway, "notifications").items()})
 
-    @declared("GET", "/mixedgroups/{group_id}", "root", "RootMixedGroup", any_query=True)
+    @Route("GET", "/mixedgroups/{group_id}", "root", "RootMixedGroup", any_query=True)
     async def mixed_group(self, request: web.Request) -> web.Response:
         """Read one mixed circuit. As under `/api/v1`, but the pump is never `null`."""
         (group_id,) = places.index(request, self._gateway.table, "mixed_circuit")
         return reply(self._equipment("mixed_circuit", group_id))
 
-    @declared("GET", "/dehumidifiers/{dehumidifier_id}", "root", "RootDehumidifier", any_query=True)
+    @Route("GET", "/dehumidifiers/{dehumidifier_id}", "root", "RootDehumidifier", any_query=True)
     async def dehumidifier(self, request: web.Request) -> web.Response:
         """Read one dehumidifier. As under `/api/v1`, but never `null`."""
         (dehumidifier_id,) = places.index(request, self._gateway.table, "dehumidifier")
         return reply(self._equipment("dehumidifier", dehumidifier_id))
 
-    @declared("GET", "/pumps/{pump_id}", "root", "RootPump", any_query=True)
+    @Route("GET", "/pumps/{pump_id}", "root", "RootPump", any_query=True)
     async def pump(self, request: web.Request) -> web.Response:
         """Read one extra pump. As under `/api/v1`, but never `null`."""
         (pump_id,) = places.index(request, self._gateway.table, "pump")

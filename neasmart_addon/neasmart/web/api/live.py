@@ -87,14 +87,16 @@ class _Changes:
 def pieces(changes: Changes) -> Iterator[bytes]:
     """Encode changes as messages of at most `MESSAGE_BYTES`, unless one reading or command alone is larger."""
     message = encoded(changes)
-    if len(message) <= MESSAGE_BYTES or len(changes.readings) + len(changes.commands) <= 1:
+    derived = list(changes.derived.items())
+    if len(message) <= MESSAGE_BYTES or len(changes.readings) + len(derived) + len(changes.commands) <= 1:
         yield message
         return
     # Rounded up, so that the first half is never empty.
-    readings, commands = -(-len(changes.readings) // 2), -(-len(changes.commands) // 2)
-    first, second = changes.readings[:readings], changes.readings[readings:]
-    yield from pieces(replace(changes, readings=first, commands=changes.commands[:commands]))
-    yield from pieces(Changes(readings=second, commands=changes.commands[commands:], status={}))
+    readings, half, commands = (-(-len(each) // 2) for each in (changes.readings, derived, changes.commands))
+    first = {"readings": changes.readings[:readings], "commands": changes.commands[:commands]}
+    second = {"readings": changes.readings[readings:], "commands": changes.commands[commands:]}
+    yield from pieces(replace(changes, **first, derived=dict(derived[:half])))
+    yield from pieces(replace(changes, **second, derived=dict(derived[half:]), status={}))
 
 
 class _Client:

@@ -13,8 +13,10 @@ from aiohttp import web
 
 from neasmart import __version__
 from neasmart.core.gateway import Gateway
+from neasmart.facts.codecs import Value
+from neasmart.facts.registers import DerivedRef, Ref
 from neasmart.facts.status import BusCounters
-from neasmart.web.http.routes import TEXT, declared
+from neasmart.web.http.routes import TEXT, Route
 from neasmart.web.http.web_counters import WebCounters
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ class Metrics:
         self._gateway = gateway
         self._counters = counters
 
-    @declared("GET", "/metrics", "system", {"text/plain": TEXT}, any_query=True)
+    @Route("GET", "/metrics", "system", {"text/plain": TEXT}, any_query=True)
     async def serve(self, _: web.Request) -> web.Response:
         """Read the figures for Prometheus.
 
@@ -149,13 +151,16 @@ class Metrics:
         readings = GaugeMetricFamily("neasmart_reading", "Last value of a point, in its unit", labels=labels)
         stale = GaugeMetricFamily("neasmart_reading_stale", "1 if the value is old", labels=["id"])
         plant = self._gateway.plant
+        told: list[tuple[Ref | DerivedRef, Value]] = [(each.ref, each.value) for each in plant.readings]
+        derived = self._gateway.derived.all()
+        told += [(self._gateway.table.derived[name], value) for name, value in derived.items()]
+        for ref, value in told:
+            if value is not None:
+                place = [*map(str, ref.room), plant.zone_name(*ref.room) or ""] if ref.room else ["", "", ""]
+                readings.add_metric([ref.id, ref.group.key, *place, ref.point.unit or ""], float(value))
         for reading in plant.readings:
-            if reading.value is None:
-                continue
-            ref = reading.ref
-            place = [*map(str, ref.room), plant.zone_name(*ref.room) or ""] if ref.room else ["", "", ""]
-            readings.add_metric([ref.id, ref.group.key, *place, ref.point.unit or ""], float(reading.value))
-            stale.add_metric([ref.id], int(reading.stale))
+            if reading.value is not None:
+                stale.add_metric([reading.ref.id], int(reading.stale))
         yield readings
         yield stale
 

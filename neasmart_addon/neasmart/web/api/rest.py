@@ -13,9 +13,10 @@ from aiohttp import web
 
 from neasmart.core.commands.command import Command
 from neasmart.core.gateway import Gateway
+from neasmart.core.recall import PastCommand
 from neasmart.facts.errors import NoLinkError
 from neasmart.facts.network import API
-from neasmart.facts.registers import Part
+from neasmart.facts.rows import Part
 from neasmart.web.api import documents
 from neasmart.web.api.health import health
 from neasmart.web.api.live import Feed
@@ -37,7 +38,7 @@ from neasmart.web.http.answers import (
 )
 from neasmart.web.http.bodies import Document, flag, invalid_parameter, query, read_object, reply, whole_number
 from neasmart.web.http.problems import Problem
-from neasmart.web.http.routes import AXIS, FLAG, TEXT, declared
+from neasmart.web.http.routes import AXIS, FLAG, TEXT, Route
 
 COMMANDS_SHOWN = 200
 COMMANDS_LIMIT = 1000
@@ -50,7 +51,7 @@ _STORE_TIMEOUT_S = 3.0
 class CommandStore(Protocol):
     """Where commands of the past are kept."""
 
-    async def command_history(self, limit: int) -> Sequence[documents.PastCommand] | None:
+    async def command_history(self, limit: int) -> Sequence[PastCommand] | None:
         """Return the last commands, newest first."""
 
 
@@ -74,7 +75,7 @@ class Rest:
         self._schema = documents.schema(gateway.table) if schema is None else schema
 
     # The router tries routes in the order in which they stand here, and single zones are asked for most.
-    @declared("GET", f"{API}/zones/{{base_id}}/{{zone_id}}", "rooms", "Zone")
+    @Route("GET", f"{API}/zones/{{base_id}}/{{zone_id}}", "rooms", "Zone")
     async def zone(self, request: web.Request) -> web.Response:
         """Read one room.
 
@@ -84,7 +85,7 @@ class Rest:
         base_id, zone_id = places.room(request, self._gateway.table)
         return reply(documents.zone(self._gateway, base_id, zone_id, self._now()))
 
-    @declared("POST", f"{API}/zones/{{base_id}}/{{zone_id}}", "rooms", "ZoneUpdate", sends="ZoneCommand", commands=True)
+    @Route("POST", f"{API}/zones/{{base_id}}/{{zone_id}}", "rooms", "ZoneUpdate", sends="ZoneCommand", commands=True)
     async def set_zone(self, request: web.Request) -> web.Response:
         """Set a room's state, setpoint or both. Nothing is applied unless the whole body is valid."""
         queue = _queue(request)
@@ -102,7 +103,7 @@ class Rest:
         ids = [command.id for command in commands]
         return reply({"base_id": base_id, "zone_id": zone_id, "updated": updated, "commands": ids})
 
-    @declared(
+    @Route(
         "GET",
         f"{API}/zones",
         "rooms",
@@ -130,12 +131,12 @@ class Rest:
         chosen = ZoneFilter(base_id=base_id, include_inactive=include_inactive)
         return reply(ZoneList(zones=found, count=len(found), filter=chosen))
 
-    @declared("GET", f"{API}/outsidetemperature", "system", "OutsideTemperature")
+    @Route("GET", f"{API}/outsidetemperature", "system", "OutsideTemperature")
     async def outside(self, _: web.Request) -> web.Response:
         """Read outside temperature. As measured, and smoothed by the base."""
         return reply(documents.answer(self._gateway, "outsidetemperature"))
 
-    @declared("GET", f"{API}/notifications", "system", "Notifications")
+    @Route("GET", f"{API}/notifications", "system", "Notifications")
     async def notifications(self, _: web.Request) -> web.Response:
         """Read what the base has to tell.
 
@@ -143,19 +144,19 @@ class Rest:
         """
         return reply(documents.answer(self._gateway, "notifications"))
 
-    @declared("GET", f"{API}/mode", "system", "Mode")
+    @Route("GET", f"{API}/mode", "system", "Mode")
     async def mode(self, _: web.Request) -> web.Response:
         """Read the global mode. Heating, cooling or by itself, for the whole house."""
         return reply(documents.answer(self._gateway, "mode"))
 
-    @declared(
+    @Route(
         "POST", f"{API}/mode", "system", "ModeUpdate", sends="ModeCommand", status=HTTPStatus.ACCEPTED, commands=True
     )
     async def set_mode(self, request: web.Request) -> web.Response:
         """Set the global mode. Changes the season for the whole house."""
         return await self._set_global(request, "mode")
 
-    @declared("GET", f"{API}/state", "system", "State")
+    @Route("GET", f"{API}/state", "system", "State")
     async def state(self, _: web.Request) -> web.Response:
         """Read the global state. One state for the whole house; `mixed` tells that rooms differ."""
         document = documents.answer(self._gateway, "state")
@@ -163,14 +164,14 @@ class Rest:
             document["mixed"] = True
         return reply(document)
 
-    @declared(
+    @Route(
         "POST", f"{API}/state", "system", "StateUpdate", sends="StateCommand", status=HTTPStatus.ACCEPTED, commands=True
     )
     async def set_state(self, request: web.Request) -> web.Response:
         """Set the global state. Takes the place of states and setpoints that were given to rooms."""
         return await self._set_global(request, "state")
 
-    @declared("GET", f"{API}/mixedgroups/{{group_id}}", "equipment", "MixedGroup")
+    @Route("GET", f"{API}/mixedgroups/{{group_id}}", "equipment", "MixedGroup")
     async def mixed_group(self, request: web.Request) -> web.Response:
         """Read one mixed circuit.
 
@@ -179,24 +180,24 @@ class Rest:
         (group_id,) = places.index(request, self._gateway.table, "mixed_circuit")
         return reply(documents.equipment(self._gateway, "mixed_circuit", group_id))
 
-    @declared("GET", f"{API}/dehumidifiers/{{dehumidifier_id}}", "equipment", "Dehumidifier")
+    @Route("GET", f"{API}/dehumidifiers/{{dehumidifier_id}}", "equipment", "Dehumidifier")
     async def dehumidifier(self, request: web.Request) -> web.Response:
         """Read one dehumidifier. 0 off, 1 on. `null` as long as the base has told nothing of it."""
         (dehumidifier_id,) = places.index(request, self._gateway.table, "dehumidifier")
         return reply(documents.equipment(self._gateway, "dehumidifier", dehumidifier_id))
 
-    @declared("GET", f"{API}/pumps/{{pump_id}}", "equipment", "Pump")
+    @Route("GET", f"{API}/pumps/{{pump_id}}", "equipment", "Pump")
     async def pump(self, request: web.Request) -> web.Response:
         """Read one extra pump. 0 off, 1 on. `null` as long as the base has told nothing of it."""
         (pump_id,) = places.index(request, self._gateway.table, "pump")
         return reply(documents.equipment(self._gateway, "pump", pump_id))
 
-    @declared("GET", f"{API}/health", "system", Health)
+    @Route("GET", f"{API}/health", "system", Health)
     async def health(self, _: web.Request) -> web.Response:
         """Read how the gateway is. The same as `/health`, which needs no key."""
         return reply(health(self._gateway, self._now()))
 
-    @declared("GET", f"{API}/schema", "system", SchemaAnswer)
+    @Route("GET", f"{API}/schema", "system", SchemaAnswer)
     async def schema(self, _: web.Request) -> web.Response:
         """Read the points, their units and limits.
 
@@ -204,7 +205,7 @@ class Rest:
         """
         return reply(self._schema)
 
-    @declared(
+    @Route(
         "GET",
         f"{API}/points",
         "points",
@@ -223,13 +224,13 @@ class Rest:
         unknown = documents.unknown_registers(self._gateway, now)
         return reply(PointList(points=found, count=len(found), unknown_registers=unknown))
 
-    @declared("GET", f"{API}/points/{{point_id}}", "points", PointAnswer, names={"point_id": "PointId"})
+    @Route("GET", f"{API}/points/{{point_id}}", "points", PointAnswer, names={"point_id": "PointId"})
     async def point(self, request: web.Request) -> web.Response:
         """Read one point. One value of the register table by its id, such as `zone.1.3.setpoint`."""
         ref = self._gateway.table.ref(request.match_info["point_id"])
         return reply(documents.reading(self._gateway, self._gateway.plant.reading(ref), self._now()))
 
-    @declared(
+    @Route(
         "PUT",
         f"{API}/points/{{point_id}}",
         "points",
@@ -247,7 +248,7 @@ class Rest:
         (command,) = self._submit(request, {ref.id: value}, queue=queue)
         return reply(documents.command(command, self._gateway.clock), status=HTTPStatus.ACCEPTED)
 
-    @declared("GET", f"{API}/commands", "points", CommandList, query={"limit": _LIMIT})
+    @Route("GET", f"{API}/commands", "points", CommandList, query={"limit": _LIMIT})
     async def commands(self, request: web.Request) -> web.Response:
         """Read the last commands, newest first. Those that are under way and those that have ended since the start."""
         text = query(request, "limit").get("limit", str(COMMANDS_SHOWN))
@@ -256,7 +257,7 @@ class Rest:
             raise invalid_parameter("limit", repr(text[:20]), f"between 1 and {COMMANDS_LIMIT}")
         return reply(CommandList(commands=(await self._all_commands(limit))[:limit]))
 
-    @declared("GET", f"{API}/commands/{{command_id}}", "points", CommandAnswer)
+    @Route("GET", f"{API}/commands/{{command_id}}", "points", CommandAnswer)
     async def command(self, request: web.Request) -> web.Response:
         """Read one command. Its state with the times at which it was given, read by the base, and ended."""
         command_id = request.match_info["command_id"]
@@ -269,7 +270,7 @@ class Rest:
         message = f"Unknown command: {command_id[:60]!r}. GET {API}/commands lists the last ones"
         raise Problem(HTTPStatus.NOT_FOUND, "unknown_command", message)
 
-    @declared(
+    @Route(
         "POST",
         f"{API}/commands/{{command_id}}/undo",
         "points",
@@ -288,7 +289,7 @@ class Rest:
         ids = Undone(withdrawn=[each.id for each in withdrawn], commands=[each.id for each in commands])
         return reply(ids, status=HTTPStatus.ACCEPTED)
 
-    @declared("GET", f"{API}/bus", "bus", Bus)
+    @Route("GET", f"{API}/bus", "bus", Bus)
     async def bus(self, _: web.Request) -> web.Response:
         """Read what was seen on the wire. Counters, ages, and statistics of the walk of the base."""
         now = self._now()
@@ -302,7 +303,7 @@ class Rest:
             )
         )
 
-    @declared(
+    @Route(
         "POST",
         f"{API}/sync",
         "bus",
@@ -322,12 +323,12 @@ class Rest:
         self._gateway.sync(self._now())
         return reply(self._progress(), status=HTTPStatus.ACCEPTED)
 
-    @declared("GET", f"{API}/sync", "bus", SyncProgress)
+    @Route("GET", f"{API}/sync", "bus", SyncProgress)
     async def sync_progress(self, _: web.Request) -> web.Response:
         """Read how much is still to come. How many of all values have not been written since they were asked for."""
         return reply(self._progress())
 
-    @declared("GET", f"{API}/snapshot", "system", Snapshot)
+    @Route("GET", f"{API}/snapshot", "system", Snapshot)
     async def snapshot(self, _: web.Request) -> web.Response:
         """Read everything that a page shows.
 
@@ -335,7 +336,7 @@ class Rest:
         """
         return reply(documents.snapshot(self._gateway, self._now(), self._feed.frames_per_s))
 
-    @declared("GET", f"{API}/live", "system", {}, shown=False)
+    @Route("GET", f"{API}/live", "system", {}, shown=False)
     async def live(self, request: web.Request) -> web.StreamResponse:
         """Send the state at once and changes as they come. A WebSocket, which this description cannot tell of."""
         return await self._feed.serve(request)

@@ -17,7 +17,7 @@ from neasmart.web.http import places
 from neasmart.web.http.answers import RoomAnswer, RoomChange, RoomForgotten, RoomsAnswer, RoomsChange
 from neasmart.web.http.bodies import Document, read_document, reply
 from neasmart.web.http.problems import Problem
-from neasmart.web.http.routes import declared
+from neasmart.web.http.routes import Route
 
 
 class RoomKeeper(Protocol):
@@ -26,7 +26,7 @@ class RoomKeeper(Protocol):
     async def save_rooms(self) -> bool:
         """Store what was said of the rooms; return whether it is stored."""
 
-    def forget(self, addresses: Collection[int]) -> None:
+    async def forget(self, addresses: Collection[int]) -> None:
         """Forget what registers held."""
 
 
@@ -38,7 +38,7 @@ class RoomRoutes:
         self._gateway = gateway
         self._keeper = keeper
 
-    @declared("GET", f"{API}/rooms", "rooms", RoomsAnswer)
+    @Route("GET", f"{API}/rooms", "rooms", RoomsAnswer)
     async def rooms(self, _: web.Request) -> web.Response:
         """Read what the owner calls the rooms, in the order of the page.
 
@@ -46,7 +46,7 @@ class RoomRoutes:
         """
         return reply(self._document())
 
-    @declared("PUT", f"{API}/rooms", "rooms", RoomsAnswer, sends=RoomsChange)
+    @Route("PUT", f"{API}/rooms", "rooms", RoomsAnswer, sends=RoomsChange)
     async def change(self, request: web.Request) -> web.Response:
         """Change names, floors, order and what is hidden, of all rooms or of some.
 
@@ -60,7 +60,7 @@ class RoomRoutes:
             await keeper.save_rooms()
         return reply(self._document())
 
-    @declared("DELETE", f"{API}/zones/{{base_id}}/{{zone_id}}", "rooms", RoomForgotten)
+    @Route("DELETE", f"{API}/zones/{{base_id}}/{{zone_id}}", "rooms", RoomForgotten)
     async def forget(self, request: web.Request) -> web.Response:
         """Forget a room and its past, until the base writes it again; its name stays.
 
@@ -73,7 +73,7 @@ class RoomRoutes:
         forgotten = self._gateway.forget_zone(base_id, zone_id, self._gateway.clock.monotonic())
         keeper = self._keeper()
         if keeper is not None:
-            keeper.forget(forgotten)
+            await keeper.forget(forgotten)
         return reply(RoomForgotten(base_id=base_id, zone_id=zone_id, forgotten=True))
 
     def _changes(self, document: Document) -> Iterator[RoomChange]:

@@ -28,7 +28,7 @@ from neasmart.web.api.setup import Guide
 from neasmart.web.http.answers import Capture, Captures, DoctorAnswer
 from neasmart.web.http.bodies import Document, flag, query, read_object, reply
 from neasmart.web.http.problems import Problem
-from neasmart.web.http.routes import FLAG, declared
+from neasmart.web.http.routes import FLAG, Route
 
 SECONDS_LIMIT = 600
 
@@ -88,12 +88,12 @@ class Seeing:
         self._feed = feed
         self._sights = sights
 
-    @declared("GET", f"{API}/doctor", "bus", DoctorAnswer)
+    @Route("GET", f"{API}/doctor", "bus", DoctorAnswer)
     async def doctor(self, _: web.Request) -> web.Response:
         """Read what is wrong with the wiring. One sentence, what to do, and what it was concluded from."""
         return reply(documents.doctor(self._gateway, self._gateway.clock.monotonic()))
 
-    @declared(
+    @Route(
         "GET",
         f"{API}/diagnostics",
         "bus",
@@ -120,12 +120,12 @@ class Seeing:
         response.headers["Content-Disposition"] = f'attachment; filename="neasmart-diagnostics-{stamp}.json"'
         return response
 
-    @declared("GET", f"{API}/captures", "bus", Captures)
+    @Route("GET", f"{API}/captures", "bus", Captures)
     async def captures(self, _: web.Request) -> web.Response:
         """Read the recorder and its recordings. Whether a recording runs, and those that are kept."""
         return reply(await self._document())
 
-    @declared(
+    @Route(
         "POST",
         f"{API}/captures",
         "bus",
@@ -149,13 +149,13 @@ class Seeing:
             raise Problem(HTTPStatus.CONFLICT, error.code, str(error)) from error
         return reply(await self._document(), status=HTTPStatus.CREATED)
 
-    @declared("POST", f"{API}/captures/stop", "bus", Captures)
+    @Route("POST", f"{API}/captures/stop", "bus", Captures)
     async def stop(self, _: web.Request) -> web.Response:
         """End the recording. Ends the recording that runs; its file can be fetched from then on."""
         await self._sights.recorder.stop()
         return reply(await self._document())
 
-    @declared("GET", f"{API}/captures/{{name}}", "bus", {_CAPTURE_TYPE: {"type": "string", "format": "binary"}})
+    @Route("GET", f"{API}/captures/{{name}}", "bus", {_CAPTURE_TYPE: {"type": "string", "format": "binary"}})
     async def download(self, request: web.Request) -> web.StreamResponse:
         """Read a recording for Wireshark.
 
@@ -170,7 +170,7 @@ class Seeing:
             headers={"Content-Type": _CAPTURE_TYPE, "Content-Disposition": f'attachment; filename="{path.name}"'},
         )
 
-    @declared("DELETE", f"{API}/captures/{{name}}", "bus", Captures)
+    @Route("DELETE", f"{API}/captures/{{name}}", "bus", Captures)
     async def remove(self, request: web.Request) -> web.Response:
         """Delete a recording. Removes its file for good."""
         name = request.match_info["name"]

@@ -15,7 +15,7 @@ from neasmart.web.guard.origins import at_home
 from neasmart.web.http.answers import Setup
 from neasmart.web.http.bodies import Document, read_object, reply
 from neasmart.web.http.problems import Problem
-from neasmart.web.http.routes import FLAG, TEXT, Schema, declared
+from neasmart.web.http.routes import FLAG, TEXT, Route, Schema
 
 _LINKS: Mapping[str, Schema] = {
     "device": TEXT | {"description": "The path of a serial device"},
@@ -54,7 +54,7 @@ class SetupRoutes:
         """Take what gives the guide, None where there is none."""
         self._guide = guide
 
-    @declared("GET", f"{API}/setup", "setup", Setup)
+    @Route("GET", f"{API}/setup", "setup", Setup)
     async def show(self, request: web.Request) -> web.Response:
         """Read what can be the link to the bus, and what is.
 
@@ -62,7 +62,7 @@ class SetupRoutes:
         """
         return _reply(request, await self._known().setup_document())
 
-    @declared(
+    @Route(
         "POST",
         f"{API}/setup/listen",
         "setup",
@@ -77,7 +77,7 @@ class SetupRoutes:
         """
         return await self._do(request, self._known().setup_listen, _LINKS)
 
-    @declared(
+    @Route(
         "POST",
         f"{API}/setup/apply",
         "setup",

@@ -42,6 +42,7 @@ Row = Annotated[dict[str, Any], _table("Zone")]
 Sample = Annotated[
     tuple[float, float | None], Meta(description="Unix seconds, and the value from then on; null is a gap")
 ]
+DerivedValues = Annotated[dict[str, Value], Meta(description="What follows from readings, by its id")]
 Text = Annotated[str, Meta(max_length=LONGEST_NAME)]
 Position = Annotated[int, Meta(ge=1, le=POSITIONS)]
 
@@ -294,6 +295,7 @@ class Snapshot(Answer, frozen=True, kw_only=True, tag_field="type", tag="snapsho
     """Everything that a page shows."""
 
     readings: list[PointAnswer]
+    derived: DerivedValues
     commands: list[CommandAnswer]
     zones: list[ZoneName]
     status: dict[str, Any]
@@ -303,6 +305,7 @@ class Changes(Answer, frozen=True, kw_only=True, tag_field="type", tag="changes"
     """What has changed since the message of before."""
 
     readings: list[ChangedPoint]
+    derived: DerivedValues
     commands: list[CommandAnswer]
     status: dict[str, Any]
 

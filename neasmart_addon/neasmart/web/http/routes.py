@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 from http import HTTPStatus
 from itertools import product
-from typing import Any, TypedDict, Unpack
+from typing import Any
 
 import msgspec
 from aiohttp import web
@@ -36,36 +36,72 @@ _COMMAND = (
 _LEAST_WORDS = 3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Route:
-    """One method of one path.
+async def _nobody(_: web.Request) -> web.StreamResponse:
+    raise LookupError("the route stands at no handler")
 
-    `answers` are media types with their shapes, none where there is no body; `sends` is the shape of the body and
-    `names` are the schemas of what stands in the path, if they are neither an axis nor any text. `query` names what may
-    be asked for; None takes any and reads nothing. `problems` are statuses beyond those that every route may have.
-    `is_open` routes need no key. Routes that are not `shown` are left out of the description of the API.
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One method of one path, and the decorator that declares it at its handler.
+
+    `answers` is a shape, which is sent as JSON, or media types with their shapes, or None where there is no body.
+    `sends` is the shape of the body and `names` are the schemas of what stands in the path, if they are neither an axis
+    nor any text. `query` names what may be asked for; with `any_query` everything else is ignored and not refused. A
+    route that `commands` gives commands to the base. `problems` are statuses beyond those that every route may have.
+    `is_open` routes need no key. Routes that are not `shown` are left out of the description of the API; `also` is a
+    second way to write the path.
     """
 
     method: str
     path: str
     tag: str
-    summary: str
-    description: str
-    answers: Mapping[str, Shape]
-    handler: RouteHandler
-    status: int
-    sends: Shape | None
-    sends_optional: bool
-    names: Mapping[str, Shape]
-    query: Mapping[str, Shape] | None
-    problems: tuple[int, ...]
-    is_open: bool
-    shown: bool
-    also: str | None
+    answers: Shape | Mapping[str, Shape] | None
+    _: KW_ONLY
+    status: int = HTTPStatus.OK
+    sends: Shape | None = None
+    sends_optional: bool = False
+    names: Mapping[str, Shape] = field(default_factory=dict)
+    query: Mapping[str, Shape] = field(default_factory=dict)
+    any_query: bool = False
+    commands: bool = False
+    problems: tuple[int, ...] = ()
+    is_open: bool = False
+    shown: bool = True
+    also: str | None = None
+    handler: RouteHandler = _nobody
+
+    def __call__(self, handler: RouteHandler) -> RouteHandler:
+        """Declare the route of a handler; raise ValueError if its docstring is no text for it."""
+        route = replace(self, handler=handler)
+        if min(len(text.split()) for text in route.text) < _LEAST_WORDS:
+            name = handler.__qualname__
+            raise ValueError(f"{self.method} {self.path}: the docstring of {name} needs a summary and a text")
+        vars(handler)["route"] = route
+        return handler
+
+    @property
+    def text(self) -> tuple[str, str]:
+        """The summary and what a reader wants to know beyond it."""
+        summary, _, description = " ".join((self.handler.__doc__ or "").split()).partition(". ")
+        return summary.removesuffix("."), f"{description} {_COMMAND}" if self.commands and self.answers else description
+
+    @property
+    def media(self) -> Mapping[str, Shape]:
+        """The media types of the answer with their shapes."""
+        if self.answers is None:
+            return {}
+        if isinstance(self.answers, dict) and all("/" in kind for kind in self.answers):
+            return self.answers
+        return {JSON: self.answers}  # type: ignore[dict-item] # a mapping of media types has been returned
+
+    @property
+    def asked(self) -> Mapping[str, Shape]:
+        """What may be asked for."""
+        return {**self.query, "queue": QUEUE} if self.commands else self.query
 
     def definitions(self) -> Iterator[web.RouteDef]:
         """Yield what aiohttp needs, for each way to write the path."""
-        handler = self.handler if self.query is None or self.query else _refusing(self.handler)
+        handler = self.handler if self.any_query or self.asked else _refusing(self.handler)
         for path in filter(None, (self.path, self.also)):
             # A WebSocket has no head to ask for.
             options = {"allow_head": self.shown} if self.method == "GET" else {}
@@ -76,59 +112,6 @@ class Route:
         listed = {name: schema["enum"] for name, schema in self.names.items() if isinstance(schema, dict)}
         for chosen in product(*listed.values()):
             yield self.path.format_map(dict(zip(listed, chosen, strict=True)))
-
-
-class _Said(TypedDict, total=False):
-    status: int
-    sends: Shape
-    sends_optional: bool
-    names: Mapping[str, Shape]
-    query: Mapping[str, Shape]
-    any_query: bool
-    commands: bool
-    problems: tuple[int, ...]
-    is_open: bool
-    shown: bool
-    also: str
-
-
-def declared(
-    method: str, path: str, tag: str, answers: Shape | Mapping[str, Shape] | None, **said: Unpack[_Said]
-) -> Callable[[RouteHandler], RouteHandler]:
-    """Return a decorator that declares a handler's route, see `Route`; raise ValueError if there is no text for it.
-
-    A shape alone is answered as JSON. `commands` tells that the route gives commands to the base, `any_query` that it
-    ignores parameters that it does not know.
-    """
-
-    def declare(handler: RouteHandler) -> RouteHandler:
-        summary, _, description = " ".join((handler.__doc__ or "").split()).partition(". ")
-        if min(len(summary.split()), len(description.split())) < _LEAST_WORDS:
-            raise ValueError(f"{method} {path}: the docstring of {handler.__qualname__} needs a summary and a text")
-        commands, any_query = said.get("commands", False), said.get("any_query", False)
-        query = {**said.get("query", {}), **({"queue": QUEUE} if commands else {})}
-        problems = said.get("problems", ())
-        vars(handler)["route"] = Route(
-            method=method,
-            path=path,
-            tag=tag,
-            summary=summary.removesuffix("."),
-            description=f"{description} {_COMMAND}" if commands and answers else description,
-            answers=_by_media_type(answers),
-            handler=handler,
-            status=said.get("status", HTTPStatus.OK),
-            sends=said.get("sends"),
-            sends_optional=said.get("sends_optional", False),
-            names=said.get("names", {}),
-            query=query or (None if any_query else {}),
-            problems=(*problems, HTTPStatus.SERVICE_UNAVAILABLE) if commands else problems,
-            is_open=said.get("is_open", False),
-            shown=said.get("shown", True),
-            also=said.get("also"),
-        )
-        return handler
-
-    return declare
 
 
 def routes_of(owner: object) -> list[Route]:
@@ -145,14 +128,6 @@ def definitions(routes: Iterable[Route]) -> list[web.RouteDef]:
 def open_paths(routes: Iterable[Route]) -> frozenset[str]:
     """Return every path that may be read without a key, as it is sent."""
     return frozenset(path for route in routes if route.is_open for path in route.paths())
-
-
-def _by_media_type(answers: Shape | Mapping[str, Shape] | None) -> Mapping[str, Shape]:
-    if answers is None:
-        return {}
-    if isinstance(answers, dict) and all("/" in kind for kind in answers):
-        return answers
-    return {JSON: answers}  # type: ignore[dict-item] # a mapping of media types has been returned
 
 
 def _refusing(handler: RouteHandler) -> RouteHandler:

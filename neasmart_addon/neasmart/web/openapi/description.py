@@ -50,7 +50,7 @@ def document(table: RegisterTable, routes: Iterable[Route]) -> Schema:
     paths: dict[str, Schema] = {}
     for route in shown:
         paths.setdefault(route.path, {})[route.method.lower()] = _described(route, axes)
-    answers = {shape for route in shown for shape in (*route.answers.values(), route.sends) if isinstance(shape, type)}
+    answers = {shape for route in shown for shape in (*route.media.values(), route.sends) if isinstance(shape, type)}
     components: dict[str, Schema] = {}
     for name, schema in (schemas(table) | typed(sorted(answers, key=name_of), axes)).items():
         components[name] = named(schema, components)
@@ -100,16 +100,17 @@ def _described(route: Route, axes: Mapping[str, Schema]) -> Schema:
     found = [part[1:-1] for part in route.path.split("/") if part.startswith("{")]
     names = {name: _schema(route.names[name]) if name in route.names else axes.get(name, TEXT) for name in found}
     parameters = [{"name": name, "in": "path", "required": True, "schema": schema} for name, schema in names.items()]
-    for name, shape in (route.query or {}).items():
+    for name, shape in route.asked.items():
         schema = _schema(shape) or axes[name]
         parameter: Schema = {"name": name, "in": "query", "schema": schema}
         if schema.get("type") == "array":
             parameter |= {"required": True, "style": "form", "explode": False}
         parameters.append(parameter)
+    summary, description = route.text
     described: Schema = {
         "operationId": _operation_id(route),
-        "summary": route.summary,
-        "description": route.description,
+        "summary": summary,
+        "description": description,
         "tags": [route.tag],
         "parameters": parameters,
         "responses": _responses(route, named=bool(names)),
@@ -128,9 +129,11 @@ def _responses(route: Route, *, named: bool) -> Schema:
     if at_root:
         headers |= {name: {"$ref": f"#/components/headers/{name}"} for name in _STALE}
     done: Schema = {"description": HTTPStatus(route.status).phrase, "headers": headers}
-    if route.answers:
-        done["content"] = {kind: {"schema": _schema(shape)} for kind, shape in route.answers.items()}
+    if route.media:
+        done["content"] = {kind: {"schema": _schema(shape)} for kind, shape in route.media.items()}
     problems = {*_EVERYWHERE, *route.problems, *((404,) if named else ())}
+    if route.commands:
+        problems.add(HTTPStatus.SERVICE_UNAVAILABLE)
     if route.sends is not None:
         problems |= set(_WITH_BODY)
     if route.is_open:

@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 
 from neasmart.core.commands.command import CommandState
-from neasmart.facts.registers import Axis, Kind, Part, Point, RegisterTable
+from neasmart.facts.registers import RegisterTable
+from neasmart.facts.rows import Axis, Kind, Part, Point
 from neasmart.facts.status import BusCounters
 from neasmart.web.http.routes import FLAG, TEXT, Schema
 
@@ -146,6 +147,7 @@ def schemas(table: RegisterTable) -> dict[str, Schema]:
         "Error": fields(error),
         "RootError": fields({"err": TEXT, **error}),
         "PointId": {"type": "string", "enum": list(table.by_id)},
+        "HistoryId": {"type": "string", "enum": [*table.by_id, *table.derived]},
         "WritablePointId": {"type": "string", "enum": [each.id for each in table.writable]},
         "ZoneCommand": body({point.key: settable(point) for point in table.rooms.points if point.writable}),
         "ZoneUpdate": fields(

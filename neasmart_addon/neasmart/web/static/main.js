@@ -10,8 +10,7 @@ import { isReachable, UNREACHABLE_AFTER_S } from "./core/findings.js";
 import { createI18n, loadTexts, numberLocale, wantsFahrenheit } from "./core/i18n.js";
 import { createLazy } from "./core/lazy.js";
 import { createLive } from "./core/live.js";
-import { anythingReceived, applyMessage, emptyState, newestByPoint, pageClock, rowsOf, takeOwnCommand } from "./core/model.js";
-import { roomExists } from "./core/rooms.js";
+import { anythingReceived, applyMessage, emptyState, newestByPoint, pageClock, roomRows, takeOwnCommand, wasReceived } from "./core/model.js";
 import { createRouter, routeOf } from "./core/route.js";
 import { keepSession } from "./core/session.js";
 import { followTheme } from "./core/theme.js";
@@ -56,7 +55,7 @@ function page() {
 
 function trendPoints() {
   if (!schema?.history) return [];
-  const rows = rowsOf(state, schema, "zone").filter(roomExists);
+  const rows = roomRows(state, schema).filter((row) => row.exists);
   return rows.slice(0, schema.history.points_limit).map((row) => `${row.id}.temperature`);
 }
 
@@ -120,11 +119,11 @@ function onMessage(message) {
   else schedule();
 }
 
-/** A thermostat that is turned shows which room it is. @param {any} message */
+/** A thermostat that is turned shows which room it is; a first value is no turn. @param {any} message */
 function noteTurned(message) {
   for (const reading of message.type === "changes" ? (message.readings ?? []) : []) {
     const known = state.readings.get(reading.id);
-    if (reading.id.endsWith(".setpoint") && known && known.value !== reading.value) ui.turned.add(reading.id.replace(/\.setpoint$/, ""));
+    if (reading.id.endsWith(".setpoint") && wasReceived(known) && known.value !== reading.value) ui.turned.add(reading.id.replace(/\.setpoint$/, ""));
   }
 }
 

@@ -64,6 +64,8 @@ export type RoomChange = Pick<Room, "base_id" | "zone_id"> & Partial<Room>;
 export interface State {
   received: boolean;
   readings: Map<string, Reading>;
+  /** What follows from readings, by its id. */
+  derived: Map<string, Value>;
   commands: Map<string, Command>;
   /** First names, by "base.zone". */
   names: Map<string, string>;
@@ -80,22 +82,30 @@ export interface Limits {
   step: number;
 }
 
+/** What is derived has no more than the first ones. */
 export interface Point {
   key: string;
   label: string;
   kind: string;
   unit: string | null;
-  writable: boolean;
-  limits: Limits | null;
-  options: Record<string, string> | null;
   device_class: string | null;
+  writable?: boolean;
+  limits?: Limits | null;
+  options?: Record<string, string> | null;
+  /** What it is for those who work with its meaning, null for what is only shown. */
+  part?: string | null;
+  /** The texts of its options begin with it. */
+  vocabulary?: string;
 }
 
 export interface Group {
   key: string;
   label: string;
   axes: { name: string; low: number; high: number }[];
+  rooms: boolean;
+  exists_by: string | null;
   points: Point[];
+  derived: Point[];
 }
 
 export interface Schema {
@@ -109,6 +119,8 @@ export interface Row {
   id: string;
   index: number[];
   readings: Record<string, Reading | undefined>;
+  /** Whether the base has told of it, for rooms by the point that makes them exist. */
+  exists: boolean;
 }
 
 export interface Edit {
@@ -216,6 +228,8 @@ export interface Ui {
   registers: { search: string; all: boolean; open: boolean };
   notice: { key: string; parameters: Record<string, unknown> } | null;
   recordFailed: boolean;
+  /** A key that was made for programs and is kept nowhere. */
+  newKey: string | null;
   roomFailure: string | null;
   setup: any;
   /** Open because nothing had been received, or because it was asked for on the Connection tab. */
@@ -226,7 +240,7 @@ export interface Ui {
 export interface I18n {
   locale: string;
   fahrenheit: boolean;
-  t(key: string, parameters?: Record<string, unknown>): string;
+  t(key: string, parameters?: object): string;
   has(key: string): boolean;
   degrees(value: Value | undefined): string;
   temperature(value: Value | undefined): string;

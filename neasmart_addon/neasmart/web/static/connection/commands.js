@@ -23,7 +23,7 @@ export function commandLog(page) {
                   <td class="short">${time(command.queued_at)}</td>
                   <td dir="auto">${placeName(page, command.point)}<small>${pointName(page, command.point)}</small></td>
                   <td class="short">${valueText(page, command.point, command.value)}</td>
-                  <td><b class="fate ${command.state}">${t(`command.${command.state}`)}</b><small>${reasonText(page, command) || nothing}</small></td>
+                  <td><b class="fate ${command.state}">${t(`result.${command.state}`)}</b><small>${reasonText(page, command) || nothing}</small></td>
                   <td class="short">${command.read_by?.length ? command.read_by.join(", ") : t("value.unknown")}</td>
                   <td>${originText(page, command.origin)}</td>
                 </tr>`,

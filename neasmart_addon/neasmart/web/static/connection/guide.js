@@ -3,7 +3,7 @@
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { busFinding } from "../core/findings.js";
 import { ageOf } from "../core/model.js";
-import { floorOf, isNamed, numberOf, roomExists, roomName, roomsOf } from "../core/rooms.js";
+import { floorOf, isNamed, numberOf, roomName, roomsOf } from "../core/rooms.js";
 import { addressOfRoom } from "../core/route.js";
 import { banner } from "../parts/banner.js";
 import { icons } from "../parts/icons.js";
@@ -19,7 +19,7 @@ const TURNED_S = 12;
 export function guide(page) {
   const { t } = page.i18n;
   const { connected } = page.state.status["link"] ?? {};
-  const rooms = roomsOf(page).filter(roomExists);
+  const rooms = roomsOf(page).filter((row) => row.exists);
   const step = (/** @type {number} */ number, /** @type {string} */ name, /** @type {unknown} */ content, /** @type {boolean} */ isDone) => html`<section
     class="panel step ${isDone ? "done" : ""}" aria-labelledby="step-${number}">
     <h3 id="step-${number}"><span class="number" aria-hidden="true">${isDone ? icons.check : number}</span>${t(`guide.${name}`)}${isDone ? html`<span class="aside">${t("guide.done")}</span>` : nothing}</h3>

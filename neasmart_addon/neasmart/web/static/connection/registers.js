@@ -3,7 +3,7 @@
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { guard } from "../vendor/lit-html/directives/guard.js";
 import { repeat } from "../vendor/lit-html/directives/repeat.js";
-import { bornAt, hex, wasReceived } from "../core/model.js";
+import { bornAt, groupOf, hex, wasReceived } from "../core/model.js";
 import { roomName } from "../core/rooms.js";
 import { valueText } from "../core/words.js";
 import { icons } from "../parts/icons.js";
@@ -56,7 +56,7 @@ export function registers(page) {
 function lineOf(page, reading) {
   const { t } = page.i18n;
   const decoded = reading.value === null ? t(`quality.${reading.quality}`) : valueText(page, reading.id, reading.value);
-  const name = reading.group === "zone" ? roomName(page, reading.index) : "";
+  const name = groupOf(page.schema, reading.id)?.rooms ? roomName(page, reading.index) : "";
   const raw = hex(reading.raw);
   const source = t(`source.${reading.source}`);
   return { name, decoded, raw, source, text: [reading.address, reading.id, name, raw, decoded, source].join(" ").toLowerCase() };

@@ -1,6 +1,6 @@
 /** Hands the register table to the browser as a file. */
 
-import { ageOf, hex } from "../core/model.js";
+import { ageOf, groupOf, hex } from "../core/model.js";
 
 const COLUMNS = ["address", "id", "name", "raw", "value", "quality", "source", "stale", "age_s"];
 
@@ -15,7 +15,7 @@ export function saveRegisters(page, readings, format) {
     return {
       address: reading.address,
       id: reading.id,
-      name: reading.group === "zone" ? page.state.rooms?.get(key)?.name || page.state.names.get(key) || "" : "",
+      name: groupOf(page.schema, reading.id)?.rooms ? page.state.rooms?.get(key)?.name || page.state.names.get(key) || "" : "",
       raw: hex(reading.raw),
       value: reading.value,
       quality: reading.quality,

@@ -2,7 +2,7 @@
 
 import { ApiError, codeOf, get, messageOf, send, statusOf } from "./api.js";
 import { askAll, askHistory, failureOf, SPANS } from "./history.js";
-import { takeOwnCommand, takeRooms } from "./model.js";
+import { roomGroup, takeOwnCommand, takeRooms } from "./model.js";
 import { signOut } from "./session.js";
 import { errorText } from "./words.js";
 
@@ -103,7 +103,8 @@ export function createActions({ state, ui, update, page, clock, closeRoom }) {
         if (answer?.rooms) takeRooms(state, answer.rooms);
         else await actions.loadRooms();
         update({ roomFailure: null });
-        toast("toast.room_saved");
+        if (answer?.stored === false) toast("toast.room_not_stored", {}, { failed: true });
+        else toast("toast.room_saved");
         return true;
       } catch (error) {
         update({ roomFailure: messageOf(error) });
@@ -118,7 +119,7 @@ export function createActions({ state, ui, update, page, clock, closeRoom }) {
         closeRoom();
         for (const id of [...state.readings.keys()]) {
           const known = state.readings.get(id);
-          if (id.startsWith(`zone.${index.join(".")}.`) && known) {
+          if (id.startsWith(`${roomGroup(page().schema).key}.${index.join(".")}.`) && known) {
             state.readings.set(id, { ...known, source: "never", value: null, raw: null, age_s: null });
           }
         }

@@ -1,36 +1,30 @@
 /** Which points the History tab shows: the owner's choice, or the first rooms where nothing was chosen yet. */
 
 import { rowsOf, wasReceived } from "./model.js";
-import { roomExists, roomName, roomsOf } from "./rooms.js";
-import { pointName } from "./words.js";
+import { roomsOf } from "./rooms.js";
+import { placeName, pointName } from "./words.js";
 
 const CHOSEN_FIRST = 3;
 export const MOST = 12;
 
 /**
  * @typedef {import("../types.d.ts").Page} Page
- * @typedef {{id: string, name: string, title: string, unit: string | null, kind: string}} Choice
+ * @typedef {{id: string, name: string, title: string, unit: string | null, kind: string, ofRoom: boolean}} Choice
  */
 
 /** Everything that has been received, by place. @param {Page} page @returns {{name: string, points: Choice[]}[]} */
 export function placesOf(page) {
-  const { t } = page.i18n;
   return page.schema.groups.flatMap((group) => {
-    const rows = group.key === "zone" ? roomsOf(page).filter(roomExists) : rowsOf(page.state, page.schema, group.key);
+    const rows = group.rooms ? roomsOf(page).filter((row) => row.exists) : rowsOf(page.state, page.schema, group.key);
     return rows
       .map((row) => {
-        const name =
-          group.key === "zone"
-            ? roomName(page, row.index)
-            : group.key === "global"
-              ? t("house.title")
-              : t(`equipment.${group.key}`, { number: row.index[0] });
-        const points = group.points
-          .filter((point) => wasReceived(row.readings[point.key]))
+        const name = placeName(page, `${row.id}.`);
+        const points = [...group.points, ...group.derived]
+          .filter((point) => isKnown(page, `${row.id}.${point.key}`))
           .map((point) => {
             const id = `${row.id}.${point.key}`;
             const what = pointName(page, id);
-            return { id, name: what, title: `${name}: ${what}`, unit: point.unit, kind: point.kind };
+            return { id, name: what, title: `${name}: ${what}`, unit: point.unit, kind: point.kind, ofRoom: point.key === group.exists_by };
           });
         return { name, points };
       })
@@ -38,12 +32,16 @@ export function placesOf(page) {
   });
 }
 
+/** Whether a point, derived or not, was ever told. @param {Page} page @param {string} id */
+function isKnown(page, id) {
+  return wasReceived(page.state.readings.get(id)) || page.state.derived.has(id);
+}
+
 /** @param {Page} page @returns {string[]} */
 export function choiceOf(page) {
-  const isKnown = (/** @type {string} */ id) => wasReceived(page.state.readings.get(id));
-  if (page.ui.history.points) return page.ui.history.points.filter(isKnown);
-  const rooms = roomsOf(page).filter(roomExists).slice(0, CHOSEN_FIRST);
-  return rooms.map((row) => `${row.id}.temperature`);
+  const chosen = page.ui.history.points;
+  const rooms = roomsOf(page).filter((row) => row.exists).slice(0, CHOSEN_FIRST);
+  return (chosen ?? rooms.map((row) => `${row.id}.temperature`)).filter((id) => isKnown(page, id));
 }
 
 /** What makes two questions the same. @param {import("../types.d.ts").HistoryUi} history @param {string[]} points */

@@ -64,6 +64,24 @@ function pathFinding(page) {
 }
 
 /**
+ * After a start, until the base has reported: what is known is of before, and what is waited for, in one sentence.
+ * @param {Page} page @returns {Finding | null}
+ */
+function restartFinding(page) {
+  let newest = -Infinity;
+  for (const reading of page.state.readings.values()) {
+    if (reading.source === "bus") return null;
+    if (reading.source === "stored") newest = Math.max(newest, bornAt(reading) ?? -Infinity);
+  }
+  if (newest === -Infinity) return null;
+  const { time, t } = page.i18n;
+  const { title, parameters } = busFinding(page);
+  const at = new Date(Date.now() - (page.now - newest) * 1000).toISOString();
+  const key = page.state.status["link"]?.connected ? "find.from_before" : "find.from_before_no_link";
+  return { code: "from_before", level: "info", title: key, help: null, parameters: { time: time(at), why: t(title, parameters) }, cause: "from_before" };
+}
+
+/**
  * What deserves a banner, most important first. While the gateway does not answer nothing else is known.
  * @param {Page} page @returns {Finding[]}
  */
@@ -80,12 +98,15 @@ export function findingsOf(page) {
     if (reading?.value === true) add(kind === "hint" ? "info" : kind, `base_${kind}`);
   }
   const bus = busFinding(page);
-  const { settings, store, mqtt } = page.state.status;
+  const { settings, store, mqtt, rooms } = page.state.status;
   if (settings?.problem) add("error", "settings_error", settings.problem);
   else if (bus.level === "error" || bus.level === "warning") found.push(bus);
+  const restarted = restartFinding(page);
+  if (restarted) found.push(restarted);
   if (settings?.refused) add("warning", "settings_refused", settings.refused);
   if (settings?.restart_needed?.length) add("info", "settings_restart", settings.restart_needed.join(", "));
   if (store && (store.using_fallback || !store.healthy)) add("warning", "store_fallback", store.detail);
+  if (rooms?.detail) add("warning", "rooms_not_stored", rooms.detail);
   if (mqtt?.enabled && !mqtt.connected) add("warning", "mqtt_off", mqtt.detail);
   return found;
 }

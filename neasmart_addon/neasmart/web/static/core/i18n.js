@@ -85,7 +85,7 @@ export function createI18n(locale, texts, { fahrenheit = false } = {}) {
     toCelsius: (value) => (fahrenheit ? Math.round(((value - 32) / 1.8) * 100) / 100 : value),
     t(key, parameters = {}) {
       const text = texts[key] ?? key;
-      return text.replace(/\{(\w+)\}/g, (all, name) => (name in parameters ? String(parameters[name]) : all));
+      return text.replace(/\{(\w+)\}/g, (all, name) => (name in parameters ? String(/** @type {any} */ (parameters)[name]) : all));
     },
     has: (key) => key in texts,
     degrees: shown,

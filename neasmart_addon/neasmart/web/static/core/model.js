@@ -21,6 +21,7 @@ export function emptyState() {
   return {
     received: false,
     readings: new Map(),
+    derived: new Map(),
     commands: new Map(),
     names: new Map(),
     rooms: null,
@@ -46,6 +47,7 @@ export function applyMessage(state, message, now) {
   for (const reading of message.readings ?? []) {
     state.readings.set(reading.id, { ...state.readings.get(reading.id), ...USUAL, ...reading, receivedAt: now });
   }
+  for (const [id, value] of Object.entries(message.derived ?? {})) state.derived.set(id, value);
   for (const zone of message.zones ?? []) {
     const key = `${zone.base_id}.${zone.zone_id}`;
     if (zone.name) state.names.set(key, zone.name);
@@ -171,7 +173,21 @@ export function rowsOf(state, schema, key) {
     const numbers = Array.from({ length: axis.high - axis.low + 1 }, (_, offset) => axis.low + offset);
     indices = indices.flatMap((index) => numbers.map((number) => [...index, number]));
   }
-  return indices.map((index) => ({ id: [key, ...index].join("."), index, readings: readingsOf(state, group, index) }));
+  return indices.map((index) => {
+    const readings = readingsOf(state, group, index);
+    const decisive = group.exists_by ? [readings[group.exists_by]] : Object.values(readings);
+    return { id: [key, ...index].join("."), index, readings, exists: decisive.some(wasReceived) };
+  });
+}
+
+/** @param {Schema} schema @returns {import("../types.d.ts").Group} the one of which each repetition is a room */
+export function roomGroup(schema) {
+  return /** @type {import("../types.d.ts").Group} */ (schema.groups.find((group) => group.rooms));
+}
+
+/** @param {State} state @param {Schema} schema */
+export function roomRows(state, schema) {
+  return rowsOf(state, schema, roomGroup(schema).key);
 }
 
 /** @param {State} state @param {import("../types.d.ts").Group} group @param {number[]} index */
@@ -182,9 +198,14 @@ function readingsOf(state, group, index) {
 }
 
 /** @param {Schema} schema @param {string} id of a point */
+export function groupOf(schema, id) {
+  return schema.groups.find((group) => id.startsWith(`${group.key}.`));
+}
+
+/** @param {Schema} schema @param {string} id of a point, derived or not */
 export function pointOf(schema, id) {
-  const parts = id.split(".");
-  return schema.groups.find((group) => group.key === parts[0])?.points.find((point) => point.key === parts.at(-1));
+  const group = groupOf(schema, id);
+  return [...(group?.points ?? []), ...(group?.derived ?? [])].find((point) => id.endsWith(`.${point.key}`));
 }
 
 /** What a value of a point is called in the API, such as "standby". @param {Schema} schema @param {string} id @param {unknown} value */

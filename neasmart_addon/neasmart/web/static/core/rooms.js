@@ -1,6 +1,6 @@
 /** What a room does, as plain values: pure functions from readings to what a card, a list or a sheet tells. */
 
-import { liveCommand, optionOf, rowsOf, wasReceived } from "./model.js";
+import { liveCommand, optionOf, roomGroup, roomRows } from "./model.js";
 
 /**
  * @typedef {import("../types.d.ts").Page} Page
@@ -20,16 +20,11 @@ const DRY_PERCENT = 30;
 
 /** Rooms that exist, in the owner's order; hidden ones only when they are asked for. @param {Page} page */
 export function roomsOf(page) {
-  const rows = rowsOf(page.state, page.schema, "zone").filter((row) =>
-    page.ui.showUnused ? true : roomExists(row) && !recordOf(page, row.index)?.hidden,
+  const rows = roomRows(page.state, page.schema).filter((row) =>
+    page.ui.showUnused ? true : row.exists && !recordOf(page, row.index)?.hidden,
   );
   const place = (/** @type {Row} */ row) => recordOf(page, row.index)?.position ?? Number.MAX_SAFE_INTEGER;
   return rows.map((row, at) => ({ row, at })).sort((a, b) => place(a.row) - place(b.row) || a.at - b.at).map(({ row }) => row);
-}
-
-/** A room exists when its temperature has been received. @param {Row} row */
-export function roomExists(row) {
-  return wasReceived(row.readings["temperature"]);
 }
 
 /** @param {Page} page @param {number[]} index */
@@ -40,7 +35,7 @@ export function recordOf(page, index) {
 /** The owner's name of a room, or its place. @param {Page} page @param {number[]} index */
 export function roomName(page, index) {
   const key = index.join(".");
-  return recordOf(page, index)?.name || page.state.names.get(key) || page.i18n.t("room.unnamed", { place: key });
+  return recordOf(page, index)?.name || page.state.names.get(key) || page.i18n.t(`group.${roomGroup(page.schema).key}`, index);
 }
 
 /** @param {Page} page @param {number[]} index */
@@ -110,12 +105,6 @@ function warmed(above, direction) {
 function cooled(above, direction) {
   if (above <= ENOUGH_K) return { tint: "enough", trend: direction === 1 ? "rising" : "cool_enough" };
   return { tint: "cool", trend: direction === -1 ? "cooling" : direction === 1 ? "rising" : "above" };
-}
-
-/** Dew point in degC by the Magnus formula. @param {number} celsius @param {number} percent relative humidity above 0 */
-export function dewPoint(celsius, percent) {
-  const gamma = Math.log(percent / 100) + (17.62 * celsius) / (243.12 + celsius);
-  return (243.12 * gamma) / (17.62 - gamma);
 }
 
 /** How the air feels, as a key of the texts. @param {number} percent relative humidity */

@@ -5,7 +5,7 @@ import { choiceOf, historyKey } from "./chosen.js";
 const DAY_REFRESH_S = 120;
 const HISTORY_REFRESH_S = 60;
 const SETUP_REFRESH_S = 2;
-const DAY_POINTS = ["temperature", "setpoint", "humidity"];
+const DAY_POINTS = ["temperature", "setpoint", "dew_point"];
 
 let setupAt = -Infinity;
 

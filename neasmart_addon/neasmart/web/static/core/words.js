@@ -1,6 +1,6 @@
 /** Values, commands and their reasons as people read them. */
 
-import { isLive, optionOf, pointOf, setpointLimits } from "./model.js";
+import { groupOf, isLive, optionOf, pointOf, setpointLimits } from "./model.js";
 import { roomName, shownValue } from "./rooms.js";
 
 /**
@@ -16,7 +16,7 @@ const ORIGINS = { panel: "page", page: "page", "mqtt/home_assistant": "home_assi
 
 /** @param {Page} page @param {string} point @param {string} name as the API has it */
 export function optionText(page, point, name) {
-  const key = point.endsWith(".mode") ? `mode.${name}` : `state.${name}`;
+  const key = `${pointOf(page.schema, point)?.vocabulary}.${name}`;
   return page.i18n.has(key) ? page.i18n.t(key) : name.replaceAll("_", " ");
 }
 
@@ -48,16 +48,22 @@ export function valueText(page, point, value) {
 
 /** Which room, or the whole house. @param {Page} page @param {string} point */
 export function placeName(page, point) {
-  const [group, base, zone] = point.split(".");
-  if (group === "zone") return roomName(page, [Number(base), Number(zone)]);
-  if (group === "global") return page.i18n.t("house.title");
-  return page.i18n.t(`equipment.${group}`, { number: base });
+  const group = groupOf(page.schema, point);
+  const index = point.split(".").slice(1, -1).map(Number);
+  return group?.rooms ? roomName(page, index) : page.i18n.t(`group.${group?.key}`, index);
 }
 
-/** @param {Page} page @param {string} point */
+/** As within a sentence. @param {Page} page @param {string} point */
 export function pointName(page, point) {
-  const key = `point.${point.split(".").at(-1)}`;
-  return page.i18n.has(key) ? page.i18n.t(key) : (pointOf(page.schema, point)?.label ?? point);
+  const described = pointOf(page.schema, point);
+  const key = `point.${groupOf(page.schema, point)?.key}.${described?.key}`;
+  return page.i18n.has(key) ? page.i18n.t(key) : (described?.label ?? point);
+}
+
+/** As it begins a line. @param {Page} page @param {string} point */
+export function pointTitle(page, point) {
+  const name = pointName(page, point);
+  return name.charAt(0).toLocaleUpperCase(page.i18n.locale) + name.slice(1);
 }
 
 /** Why a command did not end as it was meant, empty where there is nothing to tell. @param {Page} page @param {Command} command */
@@ -111,20 +117,20 @@ export function fateOf(page, points) {
     if (!edit) continue;
     if (edit.phase !== "failed") return { kind: "busy", text: t("command.sending"), why: "", key: point };
     if (page.now - edit.failedAt > FAILED_SHOWN_S) continue;
-    return { kind: "failed", text: t("command.refused"), why: errorText(page, edit), key: point };
+    return { kind: "failed", text: t("result.refused"), why: errorText(page, edit), key: point };
   }
   const commands = points.map((point) => page.newest.get(point)).filter((each) => each !== undefined);
   const command = commands.reduce((a, b) => (a && a.queued_at > b.queued_at ? a : b), commands[0]);
   if (!command) return null;
   if (isLive(command)) {
-    return { kind: "busy", text: t(`command.${command.state}`), why: command.warning ? limitText(page) : "", key: command.id };
+    return { kind: "busy", text: t(`result.${command.state}`), why: command.warning ? limitText(page) : "", key: command.id };
   }
   const seen_s = command.endSeenAt === null || command.endSeenAt === undefined ? Infinity : page.now - command.endSeenAt;
   if (command.state === "confirmed" && seen_s < CONFIRMED_SHOWN_S) {
-    return { kind: "done", text: t("command.confirmed"), why: "", key: command.id };
+    return { kind: "done", text: t("result.confirmed"), why: "", key: command.id };
   }
   if (FAILED.includes(command.state) && seen_s < FAILED_SHOWN_S && !page.ui.dismissed.has(command.id)) {
-    return { kind: "failed", text: t(`command.${command.state}`), why: reasonText(page, command), key: command.id };
+    return { kind: "failed", text: t(`result.${command.state}`), why: reasonText(page, command), key: command.id };
   }
   return null;
 }
@@ -142,5 +148,5 @@ export function isFading(page) {
 /** How a command has ended, in a sentence that is said aloud. @param {Page} page @param {Command} command */
 export function outcomeText(page, command) {
   const what = `${placeName(page, command.point)}, ${pointName(page, command.point)}: ${valueText(page, command.point, command.value)}.`;
-  return [what, `${page.i18n.t(`command.${command.state}`)}.`, reasonText(page, command)].filter(Boolean).join(" ");
+  return [what, `${page.i18n.t(`result.${command.state}`)}.`, reasonText(page, command)].filter(Boolean).join(" ");
 }

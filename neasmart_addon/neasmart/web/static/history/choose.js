@@ -15,7 +15,7 @@ export function chooser(page, places, points, most) {
   const known = new Map(places.flatMap((place) => place.points.map((point) => [point.id, point])));
   const set = (/** @type {string[]} */ chosen) => page.actions.history({ points: chosen });
   const toggle = (/** @type {string} */ id) => set(points.includes(id) ? points.filter((each) => each !== id) : [...points, id]);
-  const temperatures = [...known.values()].filter((point) => point.id.startsWith("zone.") && point.id.endsWith(".temperature")).map((point) => point.id);
+  const temperatures = [...known.values()].filter((point) => point.ofRoom).map((point) => point.id);
   const words = search.toLocaleLowerCase().split(/\s+/).filter(Boolean);
   const found = places
     .map((place) => ({ ...place, points: place.points.filter((point) => words.every((word) => point.title.toLocaleLowerCase().includes(word))) }))

@@ -6,7 +6,7 @@ import { isAlive, restReason } from "../core/findings.js";
 import { bornAt, optionOf, wasReceived } from "../core/model.js";
 import { activityOf, numberOf, recordOf, roomName, shownValue } from "../core/rooms.js";
 import { addressOfRoom } from "../core/route.js";
-import { fateOf, optionText, stateText } from "../core/words.js";
+import { fateOf, optionText, pointTitle, stateText } from "../core/words.js";
 import { openMenu } from "../layers.js";
 import { icons, iconOf } from "../parts/icons.js";
 import { spark } from "../parts/spark.js";
@@ -69,7 +69,7 @@ function drawn(page, row, fate) {
     <div class="controls">
       ${stateButton(page, row, name, fate?.kind === "busy")}
       ${typeof humidity?.value === "number"
-        ? html`<span class="humidity">${icons.drop}<span class="aside">${t("room.humidity")}</span>${percent(humidity.value)}</span>`
+        ? html`<span class="humidity">${icons.drop}<span class="aside">${pointTitle(page, humidity.id)}</span>${percent(humidity.value)}</span>`
         : nothing}
       ${stepper(page, `${row.id}.setpoint`, name, restReason(page) !== null)}
     </div>

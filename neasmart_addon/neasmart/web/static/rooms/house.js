@@ -4,7 +4,7 @@ import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { restReason } from "../core/findings.js";
 import { bornAt, optionOf, wasReceived } from "../core/model.js";
 import { shownValue } from "../core/rooms.js";
-import { fateOf, optionText } from "../core/words.js";
+import { fateOf, optionText, placeName, pointTitle } from "../core/words.js";
 import { segment } from "../parts/choices.js";
 
 /** @typedef {import("../types.d.ts").Page} Page */
@@ -16,11 +16,11 @@ const ASKED = { standby: "off", holiday: "holiday" };
 export function houseBar(page, rooms) {
   const { t } = page.i18n;
   const rests = restReason(page) !== null;
-  return html`<section class="house" aria-label=${t("house.title")}>
+  return html`<section class="house" aria-label=${placeName(page, "global.")}>
     ${outside(page)}
     <div class="all">
-      <p class="caption">${t("house.title")} · <span class="state">${stateText(page)}</span>${told(page, "global.state")}</p>
-      ${segment(page, "global.state", t("house.state"), { rests, onChoose: (value) => setAll(page, value, rooms) })}
+      <p class="caption">${placeName(page, "global.")} · <span class="state">${stateText(page)}</span>${told(page, "global.state")}</p>
+      ${segment(page, "global.state", pointTitle(page, "global.state"), { rests, onChoose: (value) => setAll(page, value, rooms) })}
     </div>
     <div class="season">
       <p class="caption">${t("house.mode")} · <span class="state">${modeText(page)}</span>${told(page, "global.mode")}</p>
@@ -49,7 +49,7 @@ function setAll(page, value, rooms) {
 function stateText(page) {
   const { t } = page.i18n;
   const value = shownValue(page, "global.state");
-  if (value === null) return t(page.state.readings.get("global.state")?.quality === "mixed" ? "value.mixed" : "value.not_known");
+  if (value === null) return t(page.state.readings.get("global.state")?.quality === "mixed" ? "state.mixed" : "value.not_known");
   return optionText(page, "global.state", optionOf(page.schema, "global.state", value));
 }
 

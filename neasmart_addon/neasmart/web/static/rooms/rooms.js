@@ -2,7 +2,7 @@
 
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { repeat } from "../vendor/lit-html/directives/repeat.js";
-import { arranged, averageOf, isNamed, MANY_ROOMS, roomExists, roomsOf } from "../core/rooms.js";
+import { arranged, averageOf, isNamed, MANY_ROOMS, roomsOf } from "../core/rooms.js";
 import { card } from "./card.js";
 import { equipment } from "./equipment.js";
 import { houseBar } from "./house.js";
@@ -20,7 +20,7 @@ export function roomsView(page) {
   const rooms = roomsOf(page);
   const many = rooms.length >= MANY_ROOMS;
   const groups = arranged(page, rooms);
-  const unnamed = rooms.some((row) => roomExists(row) && !isNamed(page, row.index));
+  const unnamed = rooms.some((row) => row.exists && !isNamed(page, row.index));
   return html`
     ${houseBar(page, rooms.length)} ${many ? tools(page) : nothing}
     ${groups.map((group) => floor(page, group, groups.length > 1 || group.floor !== "", many && page.ui.compact))}

@@ -1,7 +1,8 @@
 /** A room's last 24 hours: temperature and target with numbers, lowest and highest, dew point where humidity is known. */
 
 import { html, nothing, svg } from "../vendor/lit-html/lit-html.js";
-import { dewPoint, numberOf } from "../core/rooms.js";
+import { numberOf } from "../core/rooms.js";
+import { pointTitle } from "../core/words.js";
 import { outlineOf } from "../parts/spark.js";
 
 /**
@@ -40,7 +41,7 @@ function drawn(page, row, name, day) {
   const now = numberOf(row.readings["temperature"]?.value);
   const measured = day.series.get(`${row.id}.temperature`) ?? [];
   const target = day.series.get(`${row.id}.setpoint`) ?? [];
-  const dew = dewCourse(measured, day.series.get(`${row.id}.humidity`) ?? []);
+  const dew = day.series.get(`${row.id}.dew_point`) ?? [];
   const known = /** @type {[number, number][]} */ (measured.filter(([, value]) => value !== null));
   if (!known.length) return html`<p class="note">${t("day.nothing")}</p>`;
   const from_s = Math.max(day.from_s, Math.min(known[0]?.[0] ?? day.from_s, day.to_s - SHORTEST_S));
@@ -67,7 +68,7 @@ function drawn(page, row, name, day) {
       <div><dt>${t("day.highest")}</dt><dd>${temperature(highest[1])} <small>${clock(highest[0])}</small></dd></div>
       <div><dt>${t("day.mean")}</dt><dd>${temperature(meanOf(measured, day.to_s))}</dd></div>
     </dl>
-    <p class="legend"><span class="key line">${t("day.temperature")}</span><span class="key goal">${t("day.target")}</span>${dew.length ? html`<span class="key dew">${t("room.dew_point")}</span>` : nothing}</p>`;
+    <p class="legend"><span class="key line">${pointTitle(page, `${row.id}.temperature`)}</span><span class="key goal">${t("day.target")}</span>${dew.length ? html`<span class="key dew">${pointTitle(page, `${row.id}.dew_point`)}</span>` : nothing}</p>`;
 }
 
 /** Round times of day, few enough to be read. @param {number} from_s @param {number} to_s */
@@ -94,24 +95,4 @@ function meanOf(samples, to_s) {
     length_s += held_s;
   });
   return length_s > 0 ? sum / length_s : null;
-}
-
-/** The dew point whenever temperature or humidity change. @param {Samples} measured @param {Samples} humidity @returns {Samples} */
-function dewCourse(measured, humidity) {
-  if (!humidity.length) return [];
-  const times = [...new Set([...measured, ...humidity].map(([at]) => at))].sort((a, b) => a - b);
-  let warm = 0;
-  let damp = 0;
-  return times.map((at) => {
-    while ((measured[warm + 1]?.[0] ?? Infinity) <= at) warm += 1;
-    while ((humidity[damp + 1]?.[0] ?? Infinity) <= at) damp += 1;
-    const celsius = heldAt(measured[warm], at);
-    const percent = heldAt(humidity[damp], at);
-    return [at, celsius === null || percent === null || percent <= 0 ? null : dewPoint(celsius, percent)];
-  });
-}
-
-/** @param {[number, number | null] | undefined} sample @param {number} at */
-function heldAt(sample, at) {
-  return sample && sample[0] <= at ? sample[1] : null;
 }

@@ -23,7 +23,7 @@ export function lastCommands(page, id) {
         const isNewest = commands.findIndex((each) => each.point === command.point) === place;
         return html`<li>
           <span class="what">${pointName(page, command.point)} <b>${valueText(page, command.point, command.value)}</b></span>
-          <span class="fate ${command.state}">${t(`command.${command.state}`)}</span>
+          <span class="fate ${command.state}">${t(`result.${command.state}`)}</span>
           <span class="caption">${originText(page, command.origin)} · <time datetime=${command.queued_at}>${time(command.queued_at)}</time>${reason ? html` · ${reason}` : nothing}</span>
           ${isNewest && UNDOABLE.includes(command.state)
             ? html`<button type="button" class="plain" @click=${() => page.actions.undo([command.id])}>${t(isLive(command) ? "action.withdraw" : "action.undo")}</button>`

@@ -2,9 +2,9 @@
 
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { isAlive, restReason } from "../core/findings.js";
-import { bornAt, rowsOf, wasReceived } from "../core/model.js";
-import { activityOf, airOf, dewPoint, numberOf, roomName, shownValue } from "../core/rooms.js";
-import { fateOf, stateText } from "../core/words.js";
+import { bornAt, roomGroup, roomRows, wasReceived } from "../core/model.js";
+import { activityOf, airOf, numberOf, roomName, shownValue } from "../core/rooms.js";
+import { fateOf, pointTitle, stateText, valueText } from "../core/words.js";
 import { segment } from "../parts/choices.js";
 import { icons } from "../parts/icons.js";
 import { setpointControl, stepper } from "../parts/stepper.js";
@@ -23,7 +23,7 @@ const DRAG_MS = 3000;
 
 /** @param {Page} page @param {string} id such as "zone.1.3" */
 export function sheet(page, id) {
-  const row = rowsOf(page.state, page.schema, "zone").find((each) => each.id === id);
+  const row = roomRows(page.state, page.schema).find((each) => each.id === id);
   const { t } = page.i18n;
   const name = row ? roomName(page, row.index) : t("room.no_such");
   return html`<div class="sheet ${row ? activityOf(page, row).tint : ""}" data-zone=${id}>
@@ -67,7 +67,7 @@ function room(page, row, name) {
         onChoose: (value) => page.edits.set(`${row.id}.state`, value, { delay_ms: 0 }),
       })}
     </div>
-    ${air(page, row, actual)} ${dayChart(page, row, name)} ${lastCommands(page, row.id)} ${roomForm(page, row)}
+    ${air(page, row)} ${dayChart(page, row, name)} ${lastCommands(page, row.id)} ${roomForm(page, row)}
   `;
 }
 
@@ -97,15 +97,21 @@ function middle(page, row, actual) {
   `;
 }
 
-/** @param {Page} page @param {Row} row @param {number | null} actual */
-function air(page, row, actual) {
-  const { t, percent, temperature } = page.i18n;
-  const humidity = numberOf(row.readings["humidity"]?.value);
-  if (humidity === null) return nothing;
-  const kind = airOf(humidity);
-  return html`<p class="air ${kind}" data-air=${kind}>
-    ${icons.drop}<span>${t("room.humidity")} <b>${percent(humidity)}</b></span>
-    ${actual === null || humidity <= 0 ? nothing : html`<span>${t("room.dew_point")} <b>${temperature(dewPoint(actual, humidity))}</b></span>`}
-    <span class="verdict">${t(`air.${kind}`)}</span>
+/** Humidity, what is only told of a room, and what follows from it; of risks those that there are. @param {Page} page @param {Row} row */
+function air(page, row) {
+  const { t } = page.i18n;
+  const group = roomGroup(page.schema);
+  const humidity = row.readings["humidity"];
+  const percent = numberOf(humidity?.value);
+  const kind = percent === null ? "" : airOf(percent);
+  const told = [...group.points.filter((point) => !point.part), ...group.derived]
+    .map((point) => `${row.id}.${point.key}`)
+    .map((id) => ({ id, value: page.state.readings.get(id)?.value ?? page.state.derived.get(id) ?? null }))
+    .filter(({ value }) => value !== null && value !== false);
+  if (!kind && !told.length) return nothing;
+  return html`<p class="air ${kind}" data-air=${kind || nothing}>
+    ${humidity && kind ? html`${icons.drop}<span>${pointTitle(page, humidity.id)} <b>${valueText(page, humidity.id, percent)}</b></span>` : nothing}
+    ${told.map(({ id, value }) => html`<span>${pointTitle(page, id)}${value === true ? nothing : html` <b>${valueText(page, id, value)}</b>`}</span>`)}
+    ${kind ? html`<span class="verdict">${t(`air.${kind}`)}</span>` : nothing}
   </p>`;
 }

@@ -1,4 +1,4 @@
-"""Values that the base does not tell and that follow from those it tells: dew points, risks, means.
+"""How values that the base does not tell follow from those it tells: dew points, risks, means.
 
 All of them are estimates from what the sensors of the rooms see, and DOCS says so. Temperatures in degC, humidity in
 per cent.
@@ -7,13 +7,15 @@ per cent.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from neasmart.facts.codecs import GlobalMode, Value
+from neasmart.facts.rows import Inputs, Part
 
 _MAGNUS_B = 17.62
 _MAGNUS_C = 243.12
 _COLD_AGAIN_K = 0.5
+_WET_STILL_K = 0.3
 _HEATING = frozenset({GlobalMode.HEATING, GlobalMode.MANUAL_HEATING})
 
 
@@ -30,6 +32,17 @@ def dew_point(temperature: Value, humidity: Value) -> float | None:
     degrees = float(temperature)
     gamma = math.log(float(humidity) / 100) + _MAGNUS_B * degrees / (_MAGNUS_C + degrees)
     return _MAGNUS_C * gamma / (_MAGNUS_B - gamma)
+
+
+def condensation(known: Inputs) -> bool | None:
+    """Return the risk of a room from its air, the coldest flow of the house, and its season."""
+    mode, dew = known.one(Part.SEASON), dew_point(known.one(Part.AIR), known.one(Part.HUMIDITY))
+    return condensation_risk(
+        mode=None if mode is None else GlobalMode(int(mode)),
+        flow=min(known.values[Part.FLOW], default=None),
+        dew=dew,
+        margin_k=known.margins.condensation_k + (_WET_STILL_K if known.before else 0.0),
+    )
 
 
 def condensation_risk(
@@ -53,17 +66,6 @@ def cold(temperature: Value, limit: float, *, before: bool) -> bool | None:
     return float(temperature) < limit + (_COLD_AGAIN_K if before else 0.0)
 
 
-def coldest(flows: Iterable[Value]) -> float | None:
-    """Return the lowest of the known flow temperatures."""
-    return min((float(flow) for flow in flows if flow is not None), default=None)
-
-
-def mean(temperatures: Iterable[Value]) -> float | None:
-    """Return the mean of the known temperatures."""
-    known = [float(each) for each in temperatures if each is not None]
-    return sum(known) / len(known) if known else None
-
-
-def half_up(value: float, step: float) -> float:
-    """Return the nearest multiple of `step`, the upper one from the middle on; `step` is a binary fraction or 0.1."""
-    return round(math.floor(value / step + 0.5 + 1e-9) * step, 6)
+def mean(temperatures: Sequence[float]) -> float | None:
+    """Return the mean of some temperatures, None of none."""
+    return sum(temperatures) / len(temperatures) if temperatures else None

@@ -1,0 +1,71 @@
+"""Opens what serialx can open: serial devices, and servers of RFC 2217.
+
+Loaded when there is such a line, because most converters use TCP and what is loaded takes 2 MB.
+
+What an RFC 2217 server says before it has agreed to serve is why it will hang up; serialx passes on only what comes
+later. And not all confirm which modem and line states they shall report. Measured with ser2net 4.3 (Debian 12): it
+takes SET-MODEMSTATE-MASK without a word, and serialx waits for the word until the connection is given up. The bus needs
+neither.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import serialx
+from serialx.platforms.serial_rfc2217 import RFC2217SerialTransport, TelnetParser
+from serialx.platforms.serial_rfc2217.types import Rfc2217Command, SetLinestateMaskCmd, SetModemstateMaskCmd
+
+from neasmart.settings.model import RFC2217, ServerSettings
+from neasmart.sysbus.transport.hung_up import HungUpError
+
+CONFIRM_S = 0.3
+GREETING_BYTES = 400
+"""So much of what a server says before it serves is kept."""
+
+
+async def open_line(target: str, settings: ServerSettings, protocol: asyncio.Protocol) -> None:
+    """Open a line, with low latency and without what has arrived before; raise OSError, termios.error or ValueError."""
+    try:
+        await serialx.create_serial_connection(
+            asyncio.get_running_loop(),
+            lambda: protocol,
+            target,
+            baudrate=settings.baudrate,
+            parity=serialx.Parity(settings.parity),
+            stopbits=serialx.StopBits(settings.stopbits),
+            exclusive=True,
+            transport_cls=LenientTransport if target.startswith(RFC2217) else None,
+        )
+    except serialx.SerialException as error:
+        raise ValueError(str(error)) from error
+
+
+class LenientTransport(RFC2217SerialTransport):
+    """Goes on without the confirmations that nobody needs, and keeps what a server says that does not serve."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, protocol: asyncio.Protocol) -> None:
+        """Begin without a connection."""
+        super().__init__(loop, protocol)
+        self._greeting = b""
+
+    def _data_received(self, data: bytes) -> None:
+        if not self._connection_made_called:
+            self._greeting = (self._greeting + data)[:GREETING_BYTES]
+        super()._data_received(data)
+
+    async def _negotiate(self) -> None:
+        try:
+            await super()._negotiate()
+        except OSError as error:
+            words = (each for each in TelnetParser().feed(self._greeting) if isinstance(each, bytes))
+            raise HungUpError(b"".join(words)) from error
+
+    async def _send_and_wait(self, cmd: Rfc2217Command) -> Rfc2217Command:
+        if not isinstance(cmd, SetLinestateMaskCmd | SetModemstateMaskCmd):
+            return await super()._send_and_wait(cmd)
+        try:
+            async with asyncio.timeout(CONFIRM_S):
+                return await super()._send_and_wait(cmd)
+        except TimeoutError:
+            return cmd

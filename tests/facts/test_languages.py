@@ -1,0 +1,61 @@
+"""The words of points and values: the same in every language that there is, and none too many."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from importlib.resources import files
+
+import pytest
+
+from neasmart.core.commands.command import CommandState
+from neasmart.facts import languages
+from neasmart.facts.points import TABLE
+from neasmart.mqtt.messages.discovery import MIXED, REFUSED
+from neasmart.settings.model import Language
+from neasmart.web.assets import FOLDER
+
+LANGUAGES = languages.known()
+
+
+def expected() -> set[str]:
+    """Return a key for each row, each place and each value that is told in words."""
+    groups = TABLE.groups.values()
+    points = [point for group in groups for point in group.points]
+    named = {f"point.{group.key}.{row.key}" for group in groups for row in group.rows}
+    named |= {f"group.{group.key}" for group in groups}
+    named |= {f"{point.vocabulary}.{name}" for point in points for name in (point.options or {}).values()}
+    named |= {f"{point.vocabulary}.{MIXED}" for point in points if point.mixes}
+    return named | {f"result.{state.value}" for state in CommandState} | {f"result.{REFUSED}"}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_language_has_a_word_for_each_row_and_value_and_no_other(language: str) -> None:
+    assert languages.read(language).keys() == expected()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_word_has_the_places_of_its_group(language: str) -> None:
+    for key, word in languages.read(language).items():
+        kind, _, name = key.partition(".")
+        axes = TABLE.groups[name].axes if kind == "group" else ()
+        assert Counter(re.findall(r"\{(\w+)\}", word)) == Counter(map(str, range(len(axes)))), key
+        assert word.strip() == word
+        assert word, key
+
+
+def test_the_languages_are_the_same_everywhere() -> None:
+    assert set(LANGUAGES) >= {"en", "de", "it", "fr"}
+    assert {language.value for language in Language} == set(LANGUAGES)
+    assert {path.name for path in (files("neasmart.mqtt") / "words").iterdir()} == {
+        f"{each}.json" for each in LANGUAGES
+    }
+    assert {path.stem for path in (FOLDER / "i18n").iterdir()} == set(LANGUAGES)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_two_points_of_a_place_have_one_word(language: str) -> None:
+    known = languages.read(language)
+    for group in TABLE.groups.values():
+        told = [known[f"point.{group.key}.{row.key}"].casefold() for row in group.rows]
+        assert len(set(told)) == len(told), group.key
