@@ -91,13 +91,11 @@ def _of_modbus(modbus: ModbusSettings) -> Iterator[Objection]:
 
 def _of_api(api: ApiSettings) -> Iterator[Objection]:
     if api.enable_auth and not (api.key or api.jwt_secret):
-        allowed = "Set api.key or api.jwt_secret, too; `python -m neasmart token` makes a key"
+        allowed = "Set api.key or api.jwt_secret, too; the page makes a key under Connection"
         yield Objection("enable_auth", value=True, allowed=allowed, depends_on=frozenset({"key", "jwt_secret"}))
     for name in ("key", "jwt_secret") if api.enable_auth else ():
         if getattr(api, name) in SAMPLES:
-            allowed = (
-                "It stands in a published description, so everybody knows it; `python -m neasmart token` makes one"
-            )
+            allowed = "It stands in a published description, so everybody knows it; the page makes one under Connection"
             yield Objection(name, getattr(api, name), allowed)
     if not _KEY.fullmatch(api.key):
         allowed = "Allowed: letters, digits and signs of ASCII without blanks, because it stands in a header"
