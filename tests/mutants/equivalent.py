@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 EQUIVALENT: dict[str, str] = {
-    "neasmart.core.gateway:Gateway.rename: reading.ref.group.key == 'zone' and reading.ref.index in renamed"
-    " -> reading.ref.index in renamed": "only rooms have two numbers",
     "neasmart.facts.rows:Point.checked: "
     "not isinstance(value, int) or self.options is None or value not in self.options"
     " -> not isinstance(value, int) or value not in self.options": "what can be set has limits or options",

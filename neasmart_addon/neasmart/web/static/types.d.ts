@@ -228,6 +228,8 @@ export interface Ui {
   registers: { search: string; all: boolean; open: boolean };
   notice: { key: string; parameters: Record<string, unknown> } | null;
   recordFailed: boolean;
+  /** A key that was made for programs and is kept nowhere. */
+  newKey: string | null;
   roomFailure: string | null;
   setup: any;
   /** Open because nothing had been received, or because it was asked for on the Connection tab. */
