@@ -26,7 +26,7 @@ from neasmart.core.gateway import Gateway
 from neasmart.facts.codecs import Value
 from neasmart.facts.points import TABLE
 from neasmart.facts.status import LinkStatus
-from neasmart.web.api import documents
+from neasmart.web.answers import page_documents, table_document
 from neasmart.web.api.history import MAX_POINTS, limits, replayed
 from neasmart.web.assets import FOLDER, Assets
 from neasmart.web.sign_in import Form
@@ -204,7 +204,7 @@ class Stage:
         self.serial = 0
 
     def snapshot(self) -> dict[str, Any]:
-        document: dict[str, Any] = msgspec.to_builtins(documents.snapshot(self.gateway, self.clock.now, 3.4))
+        document: dict[str, Any] = msgspec.to_builtins(page_documents.snapshot(self.gateway, self.clock.now, 3.4))
         document["status"] |= {"doctor": self.doctor, **self.status}
         for zone in document["zones"]:
             room = self.room(zone["base_id"], zone["zone_id"])
@@ -212,7 +212,7 @@ class Stage:
         return document
 
     def schema(self) -> dict[str, Any]:
-        return {**msgspec.to_builtins(documents.schema(TABLE)), "history": limits()}
+        return {**msgspec.to_builtins(table_document.schema(TABLE)), "history": limits()}
 
     def room(self, base: int, zone: int) -> StagedRoom | None:
         return next((each for each in self.rooms if (each.base, each.zone) == (base, zone)), None)
