@@ -20,12 +20,11 @@ from msgspec.structs import replace
 
 from neasmart import __version__
 from neasmart.core.gateway import Gateway
-from neasmart.facts.network import API
+from neasmart.facts.network import API, encoded
 from neasmart.web.answers import page_documents
 from neasmart.web.answers.page_answers import Changes
 from neasmart.web.guard.auth import FOREVER, PROTOCOL_HEADER, SUBPROTOCOL
 from neasmart.web.guard.gate import GOOD_UNTIL
-from neasmart.web.http.encoding import encoded
 from neasmart.web.http.problems import SERVER, Problem
 from neasmart.web.http.request_id import HEADER, REQUEST_ID
 

@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from neasmart.web.http.encoding import encoded
+from neasmart.facts.network import encoded
 from neasmart.web.http.problems import Problem
 
 BODY_LIMIT = 64 * 1024
