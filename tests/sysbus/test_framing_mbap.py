@@ -77,6 +77,13 @@ def test_a_request_of_another_function_is_believed_as_long_as_one_can_be(length:
     assert ids(framed(request + b"\xff" * 300)) == [11] * possible
 
 
+def test_a_good_request_within_a_possible_one_is_taken_and_what_is_before_it_is_noise() -> None:
+    counters = BusCounters()
+
+    assert ids(framed(b"\0\x0b\0\0\0\x20\xf0\x41" + POLL, counters)) == [7]
+    assert (counters.noise_bytes, counters.bad_headers) == (8, 1)
+
+
 def test_only_the_request_with_the_wrong_protocol_is_lost() -> None:
     counters = BusCounters()
 
