@@ -110,6 +110,13 @@ def test_a_phone_signs_in_sets_up_the_link_commands_a_room_and_signs_out(gateway
     assert "sign-in?" not in gateway.log
 
 
+def test_under_home_assistant_the_port_has_no_page_whatever_is_switched_on(tmp_path: Path) -> None:
+    with running(Remote(tmp_path, **DOCKER, SUPERVISOR_TOKEN="a token of the Supervisor")) as gateway:
+        for path in ("/", "/sign-in", "/session", "/static/x/main.js", "/api/v1/setup"):
+            status, answer = gateway.call("GET", path)
+            assert (status, answer["code"]) == (401, "unauthorized"), path
+
+
 def test_a_changed_key_leads_an_open_page_back_to_the_form(gateway: Remote, phone: Page) -> None:
     phone.goto(gateway.address)
     sign_in(phone)
