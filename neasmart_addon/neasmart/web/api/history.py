@@ -22,7 +22,7 @@ from neasmart.facts.errors import UnknownPointError
 from neasmart.facts.network import API
 from neasmart.facts.registers import DerivedRef, Ref
 from neasmart.facts.rows import Kind
-from neasmart.web.http.answers import HistoryAnswer, HistorySeries
+from neasmart.web.answers.point_answers import HistoryAnswer, HistorySeries
 from neasmart.web.http.bodies import Document, invalid_parameter, query, reply, whole_number
 from neasmart.web.http.problems import Problem
 from neasmart.web.http.routes import JSON, TEXT, Route

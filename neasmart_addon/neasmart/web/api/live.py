@@ -20,12 +20,11 @@ from msgspec.structs import replace
 
 from neasmart import __version__
 from neasmart.core.gateway import Gateway
-from neasmart.facts.network import API
-from neasmart.web.api import documents
+from neasmart.facts.network import API, encoded
+from neasmart.web.answers import page_documents
+from neasmart.web.answers.page_answers import Changes
 from neasmart.web.guard.auth import FOREVER, PROTOCOL_HEADER, SUBPROTOCOL
 from neasmart.web.guard.gate import GOOD_UNTIL
-from neasmart.web.http.answers import Changes
-from neasmart.web.http.encoding import encoded
 from neasmart.web.http.problems import SERVER, Problem
 from neasmart.web.http.request_id import HEADER, REQUEST_ID
 
@@ -80,7 +79,7 @@ class _Changes:
     def encoded(self, gateway: Gateway, frames_per_s: float) -> tuple[bytes, ...]:
         if not self._encoded:
             now = gateway.clock.monotonic()
-            self._encoded = tuple(pieces(documents.changes(gateway, self.keys, self.since, now, frames_per_s)))
+            self._encoded = tuple(pieces(page_documents.changes(gateway, self.keys, self.since, now, frames_per_s)))
         return self._encoded
 
 
@@ -173,7 +172,7 @@ class Feed:
                 if loop.time() >= next_bus:
                     next_bus = loop.time() + BUS_EVERY_S
                     self._rate.sample(now, self._gateway.bus.counters.frames)
-                    keys.add(documents.BUS)
+                    keys.add(page_documents.BUS)
                 changes = _Changes(frozenset(keys), since)
                 for client in self._clients:
                     client.offer(changes)
@@ -232,7 +231,7 @@ class Feed:
         await self._deliver(client, encoded({"type": "hello", "version": __version__}))
         client.skip()
         now = self._gateway.clock.monotonic()
-        await self._deliver(client, encoded(documents.snapshot(self._gateway, now, self.frames_per_s)))
+        await self._deliver(client, encoded(page_documents.snapshot(self._gateway, now, self.frames_per_s)))
         while True:
             changes = await client.changes()
             for message in changes.encoded(self._gateway, self.frames_per_s):
