@@ -70,7 +70,9 @@ def test_a_poll_is_found_behind_garbage_that_cannot_be_a_header(garbage: bytes) 
     assert ids(framed(garbage + POLL)) == [7]
 
 
-@pytest.mark.parametrize(("length", "possible"), [(1, False), (2, True), (254, True), (255, False), (256, False)])
+@pytest.mark.parametrize(
+    ("length", "possible"), [(1, False), (2, True), (254, True), (255, False), (256, False), (0x0102, False)]
+)
 def test_a_request_of_another_function_is_believed_as_long_as_one_can_be(length: int, possible: bool) -> None:
     request = b"\0\x0b\0\0" + length.to_bytes(2) + b"\xf0\x41" + b"\xaa" * (length - 2)
 
