@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from neasmart.cli.command_line import _without_certificates, main
+from neasmart.cli.command_line import main
+from neasmart.cli.serve import without_certificates
 from tests.support.ports import free_port
 
 PACKAGE_ROOT = Path(__file__).parents[2] / "neasmart_addon"
@@ -91,7 +92,7 @@ def test_certificates_are_spared_while_importing_and_there_afterwards(monkeypatc
     monkeypatch.setenv("SSL_CERT_FILE", "/somewhere/ca.pem")
     monkeypatch.delenv("SSL_CERT_DIR", raising=False)
 
-    with _without_certificates():
+    with without_certificates():
         assert not ssl.create_default_context().get_ca_certs()
 
     assert os.environ["SSL_CERT_FILE"] == "/somewhere/ca.pem"
