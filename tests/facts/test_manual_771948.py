@@ -247,3 +247,14 @@ def test_a_measurement_cannot_be_commanded() -> None:
 def test_an_unknown_id_is_named() -> None:
     with pytest.raises(UnknownPointError, match=r"zone\.9\.1\.state"):
         TABLE.ref("zone.9.1.state")
+
+
+def test_what_is_there_once_belongs_to_the_whole_house() -> None:
+    assert {ref.place for ref in TABLE if ref.of_house} == {"global"}
+    assert "global" not in {ref.place for ref in TABLE if not ref.of_house}
+
+
+def test_the_group_that_an_answer_of_rest_repeats_is_found_by_it() -> None:
+    assert TABLE.answering("pumps").key == "pump"
+    with pytest.raises(UnknownPointError, match="cellars"):
+        TABLE.answering("cellars")

@@ -193,6 +193,8 @@ class Stage:
     """By method and path below `api/v1`, such as "PUT points/global.state"."""
     asked: list[tuple[str, str, Any]] = field(default_factory=list)
     history_fails: str | None = None
+    known_s: float = 3 * DAY_S
+    """For how long anything is known."""
     is_gone: bool = False
     socket: WebSocketRoute | None = None
 
@@ -303,7 +305,7 @@ class Stage:
         to_s = _time(query, "to", now_s)
         from_s = _time(query, "from", to_s - DAY_S)
         series = [
-            {"id": point, "unit": None, "points": self._course(point, max(from_s, now_s - 3 * DAY_S), to_s)}
+            {"id": point, "unit": None, "points": self._course(point, max(from_s, now_s - self.known_s), to_s)}
             for point in query["points"][0].split(",")
         ]
         return {"from": _iso(from_s), "to": _iso(to_s), "series": series}

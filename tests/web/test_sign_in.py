@@ -137,6 +137,35 @@ async def test_a_wrong_key_is_told_and_opens_nothing(door: Served, text: str) ->
     assert KEY[:12] not in body
 
 
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"", 401),
+        (b"key", 400),
+        (b"\xff\xfe=\x00", 400),
+        (b"&".join([b"a=1"] * 100), 400),
+        (b"key=" + b"x" * 70_000, 413),
+        (b"name=x", 401),
+        (b"key=%FF%00%F0", 401),
+        (b"key=" + b"%F0%9F%8C%9E" * 1000, 401),
+    ],
+)
+async def test_any_body_gets_an_answer_and_none_opens(door: Served, body: bytes, status: int) -> None:
+    headers = {**own(door), "Content-Type": "application/x-www-form-urlencoded"}
+
+    found, _, response = await asked(door, "POST", "/sign-in", data=body, headers=headers)
+
+    assert found == status
+    assert "Set-Cookie" not in response.headers
+
+
+@pytest.mark.parametrize("cookie", ["=", ";;;", "\x80=\xff", "neasmart_{port}", "neasmart_{port}==;=", "a" * 7000])
+async def test_any_cookie_gets_an_answer(door: Served, cookie: str) -> None:
+    header = {"Cookie": cookie.replace("{port}", str(door.api_port))}
+    for path in ("/", "/api/v1/snapshot"):
+        assert (await asked(door, "GET", path, headers=header))[0] == 401
+
+
 async def test_wrong_keys_are_slowed_down_with_those_of_programs(
     door: Served, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -340,6 +369,21 @@ async def test_a_token_opens_the_page_no_longer_than_it_lasts(door: Served) -> N
     bearer = {"Authorization": f"Bearer {jwt.encode({'exp': end}, SECRET)}"}
     status, _, response = await asked(door, "GET", "/session", headers=bearer)
     assert (status, "Set-Cookie" in response.headers) == (401, False)
+
+
+@pytest.mark.parametrize("other", ["junk", "ended"])
+async def test_a_cookie_of_another_folder_hides_no_good_one(door: Served, other: str) -> None:
+    """Cookies know no ports, and any page of this computer may add one with another path."""
+    good = await session(door)
+    bad = signed(claims={"exp": int(time.time()) - 5}) if other == "ended" else other
+    name = f"neasmart_{door.api_port}"
+
+    for pairs in ((good, bad), (bad, good), ("", bad, good)):
+        header = "; ".join(["theme=dark", *(f"{name}={each}" for each in pairs)])
+        for path in ("/api/v1/snapshot", "/", "/session"):
+            assert (await asked(door, "GET", path, headers={"Cookie": header}))[0] == 200, (pairs, path)
+    crowd = "; ".join([*(f"{name}=junk{each}" for each in range(50)), f"{name}={good}"])
+    assert (await asked(door, "GET", "/api/v1/snapshot", headers={"Cookie": crowd}))[0] == 401
 
 
 async def test_signing_out_takes_the_cookie_away(door: Served) -> None:

@@ -30,6 +30,8 @@ from neasmart.web.http.request_id import HEADER, REQUEST_ID
 
 CLIENTS_LIMIT = 200
 CHANGES_EVERY_S = 0.25
+KEYS_AT_ONCE = 40
+"""So many readings are 0.2 ms of work before they can be sent."""
 BUS_EVERY_S = 2.0
 MESSAGE_BYTES = 4096
 HEARTBEAT_S = 25.0
@@ -173,9 +175,13 @@ class Feed:
                     next_bus = loop.time() + BUS_EVERY_S
                     self._rate.sample(now, self._gateway.bus.counters.frames)
                     keys.add(page_documents.BUS)
-                changes = _Changes(frozenset(keys), since)
-                for client in self._clients:
-                    client.offer(changes)
+                # In parts, and one page after the other: the bus is read between any two of them.
+                ordered = sorted(keys)
+                for first in range(0, len(ordered), KEYS_AT_ONCE):
+                    changes = _Changes(frozenset(ordered[first : first + KEYS_AT_ONCE]), since)
+                    for client in tuple(self._clients):
+                        client.offer(changes)
+                        await asyncio.sleep(0)
                 since = now
                 await asyncio.sleep(CHANGES_EVERY_S)
 

@@ -188,7 +188,7 @@ export interface Menu {
 }
 
 export interface Plot {
-  series: { id: string; name: string; unit: string; text: (value: number | null) => string; points: Samples }[];
+  series: { id: string; name: string; unit: string; points: Samples }[];
   bands: { id: string; name: string; text: (value: number | null) => string; kind: (value: number) => string; points: Samples }[];
   from_s: number;
   to_s: number;
