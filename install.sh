@@ -156,5 +156,6 @@ systemctl restart neasmart.service
 cat <<TEXT
 The gateway runs. Its settings are in $settings/environment; after a change: sudo systemctl restart neasmart
 Its log:  journalctl -u neasmart -f
-Its page: http://127.0.0.1:8099/ on this computer; for others see "Page and API for the whole network" in the settings
+Its page: http://127.0.0.1:8099/ on this computer; for others see "Page and API for the whole network" in the settings.
+A key for that: "$prefix/bin/neasmart" token
 TEXT

@@ -66,6 +66,7 @@ def main() -> int:
         "disk": lambda: disk(50.0),
         "instructions": instructions.measure,
     }
+    whole_process.compiled()
     before = os.getloadavg()[0]
     figures: list[Figure] = []
     print(f"{'':<58}{'median':>11} {'':<6}{'lowest to highest':>24}  target")

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from statistics import fmean
+from statistics import median
 from threading import Event, Thread
 from typing import Any
 
@@ -183,7 +183,7 @@ def lasting(minutes: float) -> Iterator[Figure]:
     for name, samples in kept.items():
         half = len(samples) // 2
         scale = KILO if name == "JSHeapUsedSize" else 1
-        growth = (fmean(samples[half:]) - fmean(samples[:half])) / scale
+        growth = (median(samples[half:]) - median(samples[:half])) / scale
         told = f"page, {minutes:.0f} minutes of {house.rooms} rooms: {name}"
         unit = "kB" if scale == KILO else ""
         yield Figure(what=told, unit=unit, samples=tuple(each / scale for each in samples), limit=None)

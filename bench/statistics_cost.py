@@ -23,7 +23,7 @@ def main() -> None:
     for number in range(rounds):
         began = time.perf_counter()
         for unit_id, pdu, raw in FRAMES:
-            traffic.heard(float(number), unit_id, pdu)
+            traffic.heard((float(number), unit_id, pdu))
             watch.bytes.take(raw)
         hot += time.perf_counter() - began
         began = time.perf_counter()

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from neasmart.facts.points import TABLE
-from neasmart.facts.registers import Kind
+from neasmart.facts.rows import Kind
 from neasmart.settings.model import DatabaseSettings
 from neasmart.store.files import database
 from tests.support.store import Bench

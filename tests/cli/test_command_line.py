@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from neasmart.cli.command_line import _without_certificates, main
+from neasmart.cli.command_line import _sparingly, main
 from tests.support.ports import free_port
 
 PACKAGE_ROOT = Path(__file__).parents[2] / "neasmart_addon"
@@ -87,12 +87,34 @@ def test_a_reader_that_has_seen_enough_gets_no_traceback() -> None:
         assert running.wait(20) == 1
 
 
+def test_a_start_loads_nothing_that_only_some_need() -> None:
+    code = (
+        "import sys; from neasmart.cli.command_line import _sparingly\n"
+        "with _sparingly(): import neasmart.wiring.app\n"
+        "print(*sys.modules)"
+    )
+    said = subprocess.run([sys.executable, "-c", code], cwd=PACKAGE_ROOT, check=True, capture_output=True, text=True)
+
+    loaded = set(said.stdout.split())
+    assert "aiohttp.web" in loaded
+    rare = {
+        "serialx",
+        "pymodbus",
+        "frozenlist._frozenlist",
+        "importlib.metadata",
+        "difflib",
+        "jwt",
+        "prometheus_client",
+    }
+    assert loaded.isdisjoint(rare)
+
+
 def test_certificates_are_spared_while_importing_and_there_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", "/somewhere/ca.pem")
     monkeypatch.delenv("SSL_CERT_DIR", raising=False)
 
-    with _without_certificates():
+    with _sparingly():
         assert not ssl.create_default_context().get_ca_certs()
 
     assert os.environ["SSL_CERT_FILE"] == "/somewhere/ca.pem"
-    assert "SSL_CERT_DIR" not in os.environ
+    assert {"SSL_CERT_DIR", "FROZENLIST_NO_EXTENSIONS"}.isdisjoint(os.environ)

@@ -307,6 +307,16 @@ def test_a_change_to_off_ends_a_live_setpoint(hand: ByHand) -> None:
     assert hand.read(SETPOINT) == 0
 
 
+def test_off_that_is_no_change_ends_nothing() -> None:
+    """Nothing was known of the room: it may have been off already when the setpoint was given."""
+    hand = ByHand()
+    setpoint = hand.set((SETPOINT, 22.0))
+
+    hand.tell(STATE, STANDBY)
+
+    assert hand.state(setpoint) is QUEUED
+
+
 def test_a_change_to_off_in_another_room_ends_nothing(hand: ByHand) -> None:
     setpoint = hand.set((SETPOINT, 22.0))
 

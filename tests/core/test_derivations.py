@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from neasmart.core.gateway import Gateway
 from neasmart.facts.codecs import GlobalMode, Value
 from neasmart.facts.derived import cold, condensation_risk, dew_point, mean
-from neasmart.facts.registers import Margins
+from neasmart.facts.rows import Margins
 from tests.support.gateways import NO_SENSOR, FakeClock, base_reports, base_writes, fill_house, make_gateway
 
 

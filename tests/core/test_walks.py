@@ -17,10 +17,10 @@ def walks() -> Walks:
 def walked(walks: Walks, *intervals: float, unit_id: int = 240, address: int = 100) -> float:
     """Poll a room at the given intervals; return the time of the last poll."""
     now = 1000.0
-    walks.polled(unit_id, address, 2, now)
+    walks.polled((unit_id, address, 2, now))
     for interval in intervals:
         now += interval
-        walks.polled(unit_id, address, 2, now)
+        walks.polled((unit_id, address, 2, now))
     walks.tick(now)
     return now
 
@@ -46,16 +46,16 @@ def test_a_walk_stays_within_its_bounds(walks: Walks, interval: float, walk_s: f
 
 def test_an_interval_is_that_of_one_unit_id(walks: Walks) -> None:
     for step in range(20):
-        walks.polled(240 + step % 2, 100, 2, step * 5.0)
+        walks.polled((240 + step % 2, 100, 2, step * 5.0))
     walks.tick(100.0)
 
     assert walks.walk_s == 10.0
 
 
 def test_registers_are_measured_whatever_the_blocks(walks: Walks) -> None:
-    walks.polled(240, 0, 125, 0.0)
-    walks.polled(240, 100, 1, 7.0)
-    walks.polled(240, 101, 1, 12.0)
+    walks.polled((240, 0, 125, 0.0))
+    walks.polled((240, 100, 1, 7.0))
+    walks.polled((240, 101, 1, 12.0))
     walks.tick(12.0)
 
     assert walks.walk_s == 12.0
@@ -64,8 +64,7 @@ def test_registers_are_measured_whatever_the_blocks(walks: Walks) -> None:
 def test_a_register_that_is_not_polled_any_more_does_not_count(walks: Walks) -> None:
     walked(walks, 39, address=200)
     for step in range(30):
-        walks.polled(240, 100, 2, 1100.0 + 5.0 * step)
-
+        walks.polled((240, 100, 2, 1100.0 + 5.0 * step))
     walks.tick(1250.0)
 
     assert walks.walk_s == 5.0
@@ -74,9 +73,8 @@ def test_a_register_that_is_not_polled_any_more_does_not_count(walks: Walks) -> 
 def test_the_time_in_which_the_bus_was_not_heard_is_no_walk(walks: Walks) -> None:
     now = walked(walks, 8, 8)
     walks.interrupted()
-    walks.polled(240, 100, 2, now + 35)
-    walks.polled(240, 100, 2, now + 43)
-
+    walks.polled((240, 100, 2, now + 35))
+    walks.polled((240, 100, 2, now + 43))
     walks.tick(now + 43)
 
     assert walks.walk_s == 8.0
@@ -85,8 +83,7 @@ def test_the_time_in_which_the_bus_was_not_heard_is_no_walk(walks: Walks) -> Non
 def test_polls_of_blocks_without_commands_are_no_walk_and_cost_no_memory(walks: Walks) -> None:
     for count in range(1, 41):
         for address in range(3, 60):
-            walks.polled(240, address, count, 0.0)
-
+            walks.polled((240, address, count, 0.0))
     walks.tick(0.0)
 
     assert walks.walk_s == 30.0

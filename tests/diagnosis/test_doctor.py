@@ -21,6 +21,7 @@ from tests.support.bus import (
     BROADCAST_TEMPERATURE,
     FOREIGN_POLL,
     POLL_240,
+    POLL_241,
     STATE_AND_SETPOINT_240,
     mbap,
     rtu,
@@ -294,6 +295,15 @@ def test_the_same_line_read_rightly_gives_every_frame() -> None:
     assert [frame.raw for frame in RtuFramer((240, 241)).feed(received(line(frames)), 0.0)] == frames
 
 
+def test_noise_on_a_line_of_our_own_is_told_with_its_speed() -> None:
+    bus = PlayedBus()
+    bus.gateway.watch_bus((240, 241), line="9600 8N1")
+    bus.dials()
+    bus.seconds(8, (LINES["9600"][0][:100],))
+
+    assert bus.diagnosis.evidence[-1] == "the line is read at 9600 8N1; the SYSBUS has 38400 8N1"
+
+
 def test_many_damaged_frames_among_valid_ones_are_noise() -> None:
     damaged = POLL_240[:-1] + bytes((POLL_240[-1] ^ 1,))
 
@@ -333,6 +343,13 @@ def test_the_walk_is_the_measured_one() -> None:
 
     assert quick.seconds(12, (POLL_240,)).index("no_writes") in (9, 10)
     assert slow.seconds(40, (BROADCAST_TEMPERATURE,)).index("no_polls") in range(5, 12)
+
+
+def test_a_base_that_turns_to_one_of_our_unit_ids_alone_is_healthy() -> None:
+    bus = connected()
+    bus.seconds(5, (POLL_241, *GOOD))
+
+    assert set(bus.seconds(90, GOOD)[5:]) == {"healthy"}
 
 
 def test_unit_ids_that_are_asked_stand_beside_those_that_are_not() -> None:

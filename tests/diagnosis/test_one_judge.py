@@ -11,9 +11,9 @@ from neasmart.core.gateway import DOCTOR
 from neasmart.diagnosis.doctor import Diagnosis
 from neasmart.diagnosis.verdicts import BY_CODE, Level
 from neasmart.mqtt.messages.states import wiring_payload
-from neasmart.web.api import documents
+from neasmart.web.answers import bus_documents, page_documents
+from neasmart.web.answers.health_answers import HealthStatus
 from neasmart.web.api.health import health
-from neasmart.web.http.answers import HealthStatus
 from tests.support.bus import BROADCAST_TEMPERATURE, POLL_240
 from tests.support.played_bus import PlayedBus
 
@@ -84,18 +84,18 @@ def agreed(bus: PlayedBus, asked_first: int) -> Diagnosis:
         assert answer.reasons == ([] if well else [bus.diagnosis.sentence])
 
     def ask_bus() -> None:
-        answer = documents.bus(gateway, now, 0.0)
+        answer = bus_documents.bus(gateway, now, 0.0)
         codes.append(answer.code)
         late.append(answer.late)
         assert answer.late or not answer.stale
 
     def ask_doctor() -> None:
-        answer = documents.doctor(gateway, now)
+        answer = bus_documents.doctor(gateway, now)
         codes.append(answer.code)
         late.append(not answer.receiving)
 
     def ask_live() -> None:
-        status = documents.snapshot(gateway, now, 0.0).status
+        status = page_documents.snapshot(gateway, now, 0.0).status
         codes.extend((status["doctor"]["code"], status["bus"].code))
         late.extend((not status["doctor"]["receiving"], status["bus"].late))
 

@@ -22,10 +22,10 @@ def walked(walks: int) -> Traffic:
     traffic = Traffic()
     for number in range(walks):
         began = 10.0 * number
-        traffic.heard(began, 240, read(100, 2))
-        traffic.heard(began + 0.5, 241, read(100, 2))
-        traffic.heard(began + 1.0, 0, write(102, 0x0C1A))
-        traffic.heard(began + 3.0, 16, b"")
+        traffic.heard((began, 240, read(100, 2)))
+        traffic.heard((began + 0.5, 241, read(100, 2)))
+        traffic.heard((began + 1.0, 0, write(102, 0x0C1A)))
+        traffic.heard((began + 3.0, 16, b""))
     return traffic
 
 
@@ -79,15 +79,14 @@ def test_unit_ids_are_counted_with_the_replies_of_others() -> None:
 def test_a_block_that_stays_away_is_replaced_as_the_mark_of_a_walk() -> None:
     traffic = walked(2)
     for number in range(3):
-        traffic.heard(1000.0 + 20.0 * number, 240, read(200, 1))
-
+        traffic.heard((1000.0 + 20.0 * number, 240, read(200, 1)))
     assert traffic.document(1100.0)["cycle_s"]["last"] == 20.0
 
 
 def test_a_hostile_bus_does_not_make_it_grow() -> None:
     traffic = Traffic()
     for number in range(40_000):
-        traffic.heard(float(number), number % 256, read(number % 65536, 1 + number % 125))
+        traffic.heard((float(number), number % 256, read(number % 65536, 1 + number % 125)))
         if number % 1000 == 0:
             traffic.digest()
 
@@ -102,6 +101,5 @@ def test_a_hostile_bus_does_not_make_it_grow() -> None:
 def test_any_frame_is_taken(frames: list[tuple[float, int, bytes]]) -> None:
     traffic = Traffic()
     for frame in frames:
-        traffic.heard(*frame)
-
+        traffic.heard(frame)
     assert traffic.document(1e9)["not_counted"] >= 0

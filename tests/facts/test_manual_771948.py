@@ -18,7 +18,7 @@ from neasmart.facts.codecs import (
 )
 from neasmart.facts.errors import InvalidValueError, ReadOnlyPointError, UnknownPointError
 from neasmart.facts.points import TABLE
-from neasmart.facts.registers import setpoint_limits
+from neasmart.facts.rows import setpoint_limits
 
 ROWS = [
     (1, "global.mode", True),
@@ -247,3 +247,8 @@ def test_a_measurement_cannot_be_commanded() -> None:
 def test_an_unknown_id_is_named() -> None:
     with pytest.raises(UnknownPointError, match=r"zone\.9\.1\.state"):
         TABLE.ref("zone.9.1.state")
+
+
+def test_what_is_there_once_belongs_to_the_whole_house() -> None:
+    assert {ref.place for ref in TABLE if ref.of_house} == {"global"}
+    assert "global" not in {ref.place for ref in TABLE if not ref.of_house}

@@ -61,10 +61,10 @@ CRASH = """
 import sys
 if "run" in sys.argv or "-m" in sys.orig_argv:
     import os
-    from neasmart.web.api import documents
+    from neasmart.web.answers import bus_documents
     def fails(*_, **__):
         raise RuntimeError("a defect of a handler")
-    documents.doctor = fails
+    bus_documents.doctor = fails
     if "PLANT_CRASH" in os.environ:
         from neasmart.store import Store
         Store.open = fails

@@ -11,6 +11,7 @@ from pymodbus.pdu.register_message import WriteMultipleRegistersRequest
 
 from neasmart.core.commands.command import Command
 from neasmart.core.gateway import LINK
+from neasmart.core.recall import Question
 from neasmart.facts.codecs import encode_dpt9
 from neasmart.facts.points import TABLE
 from neasmart.facts.status import LinkStatus
@@ -85,7 +86,9 @@ async def test_a_base_that_is_silent_for_an_hour_and_comes_back_is_not_told_what
     assert [polled(bench, unit_id) for unit_id in (240, 241)] == [NO_DATA, NO_DATA]
     assert bench.reading("zone.1.1.setpoint").value == 18.0
     now = bench.time.wall_s
-    history = (await bench.store.history([TEMPERATURE.address], now - HOUR_S - 120, now))[TEMPERATURE.address]
+    history = (
+        await bench.store.history(Question(addresses=[TEMPERATURE.address], begin_s=now - HOUR_S - 120, end_s=now))
+    )[TEMPERATURE.address]
     assert [word for _, word in history] == [OLD[2], None, NEW[2]]
     await bench.close()
 

@@ -11,6 +11,7 @@ from tests.fuzz.targets import Target
 
 CORPUS = Path(__file__).with_name("corpus")
 LONGEST = 600
+LEAST = 100
 
 
 def samples(name: str) -> list[bytes]:
@@ -40,12 +41,15 @@ def mutated(chance: random.Random, kept: Sequence[bytes]) -> bytes:
 
 
 def run(name: str, target: Target, *, seconds: float, seed: int = 1) -> int:
-    """Try a target for so long; return how many inputs; an input that fails is named in the error."""
+    """Try a target for so long, and with `LEAST` inputs on the slowest machine; return with how many.
+
+    An input that fails is named in the error.
+    """
     chance = random.Random(seed)
     kept = samples(name)
     until = time.monotonic() + seconds
     count = 0
-    while time.monotonic() < until:
+    while time.monotonic() < until or count < LEAST:
         content = mutated(chance, kept)
         try:
             target(content)

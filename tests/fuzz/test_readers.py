@@ -23,4 +23,4 @@ def test_the_kept_corpus_does_no_harm(name: str) -> None:
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_fresh_damage_does_no_harm(name: str) -> None:
-    assert mutations.run(name, TARGETS[name], seconds=SECONDS) > 100
+    assert mutations.run(name, TARGETS[name], seconds=SECONDS) >= mutations.LEAST

@@ -229,7 +229,7 @@ async def test_a_memory_that_cannot_be_read_costs_nothing(
     memory.write_bytes(content)
     async with watching(mosquitto.port) as watcher, bridged(gateway, settings_for(mosquitto), memory=memory):
         await watcher.sees(f"{ROOT}/status", "online")
-        await eventually(lambda: b'"node": "neasmart"' in memory.read_bytes())
+        await eventually(lambda: b'"node":"neasmart"' in memory.read_bytes())
 
 
 async def test_two_gateways_with_one_node_id_are_named_and_do_not_push_each_other_away(

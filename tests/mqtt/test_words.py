@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from neasmart.diagnosis.verdicts import DoctorState
-from neasmart.facts import texts
+from neasmart.facts import languages
 from neasmart.facts.points import TABLE
 from neasmart.mqtt.messages.discovery import RESULTS, Style, devices
 from neasmart.mqtt.messages.inventory import Inventory
@@ -26,7 +26,7 @@ _SNAKE = re.compile(r"[a-z]+_[a-z_]+")
 
 def words_of(language: Language) -> dict[str, str]:
     content = (files("neasmart.mqtt") / "words" / f"{language.value}.json").read_text(encoding="utf-8")
-    return {**texts.read(language), **json.loads(content)}
+    return {**languages.read(language), **json.loads(content)}
 
 
 def house(language: Language, inventory: Inventory | None = None) -> dict[str, dict[str, Any]]:

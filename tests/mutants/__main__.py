@@ -26,7 +26,7 @@ import pytest
 from tests.mutants.equivalent import EQUIVALENT
 from tests.mutants.heart import BUDGET_S, HEART, SLOWEST_TEST_S, TESTS
 from tests.mutants.loading import load_broken
-from tests.mutants.sites import sites
+from tests.mutants.sites import Site, sites
 from tests.mutants.which import Recorder
 
 ROOT = Path(__file__).parents[2]
@@ -158,17 +158,21 @@ def file_of(module: str) -> Path:
     return ROOT / "neasmart_addon" / Path(*module.split(".")).with_suffix(".py")
 
 
+def named_sites(module: str) -> Iterator[tuple[str, Site]]:
+    """Give the places of a module that can be broken, each with a name of its own that no other line changes."""
+    seen: dict[str, int] = {}
+    for site in sites(ast.parse(file_of(module).read_text(encoding="utf-8"))):
+        name = f"{module}:{site.function}: {site.change}"
+        seen[name] = seen.get(name, 0) + 1
+        yield name if seen[name] == 1 else f"{name} #{seen[name]}", site
+
+
 def of_module(module: str, recorder: Recorder) -> Iterator[Mutant]:
     """Give all mutants of a module with their tests."""
     file = str(file_of(module))
-    seen: dict[str, int] = {}
     quick = {test: seconds for test, seconds in recorder.seconds.items() if seconds <= SLOWEST_TEST_S}
     of_file = [test for test in quick if any(each == file for each, _ in recorder.entered[test])]
-    for number, site in enumerate(sites(ast.parse(Path(file).read_text(encoding="utf-8")))):
-        name = f"{module}:{site.function}: {site.change}"
-        seen[name] = seen.get(name, 0) + 1
-        if seen[name] > 1:
-            name = f"{name} #{seen[name]}"
+    for number, (name, site) in enumerate(named_sites(module)):
         entry = (file, site.entry)
         tests = [test for test in of_file if site.entry and entry in recorder.entered[test]] or of_file
         within: list[str] = []

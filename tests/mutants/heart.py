@@ -18,6 +18,7 @@ HEART = (
     "neasmart.core.commands.leavings",
     "neasmart.core.state.plant",
     "neasmart.facts.registers",
+    "neasmart.facts.rows",
     "neasmart.store.store",
     "neasmart.sysbus.framing.crc",
     "neasmart.sysbus.framing.mbap",

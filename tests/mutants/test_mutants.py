@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from tests.mutants.__main__ import ROOT, file_of
+from tests.mutants.__main__ import ROOT, file_of, named_sites
+from tests.mutants.equivalent import EQUIVALENT
 from tests.mutants.heart import HEART, TESTS
 from tests.mutants.sites import sites
 
@@ -103,3 +104,9 @@ def _printed(code: str) -> str:
     environment = {"PYTHONPATH": f"{ROOT}:{ROOT / 'neasmart_addon'}"}
     done = subprocess.run([sys.executable, "-c", code], env=environment, check=True, capture_output=True, text=True)
     return done.stdout
+
+
+def test_what_nobody_can_notice_is_still_there() -> None:
+    names = {name for module in HEART for name, _ in named_sites(module)}
+
+    assert EQUIVALENT.keys() - names == set()

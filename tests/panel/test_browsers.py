@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.panel.test_look import GEOMETRY
+from tests.panel.test_sign_in import DOCKER, KEY, Remote
 from tests.support.panel import House
+from tests.support.processes import running
 from tests.support.webdriver import Driven, firefox, webkit
 
 pytestmark = pytest.mark.xdist_group("browser")
@@ -51,6 +53,31 @@ def test_a_walk_through_the_page(engine: Driven, house: House) -> None:
     engine.press('nav a[href="#connection"]')
     engine.shows(".registers tbody tr")
     engine.shows("[data-finding=healthy]")
+
+
+@pytest.mark.timeout(180)
+def test_a_browser_that_is_signed_in_says_enough_of_where_it_comes_from(engine: Driven, tmp_path: Path) -> None:
+    """Each browser tells forms, writes and sockets of our own page in its own way, and over plain HTTP less of it."""
+    with running(Remote(tmp_path, **DOCKER)) as gateway:
+        engine.go(gateway.address)
+        engine.shows("#key")
+        sign_in = 'document.getElementById("key").value = arguments[0]; document.querySelector("form").requestSubmit()'
+        engine.run(sign_in, "not-the-key")
+        engine.shows("[role=alert]")
+        engine.run(sign_in, KEY)
+        engine.shows(".guide")
+        assert engine.run("return document.cookie") == ""
+
+        engine.run(
+            """fetch("api/v1/rooms", { method: "PUT", body: JSON.stringify(arguments[0]) })
+                 .then((answer) => { window.answered = answer.status; });
+               new WebSocket(`ws://${location.host}/api/v1/live`).onmessage = () => { window.heard = true; };""",
+            {"rooms": [{"base_id": 1, "zone_id": 1, "name": "Parlour"}]},
+        )
+        assert engine.until("return window.answered") == 200
+        assert engine.until("return window.heard")
+        engine.run('fetch("session", { method: "DELETE" }).then(() => location.replace("./"))')
+        engine.shows("#key")
 
 
 @pytest.mark.browsers

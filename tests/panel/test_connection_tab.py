@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from neasmart.cli import credentials
 from tests.panel.conftest import WITH_HTML
 from tests.support.staged import SETUP, Stage, StagedRoom, Theatre, doctor
 
@@ -67,6 +69,26 @@ def test_registers_can_be_saved(theatre: Theatre, tmp_path: Path) -> None:
     assert [line["id"] for line in lines] == [line["id"] for line in document["registers"]]
     assert {line["name"] for line in lines} == {WITH_HTML}
     assert document["version"] == stage.schema()["version"]
+
+
+def test_a_key_for_programs_is_made_here_and_told_to_nobody(theatre: Theatre) -> None:
+    stage = Stage()
+    page = opened(theatre, stage)
+    asked = list(stage.asked)
+    made = set()
+
+    for _ in range(3):
+        page.get_by_role("button", name="Make a key").click()
+        made.add(page.get_by_label("Key", exact=True).input_value())
+
+    assert len(made) == 3
+    assert {len(each) for each in made} == {len(credentials.key())}
+    assert all(re.fullmatch(r"[A-Za-z0-9_-]+", each) for each in made)
+    expect(page.get_by_text("as api.key")).to_be_visible()
+    assert [each for each in stage.asked if each not in asked and each[0] != "GET"] == []
+    page.reload()
+    expect(page.locator(".registers tbody tr").first).to_be_visible()
+    expect(page.get_by_label("Key", exact=True)).to_have_count(0)
 
 
 def test_commands_are_told_with_their_life(theatre: Theatre) -> None:

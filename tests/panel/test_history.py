@@ -46,12 +46,22 @@ def opened(theatre: Theatre, stage: Stage, **how: object) -> Page:
     return page
 
 
-def test_the_chart_shows_the_first_rooms_and_the_outside_at_once(theatre: Theatre) -> None:
+def test_the_chart_shows_the_first_rooms_with_their_values_at_once_and_a_tap_takes_one_away(theatre: Theatre) -> None:
     page = opened(theatre, Stage())
 
-    legend = page.locator("history-chart .u-legend")
-    for name in ("Living room", "Kitchen", "Dining room", "outside"):
-        expect(legend).to_contain_text(name)
+    lines = page.locator("history-chart .chip")
+    expect(lines).to_contain_text(
+        ["Living room: temperature20.7 °C", "Kitchen: temperature21.2 °C", "Dining room: temperature19.8 °C"]
+    )
+    page.get_by_title("Remove Kitchen: temperature").click()
+    expect(lines).to_contain_text(["Living room", "Dining room"])
+
+
+def test_the_first_hour_fills_the_chart(theatre: Theatre) -> None:
+    page = opened(theatre, Stage(known_s=HOUR_S))
+
+    query = parse_qs(urlsplit(page.get_by_role("link", name="CSV").get_attribute("href") or "").query)
+    assert datetime.fromisoformat(query["from"][0]).timestamp() == pytest.approx(NOW.timestamp() - HOUR_S, abs=60)
 
 
 def test_dragging_zooms_and_a_double_click_goes_back(theatre: Theatre) -> None:
@@ -133,7 +143,11 @@ def test_the_arrow_keys_tell_the_values(theatre: Theatre) -> None:
     chart.focus()
     page.keyboard.press("End")
 
-    expect(chart.locator(".u-legend")).to_contain_text("20.7")
+    expect(chart.locator(".caption")).to_contain_text("Jan 15, 2026, 8:30")
+    expect(chart.locator(".chip").first).to_contain_text("20.7")
+    page.keyboard.press("Home")
+    expect(chart.locator(".caption")).to_contain_text("Jan 14, 2026, 8:30")
+    expect(chart.locator(".chip").first).not_to_contain_text("20.7")
 
 
 def test_states_are_bands_with_words_and_gaps_stay_empty(theatre: Theatre) -> None:
@@ -159,7 +173,7 @@ def test_points_are_found_by_search_and_all_temperatures_by_one_tap(theatre: The
     expect(page.locator(".chooser details")).to_have_count(0 if many_rooms()[27].humidity is None else 1)
     page.get_by_role("searchbox").fill("")
     page.get_by_role("button", name="All temperatures").click()
-    expect(page.locator(".chooser .chip")).to_have_count(12)
+    expect(page.locator("history-chart .chip")).to_have_count(12)
     page.get_by_role("button", name="Clear").click()
     expect(page.locator(".history")).to_contain_text("Choose below")
 

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.xdist_group("pictures")
 GEOMETRY_FILE = Path(__file__).parents[1] / "support" / "geometry.js"
 THEME = "--primary-background-color: #102030; --card-background-color: #203040; --primary-text-color: #f0f0f0;"
 NARROWED = """.registers { table-layout: fixed; }
-  .registers td:first-child { inline-size: 12px; padding: 0 !important; white-space: normal;
+  .registers :is(th, td):first-child { inline-size: 12px; padding: 0 !important; white-space: normal;
     overflow-wrap: anywhere; }"""
 WIDTHS = (320, 390, 768, 1280)
 LANGUAGES = ("en", "de", "it", "fr")
@@ -106,6 +106,26 @@ def test_a_card_keeps_its_height_whatever_it_tells(theatre: Theatre) -> None:
                 assert plus
                 places.add((room["height"], plus["x"], plus["y"]))
             assert len(places) == 1, (language, width, places)
+
+
+def test_the_age_of_values_is_not_told_as_the_age_of_a_fault(theatre: Theatre) -> None:
+    page = opened(theatre, STAGES["silent"]())
+    line = page.locator(".state-line")
+
+    expect(line.locator(".when")).to_contain_text("updated ")
+    page.set_viewport_size({"width": 390, "height": 800})
+    expect(line.locator(".what")).to_have_text("Needs attention")
+    expect(line.locator(".when")).to_be_hidden()
+
+
+def test_on_a_phone_tables_show_their_values_without_being_moved(theatre: Theatre) -> None:
+    stage = Stage()
+    page = opened(theatre, stage, "#connection", width=320, height=700)
+    stage.tell(commands=[stage.command("zone.1.1.setpoint", 22.0)])
+    expect(page.locator(".commands tbody tr")).to_have_count(1)
+
+    for table in page.locator(".scroll").all():
+        assert table.evaluate("each => each.scrollWidth - each.clientWidth") == 0
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

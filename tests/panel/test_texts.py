@@ -10,18 +10,20 @@ import pytest
 
 from neasmart.core.state.plant import Source
 from neasmart.diagnosis import verdicts
-from neasmart.facts import texts
+from neasmart.facts import languages
 from neasmart.facts.codecs import Quality
 from neasmart.web.assets import FOLDER, Assets
+from tests.support.supervisor import APP
 
 LANGUAGES = sorted(path.stem for path in (FOLDER / "i18n").glob("*.json"))
 TEXTS = {
     language: json.loads((FOLDER / "i18n" / f"{language}.json").read_text(encoding="utf-8")) for language in LANGUAGES
 }
-SHARED = texts.read("en").keys()
+SHARED = languages.read("en").keys()
 SCRIPTS = sorted(path for path in FOLDER.rglob("*.js") if "vendor" not in path.parts)
 SHEETS = sorted(path for path in FOLDER.rglob("*.css") if "vendor" not in path.parts)
 SOURCE = "\n".join(path.read_text(encoding="utf-8") for path in SCRIPTS)
+DOCS = (APP / "DOCS.md").read_text(encoding="utf-8")
 LONGEST_MODULE = 250
 _PLACEHOLDER = re.compile(r"\{\w+\}")
 
@@ -58,13 +60,21 @@ def test_every_text_that_is_asked_for_exists() -> None:
 def test_what_is_shared_is_said_once() -> None:
     assert not SHARED & TEXTS["en"].keys()
     served = json.loads(Assets.load(FOLDER).body("i18n/de.json"))
-    assert served == {**texts.read("de"), **TEXTS["de"]}
+    assert served == {**languages.read("de"), **TEXTS["de"]}
 
 
 def test_what_the_gateway_can_say_has_words() -> None:
     wanted = {f"quality.{quality}" for quality in Quality} | {f"source.{source}" for source in Source}
     wanted |= {f"{part}.{code}" for code in verdicts.BY_CODE for part in ("find", "help")}
     assert not wanted - TEXTS["en"].keys()
+
+
+def test_the_documents_name_what_is_wrong_as_the_page_does() -> None:
+    table = DOCS.partition("| The page says | Do this |\n")[2].partition("\n\n")[0]
+    named = {line.split("|")[1].strip() for line in table.splitlines()[1:]}
+
+    assert len(named) >= 10
+    assert not named - {text for key, text in TEXTS["en"].items() if key.startswith("find.")}
 
 
 def test_the_page_contains_no_address_and_nothing_from_outside() -> None:

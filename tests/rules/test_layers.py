@@ -24,7 +24,7 @@ INSIDE: dict[str, tuple[set[str], ...]] = {
     "store": ({"files"}, {"rooms"}, {""}),
     "mqtt": ({"messages"}, {"link"}, {""}),
     "simulator": ({"bus", "judge"}, {"home"}, {""}),
-    "web": ({"http"}, {"guard"}, {"api"}, {"openapi"}, {""}),
+    "web": ({"http", "answers"}, {"guard"}, {"api"}, {"openapi"}, {""}),
 }
 """The same within a folder; "" is what lies in the folder itself."""
 MOST_MODULES = 12

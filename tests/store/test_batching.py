@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
+from neasmart.wiring import edges
+from neasmart.wiring.edges import Edges
 from tests.support.bus import until
 from tests.support.store import Bench
 
@@ -157,14 +159,16 @@ async def test_a_stop_writes_what_is_left_in_one_transaction(stores: Callable[..
 
 
 @pytest.mark.unguarded("blocking", reason="the traceback in the log shows its source")
-async def test_a_store_that_runs_writes_what_is_due_and_goes_on(
+async def test_a_store_that_runs_writes_what_is_due_and_goes_on_after_its_own_fault(
     stores: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     bench = stores(flush_interval_s=1)
     await bench.store.open()
     bench.write(SETPOINT, 0x0C33)
-    running = asyncio.create_task(bench.store.run())
-    try:
+    monkeypatch.setattr(edges, "_RETRY_S", 0.0)
+    async with asyncio.TaskGroup() as group:
+        running = Edges(group)
+        running.begin("store", bench.store.run)
         await until(lambda: bench.store._urgent_since is not None, "the change is seen")
         assert bench.status.transactions == 0
         bench.time.pass_by(1.0)
@@ -177,16 +181,13 @@ async def test_a_store_that_runs_writes_what_is_due_and_goes_on(
             raise ZeroDivisionError
 
         monkeypatch.setattr(bench.store, "step", stumbling)
-        await until(lambda: bench.status.errors == 1, "its own fault is counted")
+        await until(lambda: "store failed and starts again" in caplog.text, "its own fault is told")
         bench.write(SETPOINT, 0x0C65)
         await until(lambda: bench.store._urgent_since is not None, "the next change is seen")
         bench.time.pass_by(1.0)
         await until(lambda: bench.status.transactions == 2, "it has gone on")
-    finally:
-        running.cancel()
-        await asyncio.wait({running})
+        running.end_all()
 
-    assert "stumbled" in caplog.text
     assert bench.rows("SELECT word FROM reported") == [(0x0C65,)]
 
 

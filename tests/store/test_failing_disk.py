@@ -21,6 +21,11 @@ STATE, SETPOINT, TEMPERATURE = 100, 101, 102
 ROOT = Path(__file__).parents[2]
 
 
+def at_work() -> list[asyncio.Task[object]]:
+    """Return what is done on the disk at this moment."""
+    return [each for each in asyncio.all_tasks() if "Store._opened" in repr(each.get_coro())]
+
+
 class Disk:
     """The way to SQLite, which a test can make full or hang."""
 
@@ -169,7 +174,9 @@ async def test_a_disk_that_hangs_stops_neither_loop_nor_bus(
     await bench.wait(200)
     assert bench.gateway.bus.poll(SETPOINT, 1, 240, bench.time.monotonic_s).words != [0x0C33]
     assert bench.status.waiting == 2
+    assert len(at_work()) == 1, "one thing at a time"
 
+    monkeypatch.undo()
     disk.answers.set()
     async with asyncio.timeout(10):
         while not bench.status.healthy:
@@ -215,6 +222,7 @@ async def test_a_stop_does_not_wait_for_a_disk_that_hangs(
     try:
         async with asyncio.timeout(2.9):
             await bench.close()
+        assert at_work() == []
     finally:
         thread = next(each for each in threading.enumerate() if "_connection_worker_thread" in each.name)
         disk.answers.set()
@@ -222,6 +230,28 @@ async def test_a_stop_does_not_wait_for_a_disk_that_hangs(
 
     assert thread.daemon, "it must not hold the end of the process"
     assert "The last values were not stored" in caplog.text
+
+
+async def test_a_stop_waits_for_what_is_being_written_and_leaves_one_whole_file(
+    stores: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("neasmart.store.store.PATIENCE_S", 0.05)
+    disk = Disk()
+    bench = stores(connect=disk.connect)
+    await bench.store.open()
+    bench.write(SETPOINT, 0x0C33)
+    disk.answers.clear()
+    await bench.wait(31)
+    assert len(at_work()) == 1
+    bench.write(SETPOINT, 0x0C65)
+
+    asyncio.get_running_loop().call_later(0.1, disk.answers.set)
+    await bench.close()
+
+    assert bench.status.errors == 1, "it was slow, and nothing else"
+    assert not list(bench.path.parent.glob("*-wal"))
+    assert bench.rows("SELECT word FROM reported") == [(0x0C65,)]
+    assert bench.gateway.hub.consumers == 0
 
 
 async def test_a_task_that_runs_the_store_stops_when_cancelled_and_the_rest_is_written(

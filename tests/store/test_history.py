@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from neasmart.core.recall import Question
 from neasmart.facts.codecs import decode_dpt9, encode_dpt9
 from neasmart.facts.points import TABLE
 from neasmart.store.history import KEPT_MIN
@@ -28,7 +29,7 @@ Point = tuple[float, float | None]
 
 async def celsius(bench: Bench, begin_s: float, end_s: float) -> list[Point]:
     """Return the history of the temperature as (seconds since noon, degC)."""
-    series = await bench.store.history([TEMPERATURE], begin_s, end_s)
+    series = await bench.store.history(Question(addresses=[TEMPERATURE], begin_s=begin_s, end_s=end_s))
     return [(at - NOON, None if word is None else decode_dpt9(word)) for at, word in series[TEMPERATURE]]
 
 
@@ -130,7 +131,9 @@ async def test_a_clock_that_jumps_by_a_year_loses_and_drops_nothing(
 
     before = await celsius(bench, NOON, NOON + HOUR_S)
     assert (0, 20.0) in before
-    after = await bench.store.history([TEMPERATURE], bench.time.wall_s - 600, bench.time.wall_s)
+    after = await bench.store.history(
+        Question(addresses=[TEMPERATURE], begin_s=bench.time.wall_s - 600, end_s=bench.time.wall_s)
+    )
     assert [decode_dpt9(word) for _, word in after[TEMPERATURE] if word is not None] == [22.0]
     assert bench.rows("SELECT min(resolution), max(resolution) FROM history") == [(1, 1)]
     times = [at for at, _ in await celsius(bench, 0, 2 * NOON)]

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
+from neasmart.core.recall import Question
 from neasmart.facts.codecs import encode_dpt9
 from neasmart.facts.points import TABLE
 from neasmart.store.past import remember
@@ -21,7 +22,9 @@ async def test_a_past_that_was_written_is_read_back_up_to_the_present(stores: Ca
     await asyncio.to_thread(remember, Path(bench.settings.path), minutes, until_s=NOON)
 
     await bench.store.open()
-    series = await bench.store.history([TEMPERATURE, STATE], NOON - 3 * HOUR_S, NOON + HOUR_S)
+    series = await bench.store.history(
+        Question(addresses=[TEMPERATURE, STATE], begin_s=NOON - 3 * HOUR_S, end_s=NOON + HOUR_S)
+    )
 
     begin_s = NOON // 60 * 60 - LENGTH_MIN * 60
     known = [(at, word) for at, word in series[TEMPERATURE] if word is not None]

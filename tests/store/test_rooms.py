@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from neasmart.core.gateway import ROOMS, Gateway
+from neasmart.core.recall import Question
 from neasmart.core.state.rooms import Room, RoomsStatus
 from neasmart.facts.errors import NeasmartError
 from neasmart.facts.points import TABLE
@@ -197,12 +198,12 @@ async def test_the_past_of_a_forgotten_room_goes_and_that_of_others_stays(stores
     assert bench.rows("SELECT address FROM reported") == [(OTHER,)]
     end = bench.time.wall_s
     await bench.wait(60)
-    series = await bench.store.history([TEMPERATURE, OTHER], begin, end)
+    series = await bench.store.history(Question(addresses=[TEMPERATURE, OTHER], begin_s=begin, end_s=end))
     assert [word for _, word in series[TEMPERATURE] if word is not None] == []
     assert [word for _, word in series[OTHER] if word is not None] == [0x0C65]
     bench.write(TEMPERATURE, 0x0C66)
     await bench.wait(60)
-    series = await bench.store.history([TEMPERATURE], begin, bench.time.wall_s)
+    series = await bench.store.history(Question(addresses=[TEMPERATURE], begin_s=begin, end_s=bench.time.wall_s))
     assert [word for _, word in series[TEMPERATURE] if word is not None] == [0x0C66]
 
 

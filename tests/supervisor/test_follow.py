@@ -11,7 +11,7 @@ from neasmart.core.gateway import SETTINGS
 from neasmart.facts.status import Closable, SettingsStatus
 from neasmart.settings.loading import OPTIONS_FILE, load_judged
 from neasmart.settings.model import ServerSettings, Settings
-from neasmart.supervisor import Supervisor
+from neasmart.supervisor import Supervisor, SupervisorError
 from neasmart.wiring.app import build_gateway
 from neasmart.wiring.reload import Reloader, Watched
 from neasmart.wiring.settings_store import SettingsStore
@@ -107,3 +107,30 @@ async def test_while_the_supervisor_is_away_the_guide_still_shows_what_it_knows(
     document = await app.guide.document()
 
     assert (document["converter"]["port_open"], document["decided_by"]) == (None, "supervisor")
+
+
+async def test_what_was_stored_without_an_answer_is_said_to_be_unsure_and_found_when_the_page_is_opened(
+    tmp_path: Path, fake: FakeSupervisor, client: Supervisor
+) -> None:
+    app = App(tmp_path, fake, client)
+    fake.after_post = lambda: setattr(fake, "hangs", True)
+
+    with pytest.raises(SupervisorError, match="did not answer"):
+        await app.guide.apply(Choice(url="socket://192.168.1.50:8899"))
+    assert app.settings.server.serial_port == ""
+
+    fake.hangs, fake.after_post = False, lambda: None
+    await app.reloader.follow()
+    assert app.settings.server.serial_port == "socket://192.168.1.50:8899"
+
+
+async def test_an_option_that_was_saved_in_the_form_meanwhile_is_not_lost(
+    tmp_path: Path, fake: FakeSupervisor, client: Supervisor
+) -> None:
+    app = App(tmp_path, fake, client)
+    fake.save_in_form(mqtt={**fake.options["mqtt"], "host": "192.168.1.9"}, modbus={"slave_id": "241"})
+
+    await app.guide.apply(Choice(url="socket://192.168.1.50:8899"))
+
+    assert (fake.options["mqtt"]["host"], fake.options["modbus"]["slave_id"]) == ("192.168.1.9", "241")
+    assert (app.settings.mqtt.host, app.settings.modbus.slave_id) == ("192.168.1.9", [241])

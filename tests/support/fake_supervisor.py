@@ -101,6 +101,8 @@ class FakeSupervisor:
                 return _refused("Port not defined in the config")
             self.network = {name: body["network"].get(name) for name in self.network}
         self.after_post()
+        if self.hangs:
+            await asyncio.sleep(3600)
         return _ok(None)
 
     async def _restart(self, _: web.Request) -> web.Response:

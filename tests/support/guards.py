@@ -41,6 +41,8 @@ _NOT_JUDGED = ("<frozen importlib", "linecache.py")
 _LAST_STEPS_S = 1.0
 """A task that has been told to end may need a few rounds of the loop."""
 _DESCRIPTORS = "/proc/self/fd"
+_LASTING = "/libffi.so"
+"""libffi opens its own file at the first callback of ctypes, and keeps it."""
 
 
 class Guards:
@@ -86,11 +88,11 @@ def _judged(frame: FrameType | None) -> str | None:
 
 
 def descriptors() -> dict[int, str]:
-    """Return the open descriptors of this process with what they lead to."""
+    """Return the open descriptors of this process with what they lead to, but for one that lasts."""
     found: dict[int, str] = {}
     for name in os.listdir(_DESCRIPTORS):  # noqa: PTH208 - before and after every test, so as cheaply as can be
         try:
             found[int(name)] = os.readlink(f"{_DESCRIPTORS}/{name}")  # noqa: PTH115 - the same
         except FileNotFoundError:
             continue  # the one by which the folder was read
-    return found
+    return {number: leads_to for number, leads_to in found.items() if _LASTING not in leads_to}

@@ -9,7 +9,8 @@ import pytest
 
 from neasmart.facts.codecs import TemperatureCodec, Value
 from neasmart.facts.points import TABLE
-from neasmart.facts.registers import Derived, Inputs, Kind, Part, Point, RegisterTable
+from neasmart.facts.registers import RegisterTable
+from neasmart.facts.rows import Derived, Inputs, Kind, Part, Point
 
 FLOOR = Point(
     key="floor_temperature",

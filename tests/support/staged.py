@@ -26,7 +26,7 @@ from neasmart.core.gateway import Gateway
 from neasmart.facts.codecs import Value
 from neasmart.facts.points import TABLE
 from neasmart.facts.status import LinkStatus
-from neasmart.web.api import documents
+from neasmart.web.answers import page_documents, table_document
 from neasmart.web.api.history import MAX_POINTS, limits, replayed
 from neasmart.web.assets import FOLDER, Assets
 from neasmart.web.sign_in import Form
@@ -193,6 +193,8 @@ class Stage:
     """By method and path below `api/v1`, such as "PUT points/global.state"."""
     asked: list[tuple[str, str, Any]] = field(default_factory=list)
     history_fails: str | None = None
+    known_s: float = 3 * DAY_S
+    """For how long anything is known."""
     is_gone: bool = False
     socket: WebSocketRoute | None = None
 
@@ -202,7 +204,7 @@ class Stage:
         self.serial = 0
 
     def snapshot(self) -> dict[str, Any]:
-        document: dict[str, Any] = msgspec.to_builtins(documents.snapshot(self.gateway, self.clock.now, 3.4))
+        document: dict[str, Any] = msgspec.to_builtins(page_documents.snapshot(self.gateway, self.clock.now, 3.4))
         document["status"] |= {"doctor": self.doctor, **self.status}
         for zone in document["zones"]:
             room = self.room(zone["base_id"], zone["zone_id"])
@@ -210,7 +212,7 @@ class Stage:
         return document
 
     def schema(self) -> dict[str, Any]:
-        return {**msgspec.to_builtins(documents.schema(TABLE)), "history": limits()}
+        return {**msgspec.to_builtins(table_document.schema(TABLE)), "history": limits()}
 
     def room(self, base: int, zone: int) -> StagedRoom | None:
         return next((each for each in self.rooms if (each.base, each.zone) == (base, zone)), None)
@@ -303,7 +305,7 @@ class Stage:
         to_s = _time(query, "to", now_s)
         from_s = _time(query, "from", to_s - DAY_S)
         series = [
-            {"id": point, "unit": None, "points": self._course(point, max(from_s, now_s - 3 * DAY_S), to_s)}
+            {"id": point, "unit": None, "points": self._course(point, max(from_s, now_s - self.known_s), to_s)}
             for point in query["points"][0].split(",")
         ]
         return {"from": _iso(from_s), "to": _iso(to_s), "series": series}

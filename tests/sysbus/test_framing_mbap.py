@@ -70,11 +70,20 @@ def test_a_poll_is_found_behind_garbage_that_cannot_be_a_header(garbage: bytes) 
     assert ids(framed(garbage + POLL)) == [7]
 
 
-@pytest.mark.parametrize(("length", "possible"), [(1, False), (2, True), (254, True), (255, False), (256, False)])
+@pytest.mark.parametrize(
+    ("length", "possible"), [(1, False), (2, True), (254, True), (255, False), (256, False), (0x0102, False)]
+)
 def test_a_request_of_another_function_is_believed_as_long_as_one_can_be(length: int, possible: bool) -> None:
     request = b"\0\x0b\0\0" + length.to_bytes(2) + b"\xf0\x41" + b"\xaa" * (length - 2)
 
     assert ids(framed(request + b"\xff" * 300)) == [11] * possible
+
+
+def test_a_good_request_within_a_possible_one_is_taken_and_what_is_before_it_is_noise() -> None:
+    counters = BusCounters()
+
+    assert ids(framed(b"\0\x0b\0\0\0\x20\xf0\x41" + POLL, counters)) == [7]
+    assert (counters.noise_bytes, counters.bad_headers) == (8, 1)
 
 
 def test_only_the_request_with_the_wrong_protocol_is_lost() -> None:

@@ -237,6 +237,27 @@ def test_a_write_to_a_foreign_unit_changes_nothing(gateway: Gateway, slave: RtuS
     assert gateway.bus.counters.foreign_frames == 1
 
 
+def test_unit_ids_count_from_the_next_link_on(gateway: Gateway) -> None:
+    before = RtuSlave(Station(gateway))
+
+    gateway.watch_bus((241,))
+
+    assert before.receive(POLL_240, 1.0, late=False).reply == NO_DATA_240
+    after = RtuSlave(Station(gateway))
+    assert (after.receive(POLL_240, 1.0, late=False).reply, after.receive(POLL_241, 1.1, late=False).reply) == (
+        b"",
+        NO_DATA_241,
+    )
+
+
+@pytest.mark.parametrize(
+    "broadcast", ["00 10 00 64 00 02 03 00 01 0C", "00 10 1B 58 00 01 02 00 01", "00 06 1B 58 00 01"]
+)
+def test_a_broadcast_that_would_be_refused_is_counted_and_nobody_answers(gateway: Gateway, broadcast: str) -> None:
+    assert Station(gateway).answer(0, rtu(broadcast)[1:-2], 1.0).pdu is None
+    assert gateway.bus.counters.unsupported == 1
+
+
 def test_unit_ids_are_configurable() -> None:
     slave = RtuSlave(Station(new_gateway(unit_ids=(241,))))
 

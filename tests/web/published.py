@@ -13,6 +13,7 @@ from typing import Any
 
 import aiohttp
 
+from neasmart.core.recall import Question, Series
 from neasmart.facts.codecs import encode_dpt9
 from neasmart.settings.model import ApiSettings, Settings
 from neasmart.web import WebServer
@@ -52,8 +53,9 @@ _CHANGING = re.compile(rb'"(id|request_id|uptime)":("[^"]*"|\d+)|"commands":\["[
 
 
 class _Past:
-    async def history(self, addresses: Any, begin_s: float, *_: Any, **__: Any) -> Any:
-        return {each: [(begin_s, encode_dpt9(20.0)), (begin_s + 60, None)] for each in addresses}
+    async def history(self, question: Question) -> Series:
+        begin_s = question.begin_s
+        return {each: [(begin_s, encode_dpt9(20.0)), (begin_s + 60, None)] for each in question.addresses}
 
 
 async def publish(folder: Path) -> None:

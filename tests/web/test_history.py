@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from neasmart.core.gateway import Gateway
+from neasmart.core.recall import Question, Series
 from neasmart.facts.clock import iso
 from neasmart.facts.codecs import encode_dpt9
 from neasmart.facts.points import TABLE
-from neasmart.facts.registers import Part
+from neasmart.facts.rows import Part
 from neasmart.web.api.history import MAX_POINTS, fewer
 from tests.support.gateways import FakeClock
 from tests.web.conftest import Served, Start
@@ -31,19 +30,12 @@ class Shelf:
         }
         self.asked: list[tuple[set[int], float, float]] = []
 
-    async def history(
-        self,
-        addresses: Collection[int],
-        begin_s: float,
-        end_s: float,
-        *,
-        stretches: int,
-        thin: Callable[[int, list[tuple[float, int | None]]], list[tuple[float, int | None]]],
-    ) -> dict[int, list[tuple[float, int | None]]]:
-        assert stretches in (166, 1000)
-        assert thin(TEMPERATURE.address, []) == []
-        self.asked.append((set(addresses), begin_s, end_s))
-        return {address: self.samples.get(address, []) for address in addresses}
+    async def history(self, question: Question) -> Series:
+        assert question.stretches in (166, 1000)
+        assert question.thin is not None
+        assert question.thin(TEMPERATURE.address, []) == []
+        self.asked.append((set(question.addresses), question.begin_s, question.end_s))
+        return {address: self.samples.get(address, []) for address in question.addresses}
 
 
 @pytest.fixture

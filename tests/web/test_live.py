@@ -13,7 +13,8 @@ import pytest
 from neasmart import __version__
 from neasmart.core.gateway import Gateway
 from neasmart.facts.points import TABLE
-from neasmart.web.api import documents, live
+from neasmart.web.answers import page_documents
+from neasmart.web.api import live
 from neasmart.web.api.live import FrameRate
 from tests.support.gateways import base_polls, base_reports, set_link
 from tests.web.conftest import Served, eventually
@@ -281,7 +282,7 @@ async def test_no_message_of_a_full_house_is_large(served: Served) -> None:
         base_reports(served.gateway, point, 1 if point.endswith("state") else 21.5)
     served.gateway.submit([(TABLE.ref(f"{room}.setpoint"), 22.0) for room in rooms], origin="panel")
     keys = frozenset({*(f"reading/{point}" for point in points), *(f"command/{room}.setpoint" for room in rooms)})
-    changes = live._Changes(keys | {documents.BUS}, 0.0)
+    changes = live._Changes(keys | {page_documents.BUS}, 0.0)
 
     messages = changes.encoded(served.gateway, 4.0)
 
@@ -303,7 +304,7 @@ async def test_of_derived_values_only_those_are_told_that_have_changed(served: S
     base_reports(served.gateway, "zone.1.1.temperature", 21.5)
     base_reports(served.gateway, "zone.2.3.temperature", 18.0)
 
-    changes = documents.changes(
+    changes = page_documents.changes(
         served.gateway, [f"reading/zone.{place}.temperature" for place in ("1.1", "2.3")], now, now, 4.0
     )
 

@@ -5,12 +5,11 @@ What the page makes of them is in `tests/panel/test_one_row.py`.
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 import pytest
 
 from neasmart.cli import tables as docs
 from neasmart.core.gateway import Gateway
+from neasmart.core.recall import Question, Series
 from neasmart.facts.codecs import encode_dpt9
 from neasmart.facts.registers import RegisterTable
 from neasmart.mqtt.messages.discovery import devices
@@ -34,11 +33,8 @@ DERIVED = "zone.1.1.missing"
 class Shelf:
     """A store whose history is one word of each register that is asked for."""
 
-    async def history(
-        self, addresses: Collection[int], begin_s: float, end_s: float, *, stretches: int, thin: object
-    ) -> dict[int, list[tuple[float, int | None]]]:
-        del end_s, stretches, thin
-        return {address: [(begin_s, encode_dpt9(24.5))] for address in addresses}
+    async def history(self, question: Question) -> Series:
+        return {address: [(question.begin_s, encode_dpt9(24.5))] for address in question.addresses}
 
 
 @pytest.fixture

@@ -342,6 +342,21 @@ async def test_a_token_opens_the_page_no_longer_than_it_lasts(door: Served) -> N
     assert (status, "Set-Cookie" in response.headers) == (401, False)
 
 
+@pytest.mark.parametrize("other", ["junk", "ended"])
+async def test_a_cookie_of_another_folder_hides_no_good_one(door: Served, other: str) -> None:
+    """Cookies know no ports, and any page of this computer may add one with another path."""
+    good = await session(door)
+    bad = signed(claims={"exp": int(time.time()) - 5}) if other == "ended" else other
+    name = f"neasmart_{door.api_port}"
+
+    for pairs in ((good, bad), (bad, good), ("", bad, good)):
+        header = "; ".join(["theme=dark", *(f"{name}={each}" for each in pairs)])
+        for path in ("/api/v1/snapshot", "/", "/session"):
+            assert (await asked(door, "GET", path, headers={"Cookie": header}))[0] == 200, (pairs, path)
+    crowd = "; ".join([*(f"{name}=junk{each}" for each in range(50)), f"{name}={good}"])
+    assert (await asked(door, "GET", "/api/v1/snapshot", headers={"Cookie": crowd}))[0] == 401
+
+
 async def test_signing_out_takes_the_cookie_away(door: Served) -> None:
     cookie = await session(door)
 

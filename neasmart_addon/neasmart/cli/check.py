@@ -18,7 +18,6 @@ from neasmart.diagnosis.patterns import Hint
 from neasmart.diagnosis.verdicts import DoctorState, code_of
 from neasmart.facts import arguments
 from neasmart.facts.status import LinkStatus
-from neasmart.settings import checks as settings_checks
 from neasmart.settings.model import (
     DEFAULT_UNIT_IDS,
     DIALLED,
@@ -28,6 +27,7 @@ from neasmart.settings.model import (
     ServerType,
     Settings,
 )
+from neasmart.settings.objections import may_be_opened
 from neasmart.sysbus import Link, Tap
 from neasmart.wiring import app
 
@@ -199,7 +199,7 @@ def _settings(namespace: argparse.Namespace) -> Settings:
 
 
 def _line(text: str) -> str:
-    if not settings_checks.may_be_opened(text):
+    if not may_be_opened(text):
         raise argparse.ArgumentTypeError(f"allowed are a device path, {DIALLED}")
     return text
 

@@ -17,6 +17,7 @@ STOPS = (signal.SIGTERM, signal.SIGINT)
 EXIT_SETTINGS = 78
 """EX_CONFIG of sysexits.h: the settings do not allow a start."""
 _EXIT_INTERRUPTED = 128 + signal.SIGINT
+_WHILE_LOADING = {"SSL_CERT_FILE": os.devnull, "SSL_CERT_DIR": os.devnull, "FROZENLIST_NO_EXTENSIONS": "1"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -107,7 +108,7 @@ def _run(_namespace: argparse.Namespace) -> int:
         signal.signal(number, lambda *_: os._exit(0))
     import asyncio  # noqa: PLC0415
 
-    with _without_certificates():
+    with _sparingly():
         from neasmart.logs import output as logs  # noqa: PLC0415
         from neasmart.settings import loading as settings_loading  # noqa: PLC0415
         from neasmart.web.http.request_id import REQUEST_ID  # noqa: PLC0415
@@ -129,22 +130,23 @@ def _run(_namespace: argparse.Namespace) -> int:
 
 
 @contextlib.contextmanager
-def _without_certificates() -> Iterator[None]:
-    """Keep aiohttp from reading all certificates of the system when it is imported.
+def _sparingly() -> Iterator[None]:
+    """Keep aiohttp from loading what nothing here needs.
 
-    It makes a context of them for clients of HTTPS, which nothing here is: 30 ms of the start and 2 MB. What asks for
-    certificates later, such as MQTT over TLS, finds them where they always are.
+    It reads all certificates of the system for clients of HTTPS when it is imported: 30 ms of the start and 2 MB. What
+    asks for certificates later, such as MQTT over TLS, finds them where they always are. And frozenlist, of which it
+    reads a list or two, brings the library of C++, 1.2 MB, unless it is told to be Python.
     """
-    places = {name: os.environ.get(name) for name in ("SSL_CERT_FILE", "SSL_CERT_DIR")}
-    os.environ.update(dict.fromkeys(places, os.devnull))
+    before = {name: os.environ.get(name) for name in _WHILE_LOADING}
+    os.environ.update(_WHILE_LOADING)
     try:
         yield
     finally:
-        for name, place in places.items():
-            if place is None:
+        for name, text in before.items():
+            if text is None:
                 del os.environ[name]
             else:
-                os.environ[name] = place
+                os.environ[name] = text
 
 
 def _demo(_namespace: argparse.Namespace) -> int:

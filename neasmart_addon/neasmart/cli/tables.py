@@ -8,7 +8,7 @@ import msgspec
 from msgspec import inspect
 
 from neasmart.facts.points import TABLE
-from neasmart.facts.registers import Group, Point
+from neasmart.facts.rows import Group, Point
 from neasmart.settings.loading import environment_names
 from neasmart.settings.meanings import MEANINGS
 from neasmart.settings.model import Settings

@@ -6,7 +6,8 @@ What the bus calls touches nothing but memory, because the base waits for the re
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+
+import msgspec
 
 from neasmart.core.commands.carrier import Carrier
 from neasmart.core.commands.command import Command
@@ -23,7 +24,7 @@ Served = Callable[[int, int, float], list[int]]
 """From the first register of a block, how many there are, and a monotonic time to the words that the base reads."""
 
 
-class Poll(NamedTuple):
+class Poll(msgspec.Struct, frozen=True):
     """What the base reads by one poll, and the commands whose words are among it."""
 
     words: list[int]
@@ -70,7 +71,7 @@ class BusFace:
             carrier.polled()
             self._commands.polled_by(carrier)
             self.interrupted(now)
-        self.walks.polled(unit_id, address, count, now)
+        self.walks.polled((unit_id, address, count, now))
         words = self._served(address, count, now)
         return Poll(words, address, unit_id, self._commands.carried(address, count) if self._image.commands else ())
 

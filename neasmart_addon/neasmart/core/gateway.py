@@ -21,7 +21,8 @@ from neasmart.diagnosis.doctor import Diagnosis, Patience
 from neasmart.facts.clock import Clock
 from neasmart.facts.codecs import OperatingState
 from neasmart.facts.errors import NoLinkError, RoomOffError
-from neasmart.facts.registers import Part, Ref, RegisterTable, setpoint_limits
+from neasmart.facts.registers import Ref, RegisterTable
+from neasmart.facts.rows import Part, setpoint_limits
 from neasmart.facts.status import Closable, LinkStatus, MqttStatus, SettingsStatus, StoreStatus
 
 LINK = "status/link"

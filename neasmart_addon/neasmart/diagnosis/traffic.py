@@ -90,6 +90,8 @@ class Traffic:
     def __init__(self) -> None:
         """Start without frames."""
         self._waiting: deque[tuple[float, int, bytes]] = deque(maxlen=WAITING_FRAMES)
+        self.heard = self._waiting.append
+        """Note a valid frame: its time, unit id and PDU; a reply of somebody comes with an empty PDU."""
         self._last_at: float | None = None
         self._gaps = Spread()
         self._gap_counts = [0] * (len(GAP_LIMITS_S) + 1)
@@ -102,10 +104,6 @@ class Traffic:
         self._cycles: deque[float] = deque(maxlen=CYCLES)
         self._walk: list[Block] = []
         self._order: list[Block] = []
-
-    def heard(self, at: float, unit_id: int, pdu: bytes) -> None:
-        """Note a valid frame; a reply of somebody comes with an empty PDU."""
-        self._waiting.append((at, unit_id, pdu))
 
     def digest(self) -> None:
         """Count what has been noted; called about once a second."""

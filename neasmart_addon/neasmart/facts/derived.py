@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 
 from neasmart.facts.codecs import GlobalMode, Value
-from neasmart.facts.registers import Inputs, Part
+from neasmart.facts.rows import Inputs, Part
 
 _MAGNUS_B = 17.62
 _MAGNUS_C = 243.12

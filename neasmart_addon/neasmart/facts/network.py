@@ -1,13 +1,26 @@
-"""How hosts, ports and the paths of our API are written, for everybody who reads or writes them."""
+"""How what others read is written: hosts and ports, the paths of our API, and JSON."""
 
 from __future__ import annotations
 
 import ipaddress
 
+import msgspec
+
 API = "/api/v1"
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _LAST_PORT = 65535
+_encode = msgspec.json.Encoder().encode
+
+
+def encoded(document: object) -> bytes:
+    """Return JSON; keys that are numbers become text, values that are not finite become null."""
+    return _encode(document)
+
+
+def json_text(document: object) -> str:
+    """Return the same as text."""
+    return _encode(document).decode()
 
 
 def ip_address(text: str) -> IpAddress | None:

@@ -16,7 +16,8 @@ from neasmart.facts.codecs import (
     TemperatureCodec,
 )
 from neasmart.facts.derived import cold, condensation, dew_point, mean
-from neasmart.facts.registers import SETPOINT_CONTRACT, Axis, Derived, Group, Kind, Part, Point, RegisterTable
+from neasmart.facts.registers import RegisterTable
+from neasmart.facts.rows import SETPOINT_CONTRACT, Axis, Derived, Group, Kind, Part, Point
 
 _MEASURED = TemperatureCodec()
 _SETPOINT = TemperatureCodec(setpoint=True)

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from neasmart.core.commands.command import Command
 from neasmart.core.state.plant import Reading, Source
 from neasmart.facts.codecs import Value
-from neasmart.facts.registers import SETPOINT_BY_MODE, Ref
+from neasmart.facts.registers import Ref
+from neasmart.facts.rows import SETPOINT_BY_MODE
 
 CONSEQUENCE_S = 60.0
 """Two walks of the base over all rooms, within which it has said what follows from a change."""

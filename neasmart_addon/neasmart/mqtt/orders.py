@@ -13,7 +13,8 @@ from decimal import ROUND_HALF_UP, Decimal
 from neasmart.core.gateway import Gateway
 from neasmart.facts.codecs import GlobalMode, OperatingState
 from neasmart.facts.errors import InvalidValueError, UnknownPointError
-from neasmart.facts.registers import Kind, Part, Ref
+from neasmart.facts.registers import Ref
+from neasmart.facts.rows import Kind, Part
 from neasmart.mqtt.messages.climate import AUTO, HOUSE_MODES, OFF, OLD_WORDS, PRESET_NONE, PRESETS, SEASON_WORDS
 from neasmart.mqtt.messages.topics import HOUSE_CLIMATE
 from neasmart.mqtt.messages.words import key_of

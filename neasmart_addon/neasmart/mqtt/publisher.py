@@ -6,7 +6,6 @@ The order of the first publication: all states, then the discovery messages, the
 
 from __future__ import annotations
 
-import json
 import math
 from collections import deque
 from collections.abc import Mapping
@@ -17,7 +16,8 @@ from neasmart.core.gateway import DOCTOR, LINK, Gateway
 from neasmart.core.state.plant import Reading, ZoneIndex
 from neasmart.diagnosis.doctor import Diagnosis
 from neasmart.facts.codecs import GlobalMode
-from neasmart.facts.registers import Part
+from neasmart.facts.network import json_text
+from neasmart.facts.rows import Part
 from neasmart.mqtt.changes import Change, ChangesByHand
 from neasmart.mqtt.messages.announcer import Announcer, AnnounceTimes
 from neasmart.mqtt.messages.climate import SEASON_WORDS
@@ -249,15 +249,14 @@ class Publisher:
     def _change_payload(self, change: Change) -> str:
         ref = change.ref
         zone = ref.room
-        return json.dumps(
+        return json_text(
             {
                 "event_type": self._style.words("change", ref.point.key),
                 "point": ref.id,
                 "room": None if zone is None else self._style.zone_name(zone, self._gateway.plant.zone_name(*zone)),
                 "old": value_payload(ref.point, change.old),
                 "new": value_payload(ref.point, change.new),
-            },
-            ensure_ascii=False,
+            }
         )
 
     def _say_bus(self, now: float) -> None:

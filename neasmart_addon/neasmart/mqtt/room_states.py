@@ -13,7 +13,8 @@ from neasmart.core.commands.command import Command, CommandState
 from neasmart.core.gateway import Gateway
 from neasmart.core.state.plant import Reading, ZoneIndex
 from neasmart.facts.codecs import Quality, Value
-from neasmart.facts.registers import DerivedRef, Kind, Part, Ref
+from neasmart.facts.registers import DerivedRef, Ref
+from neasmart.facts.rows import Kind, Part
 from neasmart.mqtt.messages.climate import SEASON_WORDS, Action, RoomFacts, action
 from neasmart.mqtt.messages.discovery import MIXED
 from neasmart.mqtt.messages.inventory import global_mode

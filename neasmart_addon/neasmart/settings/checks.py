@@ -1,4 +1,4 @@
-"""Judges settings that have been read: names, types, limits, and what they mean together.
+"""Judges settings that have been read: names, types and limits.
 
 A slip costs only its own part: what is wrong is left out and named, and where something was meant that a default would
 betray - a key, an address, a unit id - the part stays closed. Every fault is one sentence with source, key, value and
@@ -7,7 +7,6 @@ what is allowed; values of secrets are not shown.
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -18,14 +17,9 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import msgspec
 
 from neasmart.facts.errors import SettingsError
-from neasmart.facts.points import TABLE
-from neasmart.facts.registers import Part
 from neasmart.facts.status import Closable, SettingsFault
 from neasmart.settings.model import (
-    DIALLED,
-    RFC2217,
     SECRETS,
-    SOCKET,
     ApiSettings,
     DatabaseSettings,
     LoggingSettings,
@@ -36,25 +30,10 @@ from neasmart.settings.model import (
     Settings,
     ZoneSettings,
 )
-from neasmart.settings.older_words import SAMPLES
+from neasmart.settings.objections import OBJECTIONS
 
-_LAST_PORT = 65535
-_KEY = re.compile(r"[!-~]*")
-_ORIGIN = re.compile(r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?")
 _SHORT_NUMBER = re.compile(r"[0-9]{1,5}")
-_HOST = re.compile(r"\*|(\*\.)?[A-Za-z0-9._-]+")
-_SYSLOG = re.compile(r"(udp|tcp)://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>\d{1,5}))?|unix:///\S+")
-_DIALLED = re.compile(rf"({SOCKET}|{RFC2217})[^/\s@]+:(?P<port>\d{{1,5}})(/.*)?")
-_BROKER = re.compile(r"[^\s/@]*")
 _LOGIN = re.compile(r"^(.*?://)?.*@", re.DOTALL)
-_NO_DATA_PARTS = {
-    "no_data_mode": Part.SEASON,
-    "no_data_mode_told": Part.SEASON,
-    "no_data_state": Part.HOUSE,
-    "no_data_state_told": Part.HOUSE,
-    "no_data_zone_state": Part.ROOM,
-    "no_data_setpoint": Part.TARGET,
-}
 
 
 _CLOSES = {"server": Closable.BUS, "modbus": Closable.BUS, "api": Closable.API, "mqtt": Closable.MQTT}
@@ -151,16 +130,6 @@ def joined(faults: tuple[SettingsFault, ...]) -> str:
     return "; ".join(fault.text for fault in faults)
 
 
-def may_be_opened(serial_port: str) -> bool:
-    """Return whether this can be a device or a converter to dial; converters know no login, so a URL has none."""
-    return "://" not in serial_port or _dialled(serial_port)
-
-
-def _dialled(url: str) -> bool:
-    match = _DIALLED.fullmatch(url)
-    return match is not None and 1 <= int(match["port"]) <= _LAST_PORT
-
-
 def without_login(text: str) -> str:
     """Return a text without the user name and password that a URL can hold."""
     return _LOGIN.sub(r"\1(hidden)@", text)
@@ -185,16 +154,6 @@ class _RefusedError(Exception):
         self.at = at
 
 
-@dataclass(frozen=True, slots=True)
-class _Objection:
-    """A value that has the right type and yet cannot be used."""
-
-    key: str
-    value: object
-    allowed: str
-    depends_on: frozenset[str] = frozenset()
-
-
 def _section(section: str, kind: type[Section], sources: Sources) -> Section:
     """Return a section without what is wrong with it, which is noted."""
     kinds = get_type_hints(kind, include_extras=True)
@@ -213,7 +172,7 @@ def _section(section: str, kind: type[Section], sources: Sources) -> Section:
             text = f"{where}: {name} = {shown} is not allowed. {refused}{_choices(kinds[key])}"
             sources.blame((section, key), text, name)
     built = kind(**good)
-    for objection in _OBJECTIONS.get(section, lambda _: iter(()))(built):
+    for objection in OBJECTIONS.get(section, lambda _: iter(()))(built):
         if objection.depends_on & sources.merged.get(section, {}).keys() - good.keys():
             # What it asks for stands there, and is refused by itself.
             continue
@@ -299,77 +258,6 @@ def _closed_by(path: tuple[str, ...]) -> frozenset[Closable]:
     return frozenset() if part is None else frozenset({part})
 
 
-def _of_networks(key: str, texts: list[str]) -> Iterator[_Objection]:
-    for text in texts:
-        try:
-            ipaddress.ip_network(text.strip(), strict=False)
-        except ValueError:
-            yield _Objection(key, text, "Allowed: addresses or networks such as 192.168.1.7 or 192.168.1.0/24")
-
-
-def _of_server(server: ServerSettings) -> Iterator[_Objection]:
-    yield from _of_networks("allowed_peers", server.allowed_peers)
-    if not may_be_opened(server.serial_port):
-        allowed = f"Allowed: a device path, {DIALLED}"
-        yield _Objection("serial_port", server.serial_port, allowed)
-    if server.url and not _dialled(server.url):
-        yield _Objection("url", server.url, f"Allowed: {DIALLED}")
-    elif server.url and server.serial_port:
-        allowed = f"Remove it or server.serial_port = {server.serial_port!r}: there is one link"
-        yield _Objection("url", server.url, allowed)
-
-
-def _of_modbus(modbus: ModbusSettings) -> Iterator[_Objection]:
-    ids = modbus.slave_id
-    if not ids or len(set(ids)) != len(ids):
-        yield _Objection("slave_id", ids, "Expected at least one unit id, each once, such as 240, 241")
-    for key, part in _NO_DATA_PARTS.items():
-        word = getattr(modbus, key)
-        if TABLE.of_part(part)[0].decode(word).value is not None:
-            yield _Objection(key, word, "It must be no legal value, because the base would take it as a command")
-
-
-def _of_api(api: ApiSettings) -> Iterator[_Objection]:
-    if api.enable_auth and not (api.key or api.jwt_secret):
-        allowed = "Set api.key or api.jwt_secret, too; `python -m neasmart token` makes a key"
-        yield _Objection("enable_auth", value=True, allowed=allowed, depends_on=frozenset({"key", "jwt_secret"}))
-    for name in ("key", "jwt_secret") if api.enable_auth else ():
-        if getattr(api, name) in SAMPLES:
-            allowed = (
-                "It stands in a published description, so everybody knows it; `python -m neasmart token` makes one"
-            )
-            yield _Objection(name, getattr(api, name), allowed)
-    if not _KEY.fullmatch(api.key):
-        allowed = "Allowed: letters, digits and signs of ASCII without blanks, because it stands in a header"
-        yield _Objection("key", api.key, allowed)
-    for origin in api.cors_origins:
-        if origin == "*" and not api.enable_auth:
-            allowed = "Any page could change the heating. Name the origins, or set api.enable_auth"
-            yield _Objection("cors_origins", origin, allowed, depends_on=frozenset({"enable_auth"}))
-        elif origin != "*" and not _ORIGIN.fullmatch(origin):
-            allowed = "Allowed: origins such as http://192.168.1.7:3000 or https://panel.example, without a path"
-            yield _Objection("cors_origins", origin, allowed)
-    yield from _of_networks("trusted_proxies", api.trusted_proxies)
-    for host in api.allowed_hosts:
-        if not _HOST.fullmatch(host):
-            allowed = "Allowed: names without port such as gateway.example or *.example, or * for any"
-            yield _Objection("allowed_hosts", host, allowed)
-
-
-def _of_logging(logging: LoggingSettings) -> Iterator[_Objection]:
-    if not logging.syslog:
-        return
-    match = _SYSLOG.fullmatch(logging.syslog)
-    if match is None or not 1 <= int(match["port"] or 1) <= _LAST_PORT:
-        yield _Objection("syslog", logging.syslog, "Allowed: udp://HOST:PORT, tcp://HOST:PORT or unix:///dev/log")
-
-
-def _of_mqtt(mqtt: MqttSettings) -> Iterator[_Objection]:
-    if not _BROKER.fullmatch(mqtt.host.strip()):
-        allowed = "Allowed: a name or an address; port, user name, password and TLS are settings of their own"
-        yield _Objection("host", mqtt.host, allowed)
-
-
 _SECTIONS: dict[str, type[Section]] = {
     "server": ServerSettings,
     "modbus": ModbusSettings,
@@ -377,11 +265,4 @@ _SECTIONS: dict[str, type[Section]] = {
     "database": DatabaseSettings,
     "logging": LoggingSettings,
     "mqtt": MqttSettings,
-}
-_OBJECTIONS: dict[str, Any] = {
-    "server": _of_server,
-    "modbus": _of_modbus,
-    "api": _of_api,
-    "logging": _of_logging,
-    "mqtt": _of_mqtt,
 }

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import aiosqlite
 
 from neasmart.core.commands.command import Command, CommandState
+from neasmart.core.recall import PastCommand
 from neasmart.facts.clock import Clock
 from neasmart.store.source import Parameters, RowChanges
 
@@ -22,30 +23,14 @@ _DELETE = "DELETE FROM commands WHERE number = ?"
 _CUT_OFF = "the gateway stopped before the command ended"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredCommand:
-    """A command as the history knows it; times are Unix seconds, `point` is a point id."""
-
-    id: str
-    point: str
-    value: int | float
-    origin: str
-    state: CommandState
-    queued_at: float
-    delivered_at: float | None = None
-    ended_at: float | None = None
-    read_by: tuple[int, ...] = ()
-    reason: str | None = None
-
-
 class CommandLog:
     """The rows of the table `commands` by their number, which counts up from the oldest."""
 
     def __init__(self, clock: Clock) -> None:
         """Start empty."""
         self._clock = clock
-        self._rows: dict[int, StoredCommand] = {}
-        self._stored: dict[int, StoredCommand] = {}
+        self._rows: dict[int, PastCommand] = {}
+        self._stored: dict[int, PastCommand] = {}
         self._numbers: dict[str, int] = {}
         self._waiting: set[int] = set()
 
@@ -91,7 +76,7 @@ class CommandLog:
 
         return RowChanges(statements=statements, confirm=confirm)
 
-    def newest(self, limit: int) -> list[StoredCommand]:
+    def newest(self, limit: int) -> list[PastCommand]:
         """Return the last commands, newest first."""
         rows = list(self._rows.values())
         return rows[: -limit - 1 : -1] if limit > 0 else []
@@ -113,13 +98,13 @@ class CommandLog:
         """Whether a command has ended that the file does not know to be ended."""
         return any(not self._rows[number].state.live for number in self._waiting)
 
-    def _row(self, command: Command, known: StoredCommand | None) -> StoredCommand:
+    def _row(self, command: Command, known: PastCommand | None) -> PastCommand:
         """Return the row of a command; a time once noted stays, whatever the wall clock does later."""
 
         def wall(at: float | None, noted: float | None) -> float | None:
             return noted if at is None or noted is not None else self._clock.to_wall(at)
 
-        return StoredCommand(
+        return PastCommand(
             id=command.id,
             point=command.ref.id,
             value=command.value,
@@ -139,19 +124,19 @@ class CommandLog:
             self._waiting.discard(oldest)
 
 
-def _cut_off(row: StoredCommand) -> StoredCommand:
+def _cut_off(row: PastCommand) -> PastCommand:
     """Return the row of an earlier process with an end, because a restart serves no command again."""
     return replace(row, state=CommandState.EXPIRED, reason=_CUT_OFF) if row.state.live else row
 
 
-def _parsed(rows: Iterable[sqlite3.Row]) -> Iterable[tuple[int, StoredCommand]]:
+def _parsed(rows: Iterable[sqlite3.Row]) -> Iterable[tuple[int, PastCommand]]:
     states = set(CommandState)
     for number, command_id, point, value, origin, state, queued_at, delivered_at, ended_at, read_by, reason in rows:
         if state not in states:
             continue
         yield (
             number,
-            StoredCommand(
+            PastCommand(
                 id=command_id,
                 point=point,
                 value=value,
@@ -166,7 +151,7 @@ def _parsed(rows: Iterable[sqlite3.Row]) -> Iterable[tuple[int, StoredCommand]]:
         )
 
 
-def _parameters(number: int, row: StoredCommand) -> Parameters:
+def _parameters(number: int, row: PastCommand) -> Parameters:
     return (
         number,
         row.id,

@@ -10,18 +10,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import floor
-from typing import Any
 
 import aiosqlite
 
+from neasmart.core.recall import Question, Series
 from neasmart.core.state.plant import Reading, Source
 from neasmart.facts.clock import Clock
 from neasmart.facts.registers import RegisterTable
+from neasmart.store.joined import SEAM_MIN, JoinedBlocks
 from neasmart.store.samples import DamagedBlockError, Samples, packed, thinned, unpacked, without
 from neasmart.store.source import Parameters, RowChanges
 
@@ -36,12 +36,9 @@ KEPT_MIN = 2 * 365 * 24 * 60
 STEADY_S = 6 * 3600
 """Nothing is thinned or dropped until the wall clock has run so long without a jump: by a wrong one all is old."""
 JUMP_S = 300.0
-SEAM_MIN = 2
-"""Two blocks so near to each other belong together; a longer pause is a gap."""
 
 _THINNED_AT_ONCE = 24
 _ROWS_AT_ONCE = 64
-_BREATH_S = 0.001
 INSERT_BLOCK = "INSERT INTO history (start, length, resolution, samples) VALUES (?, ?, 1, ?)"
 _THIN = (
     "UPDATE history SET samples = thinned(samples, ?, length), resolution = ? WHERE number IN"
@@ -65,27 +62,6 @@ _CLEARED_AT_ONCE = 500
 """Blocks; some tenths of a second in the connection's thread."""
 _SELECT = "SELECT start, length, samples FROM history WHERE start <= ? AND start + length >= ? ORDER BY start, number"
 _LOGGER = logging.getLogger(__name__)
-
-TimedWords = list[tuple[float, int | None]]
-Series = dict[int, TimedWords]
-"""By address: Unix seconds with the word that holds from there on, None where nothing is known."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """What is asked: registers, a range of Unix seconds, and how the samples of each stretch are thinned."""
-
-    addresses: Collection[int]
-    begin_s: float
-    end_s: float
-    stretches: int = 1
-    thin: Callable[[int, TimedWords], TimedWords] | None = None
-
-    def stretch_of(self, at_s: float) -> int:
-        """Return the number of the stretch in which a time lies."""
-        if self.thin is None:
-            return 0
-        return int((at_s - self.begin_s) / (self.end_s - self.begin_s) * self.stretches)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,7 +234,7 @@ class History:
 
     async def read(self, connection: aiosqlite.Connection | None, question: Question) -> Series:
         """Return what held between two Unix times; raises sqlite3.Error if the file cannot be read."""
-        answer = _Answer(question, now_s=self._clock.wall())
+        answer = JoinedBlocks(question, now_s=self._clock.wall())
         if connection is not None:
             cursor = await connection.execute(_SELECT, (floor(question.end_s / 60), floor(question.begin_s / 60)))
             while rows := await cursor.fetchmany(_ROWS_AT_ONCE):
@@ -345,82 +321,3 @@ async def _sizes(connection: aiosqlite.Connection) -> _Sizes:
 def _minute_of(unix_s: float) -> int:
     """Return the minute in which a time lies, never a later one; half a second makes good for the clocks' floats."""
     return floor((unix_s + 0.5) / 60)
-
-
-class _Answer:
-    """Joins blocks in the order of time, and thins each stretch as soon as it is over, so that memory stays small."""
-
-    def __init__(self, question: Question, *, now_s: float) -> None:
-        self._question = question
-        self._now_s = now_s
-        self._until_min: int | None = None
-        self._held: dict[int, TimedWords] = {address: [] for address in question.addresses}
-        self._stretch: dict[int, TimedWords] = {address: [] for address in question.addresses}
-        self._done: Series = {address: [] for address in question.addresses}
-
-    def take_packed(self, rows: Iterable[Sequence[Any]]) -> None:
-        """Take rows of the file; runs in a thread and gives the event loop its turn."""
-        for start, length, block in rows:
-            try:
-                samples = unpacked(block, self._question.addresses)
-            except DamagedBlockError:
-                _LOGGER.debug("A block of the history is damaged", exc_info=True)
-                continue
-            self.take(int(start), int(length), samples)
-        time.sleep(_BREATH_S)
-
-    def take(self, start_min: int, length_min: int, samples: Mapping[int, Samples]) -> None:
-        """Take one block; a pause before it is a gap."""
-        if self._until_min is not None and start_min > self._until_min + SEAM_MIN:
-            self._close(self._until_min)
-        for address in self._question.addresses:
-            for minute, word in samples.get(address, ()):
-                self._add(address, (start_min + minute) * 60.0, word)
-        self._until_min = max(self._until_min or 0, start_min + length_min)
-
-    def series(self) -> Series:
-        """Return the series, cut to the range."""
-        until_s = min(self._question.end_s, self._now_s) - 60 * SEAM_MIN
-        if self._until_min is not None and self._until_min * 60 < until_s:
-            self._close(self._until_min)
-        for address in self._question.addresses:
-            self._finish_stretch(address)
-        return self._done
-
-    def _close(self, at_min: int) -> None:
-        for address in self._question.addresses:
-            last = self._held[address]
-            if last and last[-1][1] is not None:
-                self._add(address, max(at_min * 60.0, last[-1][0] + 1), None)
-
-    def _add(self, address: int, at_s: float, word: int | None) -> None:
-        """Add a sample; what a clock that was set back says about times already told is left out."""
-        held, question = self._held[address], self._question
-        last = held[-1] if held else None
-        if last is not None and (at_s < last[0] or word == last[1]):
-            return
-        if at_s > question.end_s:
-            return
-        if at_s >= question.begin_s:
-            if last is not None and last[0] < question.begin_s < at_s and last[1] is not None:
-                self._put(address, question.begin_s, last[1])
-            self._put(address, at_s, word)
-        self._held[address] = [(at_s, word)]
-
-    def _put(self, address: int, at_s: float, word: int | None) -> None:
-        stretch = self._stretch[address]
-        if stretch and stretch[-1][0] == at_s:
-            stretch.pop()
-        elif stretch and self._question.stretch_of(stretch[-1][0]) != self._question.stretch_of(at_s):
-            self._finish_stretch(address)
-            stretch = self._stretch[address]
-        stretch.append((at_s, word))
-
-    def _finish_stretch(self, address: int) -> None:
-        question, stretch = self._question, self._stretch[address]
-        held = self._held[address]
-        if not stretch and not self._done[address] and held and held[-1][1] is not None:
-            # Nothing changed within the range: what held at its beginning stands there.
-            stretch = [(max(held[-1][0], question.begin_s), held[-1][1])]
-        self._done[address] += stretch if question.thin is None else question.thin(address, stretch)
-        self._stretch[address] = []

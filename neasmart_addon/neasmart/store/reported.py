@@ -15,7 +15,8 @@ import aiosqlite
 
 from neasmart.core.state.plant import Reading, Source
 from neasmart.facts.clock import Clock
-from neasmart.facts.registers import ADDRESS_LIMIT, Point
+from neasmart.facts.registers import ADDRESS_LIMIT
+from neasmart.facts.rows import Point
 from neasmart.store.source import Parameters, RowChanges
 
 LONGEST_AGE_S = 30 * 86400.0

@@ -14,7 +14,8 @@ from array import array
 from collections.abc import Collection, Mapping
 
 from neasmart.facts.errors import NeasmartError
-from neasmart.facts.registers import Kind, Ref, RegisterTable
+from neasmart.facts.registers import Ref, RegisterTable
+from neasmart.facts.rows import Kind
 
 GAP = 0x8000
 _LIMIT_BYTES = 4_000_000

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -20,16 +20,17 @@ import aiosqlite
 
 from neasmart.core.commands.command import Command
 from neasmart.core.gateway import STORE, Gateway
+from neasmart.core.recall import PastCommand, Question, Series
 from neasmart.core.state.hub import Subscription
 from neasmart.facts.errors import NeasmartError
 from neasmart.facts.retries import Backoff, BreakerState, CircuitBreaker
 from neasmart.facts.status import StoreStatus
 from neasmart.settings.model import DatabaseSettings, ModbusSettings
-from neasmart.store.command_log import CommandLog, StoredCommand
+from neasmart.store.command_log import CommandLog
 from neasmart.store.files.database import Connect, DatabaseFile, is_damage
 from neasmart.store.files.folder_lock import FolderLock
 from neasmart.store.files.storage_faults import explain, slow
-from neasmart.store.history import History, Question, Series, TimedWords
+from neasmart.store.history import History
 from neasmart.store.reported import ReportedRows
 from neasmart.store.source import RowSource
 
@@ -100,11 +101,7 @@ class Store:
     async def run(self) -> None:
         """Follow the hub and write for ever."""
         while True:
-            try:
-                await self.step()
-            except Exception:
-                _LOGGER.exception("The storage stumbled over its own fault; it goes on")
-                self._errors += 1
+            await self.step()
             await asyncio.sleep(min(_TICK_S, self._settings.flush_interval_seconds / 4))
 
     async def step(self) -> None:
@@ -137,7 +134,7 @@ class Store:
             self._subscription = None
             self._publish()
 
-    async def command_history(self, limit: int = 100) -> list[StoredCommand]:
+    async def command_history(self, limit: int = 100) -> list[PastCommand]:
         """Return the last commands, newest first, at most a thousand; answers while the disk fails, too."""
         self._collect()
         return self._commands.newest(limit)
@@ -155,23 +152,9 @@ class Store:
             if self._reported.leaving:
                 await self.step()
 
-    async def history(
-        self,
-        addresses: Collection[int],
-        begin_s: float,
-        end_s: float,
-        *,
-        stretches: int = 1,
-        thin: Callable[[int, TimedWords], TimedWords] | None = None,
-    ) -> Series:
-        """Return what the registers held between two Unix times; while the disk fails, what memory knows of it.
-
-        `thin` gets the samples of a register in each of the `stretches` of the range and returns those to keep.
-        """
+    async def history(self, question: Question) -> Series:
+        """Return what the registers held; while the disk fails, what memory knows of it."""
         self._collect()
-        question = Question(
-            addresses=frozenset(addresses), begin_s=begin_s, end_s=end_s, stretches=stretches, thin=thin
-        )
         try:
             async with asyncio.timeout(HISTORY_PATIENCE_S), self._reading:
                 return await self._history.read(self._connection, question)

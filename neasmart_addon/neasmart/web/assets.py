@@ -20,7 +20,7 @@ from pathlib import Path
 from aiohttp import web
 
 from neasmart.core.gateway import Gateway
-from neasmart.facts import texts
+from neasmart.facts import languages
 from neasmart.facts.network import API
 from neasmart.web.http.problems import Problem
 
@@ -90,10 +90,10 @@ class Assets:
             for path in sorted(folder.rglob("*"))
             if path.is_file() and path.suffix in _TYPES
         }
-        for language in texts.languages():
+        for language in languages.known():
             path = f"i18n/{language}.json"
             if path in files:
-                told = {**texts.read(language), **json.loads(files[path])}
+                told = {**languages.read(language), **json.loads(files[path])}
                 files[path] = json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
         return cls(files)
 

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from aiohttp import web
 
+from neasmart.facts.network import encoded
 from neasmart.facts.registers import RegisterTable
 from neasmart.web.assets import FOLDER
-from neasmart.web.http.encoding import encoded
 from neasmart.web.http.problems import Problem
 from neasmart.web.http.routes import TEXT, Route
 from neasmart.web.openapi.description import document

@@ -23,12 +23,13 @@ from neasmart.core.gateway import PORTS, Gateway
 from neasmart.facts.retries import Backoff
 from neasmart.facts.status import PortsStatus
 from neasmart.settings.model import ApiSettings, Settings
-from neasmart.web.api import documents
+from neasmart.web.answers import table_document
 from neasmart.web.api.history import HistoryHandler, HistoryStore, limits
 from neasmart.web.api.legacy import Legacy, stale_headers
 from neasmart.web.api.live import Feed
 from neasmart.web.api.metrics import Metrics
-from neasmart.web.api.rest import CommandStore, Rest
+from neasmart.web.api.point_routes import CommandStore, PointRoutes
+from neasmart.web.api.rest import Rest
 from neasmart.web.api.rooms import RoomRoutes
 from neasmart.web.api.seeing import Seeing, Sights
 from neasmart.web.api.setup import SetupRoutes
@@ -183,12 +184,13 @@ class WebServer:
         """Return what a listener serves beside the page's files."""
         gateway, sights, docs = self._gateway, self._sights, DocsPage()
         origin = "panel" if role is Role.INGRESS else "rest"
-        schema = documents.schema(gateway.table)
+        schema = table_document.schema(gateway.table)
         if self._history is not None:
             schema = msgspec.structs.replace(schema, history=limits())
         # Tried in this order, and those of rooms are asked for most.
         owners: list[object] = [
-            Rest(gateway, self._store, self.feed, origin=origin, schema=schema),
+            Rest(gateway, origin=origin, schema=schema),
+            PointRoutes(gateway, self._store, self.feed, origin=origin),
             Legacy(gateway, origin=origin),
             Metrics(gateway, self.counters),
             RoomRoutes(gateway, lambda: None if self._sights is None else self._sights.rooms),

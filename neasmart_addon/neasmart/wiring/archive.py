@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from neasmart.core.gateway import STORE, Gateway
+from neasmart.core.recall import PastCommand, Question, Series
 from neasmart.facts.status import StoreStatus
 from neasmart.settings.model import Settings
 from neasmart.store import RoomBook, RoomsFile, Store
 from neasmart.wiring import tuning
-
-if TYPE_CHECKING:
-    from neasmart.store import StoredCommand
-    from neasmart.store.history import Series, TimedWords
-
 
 _CLOSE_PATIENCE_S = 0.5
 
@@ -69,20 +64,12 @@ class Archive:
         if self._store is not None:
             await self._store.forget(addresses)
 
-    async def command_history(self, limit: int = 100) -> list[StoredCommand]:
+    async def command_history(self, limit: int = 100) -> list[PastCommand]:
         """Return the last commands, newest first."""
         return [] if self._store is None else await self._store.command_history(limit)
 
-    async def history(
-        self,
-        addresses: Collection[int],
-        begin_s: float,
-        end_s: float,
-        *,
-        stretches: int = 1,
-        thin: Callable[[int, TimedWords], TimedWords] | None = None,
-    ) -> Series:
-        """Return what the registers held between two Unix times."""
+    async def history(self, question: Question) -> Series:
+        """Return what the registers held."""
         if self._store is None:
-            return {address: [] for address in addresses}
-        return await self._store.history(addresses, begin_s, end_s, stretches=stretches, thin=thin)
+            return {address: [] for address in question.addresses}
+        return await self._store.history(question)

@@ -17,8 +17,8 @@ from typing import Any, Protocol
 import msgspec
 
 from neasmart.facts.errors import NeasmartError
-from neasmart.settings.checks import may_be_opened
 from neasmart.settings.model import DIALLED, ServerSettings, ServerType, Settings
+from neasmart.settings.objections import may_be_opened
 from neasmart.supervisor import SupervisorError
 from neasmart.sysbus.transport.devices import SerialDevice, devices
 from neasmart.wiring.settings_store import SettingsStore

@@ -9,7 +9,7 @@ from neasmart.core.state.plant import StaleTimes
 from neasmart.core.state.rooms import Room
 from neasmart.core.state.walks import WalkTimes
 from neasmart.facts.points import TABLE
-from neasmart.facts.registers import Margins, Part
+from neasmart.facts.rows import Margins, Part
 from neasmart.settings.model import ModbusSettings, MqttSettings, Settings
 
 

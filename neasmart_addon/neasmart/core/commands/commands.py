@@ -21,7 +21,8 @@ from neasmart.core.commands.life import Life, Phase
 from neasmart.core.state.image import RegisterImage
 from neasmart.core.state.walks import Walks
 from neasmart.facts.codecs import OperatingState, Season, Value, season_of
-from neasmart.facts.registers import Limits, Part, Ref, RegisterTable, setpoint_limits
+from neasmart.facts.registers import Ref, RegisterTable
+from neasmart.facts.rows import Limits, Part, setpoint_limits
 
 HISTORY_LENGTH = 200
 

@@ -8,7 +8,7 @@ from enum import Enum, auto
 from neasmart.core.commands.carrier import Carrier
 from neasmart.core.commands.command import Command
 from neasmart.facts.codecs import Season
-from neasmart.facts.registers import Part
+from neasmart.facts.rows import Part
 
 CARRIERS = 4
 """So many connections of one command are remembered; a bus has one, or two while a converter dials anew."""

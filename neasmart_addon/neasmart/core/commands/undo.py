@@ -11,7 +11,8 @@ from neasmart.core.state.plant import Plant, Source
 from neasmart.facts.codecs import OperatingState, Season
 from neasmart.facts.errors import UndoError, UnknownCommandError
 from neasmart.facts.network import API
-from neasmart.facts.registers import Part, Ref
+from neasmart.facts.registers import Ref
+from neasmart.facts.rows import Part
 
 UNDO_WITHIN_S = 600.0
 """After that the values of before are old values, and bringing old values back is what must never happen."""

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from neasmart.core.state.plant import Plant
 from neasmart.facts.clock import Clock
 from neasmart.facts.codecs import Value
-from neasmart.facts.registers import DerivedRef, Inputs, Margins, Ref
+from neasmart.facts.registers import DerivedRef, Ref
+from neasmart.facts.rows import Inputs, Margins
 
 
 class Derivations:

@@ -57,6 +57,8 @@ class RegisterImage:
         self._constant: dict[tuple[int, int], list[int]] = {}
         self._reports: dict[int, Report] = {}
         self._desired: dict[int, int] = {}
+        self.commands = False
+        """Whether the word of any command is served."""
         self._ask_until: dict[int, float] = {}
 
     def use(self, *, late_s: float) -> None:
@@ -74,20 +76,17 @@ class RegisterImage:
     def desire(self, address: int, word: int) -> None:
         """Serve `word` at `address` until it is dropped."""
         self._desired[address] = word
+        self.commands = True
 
     def drop(self, address: int) -> None:
         """Serve the no-data word again."""
         self._desired.pop(address, None)
+        self.commands = bool(self._desired)
 
     def ask(self, until: float, addresses: Iterable[int] | None = None) -> None:
         """Serve the asking no-data word at these registers, or at all, until a monotonic time."""
         for address in self._asking if addresses is None else addresses:
             self._ask_until[address] = max(until, self._ask_until.get(address, until))
-
-    @property
-    def commands(self) -> bool:
-        """Whether the word of any command is served."""
-        return bool(self._desired)
 
     def served(self, address: int, count: int, now: float) -> list[int]:
         """Return the words for a poll of a block, for reading only.
@@ -95,13 +94,13 @@ class RegisterImage:
         Each is that of the live command, else the no-data word, and 0 for registers unknown. Blocks in which that is
         all there can be are remembered while there is no command, because the base waits.
         """
-        if not self._desired:
+        if not self.commands:
             known = self._constant.get((address, count))
             if known is not None:
                 return known
         block = range(address, address + count)
         words = [self._word(each, now) for each in block]
-        if not self._desired and not any(each in block for each in self._asking):
+        if not self.commands and not any(each in block for each in self._asking):
             if len(self._constant) >= _BLOCKS:
                 self._constant.clear()
             self._constant[address, count] = words

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from neasmart.facts.codecs import Quality, Value
-from neasmart.facts.registers import Limits, Part, Ref, RegisterTable, setpoint_limits
+from neasmart.facts.registers import Ref, RegisterTable
+from neasmart.facts.rows import Limits, Part, setpoint_limits
 
 ZoneIndex = tuple[int, int]
 

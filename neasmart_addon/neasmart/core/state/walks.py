@@ -36,6 +36,8 @@ class Walks:
         self._commands = tuple(sorted(ref.address for ref in table.writable))
         self._blocks: dict[tuple[int, int], tuple[int, ...]] = {}
         self._seen: deque[tuple[int, int, int, float] | None] = deque(maxlen=_UNREAD)
+        self.polled = self._seen.append
+        """Note a poll, for which the base waits, to be looked at by `tick`: unit id, address, registers, time."""
         self._polled: dict[tuple[int, int], float] = {}
         self._intervals: dict[tuple[int, int], deque[float]] = {}
         self._longest: float | None = None
@@ -43,10 +45,6 @@ class Walks:
     def use(self, times: WalkTimes) -> None:
         """Keep within these bounds from now on."""
         self.times = times
-
-    def polled(self, unit_id: int, address: int, count: int, now: float) -> None:
-        """Note a poll of a block of registers; the base waits for its reply, so it is looked at by `tick`."""
-        self._seen.append((unit_id, address, count, now))
 
     def interrupted(self) -> None:
         """Measure no interval over this moment, because the bus was not heard."""

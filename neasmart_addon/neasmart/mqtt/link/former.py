@@ -7,7 +7,6 @@ nothing is removed.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from neasmart.core.state.plant import ZoneIndex
+from neasmart.facts.network import encoded
 from neasmart.mqtt.link.broker import BrokerError
 from neasmart.mqtt.messages.topics import ONLINE, Topics
 
@@ -70,7 +70,7 @@ class Former:
         if self._path is None or self._read() == self._present:
             return
         fresh = self._path.with_suffix(".new")
-        fresh.write_text(json.dumps(msgspec.to_builtins(self._present)) + "\n", encoding="utf-8")
+        fresh.write_bytes(encoded(self._present) + b"\n")
         fresh.chmod(0o640)
         fresh.replace(self._path)
 

@@ -8,13 +8,13 @@ message in. Two messages for one device within `apart_s` would lose parts of the
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from neasmart.core.gateway import Gateway
 from neasmart.core.state.plant import ZoneIndex
+from neasmart.facts.network import json_text
 from neasmart.mqtt.messages.discovery import Device, Style, described
 from neasmart.mqtt.messages.inventory import HomeAssistantBook, Inventory, take_inventory
 from neasmart.mqtt.messages.outbox import Outbox
@@ -182,7 +182,7 @@ class Announcer:
             zone = self._zone_by_topic.get(topic)
             if zone is not None:
                 self._published.add(zone)
-            payload = json.dumps(message, ensure_ascii=False)
+            payload = json_text(message)
             changed = self._outbox.put(topic, payload, unpaced=True)
             if changed and self._kept.pop(topic, None) != payload.encode():
                 current.settling.add(zone)

@@ -18,7 +18,8 @@ from neasmart.core.state.plant import ZoneIndex
 from neasmart.diagnosis.verdicts import DoctorState
 from neasmart.facts.codecs import GlobalMode
 from neasmart.facts.points import TABLE
-from neasmart.facts.registers import DerivedRef, Kind, Part, Point, Ref, setpoint_limits
+from neasmart.facts.registers import DerivedRef, Ref
+from neasmart.facts.rows import Kind, Part, Point, setpoint_limits
 from neasmart.mqtt.messages.climate import AUTO, HOUSE_MODES, OFF, PRESETS, SEASON_WORDS
 from neasmart.mqtt.messages.inventory import Inventory, ShownRoom
 from neasmart.mqtt.messages.topics import HOUSE, HOUSE_CLIMATE, READ_ALL, Topics

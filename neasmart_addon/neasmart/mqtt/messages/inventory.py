@@ -12,7 +12,8 @@ from typing import Protocol
 from neasmart.core.gateway import Gateway
 from neasmart.core.state.plant import ZoneIndex
 from neasmart.facts.codecs import GlobalMode
-from neasmart.facts.registers import Part, RegisterTable
+from neasmart.facts.registers import RegisterTable
+from neasmart.facts.rows import Part
 
 
 class HomeAssistantBook(Protocol):

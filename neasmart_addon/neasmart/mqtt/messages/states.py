@@ -15,7 +15,8 @@ from neasmart.core.gateway import Gateway
 from neasmart.diagnosis.doctor import Diagnosis
 from neasmart.facts.clock import Clock
 from neasmart.facts.codecs import OperatingState, Value
-from neasmart.facts.registers import Kind, Point
+from neasmart.facts.network import json_text
+from neasmart.facts.rows import Kind, Point
 from neasmart.facts.status import LinkStatus
 from neasmart.mqtt.messages.climate import PRESET_NONE, Action, mode_and_preset
 from neasmart.mqtt.messages.discovery import REFUSED
@@ -76,7 +77,7 @@ class ClimateState:
     def payload(self) -> str:
         """The JSON that the discovery's templates read."""
         mode, preset = mode_and_preset(self.state, self.season)
-        return json.dumps(
+        return json_text(
             {"mode": mode, "preset": preset, "setpoint": self.setpoint, "action": self.action and self.action.value}
         )
 
@@ -85,13 +86,13 @@ def house_payload(*, state: Value, season: str, temperature: str) -> str:
     """Return the climate state of the whole house; a state that is mixed or not known has no preset."""
     mode, preset = (season, PRESET_NONE) if state is None else mode_and_preset(OperatingState(int(state)), season)
     shown = None if temperature == UNKNOWN else float(temperature)
-    return json.dumps({"mode": mode, "preset": preset, "temperature": shown})
+    return json_text({"mode": mode, "preset": preset, "temperature": shown})
 
 
 def command_payload(command: Command, clock: Clock) -> str:
     """Return where a command stands, with what a person needs to understand it."""
     point = command.ref.point
-    return json.dumps(
+    return json_text(
         {
             "result": command.state.value,
             "point": command.ref.id,
@@ -116,29 +117,29 @@ def lapsed_payload(payload: bytes, gateway: Gateway) -> str | None:
     if ref is None or gateway.commands.live(ref) is not None:
         return None
     at = gateway.clock.to_iso(gateway.started_at)
-    return json.dumps(told | {"result": CommandState.EXPIRED.value, "reason": _RESTARTED, "at": at})
+    return json_text(told | {"result": CommandState.EXPIRED.value, "reason": _RESTARTED, "at": at})
 
 
 def refusal_payload(target: str, reason: str, *, at: str | None) -> str:
     """Return that a command was not taken, and why."""
-    return json.dumps({"result": REFUSED, "point": target, "reason": reason[:_TEXT_LIMIT], "origin": "mqtt", "at": at})
+    return json_text({"result": REFUSED, "point": target, "reason": reason[:_TEXT_LIMIT], "origin": "mqtt", "at": at})
 
 
 def link_payload(link: LinkStatus, *, heard: bool) -> str:
     """Return the state of the connection to the bus, and whether the base is heard on it."""
-    return json.dumps({"connected": link.connected, "heard": heard, "code": link.code, "detail": link.detail})
+    return json_text({"connected": link.connected, "heard": heard, "code": link.code, "detail": link.detail})
 
 
 def wiring_payload(found: Diagnosis) -> str:
     """Return what the doctor says of the bus."""
-    return json.dumps(
+    return json_text(
         {"state": found.state.value, "hint": found.hint, "sentence": found.sentence, "advice": found.advice}
     )
 
 
 def diagnostics_payload(*, age_s: float | None, polls_per_minute: int, pending: int) -> str:
     """Return how busy the bus is."""
-    return json.dumps(
+    return json_text(
         {
             "last_write_age_s": None if age_s is None else round(age_s),
             "polls_per_minute": polls_per_minute,

@@ -1,8 +1,8 @@
 """The words that Home Assistant shows as they are: names of entities, options of selects, results and findings.
 
-Those of points and values are `facts.texts`, as on the page; those of MQTT alone have files of their own. Words are for
-people alone: ids, topics and what other programs read stay the same in every language, so changing it changes no id and
-no history.
+Those of points and values are in `facts.languages`, as on the page; those of MQTT alone have files of their own. Words
+are for people alone: ids, topics and what other programs read stay the same in every language, so changing
+it changes no id and no history.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
 
-from neasmart.facts import texts
+from neasmart.facts import languages
 from neasmart.facts.registers import DerivedRef, Ref
 from neasmart.settings.model import Language
 
@@ -71,7 +71,7 @@ def _keys(kind: str) -> Mapping[str, str]:
 
 def _read(language: Language) -> Mapping[str, str]:
     own: dict[str, str] = json.loads((files("neasmart.mqtt") / "words" / f"{language.value}.json").read_bytes())
-    return {**texts.read(language), **own}
+    return {**languages.read(language), **own}
 
 
 def _quoted(text: str) -> str:

@@ -15,7 +15,8 @@ from functools import partial
 
 from neasmart.facts.codecs import DPT9_STANDBY, LOW_BYTE, GlobalMode, OperatingState, Value, encode_dpt9
 from neasmart.facts.points import TABLE
-from neasmart.facts.registers import Kind, Part, Point, Ref, setpoint_limits
+from neasmart.facts.registers import Ref
+from neasmart.facts.rows import Kind, Part, Point, setpoint_limits
 from neasmart.simulator.home.house import House, MixedCircuit, SimulatedRoom
 
 _MIXED_WORD = 0

@@ -15,7 +15,8 @@ from itertools import count
 
 from neasmart.facts.codecs import DPT9_STANDBY
 from neasmart.facts.points import TABLE
-from neasmart.facts.registers import Kind, Part, Ref
+from neasmart.facts.registers import Ref
+from neasmart.facts.rows import Kind, Part
 
 SHORTEST_WALK_S = 4.0
 LONGEST_WALK_S = 40.0

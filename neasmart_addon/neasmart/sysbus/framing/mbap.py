@@ -13,7 +13,8 @@ import re
 import struct
 from collections import deque
 from enum import Enum, auto
-from typing import NamedTuple
+
+import msgspec
 
 from neasmart.facts.codecs import READ, WRITE_MULTIPLE, WRITE_SINGLE
 from neasmart.facts.registers import ADDRESS_LIMIT
@@ -55,7 +56,7 @@ class _Kind(Enum):
     NONE = auto()
 
 
-class Adu(NamedTuple):
+class Adu(msgspec.Struct, frozen=True):
     """One request as it came, whatever its function code."""
 
     transaction_id: int

@@ -143,7 +143,8 @@ class Connection(asyncio.Protocol):
         """Serve what has arrived; called by asyncio. The reply leaves first, everything else comes after it."""
         now = self._now()
         slave = self.slave
-        late = self._wiring.lag.waited_s > slave.patience_s
+        lag = self._wiring.lag
+        late = now >= lag.suspect_from and lag.waited_s > slave.patience_s
         # Only a flood fills a whole read; on a line a request at its end is no use to anybody.
         late = late or (len(chunk) >= READ_BYTES and slave.overtaken_by_frames)
         received = slave.receive(chunk, now, late=late, carrier=self.carrier)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import NamedTuple
+
+import msgspec
 
 from neasmart.core.bus_face import Poll
 from neasmart.core.commands.carrier import Carrier
@@ -37,7 +38,7 @@ _SILENCE = Reply(None)
 _SUPPORTED = frozenset({READ, WRITE_SINGLE, WRITE_MULTIPLE})
 
 
-class Received(NamedTuple):
+class Received(msgspec.Struct, frozen=True):
     """What came of one read: how many valid frames it completed, and the bytes to send back.
 
     `replies` counts the replies in these bytes, `polls` are those that they answer.

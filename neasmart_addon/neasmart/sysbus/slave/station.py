@@ -9,7 +9,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import NamedTuple
+
+import msgspec
 
 from neasmart.core.bus_face import Poll
 from neasmart.core.commands.carrier import Carrier
@@ -29,7 +30,7 @@ _MULTIPLE_HEAD = 6
 _REFUSED = 0x80
 
 
-class Reply(NamedTuple):
+class Reply(msgspec.Struct, frozen=True):
     """The PDU to reply with, None for silence, and the poll that it answers, if it does."""
 
     pdu: bytes | None
@@ -46,7 +47,7 @@ class Station:
         """Serve the gateway's unit ids; a mute station only listens."""
         self.gateway = gateway
         self._mute = mute
-        self._traffic = gateway.bus.traffic
+        self._traffic_heard = gateway.bus.traffic.heard
         self.unit_ids = frozenset(gateway.bus.unit_ids)
         self._counters = gateway.bus.counters
 
@@ -83,7 +84,7 @@ class Station:
         counters = self._counters
         counters.frames += 1
         counters.last_heard_at[unit_id] = now
-        self._traffic.heard(now, unit_id, pdu)
+        self._traffic_heard((now, unit_id, pdu))
         if counters.last_frame_at is not None and now - counters.last_frame_at > self.gateway.plant.stale_times.warn_s:
             # The base never pauses for so long, so something was missed.
             self.gateway.bus.interrupted(now)

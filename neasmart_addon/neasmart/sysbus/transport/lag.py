@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from time import monotonic
 
 PERIOD_S = 0.025
@@ -27,6 +28,8 @@ class LagWatch:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Measure one loop; call `start` to begin."""
         self._loop = loop
+        self.suspect_from = math.inf
+        """Bytes that are read from this monotonic time on may have waited; `waited_s` tells."""
         self._due = 0.0
         self._worst_s = 0.0
         self._worst_until = 0.0
@@ -42,6 +45,7 @@ class LagWatch:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self.suspect_from = math.inf
 
     @property
     def waited_s(self) -> float:
@@ -55,7 +59,9 @@ class LagWatch:
         return overdue_s if overdue_s > OVERDUE_S else 0.0
 
     def _schedule(self) -> None:
-        self._due = monotonic() + PERIOD_S
+        now = monotonic()
+        self._due = now + PERIOD_S
+        self.suspect_from = now if now < self._worst_until else self._due + OVERDUE_S
         self._timer = self._loop.call_later(PERIOD_S, self._tick)
 
     def _tick(self) -> None:

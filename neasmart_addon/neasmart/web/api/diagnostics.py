@@ -8,8 +8,8 @@ from neasmart.core.gateway import RECORDER, Gateway
 from neasmart.facts.clock import iso
 from neasmart.settings.model import Settings
 from neasmart.settings.redaction import Scrubber, settings_document
-from neasmart.web.api import documents
-from neasmart.web.api.documents import Document
+from neasmart.web.answers import bus_documents, documents
+from neasmart.web.answers.documents import Document
 from neasmart.web.api.health import health
 
 FORMAT = 1
@@ -31,12 +31,12 @@ def diagnostics(
         "format": FORMAT,
         "written_at": iso(gateway.clock.wall()),
         "started_at": gateway.clock.to_iso(gateway.started_at),
-        "doctor": documents.doctor(gateway, now),
+        "doctor": bus_documents.doctor(gateway, now),
         "health": health(gateway, now),
-        "link": documents.status(gateway.link, gateway.clock),
-        "bus": documents.bus(gateway, now, frames_per_s),
+        "link": bus_documents.status(gateway.link, gateway.clock),
+        "bus": bus_documents.bus(gateway, now, frames_per_s),
         "statistics": gateway.bus.traffic.document(now),
-        "recorder": documents.status(gateway.hub.state(RECORDER, object), gateway.clock),
+        "recorder": bus_documents.status(gateway.hub.state(RECORDER, object), gateway.clock),
         "zones": [
             {
                 "base_id": base_id,

@@ -16,8 +16,8 @@ from neasmart.diagnosis.doctor import Diagnosis
 from neasmart.diagnosis.verdicts import Level
 from neasmart.facts.retries import BreakerState
 from neasmart.facts.status import Closable, SettingsStatus
-from neasmart.web.api import documents
-from neasmart.web.http.answers import (
+from neasmart.web.answers import bus_documents
+from neasmart.web.answers.health_answers import (
     Health,
     HealthDatabase,
     HealthModbus,
@@ -43,7 +43,7 @@ def health(gateway: Gateway, now: float) -> Health:
     settings = gateway.hub.state(SETTINGS, SettingsStatus) or SettingsStatus()
     wiring = gateway.diagnosis(now)
     failures, troubles = failed(gateway), troubled(gateway, wiring)
-    bus = documents.bus(gateway, now, 0.0)
+    bus = bus_documents.bus(gateway, now, 0.0)
     return Health(
         status=_judged(failures, troubles),
         reasons=failures + troubles,
@@ -69,7 +69,7 @@ def health(gateway: Gateway, now: float) -> Health:
             last_poll_age_s=bus.last_poll_age_s,
             idle_reply="last_report" if gateway.serves_last_reports else "no_data",
         ),
-        mqtt=documents.status(gateway.mqtt, gateway.clock),
+        mqtt=bus_documents.status(gateway.mqtt, gateway.clock),
         settings=HealthSettings(
             problem=settings.problem,
             refused=settings.refused,

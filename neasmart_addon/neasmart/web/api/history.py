@@ -6,7 +6,7 @@ import asyncio
 import csv
 import io
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from itertools import chain, groupby
@@ -15,12 +15,14 @@ from typing import Protocol
 from aiohttp import web
 
 from neasmart.core.gateway import Gateway
+from neasmart.core.recall import Question, Series, TimedWords
 from neasmart.facts.clock import iso
 from neasmart.facts.codecs import Value
 from neasmart.facts.errors import UnknownPointError
 from neasmart.facts.network import API
-from neasmart.facts.registers import DerivedRef, Kind, Ref
-from neasmart.web.http.answers import HistoryAnswer, HistorySeries
+from neasmart.facts.registers import DerivedRef, Ref
+from neasmart.facts.rows import Kind
+from neasmart.web.answers.point_answers import HistoryAnswer, HistorySeries
 from neasmart.web.http.bodies import Document, invalid_parameter, query, reply, whole_number
 from neasmart.web.http.problems import Problem
 from neasmart.web.http.routes import JSON, TEXT, Route
@@ -47,7 +49,6 @@ _QUERY: Document = {
     "format": {"type": "string", "enum": list(FORMATS), "default": FORMATS[0]},
 }
 
-TimedWords = list[tuple[float, int | None]]
 TimedValues = list[tuple[float, Value]]
 Replay = Callable[[DerivedRef, Mapping[int, Value], Value], Value]
 
@@ -55,19 +56,8 @@ Replay = Callable[[DerivedRef, Mapping[int, Value], Value], Value]
 class HistoryStore(Protocol):
     """Where the samples are kept."""
 
-    async def history(
-        self,
-        addresses: Collection[int],
-        begin_s: float,
-        end_s: float,
-        *,
-        stretches: int,
-        thin: Callable[[int, TimedWords], TimedWords],
-    ) -> Mapping[int, TimedWords]:
-        """Return by address Unix seconds and the word that holds from there on, None for a gap.
-
-        Of each of the `stretches` of the range only what `thin` keeps is returned.
-        """
+    async def history(self, question: Question) -> Series:
+        """Return the samples by address."""
 
 
 def limits() -> Document:
@@ -105,13 +95,14 @@ class HistoryHandler:
             allowed = f"at most {TOGETHER_LIMIT // len(refs)} for {len(refs)} points"
             raise invalid_parameter("max_points", str(max_points), allowed)
         registers = {each for ref in refs for each in _registers(ref)}
-        samples = await self._store.history(
-            {each.address for each in registers},
-            begin_s,
-            end_s,
+        question = Question(
+            addresses={each.address for each in registers},
+            begin_s=begin_s,
+            end_s=end_s,
             stretches=max(1, min(max_points, TOGETHER_LIMIT // len(registers)) // 3),
             thin=self._thin,
         )
+        samples = await self._store.history(question)
         courses = await asyncio.to_thread(self._courses, refs, samples, max_points)
         if form == "csv":
             name = f"neasmart-{iso(begin_s)[:10]}-{iso(end_s)[:10]}.csv"

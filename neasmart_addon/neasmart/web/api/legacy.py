@@ -13,11 +13,11 @@ from aiohttp import web
 
 from neasmart.core.gateway import Gateway
 from neasmart.facts.codecs import OperatingState, Value
-from neasmart.facts.registers import Kind, Part
-from neasmart.web.api import documents
+from neasmart.facts.rows import Kind, Part
+from neasmart.web.answers import documents
+from neasmart.web.answers.health_answers import Health
 from neasmart.web.api.health import health
 from neasmart.web.http import places
-from neasmart.web.http.answers import Health
 from neasmart.web.http.bodies import Document, flag, read_object, reply
 from neasmart.web.http.problems import Problem
 from neasmart.web.http.routes import Route
@@ -72,14 +72,14 @@ class Legacy:
     @Route("GET", "/mode", "root", "Mode", any_query=True)
     async def mode(self, _: web.Request) -> web.Response:
         """Read the global mode. A command that is under way is shown as if it were done."""
-        return reply({"mode": self._shown("global.mode")})
+        return reply({"mode": self._gateway.shown(self._gateway.table.part(Part.SEASON))})
 
     @Route(
         "POST", "/mode", "root", None, sends="ModeCommand", status=HTTPStatus.ACCEPTED, commands=True, any_query=True
     )
     async def set_mode(self, request: web.Request) -> web.Response:
         """Set the global mode. As under `/api/v1`. Existing clients get nothing but status 202 and no body."""
-        return await self._set_global(request, "mode")
+        return await self._set_global(request, Part.SEASON)
 
     @Route("GET", "/state", "root", "State", any_query=True)
     async def state(self, _: web.Request) -> web.Response:
@@ -91,7 +91,7 @@ class Legacy:
     )
     async def set_state(self, request: web.Request) -> web.Response:
         """Set the global state. As under `/api/v1`. Existing clients get nothing but status 202 and no body."""
-        return await self._set_global(request, "state")
+        return await self._set_global(request, Part.HOUSE)
 
     @Route("GET", "/outsidetemperature", "root", "OutsideTemperature", any_query=True)
     async def outside(self, _: web.Request) -> web.Response:
@@ -106,41 +106,38 @@ class Legacy:
     @Route("GET", "/mixedgroups/{group_id}", "root", "RootMixedGroup", any_query=True)
     async def mixed_group(self, request: web.Request) -> web.Response:
         """Read one mixed circuit. As under `/api/v1`, but the pump is never `null`."""
-        (group_id,) = places.index(request, self._gateway.table, "mixed_circuit")
-        return reply(self._equipment("mixed_circuit", group_id))
+        return self._equipment(request, "mixedgroups")
 
     @Route("GET", "/dehumidifiers/{dehumidifier_id}", "root", "RootDehumidifier", any_query=True)
     async def dehumidifier(self, request: web.Request) -> web.Response:
         """Read one dehumidifier. As under `/api/v1`, but never `null`."""
-        (dehumidifier_id,) = places.index(request, self._gateway.table, "dehumidifier")
-        return reply(self._equipment("dehumidifier", dehumidifier_id))
+        return self._equipment(request, "dehumidifiers")
 
     @Route("GET", "/pumps/{pump_id}", "root", "RootPump", any_query=True)
     async def pump(self, request: web.Request) -> web.Response:
         """Read one extra pump. As under `/api/v1`, but never `null`."""
-        (pump_id,) = places.index(request, self._gateway.table, "pump")
-        return reply(self._equipment("pump", pump_id))
+        return self._equipment(request, "pumps")
 
-    def _equipment(self, group: str, number: int) -> Document:
-        """Return one piece of equipment; what is on or off is never null, because the published component adds it."""
-        bits = {point.field for point in self._gateway.table.groups[group].points if point.kind is Kind.BIT}
-        document = documents.equipment(self._gateway, group, number)
-        return {key: value or 0 if key in bits else value for key, value in document.items()}
+    def _equipment(self, request: web.Request, answer: str) -> web.Response:
+        """Answer one piece of equipment; what is on or off is never null, because the published component adds it."""
+        group = self._gateway.table.answering(answer)
+        (number,) = places.index(request, self._gateway.table, group.key)
+        bits = {point.field for point in group.points if point.kind is Kind.BIT}
+        document = documents.equipment(self._gateway, group.key, number)
+        return reply({key: value or 0 if key in bits else value for key, value in document.items()})
 
-    async def _set_global(self, request: web.Request, key: str) -> web.Response:
-        body = await read_object(request)
+    async def _set_global(self, request: web.Request, part: Part) -> web.Response:
+        body, ref = await read_object(request), self._gateway.table.part(part)
+        key = ref.point.key
         if body.get(key) is None:
             message = f"missing {key} key in payload"
             raise Problem(HTTPStatus.BAD_REQUEST, f"missing_{key}", message, err=message)
-        return self._submitted(request, {f"global.{key}": body[key]})
+        return self._submitted(request, {ref.id: body[key]})
 
     def _submitted(self, request: web.Request, values: Document) -> web.Response:
         wanted = [(self._gateway.table.ref(ref_id), value) for ref_id, value in values.items()]
         self._gateway.submit(wanted, origin=self._origin, queue=flag(dict(request.query), "queue"))
         return web.Response(status=HTTPStatus.ACCEPTED)
-
-    def _shown(self, ref_id: str) -> Value:
-        return self._gateway.shown(self._gateway.table.ref(ref_id))
 
 
 def house_state(gateway: Gateway) -> Value:

@@ -13,8 +13,8 @@ from aiohttp import web
 from neasmart.core.gateway import ROOMS, Gateway
 from neasmart.core.state.rooms import Room, RoomsStatus
 from neasmart.facts.network import API
+from neasmart.web.answers.room_answers import RoomAnswer, RoomChange, RoomForgotten, RoomsAnswer, RoomsChange
 from neasmart.web.http import places
-from neasmart.web.http.answers import RoomAnswer, RoomChange, RoomForgotten, RoomsAnswer, RoomsChange
 from neasmart.web.http.bodies import Document, read_document, reply
 from neasmart.web.http.problems import Problem
 from neasmart.web.http.routes import Route

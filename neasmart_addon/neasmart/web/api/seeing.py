@@ -20,12 +20,12 @@ from neasmart.facts.errors import NeasmartError
 from neasmart.facts.network import API
 from neasmart.facts.status import CaptureFile, RecorderStatus
 from neasmart.settings.model import Settings
-from neasmart.web.api import documents
+from neasmart.web.answers import bus_documents
+from neasmart.web.answers.bus_answers import Capture, Captures, DoctorAnswer
 from neasmart.web.api.diagnostics import diagnostics
 from neasmart.web.api.live import Feed
 from neasmart.web.api.rooms import RoomKeeper
 from neasmart.web.api.setup import Guide
-from neasmart.web.http.answers import Capture, Captures, DoctorAnswer
 from neasmart.web.http.bodies import Document, flag, query, read_object, reply
 from neasmart.web.http.problems import Problem
 from neasmart.web.http.routes import FLAG, Route
@@ -91,7 +91,7 @@ class Seeing:
     @Route("GET", f"{API}/doctor", "bus", DoctorAnswer)
     async def doctor(self, _: web.Request) -> web.Response:
         """Read what is wrong with the wiring. One sentence, what to do, and what it was concluded from."""
-        return reply(documents.doctor(self._gateway, self._gateway.clock.monotonic()))
+        return reply(bus_documents.doctor(self._gateway, self._gateway.clock.monotonic()))
 
     @Route(
         "GET",
@@ -180,7 +180,7 @@ class Seeing:
 
     async def _document(self) -> Captures:
         return Captures(
-            recorder=documents.status(self._sights.recorder.status, self._gateway.clock),
+            recorder=bus_documents.status(self._sights.recorder.status, self._gateway.clock),
             captures=[
                 Capture(
                     name=file.name,

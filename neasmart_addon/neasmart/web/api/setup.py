@@ -11,8 +11,8 @@ from aiohttp import web
 
 from neasmart.facts.errors import NeasmartError
 from neasmart.facts.network import API, host_and_port, ip_address
+from neasmart.web.answers.page_answers import Setup
 from neasmart.web.guard.origins import at_home
-from neasmart.web.http.answers import Setup
 from neasmart.web.http.bodies import Document, read_object, reply
 from neasmart.web.http.problems import Problem
 from neasmart.web.http.routes import FLAG, TEXT, Route, Schema

@@ -49,9 +49,7 @@ class Authentication:
         self._key = digested(api.key) if api.key else None
         self._tokens = Tokens(api.jwt_secret)
         if self.required and (0 < len(api.key) < _SHORT or 0 < len(api.jwt_secret) < _SHORT):
-            _LOG.warning(
-                "api.key or api.jwt_secret is short and may be guessed; `python -m neasmart token` makes a key"
-            )
+            _LOG.warning("api.key or api.jwt_secret is short and may be guessed; the page makes a key under Connection")
 
     def offered(self, headers: CIMultiDictProxy[str]) -> bool:
         """Return whether there is anything to judge."""

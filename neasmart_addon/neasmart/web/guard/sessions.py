@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 import time
-from enum import Enum, auto
+from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from neasmart.settings.model import ApiSettings
@@ -20,17 +20,19 @@ if TYPE_CHECKING:
 SESSION_S = 30 * 86_400
 COOKIE_S = 400 * 86_400
 """The cookie outlives the session, as long as browsers allow, so that its end can be told from no session at all."""
+_COOKIES = 4
+"""So many of one name are looked at."""
 _PURPOSE = b"neasmart session 1"
 _LAST = "last"
 
 
-class Standing(Enum):
-    """What a browser's cookie is worth."""
+class Standing(IntEnum):
+    """What a browser's cookies are worth; the best of them counts."""
 
-    NONE = auto()
-    FORGED = auto()
-    ENDED = auto()
-    SIGNED_IN = auto()
+    NONE = 0
+    FORGED = 1
+    ENDED = 2
+    SIGNED_IN = 3
 
 
 class Sessions:
@@ -45,13 +47,8 @@ class Sessions:
 
     def standing(self, request: web.BaseRequest) -> tuple[Standing, float]:
         """Return what a request's cookie is worth, and the Unix time of its end."""
-        text = self._text(request)
-        if text is None:
-            return Standing.NONE, 0.0
-        ends_at = self._tokens.ends_at(text)
-        if ends_at is None:
-            return Standing.FORGED, 0.0
-        return (Standing.SIGNED_IN if time.time() < ends_at else Standing.ENDED), ends_at
+        standing, ends_at, _ = self._best(request)
+        return standing, ends_at
 
     def begin(self, response: web.StreamResponse, *, last: float, secure: bool) -> float:
         """Give the browser a new session, which nothing prolongs beyond `last`; return its end."""
@@ -62,15 +59,25 @@ class Sessions:
 
     def renew(self, request: web.BaseRequest, response: web.StreamResponse, *, secure: bool) -> float:
         """Prolong the session of a request that is signed in; return its end."""
-        claims = self._tokens.claims(self._text(request) or "") or {}
+        claims = self._tokens.claims(self._best(request)[2]) or {}
         return self.begin(response, last=float(claims.get(_LAST, "inf")), secure=secure)
 
     def end(self, response: web.StreamResponse, *, secure: bool) -> None:
         """Have the browser forget its session."""
         self._set(response, "", 0, secure=secure)
 
-    def _text(self, request: web.BaseRequest) -> str | None:
-        return request.cookies.get(self._cookie) if "Cookie" in request.headers else None
+    def _best(self, request: web.BaseRequest) -> tuple[Standing, float, str]:
+        """Return the cookie that is worth most: one of another folder, port or page must not hide a good one."""
+        named = f"{self._cookie}="
+        pairs = [pair.strip() for pair in request.headers.get("Cookie", "").split(";")]
+        texts = [pair.removeprefix(named) for pair in pairs if pair.startswith(named)]
+        return max(map(self._judged, texts[:_COOKIES]), default=(Standing.NONE, 0.0, ""))
+
+    def _judged(self, text: str) -> tuple[Standing, float, str]:
+        ends_at = self._tokens.ends_at(text)
+        if ends_at is None:
+            return Standing.FORGED, 0.0, text
+        return (Standing.SIGNED_IN if time.time() < ends_at else Standing.ENDED), ends_at, text
 
     def _set(self, response: web.StreamResponse, text: str, seconds: int, *, secure: bool) -> None:
         # Without a path the browser takes the folder of the address that it has asked, whatever a proxy makes of that.

@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from neasmart.web.http.encoding import encoded
+from neasmart.facts.network import encoded
 from neasmart.web.http.problems import Problem
 
 BODY_LIMIT = 64 * 1024
@@ -154,3 +154,16 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> Document:
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON number")
+
+
+def queued(request: web.Request) -> bool:
+    """Return whether a command is to wait for the base; no other parameter is allowed."""
+    return flag(query(request, "queue"), "queue")
+
+
+def required(document: Document, key: str) -> object:
+    """Return a value of a body; raise Problem if it is missing."""
+    if key not in document:
+        message = f"Missing key {key} in the body"
+        raise Problem(HTTPStatus.BAD_REQUEST, f"missing_{key}", message, details=f"The body is {{{key!r}: ...}}")
+    return document[key]

@@ -7,7 +7,8 @@ from itertools import product
 
 from aiohttp import web
 
-from neasmart.facts.registers import Axis, RegisterTable
+from neasmart.facts.registers import RegisterTable
+from neasmart.facts.rows import Axis
 from neasmart.web.http.bodies import invalid_parameter
 from neasmart.web.http.problems import Problem
 

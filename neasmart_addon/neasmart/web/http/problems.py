@@ -25,7 +25,7 @@ from neasmart.facts.errors import (
     UnknownCommandError,
     UnknownPointError,
 )
-from neasmart.web.http.encoding import encoded
+from neasmart.facts.network import encoded
 from neasmart.web.http.request_id import HEADER, REQUEST_ID, chosen
 from neasmart.web.http.web_counters import WebCounters
 

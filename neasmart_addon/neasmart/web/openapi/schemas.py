@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 
 from neasmart.core.commands.command import CommandState
-from neasmart.facts.registers import Axis, Kind, Part, Point, RegisterTable
+from neasmart.facts.registers import RegisterTable
+from neasmart.facts.rows import Axis, Kind, Part, Point
 from neasmart.facts.status import BusCounters
 from neasmart.web.http.routes import FLAG, TEXT, Schema
 
@@ -135,11 +136,9 @@ def schemas(table: RegisterTable) -> dict[str, Schema]:
     base_axis, zone_axis = table.rooms.axes
     room = {point.part: point for point in table.rooms.points}
     error = {"error": TEXT, "status": {"type": "integer"}, "details": nullable(TEXT), "code": TEXT, "request_id": TEXT}
-    updated: dict[str, Schema] = {
-        "state": {"type": "integer"},
-        "setpoint": {"type": "number"},
-        "setpoint_encoded": {"type": "integer"},
-    }
+    updated = {
+        point.key: {"type": "integer" if point.options else "number"} for point in table.rooms.points if point.writable
+    } | {f"{room[Part.TARGET].key}_encoded": {"type": "integer"}}
     told = table.answered("notifications")
     whereabouts = {"base_id": place(base_axis), "zone_id": place(zone_axis)}
     return {
@@ -158,13 +157,15 @@ def schemas(table: RegisterTable) -> dict[str, Schema]:
         ),
         "PointCommand": body({"value": {"type": "number"}}, required=("value",)),
         **{
-            f"{key.title()}Update": fields({key: {"type": "integer"}, "commands": {"type": "array", "items": TEXT}})
-            for key in ("mode", "state")
+            f"{row.key.title()}Update": fields(
+                {row.key: {"type": "integer"}, "commands": {"type": "array", "items": TEXT}}
+            )
+            for row in (mode, state)
         },
-        "Mode": fields({"mode": nullable(measured(mode))}),
-        "ModeCommand": body({"mode": settable(mode)}, required=("mode",)),
-        "State": fields({"state": nullable(measured(state)), "mixed": FLAG}, optional=("mixed",)),
-        "StateCommand": body({"state": settable(state)}, required=("state",)),
+        "Mode": fields({mode.key: nullable(measured(mode))}),
+        "ModeCommand": body({mode.key: settable(mode)}, required=(mode.key,)),
+        "State": fields({state.key: nullable(measured(state)), "mixed": FLAG}, optional=("mixed",)),
+        "StateCommand": body({state.key: settable(state)}, required=(state.key,)),
         "Zone": fields(
             {
                 **whereabouts,
@@ -206,8 +207,8 @@ def _equipment(table: RegisterTable) -> dict[str, Schema]:
     found = {}
     # The root paths know no null where the published component needs a number.
     for prefix, switch in (("", nullable(bit)), ("Root", bit)):
-        for name, key in (("MixedGroup", "mixed_circuit"), ("Dehumidifier", "dehumidifier"), ("Pump", "pump")):
-            group = table.groups[key]
+        for name, answer in (("MixedGroup", "mixedgroups"), ("Dehumidifier", "dehumidifiers"), ("Pump", "pumps")):
+            group = table.answering(answer)
             switches = {point.field: switch for point in group.points if point.kind is Kind.BIT}
             numbers = {axis.name: place(axis) for axis in group.axes}
             found[f"{prefix}{name}"] = fields({**numbers, **_values(group.points), **switches})

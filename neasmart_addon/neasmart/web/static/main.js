@@ -10,7 +10,7 @@ import { isReachable, UNREACHABLE_AFTER_S } from "./core/findings.js";
 import { createI18n, loadTexts, numberLocale, wantsFahrenheit } from "./core/i18n.js";
 import { createLazy } from "./core/lazy.js";
 import { createLive } from "./core/live.js";
-import { anythingReceived, applyMessage, emptyState, newestByPoint, pageClock, roomRows, takeOwnCommand, wasReceived } from "./core/model.js";
+import { anythingReceived, applyMessage, emptyState, newestByPoint, pageClock, pointOf, roomRows, takeOwnCommand, wasReceived } from "./core/model.js";
 import { createRouter, routeOf } from "./core/route.js";
 import { keepSession } from "./core/session.js";
 import { followTheme } from "./core/theme.js";
@@ -123,7 +123,8 @@ function onMessage(message) {
 function noteTurned(message) {
   for (const reading of message.type === "changes" ? (message.readings ?? []) : []) {
     const known = state.readings.get(reading.id);
-    if (reading.id.endsWith(".setpoint") && wasReceived(known) && known.value !== reading.value) ui.turned.add(reading.id.replace(/\.setpoint$/, ""));
+    const isTarget = schema && pointOf(schema, reading.id)?.part === "target";
+    if (isTarget && wasReceived(known) && known.value !== reading.value) ui.turned.add(reading.id.slice(0, reading.id.lastIndexOf(".")));
   }
 }
 

@@ -78,6 +78,6 @@ function stateLine(page) {
   return html`<p class="state-line ${level}">
     <span class="lamp"></span>
     <span class="what" role="status">${t(`connection.${key}`)}</span>
-    ${at === null ? nothing : html`<span class="when"><age-of since=${at.toFixed(0)}></age-of></span>`}
+    ${at === null ? nothing : html`<span class="when">${t("connection.updated")} <age-of since=${at.toFixed(0)}></age-of></span>`}
   </p>`;
 }

@@ -188,7 +188,7 @@ export interface Menu {
 }
 
 export interface Plot {
-  series: { id: string; name: string; unit: string; text: (value: number | null) => string; points: Samples }[];
+  series: { id: string; name: string; unit: string; points: Samples }[];
   bands: { id: string; name: string; text: (value: number | null) => string; kind: (value: number) => string; points: Samples }[];
   from_s: number;
   to_s: number;
@@ -228,6 +228,8 @@ export interface Ui {
   registers: { search: string; all: boolean; open: boolean };
   notice: { key: string; parameters: Record<string, unknown> } | null;
   recordFailed: boolean;
+  /** A key that was made for programs and is kept nowhere. */
+  newKey: string | null;
   roomFailure: string | null;
   setup: any;
   /** Open because nothing had been received, or because it was asked for on the Connection tab. */

@@ -7,6 +7,7 @@ import { banner } from "../parts/banner.js";
 import { commandLog } from "./commands.js";
 import { evidence } from "./evidence.js";
 import { guide } from "./guide.js";
+import { keys } from "./keys.js";
 import { registers } from "./registers.js";
 import { counters, traffic } from "./traffic.js";
 
@@ -20,7 +21,8 @@ export function view(page) {
       : html`${banner(page, busFinding(page))}
           <p class="foot"><button type="button" class="outlined" @click=${() => page.update({ guide: "asked" })}>${t("guide.open_it")}</button></p>`}
     <div class="columns">${traffic(page)} ${counters(page)}</div>
-    ${evidence(page)} ${commandLog(page)} ${registers(page)} ${isBehindLogin() ? signOut(page) : nothing}`;
+    ${evidence(page)} ${commandLog(page)} ${registers(page)} ${keys(page)}
+    ${isBehindLogin() ? signOut(page) : nothing}`;
 }
 
 /** @param {Page} page */

@@ -41,8 +41,7 @@ function isKnown(page, id) {
 export function choiceOf(page) {
   const chosen = page.ui.history.points;
   const rooms = roomsOf(page).filter((row) => row.exists).slice(0, CHOSEN_FIRST);
-  const usual = [...rooms.map((row) => `${row.id}.temperature`), "global.outside_temperature"];
-  return (chosen ?? usual).filter((id) => isKnown(page, id));
+  return (chosen ?? rooms.map((row) => `${row.id}.temperature`)).filter((id) => isKnown(page, id));
 }
 
 /** What makes two questions the same. @param {import("../types.d.ts").HistoryUi} history @param {string[]} points */

@@ -26,10 +26,17 @@ export function isAlive(page) {
   return isReachable(page) && page.state.status["doctor"]?.receiving !== false;
 }
 
+/** Whether the doctor says that nothing comes from the base. @param {Page} page */
+function isSilent(page) {
+  const doctor = page.state.status["doctor"];
+  return doctor?.receiving === false && String(doctor.code).startsWith("silent");
+}
+
 /** Why controls rest, as a key of the texts, null where they work. @param {Page} page */
 export function restReason(page) {
   if (!isReachable(page)) return `rest.${page.ui.connection === "cut_off" ? "cut_off" : "gateway_down"}`;
-  return page.state.status["link"]?.connected === false ? "rest.no_link" : null;
+  if (page.state.status["link"]?.connected === false) return "rest.no_link";
+  return isSilent(page) ? "rest.silent" : null;
 }
 
 /** @param {Page} page @returns {Finding} */

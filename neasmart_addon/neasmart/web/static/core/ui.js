@@ -29,6 +29,7 @@ export function firstUi(route, now) {
     registers: { search: "", all: false, open: false },
     notice: null,
     recordFailed: false,
+    newKey: null,
     roomFailure: null,
     setup: undefined,
     guide: guideAsLeft(),

@@ -1,7 +1,7 @@
 /** Values, commands and their reasons as people read them. */
 
-import { groupOf, isLive, pointOf, setpointLimits } from "./model.js";
-import { roomName } from "./rooms.js";
+import { groupOf, isLive, optionOf, pointOf, setpointLimits } from "./model.js";
+import { roomName, shownValue } from "./rooms.js";
 
 /**
  * @typedef {import("../types.d.ts").Page} Page
@@ -18,6 +18,13 @@ const ORIGINS = { panel: "page", page: "page", "mqtt/home_assistant": "home_assi
 export function optionText(page, point, name) {
   const key = `${pointOf(page.schema, point)?.vocabulary}.${name}`;
   return page.i18n.has(key) ? page.i18n.t(key) : name.replaceAll("_", " ");
+}
+
+/** The state of a room in a word. @param {Page} page @param {import("../types.d.ts").Row} row */
+export function stateText(page, row) {
+  const point = `${row.id}.state`;
+  const state = optionOf(page.schema, point, shownValue(page, point));
+  return state ? optionText(page, point, state) : page.i18n.t("value.not_known");
 }
 
 /** @param {Page} page @param {string} point @param {unknown} value */

@@ -1,6 +1,7 @@
 /** States over time as bands of colour with their words in them; a gap stays empty. */
 
 import { html, nothing, svg } from "../vendor/lit-html/lit-html.js";
+import { icons } from "../parts/icons.js";
 
 /**
  * @typedef {import("../types.d.ts").Page} Page
@@ -12,15 +13,16 @@ const WIDTH = 1000;
 const WORD_WIDTH = 90;
 const SHORTEST_S = 1;
 
-/** @param {Page} page @param {Plot} plot */
-export function bands(page, plot) {
+/** @param {Page} page @param {Plot} plot @param {(id: string) => void} onDrop */
+export function bands(page, plot, onDrop) {
   if (!plot.bands.length) return nothing;
   const { clock, t } = page.i18n;
   return html`<div class="bands">
     ${plot.bands.map((band) => {
       const parts = partsOf(band.points, plot);
       return html`<figure>
-        <figcaption>${band.name}</figcaption>
+        <figcaption><button type="button" class="chip" title=${t("history.drop", { name: band.name })} @click=${() => onDrop(band.id)}>
+          <span dir="auto">${band.name}</span>${icons.close}</button></figcaption>
         <div class="band">
           <svg viewBox="0 0 ${WIDTH} 10" preserveAspectRatio="none" aria-hidden="true">
             ${parts.map((part) => svg`<rect class="kind-${band.kind(part.value)}" x=${part.x.toFixed(1)} y="0" width=${Math.max(1, part.width).toFixed(1)} height="10"><title>${band.text(part.value)}, ${clock(part.from_s)}</title></rect>`)}

@@ -1,15 +1,19 @@
 /**
  * A chart of several points over time, as an element that the view fills by its property `plot`; drawn by uPlot. It asks
- * for another range by the event `zoom`: dragging chooses one, two fingers pinch and move it, a double tap goes back.
+ * for another range by the event `zoom`: dragging chooses one, two fingers pinch and move it, a double tap goes back. The
+ * event `drop` tells the point that is not wanted any more.
  */
 
 import uPlot from "../vendor/uplot/uPlot.js";
+import { render } from "../vendor/lit-html/lit-html.js";
+import { legend } from "./legend.js";
 import { pinching } from "./pinch.js";
 
 const HEIGHT_PX = 320;
 const COLOURS = ["#2a78c8", "#d9730d", "#2e9e63", "#b03a8c", "#8a6d1c", "#5b5bd6", "#c0392b", "#168a9c"];
 const DASHES = [[], [8, 4], [2, 3], [10, 3, 2, 3]];
 const DAY_S = 86_400;
+const DASH = "–";
 const LEAST_DRAG_PX = 8;
 /** Below this many pixels a number does not fit beside the chart. */
 const AXIS_PX = 52;
@@ -55,7 +59,8 @@ class HistoryChart extends HTMLElement {
   #redraw = () => this.#draw();
   /** @type {I18n | null} */
   words = null;
-  timeLabel = "";
+  #canvas = document.createElement("div");
+  #legend = document.createElement("div");
   #release = () => {};
 
   connectedCallback() {
@@ -64,6 +69,7 @@ class HistoryChart extends HTMLElement {
     this.#theme.addEventListener("change", this.#redraw);
     this.addEventListener("keydown", this.#onKey);
     this.addEventListener("dblclick", this.#onBack);
+    this.append(this.#canvas, this.#legend);
     this.#release = pinching(this, {
       inside: (event) => Boolean(this.#chart?.over.contains(/** @type {Node} */ (event.target))),
       timeAt: (clientX) => this.#chart?.posToVal(clientX - this.#chart.over.getBoundingClientRect().left, "x") ?? 0,
@@ -112,7 +118,6 @@ class HistoryChart extends HTMLElement {
     const font = `12px ${getComputedStyle(this).fontFamily}`;
     const grid = { stroke: resolved(this, "--divider-color"), width: 1 };
     const units = [...new Set(plot.series.map((each) => each.unit))];
-    const long = new Intl.DateTimeFormat(words.locale, { dateStyle: "short", timeStyle: "short" });
     const isLong = plot.to_s - plot.from_s > 2 * DAY_S;
     const short = new Intl.DateTimeFormat(words.locale, isLong ? { day: "numeric", month: "short" } : { hour: "2-digit", minute: "2-digit" });
     this.#chart = new uPlot(
@@ -133,21 +138,18 @@ class HistoryChart extends HTMLElement {
             font,
             grid: index ? { show: false } : grid,
             ticks: grid,
-            values: (/** @type {unknown} */ _, /** @type {number[]} */ splits) => splits.map((value) => `${words.number(value)} ${unit}`),
+            values: (/** @type {unknown} */ _, /** @type {number[]} */ splits) => splits.map((value) => `${words.number(value)}${unit === "%" ? " %" : "°"}`),
             size: AXIS_PX,
           })),
         ],
         series: [
-          { label: this.timeLabel, value: (/** @type {unknown} */ _, /** @type {number | null} */ at) => (at === null ? "–" : long.format(at * 1000)) },
+          {},
           ...plot.series.map((each, index) => ({
-            label: each.name,
             scale: each.unit,
-            stroke: COLOURS[index % COLOURS.length] ?? ink,
-            dash: DASHES[Math.floor(index / COLOURS.length) % DASHES.length] ?? [],
+            ...strokeOf(index),
             width: 2,
             points: { show: false },
             paths: /** @type {uPlot.Series.PathBuilder} */ (uPlot.paths.stepped?.({ align: 1 })),
-            value: (/** @type {unknown} */ _, /** @type {number | null} */ value) => (value === null || value === undefined ? each.text(null) : `${words.number(Math.round(value * 10) / 10)} ${each.unit}`),
           })),
         ],
         cursor: {
@@ -155,12 +157,33 @@ class HistoryChart extends HTMLElement {
           drag: { x: true, y: false, setScale: false },
           bind: { dblclick: () => null },
         },
-        hooks: { setSelect: [(/** @type {any} */ chart) => this.#onSelect(chart)] },
-        legend: { live: true },
+        hooks: {
+          setSelect: [(/** @type {any} */ chart) => this.#onSelect(chart)],
+          setCursor: [(/** @type {any} */ chart) => this.#tell(chart)],
+        },
+        legend: { show: false },
       },
       /** @type {uPlot.AlignedData} */ (aligned(plot)),
-      this,
+      this.#canvas,
     );
+    this.#tell(this.#chart);
+  }
+
+  /** Tells the values under the cursor, or the newest. @param {any} chart */
+  #tell(chart) {
+    const { words } = this;
+    if (!words) return;
+    const [times, ...columns] = chart.data;
+    const at = chart.cursor.idx ?? null;
+    const lines = (this.#plot?.series ?? []).map((each, index) => {
+      const column = columns[index] ?? [];
+      const value = column[heldAt(column, at ?? times.length - 1)] ?? null;
+      const { stroke, dash } = strokeOf(index);
+      const text = value === null ? DASH : `${words.number(Math.round(value * 10) / 10)} ${each.unit}`;
+      return { id: each.id, name: each.name, colour: stroke, dash, value: text, drop: words.t("history.drop", { name: each.name }) };
+    });
+    const time = at === null ? words.t("day.now") : new Intl.DateTimeFormat(words.locale, { dateStyle: "medium", timeStyle: "short" }).format(times[at] * 1000);
+    render(legend(time, lines, (id) => this.dispatchEvent(new CustomEvent("drop", { detail: id }))), this.#legend);
   }
 
   /** @param {any} chart */
@@ -191,6 +214,11 @@ class HistoryChart extends HTMLElement {
     chart.setCursor({ left: chart.valToPos(chart.data[0][index], "x"), top: 0 });
     return undefined;
   };
+}
+
+/** @param {number} index of a line */
+function strokeOf(index) {
+  return { stroke: COLOURS[index % COLOURS.length] ?? "", dash: DASHES[Math.floor(index / COLOURS.length) % DASHES.length] ?? [] };
 }
 
 /** A colour as a canvas takes it, whatever the token is made of. @param {HTMLElement} place @param {string} token */

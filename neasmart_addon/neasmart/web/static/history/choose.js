@@ -22,11 +22,6 @@ export function chooser(page, places, points, most) {
     .filter((place) => place.points.length);
   return html`<section class="chooser" aria-labelledby="chooser">
     <h3 id="chooser">${t("history.choose", { count: points.length, most })}</h3>
-    <ul class="chosen" role="list">
-      ${points.map(
-        (id) => html`<li><button type="button" class="chip" aria-label=${t("history.drop", { name: known.get(id)?.title ?? id })} @click=${() => toggle(id)}>${known.get(id)?.title ?? id}${icons.close}</button></li>`,
-      )}
-    </ul>
     <div class="tools">
       <label class="search">${icons.search}<span class="aside">${t("history.search")}</span>
         <input type="search" placeholder=${t("history.search")} .value=${search}

@@ -29,6 +29,7 @@ export function view(page) {
   const known = new Map(places.flatMap((place) => place.points.map((point) => [point.id, point])));
   const points = choiceOf(page).filter((id) => known.has(id));
   const plot = plotOf(page, points, known);
+  const drop = (/** @type {string} */ id) => page.actions.history({ points: points.filter((each) => each !== id) });
   return html`<section class="history" aria-labelledby="history">
     <h2 id="history" class="aside">${t("tab.history")}</h2>
     ${toolbar(page, points, plot)}
@@ -37,10 +38,10 @@ export function view(page) {
       : nothing}
     ${plot && points.length
       ? html`${plot.series.length
-            ? html`<history-chart tabindex="0" role="application" aria-label=${t("history.chart")} .words=${page.i18n} .timeLabel=${t("history.time")}
-                .plot=${plot} @zoom=${(/** @type {CustomEvent} */ event) => zoomTo(page, event.detail)}></history-chart>`
+            ? html`<history-chart tabindex="0" role="application" aria-label=${t("history.chart")} .words=${page.i18n} .plot=${plot}
+                @zoom=${(/** @type {CustomEvent} */ event) => zoomTo(page, event.detail)} @drop=${(/** @type {CustomEvent} */ event) => drop(event.detail)}></history-chart>`
             : nothing}
-          ${bands(page, plot)}`
+          ${bands(page, plot, drop)}`
       : html`<p class="note">${points.length ? (history.failure === null ? t("history.loading") : nothing) : t("history.none")}</p>`}
     ${chooser(page, places, points, MOST)}
   </section>`;
@@ -89,6 +90,15 @@ function zoomBy(page, plot, shift, scale) {
   zoomTo(page, { from_s: to_s - 2 * half_s, to_s });
 }
 
+/**
+ * Since when there is something to see: the first hour has no day yet.
+ * @param {import("../types.d.ts").Samples[]} courses @param {{from_s: number, to_s: number}} range
+ */
+function knownFrom(courses, { from_s, to_s }) {
+  const firsts = courses.flatMap((samples) => samples.filter(([, value]) => value !== null).slice(0, 1));
+  return Math.max(from_s, Math.min(to_s - SHORTEST_S, ...firsts.map(([at]) => at)));
+}
+
 /** @param {Page} page @param {string[]} points @param {Map<string, Choice>} known @returns {Plot | null} */
 function plotOf(page, points, known) {
   const { answer } = page.ui.history;
@@ -111,7 +121,6 @@ function plotOf(page, points, known) {
           id,
           name: choice.title,
           unit: isTemperature ? (fahrenheit ? "°F" : "°C") : "%",
-          text: text(id),
           points: isTemperature && fahrenheit ? samples.map(([at, value]) => /** @type {[number, number | null]} */ ([at, value === null ? null : toShown(value)])) : samples,
         };
       }),
@@ -124,7 +133,7 @@ function plotOf(page, points, known) {
         kind: (/** @type {number} */ value) => optionOf(page.schema, id, value) || (value ? "on" : "off"),
         points: samples,
       })),
-    from_s: answer.from_s,
+    from_s: page.ui.history.zoom ? answer.from_s : knownFrom(told.map(({ samples }) => samples), answer),
     to_s: answer.to_s,
   };
   Object.assign(made, { answer, points: points.join(), plot });

@@ -6,7 +6,7 @@ import { isAlive, restReason } from "../core/findings.js";
 import { bornAt, optionOf, wasReceived } from "../core/model.js";
 import { activityOf, numberOf, recordOf, roomName, shownValue } from "../core/rooms.js";
 import { addressOfRoom } from "../core/route.js";
-import { fateOf, optionText, pointTitle } from "../core/words.js";
+import { fateOf, optionText, pointTitle, stateText } from "../core/words.js";
 import { openMenu } from "../layers.js";
 import { icons, iconOf } from "../parts/icons.js";
 import { spark } from "../parts/spark.js";
@@ -52,7 +52,8 @@ function drawn(page, row, fate) {
   const name = roomName(page, row.index);
   const actual = numberOf(temperature?.value);
   const stale = wasReceived(temperature) && temperature.stale;
-  const activity = activityOf(page, row);
+  // What is not alive does not warm; how it was the line tells.
+  const activity = isAlive(page) ? activityOf(page, row) : { tint: "", arrow: "", trend: "" };
   const trend = page.trends.get(`${row.id}.temperature`);
   const target = shownValue(page, `${row.id}.setpoint`);
   return html`<article class="room ${activity.tint} ${stale ? "old" : ""}" data-zone=${row.id}>
@@ -100,6 +101,5 @@ export function secondLine(page, row, fate, stale) {
   if (stale && born !== null) return html`<p class="sub stale"><span><age-of since=${born.toFixed(0)}></age-of></span></p>`;
   const rest = restReason(page);
   if (rest) return html`<p class="sub rest" title=${t(rest)}><span>${t(rest)}</span></p>`;
-  const state = optionOf(page.schema, `${row.id}.state`, shownValue(page, `${row.id}.state`));
-  return html`<p class="sub"><span>${state ? optionText(page, `${row.id}.state`, state) : t("value.not_known")}</span></p>`;
+  return html`<p class="sub"><span>${stateText(page, row)}</span></p>`;
 }

@@ -2,7 +2,7 @@
 
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { repeat } from "../vendor/lit-html/directives/repeat.js";
-import { restReason } from "../core/findings.js";
+import { isAlive, restReason } from "../core/findings.js";
 import { wasReceived } from "../core/model.js";
 import { activityOf, numberOf, roomName } from "../core/rooms.js";
 import { addressOfRoom } from "../core/route.js";
@@ -27,7 +27,7 @@ function line(page, row) {
   const name = roomName(page, row.index);
   const fate = fateOf(page, [`${row.id}.setpoint`, `${row.id}.state`]);
   const stale = wasReceived(temperature) && temperature.stale;
-  const { tint, arrow } = activityOf(page, row);
+  const { tint, arrow } = isAlive(page) ? activityOf(page, row) : { tint: "", arrow: "" };
   const actual = numberOf(temperature?.value);
   return html`<li class="${tint} ${stale ? "old" : ""}" data-zone=${row.id}>
     ${stateButton(page, row, name, fate?.kind === "busy")}

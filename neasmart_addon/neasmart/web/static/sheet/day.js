@@ -16,8 +16,11 @@ const LEFT = 30;
 const RIGHT = 6;
 const TOP = 8;
 const BOTTOM = 22;
-const TICKS_X = 4;
-const SHORTEST_S = 3600;
+/** Nearer to an edge than this a time of day does not fit around its mark. */
+const EDGE = 24;
+const STEPS_MIN = [5, 15, 30, 60, 120, 180, 360];
+const MOST_TIMES = 4.5;
+const SHORTEST_S = 600;
 
 /** @param {Page} page @param {import("../types.d.ts").Row} row @param {string} name */
 export function dayChart(page, row, name) {
@@ -52,11 +55,10 @@ function drawn(page, row, name, day) {
   const line = (/** @type {Samples} */ samples, isStepped = false) => outlineOf(samples, day.to_s, x, y, { isStepped }).line;
   const step = stepOf(high - low);
   const levels = Array.from({ length: Math.floor((high - low) / step) + 1 }, (_, at) => Math.ceil(low / step) * step + at * step).filter((at) => at <= high);
-  const times = Array.from({ length: TICKS_X + 1 }, (_, at) => from_s + ((day.to_s - from_s) * at) / TICKS_X);
   const level = (/** @type {number} */ shown) => TOP + ((high - shown) / (high - low)) * (HEIGHT - TOP - BOTTOM);
   return html`<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label=${t("room.last_day", { name })}>
       ${levels.map((shown) => svg`<path class="grid" d="M${LEFT} ${level(shown).toFixed(1)}H${WIDTH - RIGHT}"></path><text x=${LEFT - 6} y=${(level(shown) + 4).toFixed(1)} text-anchor="end">${page.i18n.count(shown)}°</text>`)}
-      ${times.map((at, place) => svg`<text x=${x(at).toFixed(1)} y=${HEIGHT - 4} text-anchor=${place === 0 ? "start" : place === TICKS_X ? "end" : "middle"}>${clock(at)}</text>`)}
+      ${hoursOf(from_s, day.to_s).map((at) => svg`<text x=${x(at).toFixed(1)} y=${HEIGHT - 4} text-anchor=${x(at) < LEFT + EDGE ? "start" : x(at) > WIDTH - EDGE ? "end" : "middle"}>${clock(at)}</text>`)}
       ${svg`<path class="dew" d=${line(dew)}></path><path class="goal" d=${line(target, true)}></path><path class="line" d=${line(measured)}></path>`}
       ${svg`<circle class="lowest" cx=${x(lowest[0]).toFixed(1)} cy=${y(lowest[1]).toFixed(1)} r="4"></circle><circle class="highest" cx=${x(highest[0]).toFixed(1)} cy=${y(highest[1]).toFixed(1)} r="4"></circle>`}
     </svg>
@@ -67,6 +69,14 @@ function drawn(page, row, name, day) {
       <div><dt>${t("day.mean")}</dt><dd>${temperature(meanOf(measured, day.to_s))}</dd></div>
     </dl>
     <p class="legend"><span class="key line">${pointTitle(page, `${row.id}.temperature`)}</span><span class="key goal">${t("day.target")}</span>${dew.length ? html`<span class="key dew">${pointTitle(page, `${row.id}.dew_point`)}</span>` : nothing}</p>`;
+}
+
+/** Round times of day, few enough to be read. @param {number} from_s @param {number} to_s */
+function hoursOf(from_s, to_s) {
+  const step_min = STEPS_MIN.find((each) => (to_s - from_s) / 60 / each <= MOST_TIMES) ?? 360;
+  const midnight = new Date(from_s * 1000).setHours(0, 0, 0, 0);
+  const times = Array.from({ length: (2 * 1440) / step_min }, (_, at) => new Date(midnight).setHours(0, at * step_min) / 1000);
+  return times.filter((at) => at >= from_s && at <= to_s);
 }
 
 /** A grid line for each 1, 2, 5 or 10 degrees. @param {number} range */

@@ -9,7 +9,7 @@ import { snapped } from "../parts/stepper.js";
 const SIZE = 280;
 const CENTRE = SIZE / 2;
 const RADIUS = 116;
-const MARK_RADIUS = 98;
+const MARK_RADIUS = 91;
 const BEGIN_DEG = 135;
 const SWEEP_DEG = 270;
 /** Half of what a finger needs. */
@@ -63,7 +63,7 @@ export function dial({ present, actual, limits, label, valueText, rests, content
       <path class="track" d=${arc(0, 1)}></path>
       ${target === null ? nothing : svg`<path class="fill" d=${arc(0, shareOf(target, limits))}></path>`}
       ${target === null || actual === null ? nothing : svg`<path class="gap" d=${between(shareOf(actual, limits), shareOf(target, limits))}></path>`}
-      ${mark ? svg`<circle class="mark" cx=${mark.x} cy=${mark.y} r="5"></circle>` : nothing}
+      ${mark ? svg`<circle class="mark" cx=${mark.x} cy=${mark.y} r="4"></circle>` : nothing}
       ${handle
         ? svg`<g class="grip" @pointerdown=${onDown} @pointermove=${onMove} @pointerup=${onUp} @pointercancel=${onUp}>
             <circle class="reach" cx=${handle.x} cy=${handle.y} r=${GRIP_RADIUS}></circle>

@@ -1,10 +1,10 @@
 /** One room in full: dial, state, its day as a chart, what became of the last commands, and what the owner calls it. */
 
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
-import { restReason } from "../core/findings.js";
+import { isAlive, restReason } from "../core/findings.js";
 import { bornAt, roomGroup, roomRows, wasReceived } from "../core/model.js";
 import { activityOf, airOf, numberOf, roomName, shownValue } from "../core/rooms.js";
-import { fateOf, pointTitle, valueText } from "../core/words.js";
+import { fateOf, pointTitle, stateText, valueText } from "../core/words.js";
 import { segment } from "../parts/choices.js";
 import { icons } from "../parts/icons.js";
 import { setpointControl, stepper } from "../parts/stepper.js";
@@ -60,10 +60,13 @@ function room(page, row, name) {
       ${stepper(page, point, name, rest !== null)}
       <p class="fate ${fate?.kind ?? ""}" data-fate=${fate?.kind ?? nothing}>${fateText(page, row, fate, rest, target)}</p>
     </div>
-    ${segment(page, `${row.id}.state`, t("room.state"), {
-      rests: rest !== null,
-      onChoose: (value) => page.edits.set(`${row.id}.state`, value, { delay_ms: 0 }),
-    })}
+    <div class="states">
+      <p class="caption">${t("room.state")} · <b>${stateText(page, row)}</b></p>
+      ${segment(page, `${row.id}.state`, t("room.state"), {
+        rests: rest !== null,
+        onChoose: (value) => page.edits.set(`${row.id}.state`, value, { delay_ms: 0 }),
+      })}
+    </div>
     ${air(page, row)} ${dayChart(page, row, name)} ${lastCommands(page, row.id)} ${roomForm(page, row)}
   `;
 }
@@ -88,7 +91,9 @@ function middle(page, row, actual) {
     <span class="now"><span class="big">${degrees(actual)}</span>${actual === null ? nothing : html`<sup>°</sup>`}</span>
     ${wasReceived(temperature) && temperature.stale && born !== null
       ? html`<span class="caption"><age-of since=${born.toFixed(0)}></age-of></span>`
-      : html`<span class="trend">${activity.arrow} ${activity.trend ? t(`trend.${activity.trend}`) : ""}</span>`}
+      : isAlive(page)
+        ? html`<span class="trend">${activity.arrow} ${activity.trend ? t(`trend.${activity.trend}`) : ""}</span>`
+        : nothing}
   `;
 }
 

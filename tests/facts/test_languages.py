@@ -9,13 +9,13 @@ from importlib.resources import files
 import pytest
 
 from neasmart.core.commands.command import CommandState
-from neasmart.facts import texts
+from neasmart.facts import languages
 from neasmart.facts.points import TABLE
 from neasmart.mqtt.messages.discovery import MIXED, REFUSED
 from neasmart.settings.model import Language
 from neasmart.web.assets import FOLDER
 
-LANGUAGES = texts.languages()
+LANGUAGES = languages.known()
 
 
 def expected() -> set[str]:
@@ -31,12 +31,12 @@ def expected() -> set[str]:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_language_has_a_word_for_each_row_and_value_and_no_other(language: str) -> None:
-    assert texts.read(language).keys() == expected()
+    assert languages.read(language).keys() == expected()
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_word_has_the_places_of_its_group(language: str) -> None:
-    for key, word in texts.read(language).items():
+    for key, word in languages.read(language).items():
         kind, _, name = key.partition(".")
         axes = TABLE.groups[name].axes if kind == "group" else ()
         assert Counter(re.findall(r"\{(\w+)\}", word)) == Counter(map(str, range(len(axes)))), key
@@ -55,7 +55,7 @@ def test_the_languages_are_the_same_everywhere() -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_no_two_points_of_a_place_have_one_word(language: str) -> None:
-    known = texts.read(language)
+    known = languages.read(language)
     for group in TABLE.groups.values():
         told = [known[f"point.{group.key}.{row.key}"].casefold() for row in group.rows]
         assert len(set(told)) == len(told), group.key

@@ -1,6 +1,6 @@
 """The words of points and of their values in the owners' languages, for everybody who shows them.
 
-The files in `languages` are the languages that there are; all have the same keys. ``group.zone`` names a place, with
+The files beside this one are the languages that there are; all have the same keys. ``group.zone`` names a place, with
 its numbers, ``point.zone.setpoint`` what is told there, small as within a sentence; ``mode``, ``state`` and ``result``
 are the vocabularies of values.
 """
@@ -11,10 +11,10 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-FOLDER = Path(__file__).with_name("languages")
+FOLDER = Path(__file__).parent
 
 
-def languages() -> list[str]:
+def known() -> list[str]:
     """Return the languages that there are; blocks."""
     return sorted(path.stem for path in FOLDER.glob("*.json"))
 
