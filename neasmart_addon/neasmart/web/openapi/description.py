@@ -46,6 +46,7 @@ _STALE = (
 def document(table: RegisterTable, routes: Iterable[Route]) -> Schema:
     """Return the description of these routes."""
     shown = [route for route in routes if route.shown]
+    tags = {route.tag for route in shown}
     axes = {axis.name: place(axis) for group in table.groups.values() for axis in group.axes}
     paths: dict[str, Schema] = {}
     for route in shown:
@@ -67,7 +68,7 @@ def document(table: RegisterTable, routes: Iterable[Route]) -> Schema:
         # Relative to this document, so that it also holds behind Home Assistant's ingress.
         "servers": [{"url": ".."}],
         "security": [{}, {"key": []}, {"token": []}],
-        "tags": [{"name": name, "description": text} for name, text in _TAGS.items()],
+        "tags": [{"name": name, "description": text} for name, text in _TAGS.items() if name in tags],
         "paths": paths,
         "components": {
             "schemas": {name: components[name] for name in sorted(_used(paths, components))},
@@ -169,6 +170,7 @@ _TAGS: Mapping[str, str] = {
     "equipment": "Mixed circuits, dehumidifiers and pumps",
     "points": "Every value by its id, commands and history",
     "bus": "Wiring, recordings and diagnostics",
+    "setup": "What the page's guide asks and stores",
     "root": "For existing clients: a pending command is shown as if it were done, and errors have `err`, too",
 }
 _HEADERS: Mapping[str, Schema] = {

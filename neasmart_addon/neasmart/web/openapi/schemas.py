@@ -80,6 +80,9 @@ def _completed(schema: Any, axes: Mapping[str, Schema]) -> Any:
     # The library leaves the type of enumerations out, and generators then make nothing of them.
     if "enum" in done and all(isinstance(each, str) for each in done["enum"]):
         done = {"type": "string", **done}
+    # Of a tuple all items are described before; linters still want to see a schema for others.
+    if done.get("items") is False:
+        done["items"] = {}
     if "title" in done and isinstance(done["title"], str):
         del done["title"]
     if isinstance(done.get("properties"), dict):
