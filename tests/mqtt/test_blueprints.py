@@ -122,8 +122,9 @@ async def test_a_holiday_ends_at_its_date(mosquitto: Mosquitto, tmp_path: Path, 
         seen = await core.until(lambda states: states["automation.holiday"]["last_triggered"])
         await switch(core, "holiday", on=True)
         await core.until(
-            lambda states: states["automation.holiday"]["last_triggered"] != seen
-            and states["automation.holiday"]["current"] == 0
+            lambda states: (
+                states["automation.holiday"]["last_triggered"] != seen and states["automation.holiday"]["current"] == 0
+            )
         )
         assert (await core.ask("states"))[HOUSE]["preset_mode"] == "comfort"
 
