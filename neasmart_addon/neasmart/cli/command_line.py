@@ -21,7 +21,7 @@ COMMANDS = {
     "run": ("run the gateway with config.json and environment variables", "neasmart.cli.serve"),
     "demo": ("run the gateway with a simulated base and house", "neasmart.cli.demo"),
     "docs": ("print the tables of registers and settings as Markdown", "neasmart.cli.tables"),
-    "simulate": ("play the base station for any gateway", "neasmart.simulator.command"),
+    "simulate": ("play the base station for any gateway", "neasmart.simulator.play"),
     "doctor": ("look at the wiring before anything is configured; sends nothing", "neasmart.cli.check"),
     "replay": ("print a capture in words, or act as the base that was recorded", "neasmart.cli.replay"),
     "record": ("let a running gateway record the bus for Wireshark", "neasmart.cli.record"),
@@ -32,7 +32,7 @@ COMMANDS = {
 """By its name what a command is for, and the module that is it."""
 
 
-class Command(Protocol):
+class CommandModule(Protocol):
     """A module that is a command."""
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, (text, module) in COMMANDS.items():
         command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
         if name in names:
-            action: Command = cast("Command", importlib.import_module(module))
+            action: CommandModule = cast("CommandModule", importlib.import_module(module))
             action.add_arguments(command)
             command.set_defaults(action=action.run)
     namespace = parser.parse_args(names)
