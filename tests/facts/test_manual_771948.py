@@ -252,3 +252,9 @@ def test_an_unknown_id_is_named() -> None:
 def test_what_is_there_once_belongs_to_the_whole_house() -> None:
     assert {ref.place for ref in TABLE if ref.of_house} == {"global"}
     assert "global" not in {ref.place for ref in TABLE if not ref.of_house}
+
+
+def test_the_group_that_an_answer_of_rest_repeats_is_found_by_it() -> None:
+    assert TABLE.answering("pumps").key == "pump"
+    with pytest.raises(UnknownPointError, match="cellars"):
+        TABLE.answering("cellars")

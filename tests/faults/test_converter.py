@@ -77,7 +77,8 @@ def test_ten_megabytes_of_rubbish_are_stepped_over(gateway: GatewayProcess, base
         base.goes_on()
 
     assert connections > 1, "somebody who sends rubbish is cut off"
-    assert gateway.get("/health")["status"] == "healthy"
+    # The doctor counts the bytes of all connections together, so for a minute it may take rubbish for damage.
+    assert set(gateway.get("/health")["reasons"]) <= {"Bytes arrive, but many are damaged on their way."}
     assert len(gateway.log) < 10_000
 
 

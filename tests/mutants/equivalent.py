@@ -10,6 +10,7 @@ EQUIVALENT: dict[str, str] = {
     "neasmart.facts.registers:Ref: False -> True #2": "refs of one table with one id have one point",
     "neasmart.sysbus.framing.crc:_table: 256 -> 257": "no byte reaches the entry behind the last",
     "neasmart.sysbus.framing.mbap:_expected_length: return 0 -> return None": "neither is a length",
+    "neasmart.sysbus.framing.mbap:MbapFramer._is_whole_poll: 2 -> 3": "the search finds the same poll, only later",
     "neasmart.sysbus.slave.slaves:RtuSlave.__init__: 0 -> 1": "learning an echo begins the count anew",
     "neasmart.sysbus.slave.station:Station.answer: 0 -> 1 #2": "function codes 0 and 1 are both not supported",
     "neasmart.core.commands.undo:UndoBook._value: "
