@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 
 from neasmart.cli import credentials
 from tests.panel.conftest import WITH_HTML
-from tests.support.staged import SETUP, Stage, StagedRoom, Theatre, doctor
+from tests.support.staged import ROOMS, SETUP, Stage, StagedRoom, Theatre, doctor
 
 pytestmark = pytest.mark.xdist_group("stage")
 
@@ -143,6 +143,16 @@ def test_an_adapter_is_listened_to_and_kept_only_when_chosen(theatre: Theatre) -
         ("setup/listen", choice),
         ("setup/apply", choice),
     ]
+
+
+def test_what_the_environment_decides_is_shown_and_cannot_be_chosen(theatre: Theatre) -> None:
+    page = theatre.open(Stage(rooms=ROOMS[:1], setup={**SETUP, "decided_by": "environment"}), "#connection")
+    page.get_by_role("button", name="Show the guide").click()
+
+    expect(page.locator(".step .note")).to_contain_text("set by the environment")
+    expect(page.locator(".device")).to_have_count(4)
+    expect(page.locator(".device button")).to_have_count(0)
+    expect(page.locator(".step p", has_text="One room is here")).to_be_visible()
 
 
 def test_what_the_gateway_refuses_in_the_guide_is_told(theatre: Theatre) -> None:
