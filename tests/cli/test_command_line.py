@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from neasmart.cli.command_line import _sparingly, main
+from neasmart.cli.command_line import main
+from neasmart.cli.serve import sparingly
 from tests.support.ports import free_port
 
 PACKAGE_ROOT = Path(__file__).parents[2] / "neasmart_addon"
@@ -89,8 +90,8 @@ def test_a_reader_that_has_seen_enough_gets_no_traceback() -> None:
 
 def test_a_start_loads_nothing_that_only_some_need() -> None:
     code = (
-        "import sys; from neasmart.cli.command_line import _sparingly\n"
-        "with _sparingly(): import neasmart.wiring.app\n"
+        "import sys; from neasmart.cli.serve import sparingly\n"
+        "with sparingly(): import neasmart.wiring.app\n"
         "print(*sys.modules)"
     )
     said = subprocess.run([sys.executable, "-c", code], cwd=PACKAGE_ROOT, check=True, capture_output=True, text=True)
@@ -113,7 +114,7 @@ def test_certificates_are_spared_while_importing_and_there_afterwards(monkeypatc
     monkeypatch.setenv("SSL_CERT_FILE", "/somewhere/ca.pem")
     monkeypatch.delenv("SSL_CERT_DIR", raising=False)
 
-    with _sparingly():
+    with sparingly():
         assert not ssl.create_default_context().get_ca_certs()
 
     assert os.environ["SSL_CERT_FILE"] == "/somewhere/ca.pem"

@@ -116,7 +116,19 @@ async def test_a_holiday_ends_at_its_date(mosquitto: Mosquitto, tmp_path: Path, 
         "back": "comfort",
     }
     async with home(mosquitto, tmp_path, gateway, "holiday", inputs) as core:
+        # The date of before has passed, so a holiday would never end.
+        now = (await core.ask("now"))["now"]
+        await core.call("input_datetime", "set_datetime", entity_id="input_datetime.until", timestamp=now - 60)
+        seen = await core.until(lambda states: states["automation.holiday"]["last_triggered"])
         await switch(core, "holiday", on=True)
+        await core.until(
+            lambda states: (
+                states["automation.holiday"]["last_triggered"] != seen and states["automation.holiday"]["current"] == 0
+            )
+        )
+        assert (await core.ask("states"))[HOUSE]["preset_mode"] == "comfort"
+
+        await core.call("input_datetime", "set_datetime", entity_id="input_datetime.until", timestamp=now + 600)
         await core.until(lambda states: states[HOUSE]["preset_mode"] == "away")
         assert (await core.ask("states"))[ROOM]["preset_mode"] == "away"
 

@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 
 from neasmart.cli import credentials
 from tests.panel.conftest import WITH_HTML
-from tests.support.staged import SETUP, Stage, StagedRoom, Theatre, doctor
+from tests.support.staged import ROOMS, SETUP, Stage, StagedRoom, Theatre, doctor
 
 pytestmark = pytest.mark.xdist_group("stage")
 
@@ -75,13 +75,16 @@ def test_a_key_for_programs_is_made_here_and_told_to_nobody(theatre: Theatre) ->
     stage = Stage()
     page = opened(theatre, stage)
     asked = list(stage.asked)
-    made = set()
+    key = page.get_by_label("Key", exact=True)
+    made: list[str] = []
 
     for _ in range(3):
         page.get_by_role("button", name="Make a key").click()
-        made.add(page.get_by_label("Key", exact=True).input_value())
+        for before in made:
+            expect(key).not_to_have_value(before)
+        made.append(key.input_value())
 
-    assert len(made) == 3
+    assert len(set(made)) == 3
     assert {len(each) for each in made} == {len(credentials.key())}
     assert all(re.fullmatch(r"[A-Za-z0-9_-]+", each) for each in made)
     expect(page.get_by_text("as api.key")).to_be_visible()
@@ -140,6 +143,16 @@ def test_an_adapter_is_listened_to_and_kept_only_when_chosen(theatre: Theatre) -
         ("setup/listen", choice),
         ("setup/apply", choice),
     ]
+
+
+def test_what_the_environment_decides_is_shown_and_cannot_be_chosen(theatre: Theatre) -> None:
+    page = theatre.open(Stage(rooms=ROOMS[:1], setup={**SETUP, "decided_by": "environment"}), "#connection")
+    page.get_by_role("button", name="Show the guide").click()
+
+    expect(page.locator(".step .note")).to_contain_text("set by the environment")
+    expect(page.locator(".device")).to_have_count(4)
+    expect(page.locator(".device button")).to_have_count(0)
+    expect(page.locator(".step p", has_text="One room is here")).to_be_visible()
 
 
 def test_what_the_gateway_refuses_in_the_guide_is_told(theatre: Theatre) -> None:

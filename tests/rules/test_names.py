@@ -9,6 +9,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).parents[2] / "neasmart_addon" / "neasmart"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 THE_SAME_MEANING = {
+    "diagnostics": "the file for a helper, as the gateway writes it and as the command fetches it",
     "history": "the samples of the store, and the paths that show them",
     "past": "what a demo's house has lived through before it starts, told by the simulator and kept in the store",
     "rooms": "what the owner says of rooms, and the paths that take it",

@@ -62,17 +62,19 @@ def pty_pair(folder: Path) -> Iterator[tuple[Path, Path]]:
 async def simulator(folder: Path, *arguments: str) -> tuple[asyncio.subprocess.Process, Path]:
     report = folder / "report.json"
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "neasmart.simulator", "--report", str(report), *NOBODY_COMMANDS, *arguments),
+        *(sys.executable, "-m", "neasmart", "simulate", "--report", str(report), *NOBODY_COMMANDS, *arguments),
         cwd=PACKAGE_ROOT,
         stderr=asyncio.subprocess.DEVNULL,
     )
     return process, report
 
 
-async def finished(process: asyncio.subprocess.Process, report: Path, *, within_s: float = 120.0) -> dict[str, Any]:
+async def finished(
+    process: asyncio.subprocess.Process, report: Path, *, within_s: float = 120.0, code: int = 0
+) -> dict[str, Any]:
     try:
         async with asyncio.timeout(within_s):
-            assert await process.wait() == 0
+            assert await process.wait() == code
     finally:
         if process.returncode is None:
             process.kill()
@@ -250,7 +252,7 @@ async def test_a_signal_ends_it_at_once_with_0_and_a_report(tmp_path: Path, numb
 async def test_it_waits_for_a_gateway_that_is_not_there_and_stops_in_time(tmp_path: Path) -> None:
     process, path = await simulator(tmp_path, "--tcp", f"127.0.0.1:{free_port()}", "--duration", "0.5")
 
-    report = await finished(process, path, within_s=20.0)
+    report = await finished(process, path, within_s=20.0, code=1)
 
     assert (report["connections"], report["polls"]) == (0, 0)
 

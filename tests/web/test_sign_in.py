@@ -137,6 +137,35 @@ async def test_a_wrong_key_is_told_and_opens_nothing(door: Served, text: str) ->
     assert KEY[:12] not in body
 
 
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"", 401),
+        (b"key", 400),
+        (b"\xff\xfe=\x00", 400),
+        (b"&".join([b"a=1"] * 100), 400),
+        (b"key=" + b"x" * 70_000, 413),
+        (b"name=x", 401),
+        (b"key=%FF%00%F0", 401),
+        (b"key=" + b"%F0%9F%8C%9E" * 1000, 401),
+    ],
+)
+async def test_any_body_gets_an_answer_and_none_opens(door: Served, body: bytes, status: int) -> None:
+    headers = {**own(door), "Content-Type": "application/x-www-form-urlencoded"}
+
+    found, _, response = await asked(door, "POST", "/sign-in", data=body, headers=headers)
+
+    assert found == status
+    assert "Set-Cookie" not in response.headers
+
+
+@pytest.mark.parametrize("cookie", ["=", ";;;", "\x80=\xff", "neasmart_{port}", "neasmart_{port}==;=", "a" * 7000])
+async def test_any_cookie_gets_an_answer(door: Served, cookie: str) -> None:
+    header = {"Cookie": cookie.replace("{port}", str(door.api_port))}
+    for path in ("/", "/api/v1/snapshot"):
+        assert (await asked(door, "GET", path, headers=header))[0] == 401
+
+
 async def test_wrong_keys_are_slowed_down_with_those_of_programs(
     door: Served, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

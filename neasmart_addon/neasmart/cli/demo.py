@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import contextlib
 import json
@@ -40,7 +41,16 @@ _SETTINGS = {
 }
 
 
-async def run() -> int:
+def add_arguments(_parser: argparse.ArgumentParser) -> None:
+    """Add nothing: a demo needs no choice."""
+
+
+def run(_namespace: argparse.Namespace) -> int:
+    """Run the demo; see `shown`."""
+    return asyncio.run(shown())
+
+
+async def shown() -> int:
     """Run until Ctrl-C, SIGTERM or the end of the terminal; return 0, or 1 if a process ended by itself."""
     environment = {settings_loading.CONFIG_FILE: _written_settings(), **os.environ}
     settings = settings_loading.load(environment)

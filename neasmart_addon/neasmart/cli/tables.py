@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import sys
 from functools import reduce
 
 import msgspec
@@ -12,6 +14,16 @@ from neasmart.facts.rows import Group, Point
 from neasmart.settings.loading import environment_names
 from neasmart.settings.meanings import MEANINGS
 from neasmart.settings.model import Settings
+
+
+def add_arguments(_parser: argparse.ArgumentParser) -> None:
+    """Add nothing: all is printed."""
+
+
+def run(_namespace: argparse.Namespace) -> int:
+    """Print them."""
+    sys.stdout.write(markdown())
+    return 0
 
 
 def markdown() -> str:

@@ -34,7 +34,11 @@ class Poll(msgspec.Struct, frozen=True):
 
 
 class BusFace:
-    """Polls, replies that have left, and writes; and what is counted and measured of them."""
+    """Polls, replies that have left, and writes; and what is counted and measured of them.
+
+    Addresses and words are those of Modbus, 0..65535, each word as it is on the wire; `now` is monotonic seconds, and a
+    carrier the connection by which a frame came, None where that does not matter. Nothing here raises or awaits.
+    """
 
     def __init__(
         self,
@@ -65,7 +69,10 @@ class BusFace:
         self.unit_ids = tuple(unit_ids)
 
     def poll(self, address: int, count: int, unit_id: int, now: float, carrier: Carrier | None = None) -> Poll:
-        """Return what the base shall read; whoever sends the reply tells `left` once it has left."""
+        """Return what the base shall read, one word for each of `count` registers; 0 where there is no meaning.
+
+        Whoever sends the reply tells `left` once it has left.
+        """
         if carrier is not None and not carrier.polls:
             # A connection that does not poll us, such as a scanner's, interrupts nothing.
             carrier.polled()
@@ -93,7 +100,7 @@ class BusFace:
         now: float,
         carrier: Carrier | None = None,
     ) -> None:
-        """Take words that the base wrote, by broadcast or to one of our unit ids."""
+        """Take words that the base wrote from `address` on, by broadcast (unit id 0) or to one of our unit ids."""
         for each, word in enumerate(words, address):
             if self._image.record(each, word, at=now, function_code=function_code, unit_id=unit_id):
                 reading = self._plant.observe(each, word, now)

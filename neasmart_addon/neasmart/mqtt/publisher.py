@@ -57,7 +57,7 @@ _SAID_AT_ONCE = 4
 
 
 class Publisher:
-    """Fills the outbox from the gateway's state."""
+    """Fills the outbox from the gateway's state; times (`now`) are monotonic seconds, nothing raises."""
 
     def __init__(
         self,

@@ -63,7 +63,11 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
 
 
 def load_judged(environment: Mapping[str, str] | None = None, *, options: Mapping[str, Any] | None = None) -> Judged:
-    """Read all sources and say what may be used and what is wrong; `options` stand in for the app's options file."""
+    """Read all sources and say what may be used and what is wrong; `options` stand in for the app's options file.
+
+    The sources are `config.json`, the app's options and the environment (None: that of the process); the later one wins
+    key by key. Never raises: a source that cannot be read is a fault, too.
+    """
     environment = os.environ if environment is None else environment
     sources = Sources()
     path, passed_over = config_file(environment)

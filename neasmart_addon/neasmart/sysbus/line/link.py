@@ -54,7 +54,10 @@ class Link:
         tuning: LinkTuning | None = None,
         listen_only: bool = False,
     ) -> None:
-        """Prepare the link; `on_bytes` is called with all bytes of the wire, `listen_only` never sends any."""
+        """Prepare the link; `on_bytes` is called with all bytes of the wire, `listen_only` never sends any.
+
+        How the link is stands in the hub as LinkStatus; what can go wrong with it is told there and never raised.
+        """
         self._listen_only = listen_only
         self._settings = settings
         self._gateway = gateway

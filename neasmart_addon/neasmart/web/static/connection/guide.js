@@ -69,7 +69,7 @@ function named(page, rooms) {
   if (!rooms.length) return html`<p>${t("guide.no_rooms")}</p>`;
   const { listening } = page.ui.setup ?? {};
   const floors = [...new Set(rooms.map((row) => floorOf(page, row.index)).filter(Boolean))];
-  return html`<p>${t("guide.rooms_why", { count: count(rooms.length) })}</p>
+  return html`<p>${rooms.length === 1 ? t("guide.one_room_why") : t("guide.rooms_why", { count: count(rooms.length) })}</p>
     <ul class="found" role="list">${rooms.map((row) => found(page, row))}</ul>
     <datalist id="guide-floors">${floors.map((floor) => html`<option value=${floor}></option>`)}</datalist>
     ${page.ui.roomFailure ? html`<p class="failure" role="alert">${t("room.not_saved", { why: page.ui.roomFailure })}</p>` : nothing}
