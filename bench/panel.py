@@ -27,7 +27,8 @@ CALM_S = 20
 BUSY_LIMIT_PERCENT = 3
 MESSAGE_LIMIT_KB = 5
 LOOK_S = 30
-WARM_S = 60
+# The lines of the day are asked for anew after five minutes; until then they are short.
+WARM_S = 330
 GROWTH = {"JSHeapUsedSize": 100, "Nodes": 50, "JSEventListeners": 0}
 WEIGHT_LIMIT_KB = 90
 LIMITS_KB = {"rooms": 40, "history": 30, "connection": 30, "sheet": 30}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from playwright.sync_api import Page, expect
 
 from tests.support.ingress import ingress
 from tests.support.panel import House, Visitor, findings
-from tests.support.staged import ROOMS, Stage, Theatre, doctor, many_rooms
+from tests.support.staged import NOW, ROOMS, Stage, Theatre, doctor, many_rooms
 
 pytestmark = pytest.mark.xdist_group("pictures")
 
@@ -91,15 +92,18 @@ def test_a_card_keeps_its_height_whatever_it_tells(theatre: Theatre) -> None:
         stage = Stage(rooms=[ROOMS[0].__class__(base=1, zone=1, name=LONG, temperature=20.0, humidity=45), *ROOMS[1:]])
         page = theatre.open(stage, language=language)
         expect(page.locator(".room")).to_have_count(len(ROOMS))
-        given = stage.command("zone.1.1.setpoint", 21.5)
+        second = 0
         for width in WIDTHS:
             page.set_viewport_size({"width": width, "height": 800})
             places = set()
-            for state in (None, "queued", "rejected", "confirmed"):
+            for state, fate in ((None, None), ("queued", "busy"), ("expired", "failed"), ("confirmed", "done")):
                 if state:
-                    stage.tell(commands=[{**given, "id": f"{width}{state}", "state": "queued"}])
-                    stage.tell(commands=[{**given, "id": f"{width}{state}", "state": state}])
-                    page.clock.run_for(60)
+                    second += 1
+                    at = (NOW + timedelta(seconds=second)).isoformat()
+                    given = stage.command("zone.1.1.setpoint", 21.5, queued_at=at)
+                    stage.tell(commands=[given])
+                    stage.tell(commands=[{**given, "state": state}])
+                    expect(page.locator(f"[data-zone='zone.1.1'] [data-fate={fate}]")).to_be_visible()
                 room = page.locator("[data-zone='zone.1.1']").bounding_box()
                 plus = page.locator("[data-zone='zone.1.1'] .stepper button").last.bounding_box()
                 assert room

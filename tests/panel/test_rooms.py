@@ -213,18 +213,6 @@ def test_rooms_that_differ_are_told(theatre: Theatre) -> None:
     expect(page.locator(".house .all [aria-pressed=true]")).to_have_count(0)
 
 
-def test_a_room_is_reduced_by_two_taps(theatre: Theatre) -> None:
-    stage = Stage()
-    page = theatre.open(stage)
-
-    card(page, "1.2").locator(".disc").click()
-    page.get_by_role("dialog").get_by_role("button", name="Reduced").click()
-
-    expect(page.get_by_role("dialog")).to_be_hidden()
-    expect(page.get_by_role("button", name="Undo")).to_be_visible()
-    assert sent(stage) == [("zone.1.2.state", 2)]
-
-
 def test_a_setpoint_can_be_set_by_keyboard_alone(theatre: Theatre) -> None:
     stage = Stage()
     page = theatre.open(stage)
