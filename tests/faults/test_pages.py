@@ -125,6 +125,7 @@ def test_pages_that_never_read_are_dropped_and_all_together_need_less_than_96_mb
                     polled_on(gateway)
                 assert not readers.closed
                 assert gateway.get("/health")["status"] == "healthy"
+            counters = gateway.get("/api/v1/bus")["counters"]
             highest = gateway.memory_mib("VmHWM")
             print(f"{highest:.1f} MiB at most, {sum(readers.bytes.values()) / 2**20:.0f} MiB read")  # noqa: T201 - figures to read
             assert highest < LIMIT_MIB
@@ -136,6 +137,9 @@ def test_pages_that_never_read_are_dropped_and_all_together_need_less_than_96_mb
 
     seen = json.loads(report.read_text())
     print({key: seen[key] for key in ("polls", "answered", "late", "latency_ms", "accusations")})  # noqa: T201 - figures to read
-    # The last poll may stand without its answer when the base is ended; a stalled machine makes answers late.
-    assert seen["polls"] - seen["answered"] <= 1
-    assert set(seen["accusations"]) <= {"late"}
+    # The last poll may stand without its answer when the base is ended; a stalled machine makes answers late, or has
+    # the gateway hold a few back.
+    withheld = counters["replies_late"] + counters["requests_stale"]
+    assert withheld <= seen["polls"] / 20
+    assert seen["polls"] - seen["answered"] <= 1 + withheld
+    assert set(seen["accusations"]) <= {"late", *["unanswered"] * bool(withheld)}

@@ -153,7 +153,7 @@ async def served(capture: CaptureReader, opener: Opener, framing: Framing, speed
                 began, first_at = loop.time(), piece.at
             if speed is not None:
                 await asyncio.sleep(max(0.0, began + (piece.at - first_at) / speed - loop.time()))
-            line.received.clear()
+            line.forget()
             line.write(piece.content)
             outcome.sent += 1
             if piece.asks and speed is None:
