@@ -19,6 +19,7 @@ from neasmart.facts.errors import NeasmartError, SettingsError
 from neasmart.facts.status import Closable
 from neasmart.mqtt.link import broker
 from neasmart.settings import loading as settings_loading
+from neasmart.settings import older_settings as older_names
 from neasmart.store import older as older_store
 from neasmart.store.files.database import DatabaseFile
 from neasmart.store.files.folder_lock import FolderLock
@@ -122,8 +123,8 @@ def older_rows(content: bytes) -> None:
 def older_settings(content: bytes) -> None:
     """Settings of an older gateway become a document that is valid here, or are refused in words."""
     with contextlib.suppress(older_store.OlderFileError):
-        wanted = older.translated(older._parsed(Path("old"), content))
-        document, _ = older.accepted({}, wanted, "ours")
+        wanted = older_names.translated(older._parsed(Path("old"), content))
+        document, _ = older_names.accepted({}, wanted, "ours")
         settings_loading.checked(document, "again")
 
 
