@@ -79,6 +79,10 @@ def test_a_request_of_another_function_is_believed_as_long_as_one_can_be(length:
     assert ids(framed(request + b"\xff" * 300)) == [11] * possible
 
 
+def test_another_function_under_a_wrong_protocol_id_is_no_request() -> None:
+    assert framed(b"\0\x0b\0\1\0\4\xf0\x41\xaa\xaa") == []
+
+
 def test_rubbish_between_good_requests_is_never_so_much_that_the_peer_is_given_up() -> None:
     counters = BusCounters()
     framer = MbapFramer(counters)

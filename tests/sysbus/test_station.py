@@ -258,6 +258,12 @@ def test_a_broadcast_that_would_be_refused_is_counted_and_nobody_answers(gateway
     assert gateway.bus.counters.unsupported == 1
 
 
+@pytest.mark.parametrize("pdu", ["", "10", "10 00 64 00 01", "10 00 64 00 01 02 00", "03 00 64", "41 01"])
+def test_what_is_cut_short_or_unknown_is_counted_once_and_not_answered(gateway: Gateway, pdu: str) -> None:
+    assert Station(gateway).answer(240, bytes.fromhex(pdu), 1.0).pdu is None
+    assert gateway.bus.counters.unsupported == 1
+
+
 def test_unit_ids_are_configurable() -> None:
     slave = RtuSlave(Station(new_gateway(unit_ids=(241,))))
 
