@@ -106,7 +106,7 @@ def measure(rounds: int) -> Iterator[Figure]:
 def restless_house() -> Iterator[House]:
     """Run a gateway behind whose base each of sixty rooms gets warmer or colder each second."""
     rooms = [f"zone.{room.base_id}.{room.zone_id}" for room in HOUSES["full"].rooms]
-    with tempfile.TemporaryDirectory() as folder, simulated_house(Path(folder), house="full") as house:
+    with tempfile.TemporaryDirectory() as folder, simulated_house(Path(folder), "--cycle", "1", house="full") as house:
         # From now on the other base speaks.
         house.base.terminate()
         house.base.wait()

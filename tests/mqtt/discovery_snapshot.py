@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from neasmart.mqtt.messages.discovery import Style, devices
+from neasmart.mqtt.messages.discovery import Style
 from neasmart.mqtt.messages.inventory import take_inventory
 from neasmart.mqtt.messages.topics import Topics
 from neasmart.mqtt.messages.words import Words
 from neasmart.settings.model import Language
+from tests.support.device_discovery import devices
 from tests.support.gateways import FakeClock, fill_house, make_gateway
 
 FILE = Path(__file__).with_name("discovery_snapshot.json")

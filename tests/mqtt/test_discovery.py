@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from neasmart.facts.codecs import GlobalMode
 from neasmart.facts.points import TABLE
-from neasmart.mqtt.messages.discovery import Style, devices
+from neasmart.mqtt.messages.discovery import Style
 from neasmart.mqtt.messages.inventory import Inventory, ShownRoom, take_inventory
 from neasmart.mqtt.messages.topics import Topics
 from tests.mqtt.discovery_snapshot import FILE, STYLE, TOPICS, house
-from tests.support.device_discovery import faults
+from tests.support.device_discovery import devices, faults
 from tests.support.gateways import FakeClock, base_reports, fill_house, make_gateway
 
 OPTIONAL = tuple(ref.id for ref in TABLE if not (ref.of_house or ref.room))

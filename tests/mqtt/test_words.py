@@ -13,12 +13,13 @@ import pytest
 from neasmart.diagnosis.verdicts import DoctorState
 from neasmart.facts import languages
 from neasmart.facts.points import TABLE
-from neasmart.mqtt.messages.discovery import RESULTS, Style, devices
+from neasmart.mqtt.messages.discovery import RESULTS, Style
 from neasmart.mqtt.messages.inventory import Inventory
 from neasmart.mqtt.messages.words import Words, key_of
 from neasmart.settings.model import Language
 from tests.mqtt.discovery_snapshot import TOPICS
 from tests.mqtt.test_discovery import full_house
+from tests.support.device_discovery import devices
 
 LANGUAGES = list(Language)
 _SNAKE = re.compile(r"[a-z]+_[a-z_]+")

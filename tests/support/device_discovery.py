@@ -10,9 +10,17 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from neasmart.mqtt.messages.discovery import Device, Style, described
+from neasmart.mqtt.messages.inventory import Inventory
+
 Check = Callable[[Any], bool]
 _SLUG = re.compile(r"[a-z0-9_]+")
 _PLACEHOLDER = re.compile(r"\{\{.+\}\}")
+
+
+def devices(inventory: Inventory, style: Style) -> dict[str, Device]:
+    """Return all discovery messages by device identifier."""
+    return dict(described(inventory, style))
 
 
 def text(value: object) -> bool:

@@ -79,6 +79,18 @@ def test_a_request_of_another_function_is_believed_as_long_as_one_can_be(length:
     assert ids(framed(request + b"\xff" * 300)) == [11] * possible
 
 
+def test_rubbish_between_good_requests_is_never_so_much_that_the_peer_is_given_up() -> None:
+    counters = BusCounters()
+    framer = MbapFramer(counters)
+
+    for second in range(20):
+        assert ids(framer.feed(b"\xff" * 200 + POLL, float(second))) == [7]
+
+    # Each piece is out of step once, and none of them is as long as a request.
+    assert counters.bad_headers == 20
+    assert not framer.hopeless()
+
+
 def test_a_good_request_within_a_possible_one_is_taken_and_what_is_before_it_is_noise() -> None:
     counters = BusCounters()
 

@@ -49,6 +49,15 @@ def framed(stream: bytes, counters: BusCounters | None = None) -> list[Frame]:
     return RtuFramer(OURS, counters).feed(stream, 0.0)
 
 
+def test_a_poll_that_comes_alone_behind_a_stray_byte_leaves_nothing_behind() -> None:
+    counters = BusCounters()
+    framer = RtuFramer(OURS, counters)
+
+    assert framer.feed(b"\xf0", 0.0) == []
+    assert raw(framer.feed(POLL_240, 0.1)) == [POLL_240]
+    assert (framer.held, counters.noise_bytes) == (0, 1)
+
+
 def test_a_reply_without_a_register_is_none() -> None:
     counters = BusCounters()
 

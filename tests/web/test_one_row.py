@@ -12,7 +12,6 @@ from neasmart.core.gateway import Gateway
 from neasmart.core.recall import Question, Series
 from neasmart.facts.codecs import encode_dpt9
 from neasmart.facts.registers import RegisterTable
-from neasmart.mqtt.messages.discovery import devices
 from neasmart.mqtt.messages.inventory import take_inventory
 from neasmart.mqtt.messages.outbox import Outbox
 from neasmart.mqtt.room_states import RoomStates
@@ -21,7 +20,7 @@ from neasmart.simulator.home.base import BaseStation
 from neasmart.simulator.home.house import SMALL, House
 from neasmart.store.samples import packed, thinned, unpacked
 from tests.mqtt.discovery_snapshot import STYLE, TOPICS
-from tests.support.device_discovery import faults
+from tests.support.device_discovery import devices, faults
 from tests.support.gateways import FakeClock, base_polls, base_reports, fill_house, make_gateway
 from tests.support.longer_table import FLOOR, lengthened
 from tests.web.conftest import Served, Start

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import ipaddress
 
-import msgspec
-
 API = "/api/v1"
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _LAST_PORT = 65535
-_encode = msgspec.json.Encoder().encode
 
 
 def encoded(document: object) -> bytes:
     """Return JSON; keys that are numbers become text, values that are not finite become null."""
-    return _encode(document)
+    import msgspec  # noqa: PLC0415 - the command line reads addresses before it may take time to load
+
+    return msgspec.json.encode(document)
 
 
 def json_text(document: object) -> str:
     """Return the same as text."""
-    return _encode(document).decode()
+    return encoded(document).decode()
 
 
 def ip_address(text: str) -> IpAddress | None:

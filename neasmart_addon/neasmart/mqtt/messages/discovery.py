@@ -71,11 +71,6 @@ def described(inventory: Inventory, style: Style) -> Iterator[tuple[str, Device]
         yield style.topics.zone_device(room.zone), _room(room, inventory, style)
 
 
-def devices(inventory: Inventory, style: Style) -> dict[str, Device]:
-    """Return all discovery messages by device identifier."""
-    return dict(described(inventory, style))
-
-
 def _base(inventory: Inventory, style: Style) -> Device:
     topics = style.topics
     refs: list[Ref | DerivedRef] = [ref for ref in TABLE if ref.of_house or ref.id in inventory.optional]

@@ -144,10 +144,6 @@ class Outbox:
         """Return whether any of the topics still waits."""
         return not all(topics.isdisjoint(queue) for queue in self._queues)
 
-    def __len__(self) -> int:
-        """Return how many messages wait."""
-        return sum(map(len, self._queues)) + len(self._events)
-
     def _may_go(self, now: float) -> bool:
         self._stock, self._stock_at = self._filled(now), now
         if self._stock < 1.0:
