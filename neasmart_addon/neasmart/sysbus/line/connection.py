@@ -17,8 +17,11 @@ from neasmart.sysbus.slave.station import Station
 from neasmart.sysbus.transport.doorbell import Doorbell
 from neasmart.sysbus.transport.lag import LagWatch
 
-READ_BYTES = 4096
-"""So much is read at once; asyncio and serialx allocate 256 KiB for each read, which musl maps anew every time."""
+READ_BYTES = 65536
+"""As much as the kernel keeps of a serial line is read at once: what has waited together is judged late together.
+
+asyncio and serialx would allocate 256 KiB for each read, which musl maps anew every time.
+"""
 UNREAD_LIMIT = 16384
 """A peer that lets so many bytes of our replies lie is gone."""
 LONGEST_WORK_S = 0.1
