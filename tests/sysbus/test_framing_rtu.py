@@ -58,15 +58,6 @@ def test_a_poll_that_comes_alone_behind_a_stray_byte_leaves_nothing_behind() -> 
     assert (framer.held, counters.noise_bytes) == (0, 1)
 
 
-def test_a_damaged_reply_in_our_name_is_no_request_that_was_lost() -> None:
-    counters = BusCounters()
-    damaged = STATE_AND_SETPOINT_240[:-1] + bytes((STATE_AND_SETPOINT_240[-1] ^ 1,))
-
-    (poll,) = framed(damaged + POLL_240, counters)
-
-    assert (poll.raw, poll.after_damage, counters.crc_errors) == (POLL_240, False, 0)
-
-
 def test_a_reply_without_a_register_is_none() -> None:
     counters = BusCounters()
 
