@@ -374,13 +374,14 @@ async def test_ser2net_is_dialled(start_link: StartLink, pty_pair: PtyPair, ser2
 async def test_ser2net_that_another_program_holds_is_named_by_its_own_words(
     start_link: StartLink, ser2net_port: int, scheme: str
 ) -> None:
-    _, holder = await asyncio.open_connection("127.0.0.1", ser2net_port)
+    holder = start_link(serial(f"{scheme}://127.0.0.1:{ser2net_port}"))
+    await holder.reaches("connected")
     running = start_link(serial(f"{scheme}://127.0.0.1:{ser2net_port}"))
 
     await running.reaches("converter_busy")
     assert "in use" in running.gateway.link.said
 
-    holder.close()
+    await holder.stop()
     await running.reaches("connected")
 
 
