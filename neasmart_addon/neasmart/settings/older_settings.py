@@ -22,7 +22,7 @@ _PORTS = ("gateway_port", "listen_port")
 _TYPES = ("server_type", "server.type", "server.server_type", "neasmart_server_type", "neasmart_gateway_server_type")
 _LISTS = ("structures", "zones", "neasmart_zones")
 _MANY, _ONE = ("slave_ids", "modbus.slave_ids"), ("slave_id", "modbus.slave_id")
-_SAMPLE = "it is the sample of a published description, so everybody knows it; `python -m neasmart token` makes one"
+_SAMPLE = "it is the sample of a published description, so everybody knows it; the page makes one (Connection)"
 _FLAT = {
     "server_type": ("server", "type"),
     "slave_id": ("modbus", "slave_id"),
