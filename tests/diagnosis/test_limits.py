@@ -20,7 +20,7 @@ POLLED = {"frame_age_s": 0.5, "poll_age_s": 0.5}
 WRITTEN = {"frame_age_s": 0.5, "write_age_s": 0.5}
 
 
-def looked_at(seen: BusCounters | None = None, **signs: Any) -> Observed:
+def looked_at(seen: BusCounters | None = None, /, **signs: Any) -> Observed:
     """Return what is observed of a bus that has been open and watched for a minute."""
     return replace(
         Observed(
@@ -36,11 +36,11 @@ def looked_at(seen: BusCounters | None = None, **signs: Any) -> Observed:
     )
 
 
-def told(seen: BusCounters | None = None, **signs: Any) -> Diagnosis:
+def told(seen: BusCounters | None = None, /, **signs: Any) -> Diagnosis:
     return diagnose(looked_at(seen, **signs))
 
 
-def code(seen: BusCounters | None = None, **signs: Any) -> str:
+def code(seen: BusCounters | None = None, /, **signs: Any) -> str:
     return told(seen, **signs).code
 
 
