@@ -374,7 +374,7 @@ async def test_a_peer_that_never_reads_does_not_fill_the_memory(start_tcp: Start
 async def test_a_recorder_sees_all_bytes_of_the_wire(start_link: StartLink, dial: Dial) -> None:
     wire: list[tuple[Direction, bytes]] = []
     settings = ServerSettings(address="127.0.0.1", port=free_port())
-    running = start_link(settings, on_bytes=lambda direction, chunk, _now, _from: wire.append((direction, chunk)))
+    running = start_link(settings, on_bytes=lambda direction, chunk, *_: wire.append((direction, chunk)))
     await running.reaches("waiting_for_peer")
     reader, writer = await dial(running)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from neasmart.sysbus.capture.recorder import Recorder, RecorderError, RecorderLi
 from neasmart.sysbus.capture.tap import KEPT_BYTES, Tap
 from neasmart.sysbus.framing.kinds import Framing
 from neasmart.sysbus.line.connection import Direction
+from neasmart.sysbus.slave.either import EitherSlave
 from tests.support.bus import BROADCAST_OUTSIDE, POLL_240, STATE_AND_SETPOINT_240, mbap, new_gateway, until
 from tests.support.bus_links import Dial, StartLink, ask
 from tests.support.ports import free_port
@@ -214,6 +216,29 @@ async def test_frames_of_two_connections_are_each_read_in_their_framing(start_li
 
     asked = {(frame["unit_id"], tuple(frame["registers"])) for frame in tap.last_frames() if frame["what"] == "read"}
     assert asked == {(240, ("zone.1.1.state", "zone.1.1.setpoint")), (241, ("global.mode",))}
+
+
+async def test_what_was_seen_of_a_connection_does_not_keep_its_machinery(start_link: StartLink, dial: Dial) -> None:
+    gateway = new_gateway()
+    tap = Tap(gateway, FACTS)
+    running = start_link(ServerSettings(address="127.0.0.1", port=free_port()), gateway=gateway, on_bytes=tap)
+    await running.reaches("waiting_for_peer")
+    gc.collect()
+    before = sum(isinstance(each, EitherSlave) for each in gc.get_objects())
+
+    for _ in range(20):
+        _, writer = await dial(running)
+        writer.write(POLL_240)
+        writer.close()
+    await until(lambda: gateway.bus.counters.polls == 20, "all have asked")
+    await running.reaches("waiting_for_peer")
+
+    def kept() -> int:
+        gc.collect()
+        return sum(isinstance(each, EitherSlave) for each in gc.get_objects()) - before
+
+    await until(lambda: kept() <= 1, "those that have gone are forgotten")
+    assert sum(frame["what"] == "read" for frame in tap.last_frames()) == 20
 
 
 async def test_the_frames_that_were_seen_stay_few_in_a_flood(tmp_path: Path) -> None:

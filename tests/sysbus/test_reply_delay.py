@@ -8,7 +8,7 @@ import pytest
 
 from neasmart.core.commands.carrier import Carrier
 from neasmart.core.gateway import Gateway
-from neasmart.sysbus.line.connection import Connection, Direction, Framed, OnBytes, Slave, Wiring
+from neasmart.sysbus.line.connection import Connection, Direction, OnBytes, Slave, Wiring
 from neasmart.sysbus.slave.slaves import MbapSlave, Received, RtuSlave
 from neasmart.sysbus.slave.station import Station
 from neasmart.sysbus.transport.lag import LagWatch
@@ -92,7 +92,7 @@ async def test_without_a_delay_the_reply_leaves_in_the_same_round_of_the_loop(ga
 async def test_those_who_look_on_wait_until_the_reply_has_left(gateway: Gateway, wire: Wire) -> None:
     seen: list[tuple[Direction, bytes, bytes]] = []
 
-    def look(direction: Direction, content: bytes, _: float, __: Framed) -> None:
+    def look(direction: Direction, content: bytes, *_: object) -> None:
         seen.append((direction, content, bytes(wire.written)))
 
     connection(gateway, wire, RtuSlave, delay_s=0.0, on_bytes=look).data_received(POLL_240)

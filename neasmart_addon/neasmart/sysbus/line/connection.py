@@ -39,16 +39,11 @@ class Direction(StrEnum):
     SENT = "sent"
 
 
-class Framed(Protocol):
-    """The connection that a piece of the wire belongs to."""
+OnBytes = Callable[[Direction, bytes, float, Carrier, Framing | None], None]
+"""Called with every piece of the wire, its monotonic time, who carried it and how it is framed, None while not known.
 
-    @property
-    def framing(self) -> Framing | None:
-        """How its frames stand in the stream, None while that is not known."""
-
-
-OnBytes = Callable[[Direction, bytes, float, Framed], None]
-"""Called with every piece of the wire and its monotonic time, for a recorder; must not block and must not raise."""
+For a recorder; must not block and must not raise, and keeps no connection alive.
+"""
 
 
 class Slave(Protocol):
@@ -246,6 +241,6 @@ class Connection(asyncio.Protocol):
     def _show(self, direction: Direction, content: bytes, at: float) -> None:
         """Show what went over the wire to those who look on; the base has its reply by now."""
         if self._wiring.on_bytes is not None:
-            self._wiring.on_bytes(direction, content, at, self.slave)
+            self._wiring.on_bytes(direction, content, at, self.carrier, self.slave.framing)
         if _LOGGER.isEnabledFor(logging.DEBUG):
             _LOGGER.debug("%s %s", direction.value, content.hex(" "))
