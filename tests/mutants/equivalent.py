@@ -11,7 +11,38 @@ EQUIVALENT: dict[str, str] = {
     "neasmart.sysbus.framing.crc:_table: 256 -> 257": "no byte reaches the entry behind the last",
     "neasmart.sysbus.framing.mbap:_expected_length: return 0 -> return None": "neither is a length",
     "neasmart.sysbus.framing.mbap:MbapFramer._is_whole_poll: 2 -> 3": "the search finds the same poll, only later",
+    "neasmart.sysbus.framing.mbap:MbapFramer._is_whole_poll: 6 -> 7": "the search finds the same poll, only later",
+    "neasmart.sysbus.framing.mbap:MbapFramer.__init__: self._last_at = -math.inf -> pass": "nothing is held at first",
+    "neasmart.sysbus.framing.mbap:MbapFramer.__init__: -math.inf -> math.inf": "nothing is held at first",
+    "neasmart.sysbus.framing.mbap:MbapFramer._step: at + 1 -> at - 1": "none begins a byte before one with a length",
+    "neasmart.sysbus.framing.mbap:MbapFramer._step: 1 -> 2 #2": "none begins a byte behind one with a length",
+    "neasmart.sysbus.framing.mbap:MbapFramer._slide: 1 -> 2 #2": "behind the zero of a match is none",
+    "neasmart.sysbus.framing.mbap:MbapFramer._slide: 0 -> 1 #2": "no request has one byte",
+    "neasmart.sysbus.framing.mbap:MbapFramer._good_within: 1 -> 2": "behind the zero of a match is none",
+    "neasmart.sysbus.framing.mbap:_expected_length: 8 -> 9 #3": "any high byte is too many registers",
+    "neasmart.sysbus.framing.rtu:: 250 -> 251": "an odd number of bytes is no reply",
+    "neasmart.sysbus.framing.rtu:RtuFramer.__init__: -math.inf -> math.inf": "nothing is held at first",
+    "neasmart.sysbus.framing.rtu:RtuFramer._begin_anew: self._candidates.clear() -> pass": (
+        "what began before the origin is left out later"
+    ),
+    "neasmart.sysbus.framing.rtu:RtuFramer._look_at_boundary: "
+    "self._boundary_seen or self._boundary != self._origin or len(self._buffer) < _EXCEPTION"
+    " -> self._boundary_seen or len(self._buffer) < _EXCEPTION": "a boundary is looked at before it is dropped",
+    "neasmart.sysbus.framing.rtu:RtuFramer._examine: 8 -> 9 #2": "any high byte is too many registers",
+    "neasmart.sysbus.framing.rtu:RtuFramer._examine: 0 -> 1": "an odd number of bytes is no reply",
+    "neasmart.sysbus.framing.rtu:RtuFramer._drop_old: excess > 0 -> excess >= 0": "nothing more is dropped",
+    "neasmart.sysbus.framing.rtu:RtuFramer._count_broken: 1 -> 2": "no position is below 0",
     "neasmart.sysbus.slave.slaves:RtuSlave.__init__: 0 -> 1": "learning an echo begins the count anew",
+    "neasmart.sysbus.slave.slaves:RtuSlave.__init__: 0 -> 1 #2": "no unit of ours sends a reply of function 0",
+    "neasmart.sysbus.slave.slaves:RtuSlave.__init__: 0 -> 1 #3": "no unit of ours has the id 0",
+    "neasmart.sysbus.slave.slaves:RtuSlave._carry_out: "
+    "ours and self.echoes and (frame.kind is FrameKind.WRITE_REQUEST) and self._is_echo(frame.raw, now)"
+    " -> self.echoes and frame.kind is FrameKind.WRITE_REQUEST and self._is_echo(frame.raw, now)": (
+        "what was sent has a unit id of ours"
+    ),
+    "neasmart.sysbus.slave.slaves:RtuSlave._carry_out: "
+    "ours and self.echoes and (frame.kind is FrameKind.WRITE_REQUEST) and self._is_echo(frame.raw, now)"
+    " -> ours and self.echoes and self._is_echo(frame.raw, now)": "nothing that is sent is a request to read",
     "neasmart.sysbus.slave.station:Station.answer: 0 -> 1 #2": "function codes 0 and 1 are both not supported",
     "neasmart.core.commands.undo:UndoBook._value: "
     "reading.source is Source.BUS and (not reading.stale) -> not reading.stale": (

@@ -251,6 +251,18 @@ def test_what_came_of_a_read_is_told(gateway: Gateway, *, modbus_tcp: bool) -> N
     assert (poll.frames, poll.replies, len(poll.polls)) == (1, 1, 1)
 
 
+def test_of_a_broadcast_comes_no_reply(slave: RtuSlave) -> None:
+    received = slave.receive(BROADCAST_HUMIDITY, 1.0, late=False)
+
+    assert (received.frames, received.reply, received.replies, received.polls) == (1, b"", 0, ())
+
+
+def test_modbus_tcp_on_a_serial_line_is_not_looked_for_unasked(gateway: Gateway, slave: RtuSlave) -> None:
+    slave.receive(mbap("F0 06 00 64 00 03"), 1.0, late=False)
+
+    assert (slave.strange_frames, gateway.bus.counters.mbap_on_rtu) == (0, 0)
+
+
 def test_a_function_that_nobody_serves_is_no_valid_frame(gateway: Gateway) -> None:
     received = MbapSlave(Station(gateway)).receive(mbap("F0 41 01 02"), 1.0, late=False)
 
