@@ -215,3 +215,48 @@ async def test_a_reader_beside_the_gateway_stops_no_flush(stores: Callable[..., 
 
     assert bench.status.healthy
     assert bench.status.transactions == 1
+
+
+@pytest.mark.parametrize(("flush_interval_s", "pause_s"), [(1, 0.25), (4, 1.0), (30, 1.0)])
+async def test_a_store_that_runs_looks_each_second_or_as_often_as_its_interval_needs(
+    stores: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch, flush_interval_s: int, pause_s: float
+) -> None:
+    bench = stores(flush_interval_s=flush_interval_s)
+    done: list[object] = []
+
+    async def step() -> None:
+        done.append("step")
+
+    async def sleep(delay_s: float) -> None:
+        done.append(delay_s)
+        if len(done) > 3:
+            raise ZeroDivisionError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(bench.store, "step", step)
+        patched.setattr(asyncio, "sleep", sleep)
+        with pytest.raises(ZeroDivisionError):
+            await bench.store.run()
+
+    assert done == ["step", pause_s] * 2
+
+
+async def test_a_disk_is_waited_for_two_seconds_at_the_start_and_three_later(
+    stores: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = stores()
+    patience: list[float | None] = []
+    wait = asyncio.wait
+
+    def patient(work: set[asyncio.Task[None]], *, timeout: float | None = None) -> object:
+        patience.append(timeout)
+        return wait(work, timeout=timeout)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(asyncio, "wait", patient)
+        await bench.store.open()
+        bench.write(SETPOINT, 0x0C33)
+        await bench.wait(31)
+
+    assert patience == [2.0, 3.0]
+    assert (bench.status.transactions, bench.status.last_flush_at) == (1, bench.time.monotonic_s)

@@ -220,7 +220,7 @@ async def test_a_stop_does_not_wait_for_a_disk_that_hangs(
     bench.write(SETPOINT, 0x0C33)
     disk.answers.clear()
     try:
-        async with asyncio.timeout(2.9):
+        async with asyncio.timeout(2.4):
             await bench.close()
         assert at_work() == []
     finally:

@@ -141,6 +141,7 @@ def test_out_of_step_a_consistent_block_write_is_believed() -> None:
         "F0 10 00 66 00 00 00",
         "F0 03 00 64 00 00",
         "F0 03 00 64 00 7E",
+        "F0 03 00 64 01 01",
         "F0 03 1B 58 00 01",
         "F0 10 1B 58 00 01 02 00 01",
         "F0 06 00 64 00",
@@ -150,7 +151,10 @@ def test_out_of_step_what_contradicts_itself_is_not_believed(inconsistent: str) 
     assert ids(framed(b"\xff" * 8 + mbap(inconsistent, 11) + POLL)) == [7]
 
 
-@pytest.mark.parametrize("last", ["F0 03 00 64 00 7D", "F0 03 1B 57 00 01"])
+@pytest.mark.parametrize(
+    "last",
+    ["F0 03 00 64 00 7D", "F0 03 1B 57 00 01", "F0 06 1B 57 00 01", "F0 10 00 64 00 7B F6" + "00" * 246],
+)
 def test_out_of_step_the_limits_themselves_are_believed(last: str) -> None:
     assert ids(framed(b"\xff" * 8 + mbap(last, 11))) == [11]
 
@@ -263,3 +267,139 @@ def test_any_bytes_do_no_harm_and_memory_is_bounded(chunks: list[bytes]) -> None
     for chunk in chunks:
         framer.feed(chunk, 0.0)
         assert framer.held <= 260
+
+
+def test_a_poll_behind_a_stray_byte_leaves_nothing_behind() -> None:
+    counters = BusCounters()
+    framer = MbapFramer(counters)
+    framer.feed(b"\0", 0.0)
+
+    assert ids(framer.feed(POLL, 0.1)) == [7]
+    assert (framer.held, framer.good, counters.noise_bytes) == (0, 1, 1)
+
+
+def test_a_poll_and_the_first_byte_of_the_next_request() -> None:
+    framer = MbapFramer()
+
+    assert framer.feed(POLL + b"\0", 0.0) == framed(POLL)
+    assert framer.held == 1
+
+
+@pytest.mark.parametrize(
+    "request_hex",
+    ["F0 41", "F0 06 00 64", "F0 03 00 64 00", "F0 10 00 64 00 00 00", "F0 06 00 64 00 03", "F0 01 00", "F0 7F 00"],
+)
+def test_the_last_byte_of_a_request_completes_it(request_hex: str) -> None:
+    assert ids(framed(mbap(request_hex, 11))) == [11]
+
+
+@pytest.mark.parametrize("function", ["00", "80", "83"])
+def test_what_is_no_function_of_a_request_is_none(function: str) -> None:
+    assert ids(framed(mbap(f"F0 {function} 00 64 00 02"))) == []
+
+
+@pytest.mark.parametrize(
+    ("request_hex", "good"),
+    [("F0 03 00 64 00 02", 1), ("F0 03 00 64 00 00", 0), ("F0 03 1B 58 00 01", 0), ("F0 04 03 00 00 02", 0)],
+)
+def test_only_consistent_requests_count_as_good(request_hex: str, good: int) -> None:
+    framer = MbapFramer()
+
+    assert ids(framer.feed(mbap(request_hex, 11), 0.0)) == [11]
+    assert (framer.good, framer.lost) == (good, 0)
+
+
+def test_a_good_poll_brings_a_stream_into_step() -> None:
+    framer = MbapFramer(in_step=False)
+
+    assert ids(framer.feed(VENDOR, 0.0) + framer.feed(POLL, 20.0) + framer.feed(VENDOR, 20.1)) == [7, 10]
+
+
+@pytest.mark.parametrize("in_step", [True, False])
+def test_a_long_silence_brings_a_stream_to_where_it_began(*, in_step: bool) -> None:
+    counters = BusCounters()
+    framer = MbapFramer(counters, in_step=in_step)
+    framer.feed(b"\xff" * 20, 0.0)
+
+    assert ids(framer.feed(VENDOR, 10.5)) == [10] * in_step
+    assert counters.stale_bytes == 7
+
+
+def test_a_pause_of_just_ten_seconds_ends_no_request() -> None:
+    framer = MbapFramer()
+    framer.feed(POLL[:9], 0.0)
+
+    assert ids(framer.feed(POLL[9:], 10.0)) == [7]
+
+
+@pytest.mark.parametrize(("apart_s", "hopeless"), [(2.0, True), (2.1, False)])
+def test_six_bad_headers_count_if_they_come_within_ten_seconds(apart_s: float, hopeless: bool) -> None:
+    framer = MbapFramer()
+    framer.feed(WRONG_PROTOCOL, 0.0)
+
+    for number in range(6):
+        framer.feed(WRONG_PROTOCOL, 100.0 + apart_s * number)
+
+    assert framer.hopeless() == hopeless
+
+
+def test_a_good_request_forgives_the_bad_headers_before_it() -> None:
+    framer = MbapFramer()
+
+    framer.feed(WRONG_PROTOCOL * 5 + POLL + WRONG_PROTOCOL, 0.0)
+
+    assert not framer.hopeless()
+
+
+@pytest.mark.parametrize(("length", "bad_headers"), [(266, 1), (267, 2), (527, 3)])
+def test_noise_as_long_as_a_request_counts_as_one(length: int, bad_headers: int) -> None:
+    counters = BusCounters()
+
+    framed(b"\xff" * length, counters)
+
+    assert (counters.bad_headers, counters.noise_bytes) == (bad_headers, length - 7)
+
+
+def test_a_length_that_cannot_be_is_seen_before_the_rest_comes() -> None:
+    counters = BusCounters()
+
+    framed(b"\0\1\0\0\xff\xff", counters)
+
+    assert counters.bad_headers == 1
+
+
+@pytest.mark.parametrize(("length", "expected"), [(14, [7]), (13, [11])])
+def test_a_good_request_counts_as_within_another_only_as_a_whole(length: int, expected: list[int]) -> None:
+    assert ids(framed(b"\0\x0b\0\0" + length.to_bytes(2) + b"\xf0\x41" + POLL)) == expected
+
+
+def test_a_misnamed_request_within_a_possible_one_is_part_of_it() -> None:
+    assert ids(framed(b"\0\x0b\0\0\0\x0e\xf0\x41" + WRONG_PROTOCOL)) == [11]
+
+
+def test_a_misnamed_request_is_counted_with_all_its_bytes() -> None:
+    counters = BusCounters()
+    framer = MbapFramer(counters)
+
+    framer.feed(WRONG_PROTOCOL, 0.0)
+
+    assert (framer.good, framer.lost, counters.noise_bytes, counters.bad_headers) == (0, 1, 12, 1)
+
+
+def test_a_length_that_counts_a_checksum_under_a_wrong_protocol_id_is_only_noise() -> None:
+    counters = BusCounters()
+    framer = MbapFramer(counters)
+
+    framer.feed(b"\0\1\0\5\0\x08" + POLL_240, 0.0)
+
+    assert (framer.lost, counters.bad_lengths, counters.bad_protocol_ids) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("with_checksum", [True, False])
+def test_the_longest_length_that_counts_a_checksum_is_counted_as_such(*, with_checksum: bool) -> None:
+    counters = BusCounters()
+    frame = rtu("F0 10 00 64 00 7B F6" + "00" * 246)
+    sent = b"\0\1\0\0" + len(frame).to_bytes(2) + (frame if with_checksum else frame[:-2])
+
+    assert ids(framed(sent + POLL, counters)) == [7]
+    assert (counters.bad_lengths, counters.noise_bytes) == (1, len(sent))

@@ -15,6 +15,7 @@ from tests.support.bus import (
     BROADCAST_HUMIDITY,
     BROADCAST_TEMPERATURE,
     FOREIGN_POLL,
+    NO_DATA_240,
     POLL_240,
     POLL_241,
     SAMPLES,
@@ -193,7 +194,8 @@ def test_a_payload_that_holds_a_poll_of_ours_is_not_torn_from_a_foreign_reply() 
     ],
 )
 def test_a_request_for_us_outside_the_limits_counts_only_where_a_frame_begins(strange: bytes) -> None:
-    assert raw(framed(strange)) == [strange]
+    kind = READ if strange[1] == 3 else WRITE
+    assert [(frame.raw, frame.kind) for frame in framed(strange)] == [(strange, kind)]
     assert raw(framed(POLL_240 + strange)) == [POLL_240, strange]
     assert raw(framed(b"\x55" + strange)) == []
 
@@ -248,10 +250,10 @@ def test_a_damaged_request_for_us_is_a_checksum_error_once(sample: bytes) -> Non
 def test_a_candidate_inside_a_valid_frame_is_no_checksum_error() -> None:
     counters = BusCounters()
 
-    (frame,) = framed(rtu("00 10 00 64 00 06 0C F0 03 00 64 00 02 11 22 F0 06 00 01"), counters)
+    frames = framed(rtu("00 10 00 64 00 06 0C F0 03 00 64 00 02 11 22 F0 06 00 01") + POLL_241, counters)
 
     assert counters.crc_errors == 0
-    assert not frame.after_damage
+    assert [frame.after_damage for frame in frames] == [False, False]
 
 
 def test_a_damaged_foreign_frame_is_only_noise() -> None:
@@ -294,3 +296,139 @@ def test_a_flood_that_looks_like_headers_keeps_memory_bounded() -> None:
     assert framer.held <= WINDOW
     assert len(framer._candidates) <= 3 * WINDOW
     assert len(framer._broken) <= 3 * WINDOW
+
+
+def test_a_reply_of_one_register_and_the_zero_behind_it_are_no_poll() -> None:
+    reply = rtu("F0 03 02 00 00")
+    framer = RtuFramer(OURS)
+
+    # With the zero it has a right checksum as well, and the length of a poll.
+    (frame,) = framer.feed(reply + b"\0", 0.0)
+
+    assert (frame.raw, frame.kind, framer.held) == (reply, RESPONSE, 1)
+
+
+def test_a_poll_of_another_unit_is_no_poll_of_the_unit_that_its_function_code_names() -> None:
+    (frame,) = RtuFramer((3, 240)).feed(FOREIGN_POLL, 0.0)
+
+    assert frame.unit_id == 16
+
+
+@pytest.mark.parametrize("refusal", ["10 83 02", "F0 86 02", "F0 90 03"])
+def test_a_refusal_alone_is_taken_with_its_last_byte(refusal: str) -> None:
+    assert raw(framed(rtu(refusal))) == [rtu(refusal)]
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        "10 03 00 64 00 01",
+        "10 03 00 64 00 7D",  # 125 registers
+        "10 03 1B 57 00 01",  # address 6999
+        "10 03 FA" + "00" * 250,
+        "10 06 1B 57 00 01",
+        "10 10 00 64 00 01",
+        "10 10 00 64 00 7B",  # 123 registers
+        "10 10 00 64 00 7B F6" + "00" * 246,
+        "10 10 1B 57 00 01 02 00 00",
+    ],
+)
+def test_the_limits_themselves_are_believed_anywhere(inside: str) -> None:
+    assert raw(framed(b"\x55" + rtu(inside))) == [rtu(inside)]
+
+
+@pytest.mark.parametrize(
+    "outside",
+    [
+        "10 03 00 64 00 00",
+        "10 03 00 64 00 7E",
+        "10 03 00 64 01 01",
+        "10 03 1B 58 00 01",
+        "10 03 FC" + "00" * 252,
+        "10 06 1B 58 00 01",
+        "10 10 00 64 00 00",
+        "10 10 00 64 00 7C",
+        "10 10 00 64 01 01",
+        "10 10 1B 58 00 01",
+    ],
+)
+def test_beyond_the_limits_nothing_of_another_unit_is_believed(outside: str) -> None:
+    assert raw(framed(rtu(outside))) == []
+
+
+def test_of_noise_so_much_is_held_as_a_frame_can_be_long() -> None:
+    framer = RtuFramer(OURS)
+
+    framer.feed(b"\x55" * 256, 0.0)
+    assert framer.held == 256
+    framer.feed(b"\x55", 0.0)
+    assert framer.held == 256
+
+
+def test_a_pause_of_just_one_second_ends_no_frame() -> None:
+    framer = RtuFramer(OURS)
+    framer.feed(POLL_240[:5], 0.0)
+
+    assert raw(framer.feed(POLL_240[5:], 1.0)) == [POLL_240]
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b"\x55" + NO_DATA_240,  # where a frame begins it could be a request
+        WRITE_240_REPLY,
+    ],
+)
+def test_a_damaged_reply_of_ours_is_no_lost_request(reply: bytes) -> None:
+    counters = BusCounters()
+
+    (frame,) = framed(reply[:-1] + bytes((reply[-1] ^ 0xFF,)) + POLL_241, counters)
+
+    assert (counters.crc_errors, frame.after_damage) == (0, False)
+
+
+def test_each_damaged_request_counts_and_the_next_frame_alone_tells_it() -> None:
+    counters = BusCounters()
+    damaged = POLL_240[:-1] + b"\0"
+
+    frames = framed(damaged + damaged + POLL_241 + FOREIGN_POLL + POLL_241, counters)
+
+    assert counters.crc_errors == 2
+    assert [frame.after_damage for frame in frames] == [True, False, False]
+
+
+def test_a_request_lost_before_a_silence_is_told_with_the_next_poll_alone() -> None:
+    framer = RtuFramer(OURS)
+    framer.feed(POLL_240[:-1] + b"\0", 0.0)
+
+    frames = framer.feed(POLL_241, 2.0) + framer.feed(POLL_241, 2.1)
+
+    assert [frame.after_damage for frame in frames] == [True, False]
+
+
+def test_a_request_lost_in_noise_counts_once_while_the_noise_goes_on() -> None:
+    counters = BusCounters()
+    framer = RtuFramer(OURS, counters)
+    framer.feed(POLL_240[:-1] + b"\0", 0.0)
+
+    counted = []
+    for noise in (255, 1, 1, 300):
+        framer.feed(b"\x55" * noise, 0.0)
+        counted.append(counters.crc_errors)
+
+    assert counted == [0, 1, 1, 1]
+
+
+def test_what_seemed_to_begin_inside_a_frame_does_not_keep_the_next_one() -> None:
+    write = rtu("F0 06 00 64 03 02")  # 64 03 02 could begin a reply that ends in the poll
+
+    assert raw(framed(write + POLL_240)) == [write, POLL_240]
+
+
+def test_where_a_frame_begins_is_looked_at_once() -> None:
+    framer = RtuFramer(OURS)
+
+    for byte in rtu("F0 03 1B 58 00 01")[:7]:
+        framer.feed(bytes((byte,)), 0.0)
+
+    assert len(framer._candidates) == 1

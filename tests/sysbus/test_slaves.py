@@ -231,3 +231,147 @@ def test_each_poll_of_one_reply_over_modbus_tcp_is_timed(gateway: Gateway) -> No
 
     timed = {unit_id: (sum(each.buckets), each.total_s) for unit_id, each in gateway.bus.reply_latencies.items()}
     assert timed == {240: (2, 0.5), 241: (1, 0.25)}
+
+
+def test_each_kind_of_connection_has_its_patience() -> None:
+    assert (RtuSlave.patience_s, RtuSlave.overtaken_by_frames) == (0.0, True)
+    assert (MbapSlave.patience_s, MbapSlave.overtaken_by_frames) == (1.0, False)
+
+
+@pytest.mark.parametrize("modbus_tcp", [False, True])
+def test_what_came_of_a_read_is_told(gateway: Gateway, *, modbus_tcp: bool) -> None:
+    slave = MbapSlave(Station(gateway)) if modbus_tcp else RtuSlave(Station(gateway))
+    written, asked = ("F0 06 00 64 00 03", "F0 03 00 64 00 02")
+    wrap = mbap if modbus_tcp else rtu
+
+    write = slave.receive(wrap(written), 1.0, late=False)
+    poll = slave.receive(wrap(asked), 2.0, late=False)
+
+    assert (write.frames, write.replies, write.polls) == (1, 1, ())
+    assert (poll.frames, poll.replies, len(poll.polls)) == (1, 1, 1)
+
+
+def test_a_function_that_nobody_serves_is_no_valid_frame(gateway: Gateway) -> None:
+    received = MbapSlave(Station(gateway)).receive(mbap("F0 41 01 02"), 1.0, late=False)
+
+    assert (received.frames, received.reply, received.replies) == (0, b"", 0)
+
+
+@pytest.mark.parametrize(("after_s", "counted"), [(1.0, (1, 0)), (1.1, (0, 1))])
+def test_an_echo_comes_within_a_second(
+    gateway: Gateway, slave: RtuSlave, after_s: float, counted: tuple[int, int]
+) -> None:
+    reply = exchange(slave, POLL_240, 0.0)
+
+    exchange(slave, reply, after_s)
+
+    assert (gateway.bus.counters.echoes, gateway.bus.counters.rival_replies) == counted
+
+
+def test_an_echo_comes_once(gateway: Gateway, slave: RtuSlave) -> None:
+    reply = exchange(slave, POLL_240, 1.0)
+
+    exchange(slave, reply, 1.01)
+    exchange(slave, reply, 1.02)
+
+    assert (gateway.bus.counters.echoes, gateway.bus.counters.rival_replies) == (1, 1)
+
+
+def test_the_echoes_of_four_replies_are_waited_for(gateway: Gateway, slave: RtuSlave) -> None:
+    replies = [rtu(f"F0 03 02 00 0{number}") for number in range(5)]
+    for reply in replies:
+        slave.sent(reply, 1.0)
+
+    exchange(slave, replies[0], 1.1)
+    assert gateway.bus.counters.echoes == 0
+    exchange(slave, replies[1], 1.1)
+    assert gateway.bus.counters.echoes == 1
+
+
+def test_the_echo_of_a_write_unlearns_nothing(gateway: Gateway, slave: RtuSlave) -> None:
+    learn_echo(slave)
+
+    exchange(slave, exchange(slave, WRITE_240, 2.0), 2.01)
+    assert slave.echoes
+    for at in range(5):
+        assert exchange(slave, WRITE_FC6, 3.0 + at) == WRITE_FC6
+        assert exchange(slave, WRITE_FC6, 3.01 + at) == b""
+
+    assert (slave.echoes, gateway.bus.counters.writes) == (True, 6)
+
+
+def test_a_write_is_an_echo_only_of_the_same_reply_and_at_once(slave: RtuSlave) -> None:
+    exchange(slave, POLL_240, 0.0)
+    assert exchange(slave, WRITE_FC6, 0.0) == WRITE_FC6
+    assert exchange(slave, WRITE_FC6, 0.03) == b""
+
+
+def test_a_reply_before_anybody_has_asked_is_no_rival(gateway: Gateway, slave: RtuSlave) -> None:
+    assert exchange(slave, STATE_AND_SETPOINT_240, 1.0) == b""
+
+    assert (gateway.bus.counters.rival_replies, gateway.bus.counters.frames) == (0, 1)
+
+
+def test_a_refusal_by_another_device_is_a_rival(gateway: Gateway, slave: RtuSlave) -> None:
+    exchange(slave, POLL_240, 1.0)
+
+    exchange(slave, rtu("F0 83 02"), 1.01)
+
+    assert (gateway.bus.counters.rival_replies, gateway.bus.counters.foreign_frames) == (1, 0)
+
+
+@pytest.mark.parametrize("modbus_tcp", [False, True])
+def test_what_the_guard_refuses_is_neither_carried_out_nor_answered(gateway: Gateway, *, modbus_tcp: bool) -> None:
+    asked: list[tuple[int, bytes, float]] = []
+
+    def guard(unit_id: int, pdu: bytes, now: float) -> bool:
+        asked.append((unit_id, pdu, now))
+        return unit_id == 241
+
+    slave = MbapSlave(Station(gateway)) if modbus_tcp else RtuSlave(Station(gateway))
+    slave.guard_by(guard)
+    wrap = mbap if modbus_tcp else rtu
+    received = slave.receive(wrap("F0 06 00 64 00 03") + wrap("F1 06 00 64 00 04"), 1.0, late=False)
+
+    assert received.reply == wrap("F1 06 00 64 00 04")
+    assert asked == [(240, WRITE_FC6[1:-2], 1.0), (241, bytes.fromhex("06 00 64 00 04"), 1.0)]
+    assert (gateway.bus.counters.writes, gateway.bus.counters.replies_moved_on) == (1, 0)
+
+
+@pytest.mark.parametrize("strangers", [False, True])
+def test_modbus_tcp_on_a_serial_line_is_told_if_it_is_looked_for(gateway: Gateway, *, strangers: bool) -> None:
+    slave = RtuSlave(Station(gateway), strangers=strangers)
+
+    slave.receive(mbap("F0 06 00 64 00 03"), 1.0, late=False)
+
+    assert (slave.strange_frames, gateway.bus.counters.mbap_on_rtu) == (strangers, strangers)
+    slave.receive(POLL_240, 3.0, late=False)
+    assert slave.strange_frames == 0
+
+
+def test_rtu_over_modbus_tcp_is_told_until_a_good_request_comes(gateway: Gateway) -> None:
+    slave = MbapSlave(Station(gateway))
+
+    slave.receive(POLL_240 * 3, 1.0, late=False)
+
+    assert (slave.strange_frames, gateway.bus.counters.rtu_on_tcp) == (3, 3)
+    slave.receive(mbap("F0 03 00 64 00 02"), 1.1, late=False)
+    assert slave.strange_frames == 0
+
+
+def test_rubbish_is_hopeless_over_modbus_tcp_alone(gateway: Gateway, slave: RtuSlave) -> None:
+    over_tcp = MbapSlave(Station(gateway))
+
+    for each in (slave, over_tcp):
+        each.receive(b"\xff" * 3000, 1.0, late=False)
+
+    assert (slave.hopeless, over_tcp.hopeless) == (False, True)
+
+
+def test_a_lost_request_alone_makes_the_bus_doubt(gateway: Gateway) -> None:
+    slave = MbapSlave(Station(gateway))
+    slave.receive(mbap("00 06 00 01 00 02"), 1.0, late=False)
+
+    slave.receive(b"\xff" * 20 + mbap("F0 06 00 64 00 03"), 1.1, late=False)
+
+    assert not asks(slave, mbap("F1 03 00 01 00 02"), 1.2)

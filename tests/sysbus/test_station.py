@@ -318,3 +318,73 @@ def test_a_shorter_patience_counts_on_a_link_that_is_open_already(gateway: Gatew
     said(slave, POLL_240, 7.0)
 
     assert gateway.bus.poll(mode.address, 1, 240, 7.0).words == [10]
+
+
+@pytest.mark.parametrize("pdu", ["03 00 64 00 02 00", "06 00 64 00 01 00"])
+def test_what_is_a_byte_too_long_is_counted_and_not_answered(gateway: Gateway, pdu: str) -> None:
+    assert Station(gateway).answer(240, bytes.fromhex(pdu), 1.0).pdu is None
+    assert (gateway.bus.counters.unsupported, gateway.bus.counters.polls, gateway.bus.counters.writes) == (1, 0, 0)
+
+
+def test_a_broadcast_that_asks_is_no_poll(gateway: Gateway) -> None:
+    assert Station(gateway).answer(0, POLL_240[1:-2], 1.0).pdu is None
+    assert (gateway.bus.counters.unsupported, gateway.bus.counters.polls) == (1, 0)
+
+
+@pytest.mark.parametrize(("count", "refused"), [(123, False), (124, True)])
+def test_a_write_of_more_than_a_frame_holds_is_refused(gateway: Gateway, count: int, refused: bool) -> None:
+    pdu = b"\x10\x00\x64" + count.to_bytes(2) + bytes((2 * count,)) + bytes(2 * count)
+
+    assert Station(gateway).answer(240, pdu, 1.0).pdu == (b"\x90\x03" if refused else pdu[:5])
+    assert (gateway.bus.counters.exceptions, gateway.bus.counters.writes) == (refused, not refused)
+
+
+@pytest.mark.parametrize(("pdu", "refused"), [("10 1B 57 00 01 02 00 05", False), ("10 1B 58 00 01 02 00 05", True)])
+def test_a_block_begins_below_the_end_of_the_addresses(gateway: Gateway, pdu: str, refused: bool) -> None:
+    content = bytes.fromhex(pdu)
+
+    assert Station(gateway).answer(240, content, 1.0).pdu == (b"\x90\x02" if refused else content[:5])
+
+
+def test_what_is_asked_and_written_is_counted(gateway: Gateway, slave: RtuSlave) -> None:
+    counters = gateway.bus.counters
+
+    for at, frame in enumerate(
+        (POLL_240, WRITE_240, BROADCAST_STATE_AND_SETPOINT, FOREIGN_POLL, rtu("F0 03 00 64 00 00"))
+    ):
+        said(slave, frame, 1.0 + at)
+
+    assert (counters.frames, counters.foreign_frames, counters.polls, counters.writes) == (5, 1, 1, 1)
+    assert (counters.broadcasts, counters.registers_written, counters.exceptions) == (1, 3, 1)
+    assert (counters.last_heard_at, counters.last_frame_at) == ({240: 5.0, 0: 3.0, 16: 4.0}, 5.0)
+
+
+def test_a_mute_station_takes_what_is_written_and_says_nothing(gateway: Gateway) -> None:
+    slave = RtuSlave(Station(gateway, mute=True))
+
+    assert [said(slave, frame) for frame in (POLL_240, WRITE_240)] == [b"", b""]
+
+    assert value(gateway, "zone.1.1.setpoint") == pytest.approx(22.5)
+    assert gateway.bus.counters.polls == 1
+
+
+def test_a_reply_of_another_unit_asks_nobody_anything(gateway: Gateway) -> None:
+    station = Station(gateway)
+
+    station.step_over(16, 1.0)
+    station.step_over(240, 2.0)
+
+    assert (gateway.bus.counters.frames, gateway.bus.counters.foreign_frames) == (2, 1)
+
+
+@pytest.mark.parametrize(("pause_s", "word"), [(5.0, 0), (5.5, 10)])
+def test_a_pause_longer_than_the_base_ever_makes_is_doubted(gateway: Gateway, pause_s: float, word: int) -> None:
+    slave = RtuSlave(Station(gateway))
+    mode = TABLE.ref("global.mode")
+    gateway.plant.use(StaleTimes(warn_s=5.0, stale_s=60.0))
+    said(slave, POLL_240, 1.0)
+    gateway.bus.write(mode.address, [2], function_code=16, unit_id=0, now=1.0)
+
+    said(slave, POLL_240, 1.0 + pause_s)
+
+    assert gateway.bus.poll(mode.address, 1, 240, 1.0 + pause_s).words == [word]
