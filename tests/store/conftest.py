@@ -19,6 +19,7 @@ async def stores(tmp_path: Path) -> AsyncIterator[Callable[..., Bench]]:
             path: Path | None = None,
             *,
             fallback: bool = True,
+            history: bool = True,
             history_max_mb: int = 64,
             flush_interval_s: int = 30,
             **kwargs: object,
@@ -26,6 +27,7 @@ async def stores(tmp_path: Path) -> AsyncIterator[Callable[..., Bench]]:
             settings = DatabaseSettings(
                 path=str(path or tmp_path / "data" / "neasmart.db"),
                 enable_fallback=fallback,
+                history_enabled=history,
                 history_max_mb=history_max_mb,
                 flush_interval_seconds=flush_interval_s,
             )

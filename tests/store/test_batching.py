@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from neasmart.core.recall import Question
 from neasmart.wiring import edges
 from neasmart.wiring.edges import Edges
 from tests.support.bus import until
@@ -260,3 +261,48 @@ async def test_a_disk_is_waited_for_two_seconds_at_the_start_and_three_later(
 
     assert patience == [2.0, 3.0]
     assert (bench.status.transactions, bench.status.last_flush_at) == (1, bench.time.monotonic_s)
+
+
+async def test_a_question_may_take_most_of_a_minute_and_a_stop_one_and_a_half_seconds(
+    stores: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = stores()
+    await bench.store.open()
+    patience: list[float | None] = []
+    timeout = asyncio.timeout
+
+    def patient(delay_s: float | None) -> asyncio.Timeout:
+        patience.append(delay_s)
+        return timeout(delay_s)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(asyncio, "timeout", patient)
+        await bench.store.history(Question(addresses=[TEMPERATURE], begin_s=0.0, end_s=60.0))
+        await bench.close()
+
+    assert patience == [50.0, 1.5]
+
+
+async def test_what_waits_is_told_only_while_the_disk_fails(stores: Callable[..., Bench]) -> None:
+    bench = stores()
+    await bench.store.open()
+    bench.write(SETPOINT, 0x0C33)
+
+    await bench.store.step()
+
+    assert (bench.status.healthy, bench.status.using_fallback, bench.status.waiting) == (True, False, 0)
+
+
+async def test_commands_are_written_once_however_long_they_are_shown(stores: Callable[..., Bench]) -> None:
+    bench = stores()
+    await bench.store.open()
+    bench.command("zone.1.1.setpoint", 21.5)
+    await bench.wait(31)
+    bench.command("zone.1.2.setpoint", 21.5)
+    bench.command("zone.1.3.setpoint", 21.5)
+
+    await bench.wait(31)
+    await bench.wait(31)
+
+    assert bench.status.transactions == 2
+    assert bench.rows("SELECT count(*) FROM commands") == [(3,)]

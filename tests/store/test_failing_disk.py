@@ -151,7 +151,7 @@ async def test_a_folder_removed_while_running_is_begun_anew_with_everything(stor
     bench.write(TEMPERATURE, 0x0C1A)
     await bench.wait(31)
 
-    assert bench.status.healthy
+    assert (bench.status.healthy, bench.status.errors) == (True, 1)
     assert bench.rows("SELECT address FROM reported") == [(STATE,), (SETPOINT,), (TEMPERATURE,)]
     assert bench.rows("SELECT id FROM commands") == [(command_id,)]
 

@@ -53,6 +53,16 @@ async def test_a_change_stands_in_the_history_at_once_and_an_equal_value_does_no
     assert await celsius(bench, NOON, NOON + HOUR_S) == [(0, 20.0), (180, 21.5)]
 
 
+async def test_without_a_history_the_last_value_is_kept_alone(stores: Callable[..., Bench]) -> None:
+    bench = stores(time=MovedClock(wall=NOON), history=False)
+    await bench.store.open()
+
+    await live(bench, 3, 20.0)
+
+    assert await celsius(bench, NOON, NOON + HOUR_S) == []
+    assert bench.rows("SELECT address FROM reported") == [(TEMPERATURE,)]
+
+
 async def test_a_silent_base_leaves_a_gap(stores: Callable[..., Bench]) -> None:
     bench = stores(time=MovedClock(wall=NOON))
     await bench.store.open()
