@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -106,7 +107,7 @@ def agreed(bus: PlayedBus, asked_first: int) -> Diagnosis:
     assert published is not None
     assert {*codes, published.code, gateway.watch.diagnosis.code} == {published.code}
     assert {*late, not published.receiving} == {not published.receiving}
-    assert f'"state": "{published.state.value}"' in wiring_payload(gateway.watch.diagnosis)
+    assert json.loads(wiring_payload(gateway.watch.diagnosis))["state"] == published.state
     return published
 
 

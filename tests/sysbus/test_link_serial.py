@@ -259,8 +259,7 @@ async def test_a_converter_that_accepts_and_hangs_up_is_named_and_dialled_less_a
         link = running.gateway.link
         assert (link.said, link.connected) == ("Port already [1min use", False)
         assert link.said in link.detail
-        await until(lambda: len(dialled) == 5, "five trials")
-        await running.reaches("converter_busy")
+        await until(lambda: len(running.gateway.link.past) == 5, "five trials")
 
     assert running.gateway.link.dials == 5
     assert [past.why for past in running.gateway.link.past] == ["converter_busy"] * 5
