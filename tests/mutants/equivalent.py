@@ -43,6 +43,10 @@ EQUIVALENT: dict[str, str] = {
     "neasmart.sysbus.slave.slaves:RtuSlave._carry_out: "
     "ours and self.echoes and (frame.kind is FrameKind.WRITE_REQUEST) and self._is_echo(frame.raw, now)"
     " -> ours and self.echoes and self._is_echo(frame.raw, now)": "nothing that is sent is a request to read",
+    "neasmart.sysbus.slave.slaves:RtuSlave._carry_out: "
+    "frame.kind is FrameKind.WRITE_REQUEST and self._may_be_echo(frame.raw, now)"
+    " -> self._may_be_echo(frame.raw, now)": "nothing that is sent is a request to read",
+    "neasmart.sysbus.slave.slaves:MbapSlave.sent: 4 -> 5": "the high byte of a reply's length is 0",
     "neasmart.sysbus.slave.station:Station.answer: 0 -> 1 #2": "function codes 0 and 1 are both not supported",
     "neasmart.core.commands.undo:UndoBook._value: "
     "reading.source is Source.BUS and (not reading.stale) -> not reading.stale": (

@@ -195,6 +195,7 @@ def test_refusals_over_rtu(slave: RtuSlave, request_: str, reply: str) -> None:
         ("F0 10 00 64 00 00 00", "F0 90 03"),
         ("F0 10 00 64 00 02 02 00 01", "F0 90 03"),
         ("F0 10 00 64 00 01 01 00", "F0 90 03"),
+        ("F0 10 00 64 00 01 01 00 05", "F0 90 03"),
         ("F0 10 00 64 00 01 02 00 01 00", "F0 90 03"),
         ("F0 10 FF FF 00 01 02 00 01", "F0 90 02"),
         ("F0 10 00 64 00 7C F8" + "00" * 248, None),  # longer than MBAP can be
@@ -388,3 +389,31 @@ def test_a_pause_longer_than_the_base_ever_makes_is_doubted(gateway: Gateway, pa
     said(slave, POLL_240, 1.0 + pause_s)
 
     assert gateway.bus.poll(mode.address, 1, 240, 1.0 + pause_s).words == [word]
+
+
+def test_the_longest_read_is_answered(gateway: Gateway) -> None:
+    reply = Station(gateway).answer(240, bytes.fromhex("03 0F A0 00 7D"), 1.0).pdu
+
+    assert reply == b"\x03\xfa" + bytes(250)
+
+
+def test_every_frame_is_part_of_the_traffic(gateway: Gateway) -> None:
+    station = Station(gateway)
+
+    station.answer(240, POLL_240[1:-2], 1.0)
+    station.step_over(16, 2.0)
+
+    assert list(gateway.bus.traffic._waiting) == [(1.0, 240, POLL_240[1:-2]), (2.0, 16, b"")]
+
+
+def test_a_command_is_read_once_its_reply_has_left(gateway: Gateway) -> None:
+    station = Station(gateway)
+    ref = TABLE.ref("zone.1.1.setpoint")
+    (command,) = gateway.submit([(ref, 21.5)], origin="test", queue=True)
+    poll = station.answer(240, b"\x03" + ref.address.to_bytes(2) + b"\0\1", 1.0).poll
+    assert poll is not None
+    before = gateway.commands.get(command.id)
+
+    station.left(poll, 1.0)
+
+    assert gateway.commands.get(command.id) != before
