@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from functools import lru_cache
 
 import msgspec
 
@@ -139,9 +138,3 @@ class Station:
     def _refusal(self, function: int, code: int) -> bytes:
         self._counters.exceptions += 1
         return bytes((function | _REFUSED, code))
-
-
-@lru_cache(maxsize=MAX_READ)
-def _read_reply(count: int) -> struct.Struct:
-    """Return how the reply to a read of so many registers is packed."""
-    return struct.Struct(f">BB{count}H")
