@@ -9,11 +9,13 @@ import gc
 import os
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from tests.support.guards import Guards, descriptors
+from tests.support.mosquitto import Mosquitto
 
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
@@ -27,6 +29,14 @@ _GUARDS = Guards()
 @pytest.fixture
 def guards() -> Guards:
     return _GUARDS
+
+
+@pytest.fixture
+def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
+    broker = Mosquitto(tmp_path)
+    broker.start()
+    yield broker
+    broker.kill()
 
 
 @pytest.fixture(autouse=True)

@@ -16,16 +16,6 @@ QUEUED, DELIVERED, CONFIRMED = CommandState.QUEUED, CommandState.DELIVERED, Comm
 OVERRIDDEN, SUPERSEDED = CommandState.OVERRIDDEN, CommandState.SUPERSEDED
 
 
-@pytest.fixture
-def hand() -> ByHand:
-    """Return a house in the heating season whose first room has 21 degrees."""
-    hand = ByHand()
-    hand.tell(MODE, HEATING)
-    hand.tell(STATE, 1)
-    hand.tell(SETPOINT, 21.0)
-    return hand
-
-
 def test_a_command_that_has_waited_long_enough_does_not_end_with_the_one_it_waited_for(hand: ByHand) -> None:
     state, setpoint = hand.gateway.submit([(STATE, 2), (SETPOINT, 22.0)], origin="test")
     hand.read(STATE)

@@ -13,16 +13,6 @@ QUEUED, DELIVERED, CONFIRMED = CommandState.QUEUED, CommandState.DELIVERED, Comm
 OVERRIDDEN, REJECTED, EXPIRED = CommandState.OVERRIDDEN, CommandState.REJECTED, CommandState.EXPIRED
 
 
-@pytest.fixture
-def hand() -> ByHand:
-    """Return a house in the heating season whose room has 21 degrees."""
-    hand = ByHand()
-    hand.tell(MODE, HEATING)
-    hand.tell(STATE, 1)
-    hand.tell(SETPOINT, 21.0)
-    return hand
-
-
 def test_a_command_goes_from_queued_over_delivered_to_confirmed(hand: ByHand) -> None:
     command = hand.set((SETPOINT, 22.5))
     assert hand.state(command) is QUEUED

@@ -31,16 +31,6 @@ QUEUED, DELIVERED, CONFIRMED = CommandState.QUEUED, CommandState.DELIVERED, Comm
 OVERRIDDEN, SUPERSEDED, EXPIRED = CommandState.OVERRIDDEN, CommandState.SUPERSEDED, CommandState.EXPIRED
 
 
-@pytest.fixture
-def hand() -> ByHand:
-    """Return a house in the heating season whose first room has 21 degrees."""
-    hand = ByHand()
-    hand.tell(MODE, HEATING)
-    hand.tell(STATE, 1)
-    hand.tell(SETPOINT, 21.0)
-    return hand
-
-
 def lived(command: Command, **fields: Any) -> Life:
     return Life(command=command, season=None, baseline=None, waits_for=set(), free_at=0.0, **fields)
 

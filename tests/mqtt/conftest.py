@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +19,6 @@ from neasmart.mqtt.publisher import PublishTimes
 from neasmart.settings.model import MqttSettings
 from tests.support.gateways import FakeClock, fill_house, make_gateway
 from tests.support.home_assistant import PYTHON
-from tests.support.mosquitto import Mosquitto
 
 QUICK = SessionTimes(
     retry_s=0.1,
@@ -36,14 +34,6 @@ QUICK = SessionTimes(
     ),
 )
 Running = Callable[..., "asyncio.Task[None]"]
-
-
-@pytest.fixture
-def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
-    broker = Mosquitto(tmp_path)
-    broker.start()
-    yield broker
-    broker.kill()
 
 
 @pytest.fixture

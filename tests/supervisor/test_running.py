@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from tests.support.desk import OFTEN, under_home_assistant
 from tests.support.mosquitto import Mosquitto
 from tests.support.processes import eventually
 from tests.support.steady_base import TcpLine
-
-
-@pytest.fixture
-def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
-    broker = Mosquitto(tmp_path)
-    broker.start()
-    yield broker
-    broker.kill()
 
 
 def test_unit_ids_broker_names_and_link_change_in_the_process_that_runs(tmp_path: Path, mosquitto: Mosquitto) -> None:

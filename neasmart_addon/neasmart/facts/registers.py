@@ -190,7 +190,7 @@ class RegisterTable:
 
     def room(self, *index: int) -> tuple[Ref, ...]:
         """Return the registers of one room in the order of the table, none out of range."""
-        return self._places.get((self.rooms.key, *index), ())
+        return self.place(self.rooms.key, *index)
 
     def exists_by(self, *index: int) -> Ref:
         """Return the register of a room that makes it exist; raise UnknownPointError."""
