@@ -164,7 +164,7 @@ class MqttBridge:
                 raise
 
     async def _serve(self, connection: BrokerConnection) -> None:
-        with self._gateway.hub.subscribed() as (_, subscription):
+        with self._gateway.hub.subscribed(repeats=False) as (_, subscription):
             now = self._gateway.clock.monotonic()
             self._birth_at = None
             self._publisher.begin(now)
@@ -204,6 +204,7 @@ class MqttBridge:
                 self._outbox.put(self._topics.gateway, self._claim.word)
             self._publisher.take(batch, now)
             self._publisher.tick(now)
+            subscription.repeats = self._publisher.rooms.awaits_reports
             self._reception.tick(now)
             while (message := self._outbox.next(clock.monotonic())) is not None:
                 acknowledged = message.acknowledged or message.topic == self._topics.status

@@ -103,6 +103,11 @@ class RoomStates:
         if ref.point.part is Part.HOUSE:
             self._expect(command, now)
 
+    @property
+    def awaits_reports(self) -> bool:
+        """Whether a report that repeats the old value is news: it shows that a room has not followed the house."""
+        return self._house is not None
+
     def tick(self, now: float) -> None:
         """Stop waiting for rooms that have not told their state after a command for the whole house."""
         until = None if self._house is None else self._house.confirmed_until

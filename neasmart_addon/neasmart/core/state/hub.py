@@ -17,8 +17,10 @@ T = TypeVar("T")
 class Subscription:
     """The changes that one consumer has not seen yet: the last item of each key."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, repeats: bool = True) -> None:
         """Start with nothing pending."""
+        self.repeats = repeats
+        """Whether what is told once more and has not changed is news, too; may be turned at any time."""
         self._pending: dict[str, object] = {}
         self._ready = asyncio.Event()
 
@@ -55,16 +57,20 @@ class Hub:
         self._state: dict[str, object] = {}
         self._subscriptions: set[Subscription] = set()
 
-    def publish(self, key: str, item: object) -> None:
-        """Make `item` the state of `key`; cheap enough for the way between a frame and its reply."""
+    def publish(self, key: str, item: object, *, repeated: bool = False) -> None:
+        """Make `item` the state of `key`; cheap enough for the way between a frame and its reply.
+
+        With `repeated` nothing is new but the time of it, which wakes only those who asked for repeats.
+        """
         self._state[key] = item
         for subscription in self._subscriptions:
-            subscription.offer(key, item)
+            if subscription.repeats or not repeated:
+                subscription.offer(key, item)
 
     @contextmanager
-    def subscribed(self) -> Iterator[tuple[dict[str, object], Subscription]]:
+    def subscribed(self, *, repeats: bool = True) -> Iterator[tuple[dict[str, object], Subscription]]:
         """Give a snapshot and the subscription that continues it without a gap."""
-        subscription = Subscription()
+        subscription = Subscription(repeats=repeats)
         self._subscriptions.add(subscription)
         try:
             yield dict(self._state), subscription
