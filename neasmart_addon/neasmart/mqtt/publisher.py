@@ -116,6 +116,8 @@ class Publisher:
 
     def take(self, batch: Mapping[str, object], now: float) -> None:
         """Take the changes that the hub has collected."""
+        if batch:
+            self.announcer.hear()
         commands = [item for item in batch.values() if isinstance(item, Command)]
         for command in commands:
             self._changes.command(command, now)
