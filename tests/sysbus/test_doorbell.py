@@ -86,7 +86,7 @@ class Open:
 
     def answers(self, handler: Handler, bus_waits: Callable[[], bool]) -> Handler:
         """Return what a listener does with a request."""
-        return answering(handler, lambda _request, _response: None, self, WebCounters(), bus_waits)
+        return answering(handler, lambda *_: None, self, WebCounters(), bus_waits)
 
 
 async def test_a_request_lets_the_bus_go_first() -> None:

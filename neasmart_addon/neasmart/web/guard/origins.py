@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from http import HTTPStatus
 
@@ -106,15 +106,18 @@ class Origins:
             raise Problem(HTTPStatus.FORBIDDEN, "cross_site", f"Pages of {origin[:80]!r} may not use this API")
         return web.Response(status=HTTPStatus.NO_CONTENT, headers=_PREFLIGHT)
 
-    def decorate(self, request: web.BaseRequest, response: web.StreamResponse) -> None:
-        """Tell the browser whether the page may read the answer."""
+    def headers(self, request: web.BaseRequest) -> Mapping[str, str]:
+        """Return what tells the browser whether the page may read the answer."""
         if not self._origins:
-            return
-        response.headers.add("Vary", "Origin")
+            return {}
         origin = request.headers.get("Origin")
-        if origin is not None and self.allows(origin):
-            response.headers["Access-Control-Allow-Origin"] = origin
-            response.headers["Access-Control-Expose-Headers"] = _EXPOSED
+        if origin is None or not self.allows(origin):
+            return {"Vary": "Origin"}
+        return {
+            "Vary": "Origin",
+            "Access-Control-Allow-Origin": origin,
+            "Access-Control-Expose-Headers": _EXPOSED,
+        }
 
     def _named(self, host: str) -> bool:
         name = host_and_port(host)[0].lower().rstrip(".")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from time import perf_counter
 from types import MappingProxyType
@@ -26,11 +26,13 @@ from neasmart.facts.errors import (
     UnknownPointError,
 )
 from neasmart.facts.network import encoded
+from neasmart.web.http.known_paths import Handler, KnownPaths
+from neasmart.web.http.replies import Reply
 from neasmart.web.http.request_id import HEADER, REQUEST_ID, chosen
 from neasmart.web.http.web_counters import WebCounters
 
-Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
-Decorate = Callable[[web.BaseRequest, web.StreamResponse], None]
+Decorate = Callable[[web.BaseRequest, web.StreamResponse, str], None]
+"""Adds the headers of every answer, the id of the request among them."""
 
 
 class Admission(Protocol):
@@ -98,9 +100,10 @@ def answering(
 ) -> Handler:
     """Return a handler that always answers: it names the request, shapes what goes wrong, adds the headers, counts.
 
-    It stands outside of aiohttp's middlewares, so that what fails before them has the same shape. While `bus_waits`,
-    the base comes first.
+    It stands outside of aiohttp's application, so that what fails in there has the same shape. While `bus_waits`, the
+    base comes first.
     """
+    paths = KnownPaths(handler)
 
     async def answer(request: web.BaseRequest) -> web.StreamResponse:
         request_id = chosen(request.headers.get(HEADER))
@@ -113,7 +116,7 @@ def answering(
             _refuse_compressed(request)
             early = await gate.admit(request)
             admitted = early is None
-            response = await handler(request) if early is None else early
+            response = await paths.handler(request)(request) if early is None else early
         except (Problem, NeasmartError, web.HTTPException) as error:
             response = shaped(_problem(request, error), path=request.path, request_id=request_id)
         except ConnectionError:
@@ -122,10 +125,9 @@ def answering(
             _LOG.exception("%s %s failed, request id %s", request.method, request.path[:_SHOWN_PATH], request_id)
             response = shaped(internal_problem(), path=request.path, request_id=request_id)
         if not response.prepared:
-            response.headers[HEADER] = request_id
-            decorate(request, response)
+            decorate(request, response, request_id)
         # The exact type first: aiohttp's responses are abstract mappings, which makes isinstance dear.
-        live = type(response) is not web.Response and isinstance(response, web.WebSocketResponse)
+        live = type(response) is not Reply and isinstance(response, web.WebSocketResponse)
         duration_s = None if live else perf_counter() - began
         counters.answered(_method(request), _route(request) if admitted else NO_ROUTE, response.status, duration_s)
         return response
