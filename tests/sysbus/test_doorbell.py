@@ -17,7 +17,8 @@ from aiohttp.test_utils import make_mocked_request
 
 from neasmart.settings.model import ServerType
 from neasmart.sysbus.transport.doorbell import Doorbell
-from neasmart.web.http.problems import Handler, answering
+from neasmart.web.http.known_paths import Handler
+from neasmart.web.http.problems import answering
 from neasmart.web.http.web_counters import WebCounters
 from tests.support.bus import POLL_240, until
 from tests.support.bus_links import Dial, StartTcp, ask
