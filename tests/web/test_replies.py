@@ -121,6 +121,7 @@ async def test_requests_that_come_together_are_answered_in_their_order(served: S
         lambda response: response.enable_compression(web.ContentCoding.gzip),
         lambda response: response.enable_chunked_encoding(),
         lambda response: response.force_close(),
+        lambda response: response.headers.update({"Content-Type": "application/json; charset=utf-8"}),
     ],
 )
 async def test_what_a_handler_adds_to_an_answer_is_sent(

@@ -298,7 +298,11 @@ def _decoration(role: Role, gateway: Gateway, gate: Gate) -> Decorate:
     def decorate(request: web.BaseRequest, response: web.StreamResponse, request_id: str) -> None:
         stale = {} if request.rel_url.raw_path.startswith(_NOT_LEGACY) else stale_headers(gateway)
         asked = gate.headers(request)
-        if not asked and type(response) is Reply and response.compose(request, request_id, lines + header_lines(stale)):
+        if (
+            not asked
+            and type(response) is Reply
+            and response.compose(request, request_id, lines + header_lines(stale) if stale else lines)
+        ):
             return
         response.headers[HEADER] = request_id
         response.headers.merge(headers)

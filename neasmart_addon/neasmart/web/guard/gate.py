@@ -115,9 +115,7 @@ class ApiGate:
             # A program of the owner's on our own computer is no stranger, and a limit would only break it.
             if not clients.is_here(client):
                 self._rates.check(client, writes=request.method not in READS)
-            self._origins.check_host(request)
-            self._origins.check_site(request)
-            preflight = self._origins.preflight(request)
+            preflight = self._origins.judge(request)
             if preflight is None and self._authentication.required:
                 await self._authenticate(request, client)
         except Problem as problem:

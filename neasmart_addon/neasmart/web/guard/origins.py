@@ -54,10 +54,21 @@ class Origins:
         self._hosts = tuple(host.lower() for host in hosts)
         self._check_hosts = check_hosts
 
+    def judge(self, request: web.BaseRequest) -> web.Response | None:
+        """Return the answer to a preflight, None for another request; raise Problem to refuse it."""
+        self.check_host(request)
+        if request.method == hdrs.METH_GET and hdrs.UPGRADE not in request.headers:
+            # Neither a write nor a WebSocket nor a preflight, and no page can read what it is not allowed to.
+            return None
+        self.check_site(request)
+        return self.preflight(request)
+
     def check_host(self, request: web.BaseRequest) -> None:
         """Refuse a name that may belong to a page on the internet; raises Problem."""
+        if not self._check_hosts:
+            return
         host = self._proxies.host(request)
-        if not self._check_hosts or host is None or at_home(host) or self._named(host):
+        if host is None or at_home(host) or self._named(host):
             return
         message = f"The gateway is not known as {host[:80]!r}"
         details = "Use its address, or add the name to api.allowed_hosts"

@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 from email.utils import formatdate
 from functools import lru_cache
+from http import HTTPStatus
 
 from aiohttp import HttpVersion11, hdrs, web
 from aiohttp.abc import AbstractStreamWriter
@@ -27,26 +28,27 @@ class Reply(web.Response):
     def __init__(self, body: bytes, *, status: int) -> None:
         """Take the body; headers may follow."""
         super().__init__(body=body, status=status, content_type=_JSON)
-        self._json = body
 
     def compose(self, request: web.BaseRequest, request_id: str, lines: str) -> bool:
         """Make the bytes with these lines of headers; return False, and do nothing, if it is not a usual one."""
+        body = self.body
         if (
-            request.version != HttpVersion11
+            len(self.headers) != 1
+            or self.headers.get(hdrs.CONTENT_TYPE) != _JSON
+            # Whatever else a handler has added, such as a cookie, leaves its trace here.
+            or len(vars(self)) != _UNTOUCHED
+            or not isinstance(body, bytes)
+            or request.version != HttpVersion11
             or not request.keep_alive
             or request.method == hdrs.METH_HEAD
-            or len(self.headers) != 1
-            or self.compression
-            or self.chunked
-            or self.keep_alive is not None
-            or self._cookies
         ):
             return False
         head = (
-            f"HTTP/1.1 {self.status} {self.reason}\r\nContent-Type: {_JSON}\r\n{HEADER}: {request_id}\r\n{lines}"
-            f"Content-Length: {len(self._json)}\r\nDate: {_date(int(time.time()))}\r\n\r\n"
+            f"HTTP/1.1 {self.status} {self.reason}\r\nContent-Type: {_JSON}\r\n"
+            f"{HEADER}: {request_id}\r\n{lines}"
+            f"Content-Length: {len(body)}\r\nDate: {_date(int(time.time()))}\r\n\r\n"
         )
-        self._whole, self._writer = head.encode() + self._json, request.writer
+        self._whole, self._writer = head.encode() + body, request.writer
         return True
 
     @property
@@ -71,3 +73,7 @@ def header_lines(headers: Mapping[str, str]) -> str:
 @lru_cache(maxsize=1)
 def _date(unix_s: int) -> str:
     return formatdate(unix_s, usegmt=True)
+
+
+_UNTOUCHED = len(vars(Reply(b"", status=HTTPStatus.OK)))
+"""How much a reply remembers of which nothing was asked but to be one."""
