@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 EQUIVALENT: dict[str, str] = {
+    "neasmart.diagnosis.bus_watch:_Visits.__init__: self._connected_at = 0.0 -> pass": "set before it is looked at",
+    "neasmart.diagnosis.bus_watch:_Visits.__init__: 0.0 -> 1.0": "set before it is looked at",
+    "neasmart.diagnosis.bus_watch:_Visits.follow: 0.0 -> 1.0": "a peer that stayed for 1 s had not stayed, either",
     "neasmart.facts.rows:Point.checked: "
     "not isinstance(value, int) or self.options is None or value not in self.options"
     " -> not isinstance(value, int) or value not in self.options": "what can be set has limits or options",
