@@ -230,6 +230,8 @@ async def test_a_stop_does_not_wait_for_a_disk_that_hangs(
 
     assert thread.daemon, "it must not hold the end of the process"
     assert "The last values were not stored" in caplog.text
+    await bench.close()
+    assert bench.rows("SELECT word FROM reported") == [(0x0C33,)], "what could not be stored was kept"
 
 
 async def test_a_stop_waits_for_what_is_being_written_and_leaves_one_whole_file(

@@ -338,7 +338,7 @@ class Store:
         """Leave a hanging disk behind."""
         for _ in range(2):
             # The first may end in the closing of the connection, which hangs as well.
-            if self._work is not None and not self._work.done():
+            if self._work is not None:
                 self._work.cancel()
                 await asyncio.wait({self._work}, timeout=0.05)
         if self._connection is not None:
