@@ -15,6 +15,7 @@ import pytest
 
 from neasmart.core.commands.command import CommandState
 from neasmart.facts.retries import BreakerState
+from neasmart.settings.model import ModbusSettings
 from tests.support.store import Bench
 
 STATE, SETPOINT, TEMPERATURE = 100, 101, 102
@@ -96,6 +97,17 @@ async def test_trials_back_off_and_the_breaker_opens(stores: Callable[..., Bench
     await bench.wait(62)
     assert bench.status.healthy
     assert bench.rows("SELECT address FROM reported") == [(STATE,)]
+
+
+async def test_between_two_trials_lies_half_a_minute_at_most(stores: Callable[..., Bench]) -> None:
+    patient = ModbusSettings(circuit_breaker_failure_threshold=10)
+    bench = stores(Path("/dev/null/neasmart.db"), modbus=patient)
+    await bench.store.open()
+
+    await bench.wait(89)
+    assert bench.status.errors == 6
+    await bench.wait(2)
+    assert bench.status.errors == 7
 
 
 @pytest.mark.parametrize("path", ["/proc/neasmart/neasmart.db", "/dev/null/neasmart.db", "/sys/neasmart.db"])
@@ -285,6 +297,7 @@ async def test_without_fallback_nothing_is_kept_while_the_disk_fails(stores: Cal
 
     assert (bench.status.healthy, bench.status.using_fallback, bench.status.waiting) == (False, False, 0)
     assert "Nothing is stored until then" in (bench.status.detail or "")
+    bench.command("zone.1.1.setpoint", 20.5)
     assert await bench.store.command_history(10) == []
 
     disk.pages = None
@@ -294,6 +307,9 @@ async def test_without_fallback_nothing_is_kept_while_the_disk_fails(stores: Cal
     await bench.wait(31)
     assert bench.status.healthy
     assert bench.rows("SELECT address FROM reported") == [(SETPOINT,)]
+    bench.command("zone.1.1.setpoint", 21.0)
+    await bench.wait(31)
+    assert bench.rows("SELECT value FROM commands") == [(21.0,)]
 
 
 async def test_a_fault_is_logged_once_and_its_end_once(

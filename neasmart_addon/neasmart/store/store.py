@@ -131,7 +131,6 @@ class Store:
         finally:
             self.lock.release()
             self._subscriptions.close()
-            self._subscription = None
             self._publish()
 
     async def command_history(self, limit: int = 100) -> list[PastCommand]:
@@ -144,7 +143,6 @@ class Store:
 
         A long history leaves the file bit by bit, within a minute.
         """
-        self._collect()
         self._reported.drop(addresses)
         self._history.drop(addresses)
         # What is being written at the moment may not know of it yet.
