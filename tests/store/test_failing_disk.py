@@ -98,6 +98,15 @@ async def test_trials_back_off_and_the_breaker_opens(stores: Callable[..., Bench
     assert bench.status.healthy
     assert bench.rows("SELECT address FROM reported") == [(STATE,)]
 
+    shutil.rmtree(obstacle)
+    obstacle.write_text("no folder")
+    bench.write(STATE, 2)
+    await bench.wait(31)
+    # That the file has gone is one, that none can be begun another.
+    assert (bench.status.errors, bench.status.breaker) == (8, BreakerState.CLOSED), "failures are counted anew"
+    await bench.wait(2)
+    assert bench.status.errors == 9, "the first wait is short again"
+
 
 async def test_between_two_trials_lies_half_a_minute_at_most(stores: Callable[..., Bench]) -> None:
     patient = ModbusSettings(circuit_breaker_failure_threshold=10)
@@ -345,6 +354,32 @@ async def test_a_file_locked_by_another_program_is_written_once_it_is_free(store
 
     assert bench.status.healthy
     assert bench.rows("SELECT address FROM reported") == [(STATE,)]
+
+
+async def test_a_value_that_was_restored_keeps_its_age_when_the_file_is_opened_again(
+    stores: Callable[..., Bench],
+) -> None:
+    first = stores()
+    await first.store.open()
+    first.write(SETPOINT, 0x0C33)
+    await first.close()
+    bench = stores()
+    await bench.store.open()
+    at = bench.reading("zone.1.1.setpoint").at
+    other = sqlite3.connect(bench.path, isolation_level=None)
+    try:
+        other.execute("BEGIN IMMEDIATE")
+        bench.write(STATE, 1)
+        await bench.wait(31)
+        assert not bench.status.healthy
+    finally:
+        other.close()
+
+    bench.time.wall_s += 86400.0
+    await bench.wait(61)
+
+    assert bench.status.healthy
+    assert bench.reading("zone.1.1.setpoint").at == at
 
 
 async def test_live_commands_are_served_and_ended_while_the_disk_fails(stores: Callable[..., Bench]) -> None:

@@ -43,7 +43,7 @@ HISTORY_PATIENCE_S = 50.0
 RETRY_S = (2.0, 30.0)
 _LOGGER = logging.getLogger(__name__)
 _TICK_S = 1.0
-_THREAD_END_MS = 100
+_THREAD_END_S = 0.1
 _FORGET_PAGES = "PRAGMA shrink_memory"
 """Pages are read anew next time: that costs little, and finds damage while all values are still in memory."""
 _KEPT = " Values are kept in memory until then."
@@ -256,10 +256,7 @@ class Store:
             await connection
         except (sqlite3.Error, OSError, NeasmartError):
             # The thread ends by itself now; it must not outlive the loop that it reports to.
-            for _ in range(_THREAD_END_MS):
-                if not thread.is_alive():
-                    break
-                await asyncio.sleep(0.001)
+            await asyncio.to_thread(thread.join, _THREAD_END_S)
             raise
         self._connection = connection
         await connection.create_function("unmoved", 0, self._file.unmoved)
