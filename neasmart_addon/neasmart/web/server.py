@@ -37,8 +37,8 @@ from neasmart.web.docs_page import DocsPage
 from neasmart.web.guard.connections import CLIENT_LIMIT, Doors, HttpConnection
 from neasmart.web.guard.gate import ApiGate, Gate, IngressGate
 from neasmart.web.http.bodies import BODY_LIMIT
+from neasmart.web.http.json_response import JsonResponse, header_lines
 from neasmart.web.http.problems import API_POLICY, COMMON_HEADERS, Decorate, answering
-from neasmart.web.http.replies import Reply, header_lines
 from neasmart.web.http.request_id import HEADER
 from neasmart.web.http.routes import Route, definitions, open_paths, routes_of
 from neasmart.web.http.web_counters import WebCounters
@@ -300,7 +300,7 @@ def _decoration(role: Role, gateway: Gateway, gate: Gate) -> Decorate:
         asked = gate.headers(request)
         if (
             not asked
-            and type(response) is Reply
+            and type(response) is JsonResponse
             and response.compose(request, request_id, lines + header_lines(stale) if stale else lines)
         ):
             return

@@ -17,8 +17,8 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from neasmart.facts.network import encoded
+from neasmart.web.http.json_response import JsonResponse
 from neasmart.web.http.problems import Problem
-from neasmart.web.http.replies import Reply
 
 BODY_LIMIT = 64 * 1024
 BODY_TIMEOUT_S = 10.0
@@ -29,7 +29,7 @@ Document = dict[str, Any]
 
 def reply(document: object, *, status: int = HTTPStatus.OK) -> web.Response:
     """Return an answer with a JSON body."""
-    return Reply(encoded(document), status=status)
+    return JsonResponse(encoded(document), status=status)
 
 
 async def read_document(request: web.Request) -> Document:

@@ -17,7 +17,7 @@ PATHS_LIMIT = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownPath:
     """What was found for a path: the numbers and names in it, what answers, and the path of its route."""
 
     match: web.UrlMappingMatchInfo
@@ -31,9 +31,9 @@ class KnownPaths:
     def __init__(self, find: Handler) -> None:
         """Start without any."""
         self._find = find
-        self._known: dict[str, Known] = {}
+        self._known: dict[str, KnownPath] = {}
 
-    def known(self, request: web.BaseRequest) -> Known | None:
+    def known(self, request: web.BaseRequest) -> KnownPath | None:
         """Return what is known of a request's path, and give it to the request; None if it has to be found."""
         if request.method != hdrs.METH_GET or hdrs.EXPECT in request.headers or not isinstance(request, web.Request):
             return None
@@ -54,7 +54,7 @@ class KnownPaths:
         ):
             match, handler = request.match_info, request.match_info.handler
             # It takes what `known` has given to the application.
-            self._known[request.rel_url.raw_path] = Known(match, handler, route_of(request))  # type: ignore[arg-type]
+            self._known[request.rel_url.raw_path] = KnownPath(match, handler, route_of(request))  # type: ignore[arg-type]
         return response
 
 

@@ -26,8 +26,8 @@ from neasmart.facts.errors import (
     UnknownPointError,
 )
 from neasmart.facts.network import encoded
+from neasmart.web.http.json_response import JsonResponse
 from neasmart.web.http.known_paths import NO_ROUTE, Handler, KnownPaths, route_of
-from neasmart.web.http.replies import Reply
 from neasmart.web.http.request_id import HEADER, REQUEST_ID, chosen
 from neasmart.web.http.web_counters import WebCounters
 
@@ -128,7 +128,7 @@ def answering(
             _LOG.exception("%s %s failed, request id %s", request.method, request.path[:_SHOWN_PATH], request_id)
             response = shaped(internal_problem(), path=request.path, request_id=request_id)
         # The exact type first: aiohttp's responses are abstract mappings, which makes isinstance dear.
-        usual = type(response) is Reply
+        usual = type(response) is JsonResponse
         if usual or not response.prepared:
             decorate(request, response, request_id)
         duration_s = None if not usual and isinstance(response, web.WebSocketResponse) else perf_counter() - began

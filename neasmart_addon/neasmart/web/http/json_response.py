@@ -19,7 +19,7 @@ from neasmart.web.http.request_id import HEADER
 _JSON = "application/json"
 
 
-class Reply(web.Response):
+class JsonResponse(web.Response):
     """An answer with a body of JSON."""
 
     _whole = b""
@@ -75,5 +75,5 @@ def _date(unix_s: int) -> str:
     return formatdate(unix_s, usegmt=True)
 
 
-_UNTOUCHED = len(vars(Reply(b"", status=HTTPStatus.OK)))
+_UNTOUCHED = len(vars(JsonResponse(b"", status=HTTPStatus.OK)))
 """How much a reply remembers of which nothing was asked but to be one."""

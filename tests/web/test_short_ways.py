@@ -15,7 +15,7 @@ from aiohttp import web
 from neasmart.core.gateway import Gateway
 from neasmart.web.http import known_paths
 from neasmart.web.http.bodies import reply
-from neasmart.web.http.replies import Reply
+from neasmart.web.http.json_response import JsonResponse
 from tests.support.gateways import FakeClock
 from tests.web.conftest import Served, Start
 
@@ -65,7 +65,7 @@ async def test_both_ways_of_an_answer_give_the_same_bytes(
     port, request = getattr(served, listener), f"{asked} HTTP/1.1\r\nHost: x\r\n{ID}\r\n"
 
     whole = await exchange(port, request)
-    monkeypatch.setattr(Reply, "compose", lambda *_: False)
+    monkeypatch.setattr(JsonResponse, "compose", lambda *_: False)
     of_aiohttp = await exchange(port, request)
 
     assert dateless(whole) == dateless(of_aiohttp)
@@ -128,14 +128,14 @@ async def test_what_a_handler_adds_to_an_answer_is_sent(
     served: Served, monkeypatch: pytest.MonkeyPatch, change: object
 ) -> None:
     composed: list[bool] = []
-    compose = Reply.compose
+    compose = JsonResponse.compose
 
-    def changed(self: Reply, *asked: object) -> bool:
+    def changed(self: JsonResponse, *asked: object) -> bool:
         change(self)  # type: ignore[operator] # one of those above
         composed.append(compose(self, *asked))  # type: ignore[arg-type] # what the original is given
         return composed[-1]
 
-    monkeypatch.setattr(Reply, "compose", changed)
+    monkeypatch.setattr(JsonResponse, "compose", changed)
     async with served.api.get("/mode") as answer:
         assert await answer.json() == {"mode": 2}
 
