@@ -200,7 +200,7 @@ async def test_a_subscriber_gets_a_snapshot_and_then_only_changes(gateway: Gatew
     assert list(batch) == [f"reading/{SETPOINT.id}"]
 
 
-def test_a_report_that_only_repeats_the_last_one_is_news_to_those_who_asked_for_repeats(gateway: Gateway) -> None:
+def test_a_report_that_only_repeats_the_last_one_wakes_those_alone_who_asked_for_repeats(gateway: Gateway) -> None:
     for _ in range(2):
         write(gateway, "zone.1.3.temperature", encode_dpt9(20.4))
     key = f"reading/{TEMPERATURE.id}"
@@ -212,9 +212,16 @@ def test_a_report_that_only_repeats_the_last_one_is_news_to_those_who_asked_for_
         write(gateway, "zone.1.3.temperature", encode_dpt9(20.5))
         assert (set(all_of_it.take()), set(changes.take())) == ({key}, {key})
 
-        changes.repeats = True
+        for _ in range(2):
+            write(gateway, "zone.1.3.temperature", encode_dpt9(20.5))
+        assert (changes.take(), changes.repeated()) == ({}, {key: gateway.plant.reading(TEMPERATURE)})
+        assert not changes.repeated()
+
+        # What has changed meanwhile is told once, as it is now.
         write(gateway, "zone.1.3.temperature", encode_dpt9(20.5))
-        assert set(changes.take()) == {key}
+        for _ in range(2):
+            write(gateway, "zone.1.3.temperature", encode_dpt9(20.6))
+        assert (changes.take(), changes.repeated()) == ({key: gateway.plant.reading(TEMPERATURE)}, {})
 
 
 def test_what_a_room_tells_again_is_no_repeat_where_it_was_unknown_once_or_stale(

@@ -55,7 +55,9 @@ async def test_a_house_is_announced_with_states_and_is_online_last(mosquitto: Mo
         assert watcher.retained[f"{ROOT}/global/warning"] == "ON"
         assert watcher.retained[f"{ROOT}/bus"] == "online"
         assert watcher.json(f"{ROOT}/link")["connected"] is True
-        assert watcher.seen[-1][1] == f"{ROOT}/status"
+        # What comes after it repeats a topic that was said before.
+        said = [topic for _, topic, _ in watcher.seen]
+        assert set(said) == set(said[: said.index(f"{ROOT}/status") + 1])
         assert gateway.mqtt.connected
 
 

@@ -202,9 +202,8 @@ class MqttBridge:
                 self._birth_at = None
                 self._publisher.begin(now)
                 self._outbox.put(self._topics.gateway, self._claim.word)
-            self._publisher.take(batch, now)
+            self._publisher.take(batch, now, subscription.repeated())
             self._publisher.tick(now)
-            subscription.repeats = self._publisher.rooms.awaits_reports
             self._reception.tick(now)
             while (message := self._outbox.next(clock.monotonic())) is not None:
                 acknowledged = message.acknowledged or message.topic == self._topics.status
@@ -216,7 +215,7 @@ class MqttBridge:
                 # Somebody's command that has come meanwhile is echoed before the rest of what waits.
                 urgent = subscription.take()
                 if urgent:
-                    self._publisher.take(urgent, clock.monotonic())
+                    self._publisher.take(urgent, clock.monotonic(), subscription.repeated())
                 if self._publisher.announcer.describing:
                     self._publisher.tick(clock.monotonic())
             if self._publisher.online:

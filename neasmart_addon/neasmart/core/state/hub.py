@@ -18,14 +18,18 @@ class Subscription:
     """The changes that one consumer has not seen yet: the last item of each key."""
 
     def __init__(self, *, repeats: bool = True) -> None:
-        """Start with nothing pending."""
-        self.repeats = repeats
-        """Whether what is told once more and has not changed is news, too; may be turned at any time."""
+        """Start with nothing pending; without `repeats` nobody is woken for what is told again and has not changed."""
+        self._repeats = repeats
         self._pending: dict[str, object] = {}
+        self._repeated: dict[str, object] = {}
         self._ready = asyncio.Event()
 
-    def offer(self, key: str, item: object) -> None:
+    def offer(self, key: str, item: object, *, repeated: bool = False) -> None:
         """Replace what is pending for the key."""
+        if repeated and not self._repeats and key not in self._pending:
+            self._repeated[key] = item
+            return
+        self._repeated.pop(key, None)
         self._pending[key] = item
         self._ready.set()
 
@@ -39,6 +43,11 @@ class Subscription:
         self._ready.clear()
         batch, self._pending = self._pending, {}
         return batch
+
+    def repeated(self) -> dict[str, object]:
+        """Return what was told again meanwhile without waking anybody, the last item of each key."""
+        repeated, self._repeated = self._repeated, {}
+        return repeated
 
     async def __aiter__(self) -> AsyncIterator[dict[str, object]]:
         """Iterate over batches for ever."""
@@ -60,12 +69,11 @@ class Hub:
     def publish(self, key: str, item: object, *, repeated: bool = False) -> None:
         """Make `item` the state of `key`; cheap enough for the way between a frame and its reply.
 
-        With `repeated` nothing is new but the time of it, which wakes only those who asked for repeats.
+        With `repeated` nothing is new but the time of it.
         """
         self._state[key] = item
         for subscription in self._subscriptions:
-            if subscription.repeats or not repeated:
-                subscription.offer(key, item)
+            subscription.offer(key, item, repeated=repeated)
 
     @contextmanager
     def subscribed(self, *, repeats: bool = True) -> Iterator[tuple[dict[str, object], Subscription]]:

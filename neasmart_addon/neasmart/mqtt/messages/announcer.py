@@ -8,7 +8,7 @@ message in. Two messages for one device within `apart_s` would lose parts of the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
@@ -94,9 +94,9 @@ class Announcer:
         self._round = None
         self.complete = False
 
-    def hear(self) -> None:
-        """Take note that something has changed, so that the inventory is worth a look: with sixty rooms it takes 1 ms."""
-        self._news = True
+    def hear(self, batch: Mapping[str, object]) -> None:
+        """Take note that something has changed: a look at the inventory of sixty rooms takes half a millisecond."""
+        self._news = self._news or bool(batch)
 
     def look(self, now: float) -> None:
         """Compare what exists with what was announced, now and not only when it is time for it."""
