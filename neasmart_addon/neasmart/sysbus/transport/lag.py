@@ -40,11 +40,13 @@ class LagWatch:
         """Begin to watch."""
         self._answered_at = monotonic()
         self.suspect_from = self._answered_at + LATE_S
-        self._plain, self._selector.select = self._selector.select, self._select
+        selector = self._selector
+        self._plain, selector.select = selector.select, self._select
 
     def stop(self) -> None:
         """Stop watching; nothing counts as blocked then."""
-        self._selector.select = self._plain
+        selector = self._selector
+        selector.select = self._plain
         self.suspect_from = math.inf
 
     @property
