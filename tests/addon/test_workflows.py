@@ -80,8 +80,8 @@ def test_what_runs_all_tests_stands_on_debian_which_has_the_packages_of_the_list
     assert not [step for step in described["steps"] if "setup-python" in step.get("uses", "")]
 
 
-def test_the_gate_ends_within_a_quarter_of_an_hour() -> None:
-    assert int(_read(GITHUB / "workflows/ci.yaml")["jobs"]["test"]["timeout-minutes"]) <= 15
+def test_the_gate_ends_within_half_an_hour_with_all_its_setting_up() -> None:
+    assert int(_read(GITHUB / "workflows/ci.yaml")["jobs"]["test"]["timeout-minutes"]) <= 30
 
 
 def test_issue_forms_ask_for_the_diagnostics_file() -> None:

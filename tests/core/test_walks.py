@@ -81,12 +81,15 @@ def test_the_time_in_which_the_bus_was_not_heard_is_no_walk(walks: Walks) -> Non
 
 
 def test_polls_of_blocks_without_commands_are_no_walk_and_cost_no_memory(walks: Walks) -> None:
+    remembered = []
     for count in range(1, 41):
         for address in range(3, 60):
             walks.polled((240, address, count, 0.0))
-    walks.tick(0.0)
+            walks.tick(0.0)
+            remembered.append(len(walks._blocks))
 
     assert walks.walk_s == 30.0
+    assert max(remembered) <= 4 * len(TABLE.writable)
 
 
 def test_it_is_counted_how_often_and_how_soon_the_base_writes_after_it_read_no_data() -> None:

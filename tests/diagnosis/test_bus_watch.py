@@ -105,6 +105,32 @@ def test_what_is_shown_is_that_of_the_last_minute(watched: Watched) -> None:
     assert watched.counters.polls_by_unit == {240: 128, 241: 64}
 
 
+def test_a_link_is_watched_from_when_it_opened_and_not_from_the_next_look(watched: Watched) -> None:
+    watched.look(0)
+    watched.opens(0.5)
+    watched.look(1)
+
+    assert watched.look(3).watched_s == 2.5
+
+
+def test_what_a_peer_sent_that_has_gone_is_still_told(watched: Watched) -> None:
+    watched.opens(0)
+    watched.look(0)
+    watched.counters.ascii_frames = 3
+    watched.look(1)
+    watched.closes(2)
+
+    shown = [watched.look(second) for second in range(2, 30)][-1]
+
+    assert (shown.open_s, shown.watched_s, shown.seen.ascii_frames) == (0.0, 29.0, 3)
+
+
+def test_while_nobody_is_connected_the_last_minute_is_told_in_steps_of_five_seconds_too(watched: Watched) -> None:
+    watched.closes(0)
+
+    assert [watched.look(second).watched_s for second in range(129)][-4:] == [60.0, 56.0, 57.0, 58.0]
+
+
 def test_a_link_that_has_no_time_opens_when_it_is_seen(watched: Watched) -> None:
     watched.link = LinkStatus(connected=True, code="connected")
 
@@ -199,21 +225,22 @@ def test_another_framing_of_a_converter_that_is_dialled_stays_what_it_is(watched
     assert watched.look(0).wrong_framing == (Hint.ASCII, 0.0)
 
 
+@pytest.mark.parametrize(("opened_s", "watched_s"), [(-40, 5.5), (-41, 1.5)])
 def test_two_connections_on_one_bus_count_for_ten_seconds_and_what_they_brought_is_then_forgotten(
-    watched: Watched,
+    watched: Watched, opened_s: int, watched_s: float
 ) -> None:
-    watched.opens(-40)
-    for second in range(-40, 0):
+    watched.opens(opened_s)
+    for second in range(opened_s, 0):
         watched.look(second)
     watched.counters.same_bus_connections += 1
     for second in range(10):
         assert watched.look(second).same_bus
     shown = watched.look(10)
-    assert (shown.same_bus, shown.watched_s) == (True, 50.0)
+    assert (shown.same_bus, shown.watched_s) == (True, 10.0 - opened_s)
 
     shown = watched.look(10.5)
 
-    assert (shown.same_bus, shown.watched_s) == (False, 5.5)
+    assert (shown.same_bus, shown.watched_s) == (False, watched_s)
 
 
 def test_cuts_that_are_shorter_than_the_bus_may_be_silent_do_not_count(watched: Watched) -> None:

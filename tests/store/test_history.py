@@ -53,6 +53,15 @@ async def test_a_change_stands_in_the_history_at_once_and_an_equal_value_does_no
     assert await celsius(bench, NOON, NOON + HOUR_S) == [(0, 20.0), (180, 21.5)]
 
 
+async def test_what_the_base_has_just_told_stands_in_the_history(stores: Callable[..., Bench]) -> None:
+    bench = stores(time=MovedClock(wall=NOON))
+    await bench.store.open()
+
+    bench.write(TEMPERATURE, encode_dpt9(20.0))
+
+    assert await celsius(bench, NOON, NOON + HOUR_S) == [(0, 20.0)]
+
+
 async def test_without_a_history_the_last_value_is_kept_alone(stores: Callable[..., Bench]) -> None:
     bench = stores(time=MovedClock(wall=NOON), history=False)
     await bench.store.open()

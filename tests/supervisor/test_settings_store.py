@@ -63,6 +63,15 @@ async def test_a_port_is_opened_with_all_ports_and_a_restart_is_asked_for(
     assert fake.restarts == 1
 
 
+async def test_options_that_are_saved_while_a_port_is_opened_stay(store: SettingsStore, fake: FakeSupervisor) -> None:
+    fake.before_post = lambda: fake.save_in_form(logging={"level": "debug"})
+
+    await store.open_port("502/tcp", 502)
+
+    assert fake.options["logging"] == {"level": "debug"}
+    assert fake.network["502/tcp"] == 502
+
+
 async def test_a_refusal_is_told_and_nothing_is_changed(store: SettingsStore, fake: FakeSupervisor) -> None:
     before = fake.options
 

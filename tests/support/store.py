@@ -33,11 +33,16 @@ class Bench:
     """One process: a gateway, its store, and a base that writes."""
 
     def __init__(
-        self, settings: DatabaseSettings, *, time: MovedClock | None = None, connect: Connect | None = None
+        self,
+        settings: DatabaseSettings,
+        *,
+        modbus: ModbusSettings | None = None,
+        time: MovedClock | None = None,
+        connect: Connect | None = None,
     ) -> None:
         self.time = time or MovedClock()
         self.settings = settings
-        self.modbus = ModbusSettings()
+        self.modbus = modbus or ModbusSettings()
         self.gateway = build_gateway(Settings(modbus=self.modbus, database=settings), self.time.clock)
         self.store = Store(settings, self.modbus, self.gateway, connect=connect)
         self.path = Path(settings.path)

@@ -33,6 +33,15 @@ class Scene:
     problem: str | None = None
 
 
+@dataclass(slots=True)
+class _Span:
+    """Some seconds of the last minute: when they began, the counters of that moment, and the bytes since."""
+
+    at: float
+    counters: BusCounters
+    pattern: Pattern
+
+
 class BusWatch:
     """Keeps what was seen, and the diagnosis that it gives."""
 
@@ -61,8 +70,7 @@ class BusWatch:
         self._final = final
         self._since = since
         self._visits = _Visits()
-        self._snapshots: deque[tuple[float, BusCounters]] = deque()
-        self._patterns: deque[tuple[float, Pattern]] = deque()
+        self._spans: deque[_Span] = deque()
         self._closed = BusCounters()
         self._counts = dict.fromkeys(_SIGNS, 0)
         self._rose_at: dict[str, float] = {}
@@ -85,15 +93,14 @@ class BusWatch:
         opened = self._visits.follow(now, scene.link, scene.patience.late_s)
         if not scene.link.connected:
             self._closed = _copied(counters)
-        if opened or not self._snapshots:
+        if opened or not self._spans:
             self._begin(self._visits.open_since or now, self._closed)
-        at, last = self._patterns[-1]
-        self._patterns[-1] = (at, Pattern.joined((last, self.bytes.digest())))
-        if now - at >= SNAPSHOT_EVERY_S:
+        last = self._spans[-1]
+        last.pattern = Pattern.joined((last.pattern, self.bytes.digest()))
+        if now - last.at >= SNAPSHOT_EVERY_S:
             self._begin(now, _copied(counters))
-        while now - self._snapshots[0][0] > WINDOW_S:
-            self._snapshots.popleft()
-            self._patterns.popleft()
+        while now - self._spans[0].at > WINDOW_S:
+            self._spans.popleft()
         for name in _SIGNS:
             count = getattr(counters, name)
             if count > self._counts[name]:
@@ -101,8 +108,7 @@ class BusWatch:
             self._counts[name] = count
 
     def _begin(self, now: float, counters: BusCounters) -> None:
-        self._snapshots.append((now, counters))
-        self._patterns.append((now, Pattern.joined(())))
+        self._spans.append(_Span(now, counters, Pattern.joined(())))
 
     def _observed(self, now: float, scene: Scene) -> Observed:
         counters, visits = scene.counters, self._visits
@@ -115,11 +121,12 @@ class BusWatch:
         if not same_bus and "same_bus_connections" in self._rose_at:
             # What came over two connections passed for the replies of a rival.
             began = max(began, self._rose_at["same_bus_connections"] + _SAME_BUS_S / 2)
-        at, first = next((each for each in self._snapshots if each[0] >= began), (now, counters))
+        spans = [span for span in self._spans if span.at >= began]
+        at, first = (spans[0].at, spans[0].counters) if spans else (now, counters)
         return Observed(
             link=scene.link,
             seen=_difference(counters, first),
-            pattern=Pattern.joined(pattern for taken_at, pattern in self._patterns if quiet and taken_at >= at),
+            pattern=Pattern.joined(span.pattern for span in spans if quiet),
             watched_s=now - at,
             unit_ids=self.unit_ids,
             open_s=0.0 if visits.open_since is None else now - visits.open_since,
@@ -167,24 +174,24 @@ class _Visits:
         self.open_since: float | None = None
         self._link: LinkStatus | None = None
         self._connected_at = 0.0
-        self._left_at: float | None = None
-        self._lasted_s = 0.0
+        # When a peer left last, and for how long it had stayed.
+        self._left: tuple[float, float] | None = None
 
     def follow(self, now: float, link: LinkStatus, late_s: float) -> bool:
         """Take the status of the link; return whether it has opened after having been closed for long."""
         before, self._link = self._link, link
         at = now if link.since is None else link.since
         if before is not None and before.since != link.since:
-            if before.connected and not link.connected:
+            if before.connected:
                 self._leave(at, at - self._connected_at)
             elif before.code == link.code:
                 # Somebody came and went, or went and came, between two looks.
                 self._leave(at, 0.0)
         if not link.connected:
-            if self._left_at is None or now - self._left_at > late_s:
+            if self._left is None or now - self._left[0] > late_s:
                 self.open_since = None
             return False
-        if before is None or not before.connected or before.since != link.since:
+        if before is None or before.since != link.since:
             self._connected_at = at
         if self.open_since is not None:
             return False
@@ -193,12 +200,13 @@ class _Visits:
 
     def unsteady(self, now: float, link: LinkStatus, late_s: float) -> bool:
         """Return whether a peer has just gone that had not stayed for long."""
-        if link.code != "waiting_for_peer" or self._left_at is None:
+        if link.code != "waiting_for_peer" or self._left is None:
             return False
-        return self._lasted_s < late_s and now - self._left_at <= late_s
+        left_at, lasted_s = self._left
+        return lasted_s < late_s and now - left_at <= late_s
 
     def _leave(self, at: float, lasted_s: float) -> None:
-        self._left_at, self._lasted_s = at, lasted_s
+        self._left = (at, lasted_s)
         if self.open_since is None:
             self.open_since = at
 
@@ -216,9 +224,9 @@ def _difference(now: BusCounters, before: BusCounters) -> BusCounters:
     """Return what was counted between two snapshots; times are those of the later one."""
     difference = _copied(now)
     for each in fields(BusCounters):
-        value, old = getattr(now, each.name), getattr(before, each.name)
-        if isinstance(value, int) and isinstance(old, int):
-            setattr(difference, each.name, value - old)
+        value = getattr(now, each.name)
+        if isinstance(value, int):
+            setattr(difference, each.name, value - getattr(before, each.name))
     difference.polls_by_unit = {
         unit: count - before.polls_by_unit.get(unit, 0) for unit, count in now.polls_by_unit.items()
     }

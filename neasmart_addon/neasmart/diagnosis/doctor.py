@@ -26,10 +26,10 @@ class Diagnosis:
     code: str
     level: Level
     sentence: str
-    advice: str = ""
-    evidence: tuple[str, ...] = ()
-    parameters: Mapping[str, str] = field(default_factory=dict)
-    receiving: bool = False
+    advice: str
+    evidence: tuple[str, ...]
+    parameters: Mapping[str, str]
+    receiving: bool
     since: float | None = None
 
     def says_the_same(self, other: Diagnosis) -> bool:

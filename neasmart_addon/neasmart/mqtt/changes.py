@@ -2,11 +2,13 @@
 
 It can be a thermostat, the maker's app or its program; the bus does not tell which. Not told is what follows from a
 command of ours, and what the base changes by itself after another change: a room's setpoint after its state, all rooms
-after the whole house.
+after the whole house. The first change of a value after its cause counts as a consequence, until the base has been at
+the room twice since. What follows from a command may come before its end, so its cause is as young as that end.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -15,9 +17,7 @@ from neasmart.core.state.plant import Reading, Source
 from neasmart.facts.codecs import Value
 from neasmart.facts.registers import Ref
 from neasmart.facts.rows import SETPOINT_BY_MODE
-
-CONSEQUENCE_S = 60.0
-"""Two walks of the base over all rooms, within which it has said what follows from a change."""
+from neasmart.mqtt.visits import Visits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,52 +30,84 @@ class Change:
 
 
 class ChangesByHand:
-    """Compares every report of what can be commanded with the one before."""
+    """Compares every report of what can be commanded with the one before; times are those of bus and commands."""
 
-    def __init__(self) -> None:
+    def __init__(self, visits: Visits) -> None:
         """Start without knowing anything, so that the first report is no change."""
+        self._visits = visits
         self._values: dict[str, Value] = {}
-        self._ours: dict[str, tuple[float, set[float]]] = {}
-        self._moved_at: dict[tuple[int, ...], float] = {}
+        # Until when a value of ours, by point and value, and a change that others follow was under way.
+        self._ours: dict[Ref, dict[float, float]] = {}
+        self._causes: dict[Ref, float] = {}
+        self._changed: dict[Ref, float] = {}
 
-    def start(self, readings: Iterable[Reading]) -> None:
-        """Take what is known now as the state from which changes are told."""
+    def start(self, readings: Iterable[Reading], commands: Iterable[Command]) -> None:
+        """Take what is known now as the state from which changes are told; commands in the order they were given."""
         for reading in readings:
             if reading.ref.point.writable and reading.source is Source.BUS:
                 self._values[reading.ref.id] = reading.value
+        # What has ended while nobody listened would seem to be under way for ever.
+        self._ours.clear()
+        self._causes.clear()
+        for command in commands:
+            self._command(command)
 
-    def command(self, command: Command, now: float) -> None:
+    def take(self, commands: Iterable[Command], readings: Iterable[Reading]) -> list[Change]:
+        """Take what the hub has collected; return the changes that are explained by nothing."""
+        for command in commands:
+            self._command(command)
+        # What was changed for the whole house comes first, because it explains what follows in the rooms.
+        ordered = sorted(readings, key=lambda each: (not each.ref.of_house, each.at or 0.0))
+        return [change for reading in ordered if (change := self._report(reading)) is not None]
+
+    def _command(self, command: Command) -> None:
         """Note a command of ours: its value, and what follows from it, is no change by somebody else."""
-        at, values = self._ours.get(command.ref.id, (now, set()))
-        if now - at > CONSEQUENCE_S:
-            values = set()
-        self._ours[command.ref.id] = (now, values | set(_possible(command)))
-        if command.delivered_at is not None and command.ref.point.options is not None:
-            self._moved_at[command.ref.index] = now
+        ref = command.ref
+        # The end of an older one may have been missed, but it was over when this one was given.
+        ours = {value: min(until, command.queued_at) for value, until in self._ours.get(ref, {}).items()}
+        ours = {value: until for value, until in ours.items() if not self._visits.since(ref.index, until)}
+        until = math.inf if command.ended_at is None else command.ended_at
+        if command.ended_at is None or command.delivered_at is not None:
+            ours |= dict.fromkeys(_possible(command), until)
+        self._ours[ref] = ours
+        if ref in self._causes:
+            self._causes[ref] = min(self._causes[ref], command.queued_at)
+        if command.delivered_at is not None and ref.point.options is not None:
+            self._causes[ref] = until
 
-    def report(self, reading: Reading, now: float) -> Change | None:
-        """Return the change that a report tells, None if it tells none or one that is explained."""
+    def _report(self, reading: Reading) -> Change | None:
         ref = reading.ref
-        if not ref.point.writable or reading.source is not Source.BUS:
+        self._visits.note(reading)
+        if not ref.point.writable or reading.source is not Source.BUS or reading.at is None:
             return None
         old, new = self._values.get(ref.id), reading.value
         self._values[ref.id] = new
-        if old is None or new is None or old == new or self._explained(ref, float(new), now):
+        if old is None or new is None or old == new:
             return None
+        explained = self._is_ours(ref, float(new)) or self._follows(ref)
+        self._changed[ref] = reading.at
         if ref.point.options is not None:
-            self._moved_at[ref.index] = now
-        return Change(ref=ref, old=old, new=new)
+            self._causes[ref] = max(reading.at, self._causes.get(ref, reading.at))
+        return None if explained else Change(ref=ref, old=old, new=new)
 
-    def _explained(self, ref: Ref, new: float, now: float) -> bool:
-        at, values = self._ours.get(ref.id, (-CONSEQUENCE_S, set()))
-        ours = any(abs(value - new) <= ref.point.confirm_within + 1e-6 for value in values)
-        if ours and now - at <= 2 * CONSEQUENCE_S:
-            return True
-        # The whole house has no index.
-        causes: list[tuple[int, ...]] = [] if ref.of_house else [()]
-        if ref.point.options is None:
-            causes.append(ref.index)
-        return any(now - self._moved_at.get(cause, -CONSEQUENCE_S) < CONSEQUENCE_S for cause in causes)
+    def _is_ours(self, ref: Ref, new: float) -> bool:
+        """Return whether a value is one of ours; once told, one whose command has ended explains no second change."""
+        ours = self._ours.get(ref, {})
+        for value, until in list(ours.items()):
+            if abs(value - new) <= ref.point.confirm_within + 1e-6 and not self._visits.since(ref.index, until):
+                if until < math.inf:
+                    del ours[value]
+                return True
+        return False
+
+    def _follows(self, ref: Ref) -> bool:
+        """Return whether a change is the first one since something that the base lets a register follow."""
+        changed = self._changed.get(ref, -math.inf)
+        return any(
+            changed < at and not self._visits.since(ref.index, at)
+            for cause, at in self._causes.items()
+            if (cause.of_house and not ref.of_house) or (cause.index == ref.index and ref.point.options is None)
+        )
 
 
 def _possible(command: Command) -> Iterator[float]:

@@ -10,6 +10,7 @@ import math
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from neasmart.core.commands.command import Command
 from neasmart.core.gateway import DOCTOR, LINK, Gateway
@@ -36,6 +37,7 @@ from neasmart.mqtt.messages.states import (
 )
 from neasmart.mqtt.messages.topics import HOUSE, OFFLINE, ONLINE
 from neasmart.mqtt.room_states import RoomStates
+from neasmart.mqtt.visits import Visits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,12 +76,13 @@ class Publisher:
         self._topics = style.topics
         self._outbox = outbox
         self._times = times or PublishTimes()
-        self.rooms = RoomStates(gateway, style.topics, outbox)
+        visits = Visits()
+        self.rooms = RoomStates(gateway, style.topics, outbox, visits)
         self.announcer = Announcer(
             gateway, style, outbox, say_again=self._say_again, book=book, times=self._times.announce
         )
         self._results: dict[str, str] = {}
-        self._changes = ChangesByHand()
+        self._changes = ChangesByHand(visits)
         self._unsaid: deque[ZoneIndex] = deque()
         self._heard_since: float | None = None
         # Endless while the link is open; at the start nothing has been there that could be missed for a moment.
@@ -102,43 +105,38 @@ class Publisher:
         self._online = False
         self.rooms.begin()
         self.announcer.begin(now)
-        self._changes.start(self._gateway.plant.readings)
+        self._changes.start(self._gateway.plant.readings, reversed(self._gateway.commands.recent))
         self._unsaid = deque(self._gateway.plant.all_zones)
         for reading in self._gateway.plant.readings:
             if reading.ref.of_house or (reading.at is not None and not reading.ref.room):
                 self.rooms.say_value(reading.ref)
         for command in self._gateway.commands.pending:
-            self._say_command(command, now)
+            self._say_command(command)
         self._say_house()
         self._say_bus(now)
         self._say_wiring(self._gateway.watch.diagnosis)
         self._say_diagnostics(now)
 
-    def take(self, batch: Mapping[str, object], now: float) -> None:
-        """Take the changes that the hub has collected."""
+    def take(self, batch: Mapping[str, object], now: float, again: Mapping[str, object] = MappingProxyType({})) -> None:
+        """Take the changes that the hub has collected, and what was only told `again` meanwhile."""
+        self.announcer.hear(batch)
         commands = [item for item in batch.values() if isinstance(item, Command)]
-        for command in commands:
-            self._changes.command(command, now)
         readings = [item for item in batch.values() if isinstance(item, Reading)]
-        # What was changed for the whole house comes first, because it explains what follows in the rooms.
-        for reading in sorted(readings, key=lambda each: not each.ref.of_house):
-            change = self._changes.report(reading, now)
-            if change is not None and self._online:
+        repeated = [item for item in again.values() if isinstance(item, Reading)]
+        for change in self._changes.take(commands, [*repeated, *readings]):
+            if self._online:
                 self._outbox.tell(self._topics.changed, self._change_payload(change))
+        for reading in [*repeated, *readings] if self.rooms.awaits_reports else readings:
             self.rooms.reading(reading)
         for command in commands:
-            self._say_command(command, now)
+            self._say_command(command)
         if any(reading.ref.point.part is Part.SEASON for reading in readings):
             self.announcer.look(now)
         if readings or commands:
             self._say_house()
-        if LINK in batch:
-            self._say_bus(now)
-        found = batch.get(DOCTOR)
-        if isinstance(found, Diagnosis):
-            self._say_wiring(found)
         if commands:
             self._say_diagnostics(now)
+        self._say_statuses(batch, now)
 
     def tick(self, now: float) -> None:
         """Do what is due; called at least once a second and after every batch."""
@@ -148,7 +146,7 @@ class Publisher:
             self._say_diagnostics(now)
         for _ in range(min(_SAID_AT_ONCE, len(self._unsaid))):
             self.rooms.say_all(self._unsaid.popleft())
-        self.rooms.tick(now)
+        self.rooms.tick()
         self.announcer.tick(now)
         if self._heard_since is not None and now - self._heard_since >= self._times.forget_room_s:
             self.announcer.forget_gone()
@@ -227,12 +225,12 @@ class Publisher:
         if zone is None:
             self._outbox.put(self._topics.wiring, wiring_payload(self._gateway.watch.diagnosis), repeat=True)
 
-    def _say_command(self, command: Command, now: float) -> None:
+    def _say_command(self, command: Command) -> None:
         topic = self._topics.last_command(command.ref.place)
         payload = self._results[topic] = command_payload(command, self._gateway.clock)
         # The mode and the state of the house share this topic and often end together; both ends are worth knowing.
         self._outbox.tell(topic, payload, retained=True)
-        self.rooms.command(command, now)
+        self.rooms.command(command)
         if command.ref.of_house:
             self._say_house(urgent=True)
 
@@ -277,6 +275,13 @@ class Publisher:
         if gateway.link.connected or not linked:
             self._heard = linked and gateway.diagnosis(now).receiving
         self._outbox.put(self._topics.link, link_payload(gateway.link, heard=self._heard))
+
+    def _say_statuses(self, batch: Mapping[str, object], now: float) -> None:
+        if LINK in batch:
+            self._say_bus(now)
+        found = batch.get(DOCTOR)
+        if isinstance(found, Diagnosis):
+            self._say_wiring(found)
 
     def _say_wiring(self, found: Diagnosis) -> None:
         self._outbox.put(self._topics.wiring, wiring_payload(found))

@@ -1,7 +1,7 @@
 """Says what every room shows: its values, its climate entity, and what is worked out from them.
 
 What a person commands is shown at once, also in all rooms when it is meant for the whole house: the base needs a walk
-of up to half a minute to tell each room's new state, and until then the old one would look like a refusal.
+to tell each room's new state, and until then the old one would look like a refusal.
 """
 
 from __future__ import annotations
@@ -21,9 +21,7 @@ from neasmart.mqtt.messages.inventory import global_mode
 from neasmart.mqtt.messages.outbox import Outbox
 from neasmart.mqtt.messages.states import UNKNOWN, ClimateState, Steady, on_off, value_payload
 from neasmart.mqtt.messages.topics import OFFLINE, ONLINE, Topics
-
-_TOLD_WITHIN_S = 60.0
-"""Two walks of the base: by then it has told every room's state after a command for the whole house."""
+from neasmart.mqtt.visits import Visits
 
 
 @dataclass(slots=True)
@@ -38,7 +36,7 @@ class _Room:
 class _HouseCommand:
     """A command for the whole house that the rooms have not all answered yet."""
 
-    confirmed_until: float | None = None
+    confirmed_at: float | None = None
 
 
 @dataclass(slots=True)
@@ -48,6 +46,7 @@ class RoomStates:
     gateway: Gateway
     topics: Topics
     outbox: Outbox
+    visits: Visits = field(default_factory=Visits)
     steady: Steady = field(default_factory=Steady)
     _rooms: dict[ZoneIndex, _Room] = field(default_factory=dict)
     _house: _HouseCommand | None = None
@@ -92,7 +91,7 @@ class RoomStates:
             for each in self.gateway.plant.zones:
                 self._say_room(each)
 
-    def command(self, command: Command, now: float) -> None:
+    def command(self, command: Command) -> None:
         """Show a command of somebody at once, and the truth again when it has ended."""
         ref = command.ref
         if ref.room:
@@ -101,13 +100,18 @@ class RoomStates:
             return
         self.say_value(ref, urgent=True)
         if ref.point.part is Part.HOUSE:
-            self._expect(command, now)
+            self._expect(command)
 
-    def tick(self, now: float) -> None:
-        """Stop waiting for rooms that have not told their state after a command for the whole house."""
-        until = None if self._house is None else self._house.confirmed_until
-        if until is not None and now >= until:
-            self._expect_nothing()
+    @property
+    def awaits_reports(self) -> bool:
+        """Whether a report that repeats the old value is news: it shows that a room has not followed the house."""
+        return self._house is not None
+
+    def tick(self) -> None:
+        """Stop waiting for rooms that the base has passed without a word after a command for the whole house."""
+        confirmed_at = None if self._house is None else self._house.confirmed_at
+        if confirmed_at is not None:
+            self._expect_nothing(passed_since=confirmed_at)
 
     def say_value(self, ref: Ref, *, urgent: bool = False, repeat: bool = False) -> None:
         """Say a point's value."""
@@ -177,28 +181,30 @@ class RoomStates:
         for ref in filter(self.gateway.derived.exists, refs):
             self.outbox.put(self.topics.point(ref.id), self.derived_payload(ref))
 
-    def _expect(self, command: Command, now: float) -> None:
+    def _expect(self, command: Command) -> None:
         if command.state.live:
             self._house = _HouseCommand()
             for zone in self.gateway.plant.zones:
                 self._room(zone).expected = int(command.value)
                 self._say_state(zone, urgent=True)
         elif command.state is CommandState.CONFIRMED and self._house is not None:
-            self._house.confirmed_until = now + _TOLD_WITHIN_S
+            self._house.confirmed_at = command.ended_at
         else:
             self._expect_nothing()
 
     def _answered(self, zone: ZoneIndex, reading: Reading) -> None:
         """Take a report in place of what was expected; before the base has confirmed, an old value says nothing."""
         room = self._room(zone)
-        confirmed = self._house is None or self._house.confirmed_until is not None
+        confirmed = self._house is None or self._house.confirmed_at is not None
         if room.expected is not None and (confirmed or reading.value == room.expected):
             room.expected = None
 
-    def _expect_nothing(self) -> None:
-        self._house = None
+    def _expect_nothing(self, *, passed_since: float | None = None) -> None:
+        """Show the base's own states again, in all rooms or only where it has been since a moment."""
+        if passed_since is None:
+            self._house = None
         for zone, room in self._rooms.items():
-            if room.expected is not None:
+            if room.expected is not None and (passed_since is None or self.visits.since(zone, passed_since)):
                 room.expected = None
                 self._say_state(zone, urgent=True)
 

@@ -43,7 +43,7 @@ HISTORY_PATIENCE_S = 50.0
 RETRY_S = (2.0, 30.0)
 _LOGGER = logging.getLogger(__name__)
 _TICK_S = 1.0
-_THREAD_END_MS = 100
+_THREAD_END_S = 0.1
 _FORGET_PAGES = "PRAGMA shrink_memory"
 """Pages are read anew next time: that costs little, and finds damage while all values are still in memory."""
 _KEPT = " Values are kept in memory until then."
@@ -131,7 +131,6 @@ class Store:
         finally:
             self.lock.release()
             self._subscriptions.close()
-            self._subscription = None
             self._publish()
 
     async def command_history(self, limit: int = 100) -> list[PastCommand]:
@@ -144,7 +143,6 @@ class Store:
 
         A long history leaves the file bit by bit, within a minute.
         """
-        self._collect()
         self._reported.drop(addresses)
         self._history.drop(addresses)
         # What is being written at the moment may not know of it yet.
@@ -258,10 +256,7 @@ class Store:
             await connection
         except (sqlite3.Error, OSError, NeasmartError):
             # The thread ends by itself now; it must not outlive the loop that it reports to.
-            for _ in range(_THREAD_END_MS):
-                if not thread.is_alive():
-                    break
-                await asyncio.sleep(0.001)
+            await asyncio.to_thread(thread.join, _THREAD_END_S)
             raise
         self._connection = connection
         await connection.create_function("unmoved", 0, self._file.unmoved)
@@ -338,7 +333,7 @@ class Store:
         """Leave a hanging disk behind."""
         for _ in range(2):
             # The first may end in the closing of the connection, which hangs as well.
-            if self._work is not None and not self._work.done():
+            if self._work is not None:
                 self._work.cancel()
                 await asyncio.wait({self._work}, timeout=0.05)
         if self._connection is not None:

@@ -71,12 +71,13 @@ class Supervisor:
         except SupervisorError:
             return None
 
-    async def store(self, options: Mapping[str, Any], *, network: Mapping[str, int | None] | None = None) -> None:
-        """Save all options, and all ports if given, for both replace what was there; raise SupervisorError."""
-        body: dict[str, Any] = {"options": dict(options)}
-        if network is not None:
-            body["network"] = dict(network)
-        await self._ask("POST", "/addons/self/options", body)
+    async def store(self, options: Mapping[str, Any]) -> None:
+        """Save all options, which replace what was there; raise SupervisorError."""
+        await self._ask("POST", "/addons/self/options", {"options": options})
+
+    async def open_ports(self, network: Mapping[str, int | None]) -> None:
+        """Save all ports, which replace what was there, and leave the options alone; raise SupervisorError."""
+        await self._ask("POST", "/addons/self/options", {"network": network})
 
     async def restart(self) -> None:
         """Have the app started anew; the answer may not come any more."""

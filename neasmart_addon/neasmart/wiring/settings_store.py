@@ -81,12 +81,8 @@ class SettingsStore:
 
     async def open_port(self, name: str, number: int) -> None:
         """Have a port opened from the next start on; raise SupervisorError."""
-        supervisor = self._of_home_assistant
-        info = await supervisor.info()
-        network = info.get("network")
-        # Posted ports replace the stored set, so all of them are sent.
-        ports = dict(network) if isinstance(network, dict) else {}
-        await supervisor.store(_options_of(info), network={**ports, name: number})
+        # Posted ports replace the stored set, so all of them are sent, and the options left alone.
+        await self._of_home_assistant.open_ports({**await self.ports(), name: number})
 
     async def restart(self) -> None:
         """Have the app started anew; raise SupervisorError."""

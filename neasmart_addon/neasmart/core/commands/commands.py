@@ -22,7 +22,7 @@ from neasmart.core.state.image import RegisterImage
 from neasmart.core.state.walks import Walks
 from neasmart.facts.codecs import OperatingState, Season, Value, season_of
 from neasmart.facts.registers import Ref, RegisterTable
-from neasmart.facts.rows import Limits, Part, setpoint_limits
+from neasmart.facts.rows import Part, setpoint_limits
 
 HISTORY_LENGTH = 200
 
@@ -178,6 +178,11 @@ class Commands:
         life = self._live.get(ref.address)
         return None if life is None else life.command
 
+    def newest(self, refs: Iterable[Ref]) -> Command | None:
+        """Return the live command that was given last to one of these registers."""
+        live = [life.command for ref in refs if (life := self._live.get(ref.address)) is not None]
+        return max(live, key=lambda found: found.queued_at) if live else None
+
     @property
     def pending(self) -> list[Command]:
         """All live commands, oldest first."""
@@ -279,9 +284,10 @@ class Commands:
             return []
         if life.delivered_at is not None:
             life.told += 1
-            limit = _limit(command.value, setpoint_limits(self._mode)) if point.part is Part.TARGET else None
-            if limit is not None and point.agrees(value, limit):
-                return self._end(life, CommandState.OVERRIDDEN, now, f"limited to {point.words(limit)}")
+            limits = setpoint_limits(self._mode)
+            limited = min(max(command.value, limits.low), limits.high)
+            if point.part is Part.TARGET and point.agrees(value, limited):
+                return self._end(life, CommandState.OVERRIDDEN, now, f"limited to {point.words(limited)}")
         if life.baseline is None:
             life.baseline = value
         elif not point.agrees(value, life.baseline):
@@ -389,8 +395,3 @@ class Commands:
 
 def _came_by(carrier: Carrier | None, others: Iterable[Carrier]) -> bool:
     return carrier is None or any(carrier.follows(each) for each in others)
-
-
-def _limit(value: float, limits: Limits) -> float | None:
-    """Return the limit beyond which a value lies, None if it lies within both."""
-    return limits.high if value > limits.high else limits.low if value < limits.low else None

@@ -72,8 +72,7 @@ class RtuFramer:
         # Positions count from the beginning of the stream; `_origin` is that of the first byte kept.
         self._origin = 0
         self._scanned = 0
-        # Where a frame should begin: at the start, after a silence, directly behind a frame.
-        self._boundary = 0
+        # A frame should begin at the start, after a silence and directly behind a frame.
         self._boundary_seen = False
         self._candidates: list[tuple[int, int, FrameKind]] = []
         self._broken: list[tuple[int, int]] = []
@@ -108,7 +107,6 @@ class RtuFramer:
         end = self._origin + len(self._buffer)
         self._count_broken(end)
         self._forget_until(end)
-        self._candidates.clear()
 
     def _next(self) -> Frame | None:
         """Take the first frame that the buffer completes."""
@@ -135,10 +133,10 @@ class RtuFramer:
 
         An exception reply, because it is short; a request for us outside of all limits, because we must refuse it.
         """
-        if self._boundary_seen or self._boundary != self._origin or len(self._buffer) < _EXCEPTION:
+        if self._boundary_seen or len(self._buffer) < _EXCEPTION:
             return
         self._boundary_seen = True
-        start, unit_id, function = self._boundary, self._buffer[0], self._buffer[1]
+        start, unit_id, function = self._origin, self._buffer[0], self._buffer[1]
         if function in _EXCEPTION_FUNCTIONS:
             heappush(self._candidates, (start + _EXCEPTION, start, FrameKind.RESPONSE))
         elif unit_id in self._ours and function in (READ, WRITE_SINGLE):
@@ -178,7 +176,7 @@ class RtuFramer:
     def _forget_until(self, position: int) -> None:
         """Drop what lies before a position at which a frame should begin."""
         del self._buffer[: position - self._origin]
-        self._origin = self._boundary = position
+        self._origin = position
         self._scanned = max(self._scanned, position)
         self._boundary_seen = False
         self._broken.clear()

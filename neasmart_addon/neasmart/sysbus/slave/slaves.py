@@ -116,13 +116,12 @@ class RtuSlave:
         return 0 if self._strangers is None else self._strangers.frames
 
     def _carry_out(self, frame: Frame, now: float, carrier: Carrier | None) -> Reply:
-        ours = frame.unit_id in self._station.unit_ids
         if frame.kind is FrameKind.RESPONSE:
             self._station.step_over(frame.unit_id, now)
-            if ours:
+            if frame.unit_id in self._station.unit_ids:
                 self._judge_response(frame, now)
             return _SILENCE
-        if ours and self.echoes and frame.kind is FrameKind.WRITE_REQUEST and self._is_echo(frame.raw, now):
+        if self.echoes and self._is_echo(frame.raw, now):
             self._station.step_over(frame.unit_id, now)
             self._counters.echoes += 1
             return _SILENCE
@@ -130,7 +129,7 @@ class RtuSlave:
             return _SILENCE
         self._asked = (frame.unit_id, frame.pdu[0])
         answer = self._station.answer(frame.unit_id, frame.pdu, now, carrier)
-        if frame.kind is FrameKind.WRITE_REQUEST and self._may_be_echo(frame.raw, now):
+        if self._may_be_echo(frame.raw, now):
             return _SILENCE
         return answer
 
