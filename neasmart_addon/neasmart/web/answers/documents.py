@@ -5,7 +5,6 @@ Times leave the process as ISO 8601 UTC or as ages in seconds, never as monotoni
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -15,7 +14,7 @@ from neasmart.core.gateway import Gateway
 from neasmart.core.recall import PastCommand
 from neasmart.core.state.plant import Reading
 from neasmart.facts.clock import Clock, iso
-from neasmart.facts.registers import Ref, RegisterTable
+from neasmart.facts.registers import RegisterTable
 from neasmart.web.answers.point_answers import ChangedPoint, CommandAnswer, PointAnswer, UnknownRegister
 from neasmart.web.answers.room_answers import ZoneName
 
@@ -86,19 +85,13 @@ def zone(gateway: Gateway, base_id: int, zone_id: int, now: float) -> Document:
         "base_id": base_id,
         "zone_id": zone_id,
         "name": plant.zone_name(base_id, zone_id),
-        **values(gateway, refs),
+        **plant.values(refs),
         "address": refs[0].address,
         "active": exists.at is not None,
         "age_s": age_of(exists.at, now),
         "stale": exists.stale,
         "pending": None if newest is None else command(newest, gateway.clock),
     }
-
-
-def values(gateway: Gateway, refs: Iterable[Ref]) -> Document:
-    """Return the values of points by their names in REST."""
-    reading_of = gateway.plant.reading
-    return {ref.point.field: reading_of(ref).value for ref in refs}
 
 
 def zone_names(gateway: Gateway) -> list[ZoneName]:
@@ -117,14 +110,16 @@ def zone_names(gateway: Gateway) -> list[ZoneName]:
 
 def answer(gateway: Gateway, name: str) -> Document:
     """Return what one answer about the whole house has, such as ``outsidetemperature``."""
-    return values(gateway, gateway.table.answered(name))
+    return gateway.plant.values(gateway.table.answered(name))
 
 
 def equipment(gateway: Gateway, group: str, number: int) -> Document:
     """Return one mixed circuit, dehumidifier or extra pump; what is on or off is 0 or 1."""
     table = gateway.table
     (axis,), refs = table.groups[group].axes, table.place(group, number)
-    found = {name: int(value) if isinstance(value, bool) else value for name, value in values(gateway, refs).items()}
+    found = {
+        name: int(value) if isinstance(value, bool) else value for name, value in gateway.plant.values(refs).items()
+    }
     return {axis.name: number, **found}
 
 

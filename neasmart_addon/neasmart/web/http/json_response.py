@@ -31,10 +31,10 @@ class JsonResponse(web.Response):
 
     def compose(self, request: web.BaseRequest, request_id: str, lines: str) -> bool:
         """Make the bytes with these lines of headers; return False, and do nothing, if it is not a usual one."""
-        body = self.body
+        headers, body = self.headers, self.body
         if (
-            len(self.headers) != 1
-            or self.headers.get(hdrs.CONTENT_TYPE) != _JSON
+            len(headers) != 1
+            or headers.get(hdrs.CONTENT_TYPE) != _JSON
             # Whatever else a handler has added, such as a cookie, leaves its trace here.
             or len(vars(self)) != _UNTOUCHED
             or not isinstance(body, bytes)
