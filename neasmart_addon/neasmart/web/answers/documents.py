@@ -5,6 +5,7 @@ Times leave the process as ISO 8601 UTC or as ages in seconds, never as monotoni
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -14,7 +15,7 @@ from neasmart.core.gateway import Gateway
 from neasmart.core.recall import PastCommand
 from neasmart.core.state.plant import Reading
 from neasmart.facts.clock import Clock, iso
-from neasmart.facts.registers import RegisterTable
+from neasmart.facts.registers import Ref, RegisterTable
 from neasmart.web.answers.point_answers import ChangedPoint, CommandAnswer, PointAnswer, UnknownRegister
 from neasmart.web.answers.room_answers import ZoneName
 
@@ -77,9 +78,9 @@ def zone(gateway: Gateway, base_id: int, zone_id: int, now: float) -> Document:
 
     Age and staleness are those of its temperature, by which a zone exists; `pending` is its newest live command.
     """
-    plant, table = gateway.plant, gateway.table
-    refs = table.room(base_id, zone_id)
-    exists = plant.reading(table.exists_by(base_id, zone_id))
+    plant = gateway.plant
+    refs, exists_by = _registers(gateway.table, base_id, zone_id)
+    exists = plant.reading(exists_by)
     newest = gateway.commands.newest(refs)
     return {
         "base_id": base_id,
@@ -163,3 +164,9 @@ def past_command(past: PastCommand, table: RegisterTable) -> CommandAnswer:
 def age_of(at: float | None, now: float) -> float | None:
     """Return the seconds since a monotonic time, None if it never was."""
     return None if at is None else round(max(0.0, now - at), 1)
+
+
+@lru_cache(maxsize=64)
+def _registers(table: RegisterTable, base_id: int, zone_id: int) -> tuple[tuple[Ref, ...], Ref]:
+    """Return the registers of a room, and the one by which it exists."""
+    return table.room(base_id, zone_id), table.exists_by(base_id, zone_id)
