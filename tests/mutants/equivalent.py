@@ -17,6 +17,7 @@ EQUIVALENT: dict[str, str] = {
     "neasmart.store.store:Store.__init__: self._too_large = False -> pass": "opening sets it before it is looked at",
     "neasmart.store.store:Store.__init__: False -> True #3": "opening sets it before it is looked at",
     "neasmart.store.store:Store.__init__: 0.0 -> 1.0": "the monotonic clock is past its first second",
+    "neasmart.store.store:Store._abandon: 2 -> 3": "what hangs is left after the second time at the latest",
     "neasmart.store.store:Store.forget: 2 -> 3": "the first two steps leave nothing to do",
     "neasmart.sysbus.framing.crc:_table: 256 -> 257": "no byte reaches the entry behind the last",
     "neasmart.sysbus.framing.mbap:_expected_length: return 0 -> return None": "neither is a length",
