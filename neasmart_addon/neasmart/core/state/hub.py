@@ -7,7 +7,7 @@ no overflow and nobody waits for anybody.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -37,11 +37,6 @@ class Subscription:
         self._ready.clear()
         batch, self._pending = self._pending, {}
         return batch
-
-    async def __aiter__(self) -> AsyncIterator[dict[str, object]]:
-        """Iterate over batches for ever."""
-        while True:
-            yield await self.batch()
 
 
 class Hub:
