@@ -1,4 +1,4 @@
-"""Makes what the gateway is compared with: a slave on libmodbus, a Flask application, and a disk that stalls."""
+"""Makes what the gateway is compared with: a slave on libmodbus, two web servers, and a disk that stalls."""
 
 from __future__ import annotations
 
@@ -55,10 +55,21 @@ def _flask_python() -> Path:
 @contextmanager
 def flask() -> Iterator[str]:
     """Run the Flask application; yield the address of one zone."""
+    with _serving(_flask_python(), "flask_zone.py") as address:
+        yield address
+
+
+@contextmanager
+def bare_handler() -> Iterator[str]:
+    """Run a handler of aiohttp with nothing around it; yield the address of one zone."""
+    with _serving(Path(sys.executable), "bare_handler.py") as address:
+        yield address
+
+
+@contextmanager
+def _serving(python: Path, program: str) -> Iterator[str]:
     port = free_port()
-    with subprocess.Popen(
-        [str(_flask_python()), str(BENCH / "flask_zone.py"), str(port)], stderr=subprocess.DEVNULL
-    ) as process:
+    with subprocess.Popen([str(python), str(BENCH / program), str(port)], stderr=subprocess.DEVNULL) as process:
         try:
             address = f"http://127.0.0.1:{port}/zones/1/1"
             eventually(lambda: subprocess.run(["curl", "-sf", "-o", "/dev/null", address], check=False).returncode == 0)

@@ -57,23 +57,27 @@ def _answers(gateway: GatewayProcess) -> bool:
 
 
 def rest(rounds: int, seconds: int) -> Iterator[Figure]:
-    """Measure GET of one zone by ten connections, in turn with Flask and waitress."""
+    """Measure GET of one zone by ten connections, in turn with Flask and waitress and with nothing but aiohttp."""
     ours: list[tuple[float, float]] = []
     theirs: list[tuple[float, float]] = []
+    bare: list[tuple[float, float]] = []
     with (
         tempfile.TemporaryDirectory() as folder,
         gateway_process(Path(folder)) as gateway,
         simulated_base(gateway.bus_port, "--cycle", str(WALK_S), house="full"),
         peers.flask() as flask,
+        peers.bare_handler() as handler,
     ):
         zone = f"http://127.0.0.1:{gateway.api_port}/api/v1/zones/1/1"
         eventually(lambda: gateway.get("/api/v1/zones/1/1").get("temperature") is not None, within_s=60)
         for _ in range(rounds):
             ours.append(load(zone, seconds))
             theirs.append(load(flask, seconds))
-    rates = [[rate for rate, _ in found] for found in (ours, theirs)]
+            bare.append(load(handler, seconds))
+    rates = [[rate for rate, _ in found] for found in (ours, theirs, bare)]
     yield Figure(what="GET one zone, gateway", unit="/s", samples=tuple(rates[0]))
     yield Figure(what="GET one zone, Flask + waitress", unit="/s", samples=tuple(rates[1]))
+    yield Figure(what="GET, bare handler of aiohttp", unit="/s", samples=tuple(rates[2]))
     yield ratios("GET one zone, gateway / Flask + waitress", rates[0], rates[1], 5.0, at_least=True)
     yield Figure(what="GET one zone p99, gateway", unit="ms", samples=tuple(p99 for _, p99 in ours))
     yield Figure(what="GET one zone p99, Flask + waitress", unit="ms", samples=tuple(p99 for _, p99 in theirs))

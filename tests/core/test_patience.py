@@ -23,7 +23,19 @@ from neasmart.facts.errors import UndoError
 from neasmart.facts.points import TABLE
 from neasmart.facts.registers import Ref
 from neasmart.facts.status import Closable, LinkStatus, MqttStatus, SettingsFault, SettingsStatus, StoreStatus
-from tests.support.by_hand import AUTO, COOLING, HEATING, HOUSE, MODE, SETPOINT, STANDBY, STATE, WALK_S, ByHand
+from tests.support.by_hand import (
+    AUTO,
+    COOLING,
+    HEATING,
+    HOUSE,
+    MODE,
+    REDUCED,
+    SETPOINT,
+    STANDBY,
+    STATE,
+    WALK_S,
+    ByHand,
+)
 
 OTHER_STATE, OTHER_SETPOINT = TABLE.ref("zone.1.2.state"), TABLE.ref("zone.1.2.setpoint")
 TEMPERATURE = TABLE.ref("zone.1.1.temperature")
@@ -241,6 +253,19 @@ def test_commands_are_listed_by_age(hand: ByHand) -> None:
     assert commands.get("unknown") is None
     assert commands.live(SETPOINT) is None
     assert first.id.endswith("-1")
+
+
+def test_the_newest_command_of_a_room_is_the_one_that_was_given_last(hand: ByHand) -> None:
+    commands = hand.gateway.commands
+    assert commands.newest((SETPOINT, STATE)) is None
+    hand.set((SETPOINT, 22.0))
+    hand.now += 1.0
+    last = hand.set((STATE, REDUCED))
+    hand.now += 1.0
+    hand.set((OTHER_SETPOINT, 23.0))
+
+    assert commands.newest((SETPOINT, STATE)) is last
+    assert commands.newest((STATE, SETPOINT)) is last
 
 
 def test_a_command_that_was_read_is_superseded_when_it_is_taken_back(hand: ByHand) -> None:

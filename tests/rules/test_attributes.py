@@ -13,7 +13,19 @@ COUNTERS = {"counters", "_counters", "difference"}
 """Counts of the bus are there to be counted up by whoever sees something."""
 RECORDS = {"core/commands/commands.py": {"life", "other"}}
 """A live command is a record of the module that decides about it."""
-OF_LIBRARIES = {"client", "context", "handler", "paho", "record", "response", "server", "thread", "transport"}
+OF_LIBRARIES = {
+    "client",
+    "context",
+    "handler",
+    "paho",
+    "record",
+    "request",
+    "response",
+    "selector",
+    "server",
+    "thread",
+    "transport",
+}
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if "simulator" not in path.parts)
 """Without the simulator, which plays house and base and sets what it likes in them."""
 

@@ -17,7 +17,8 @@ from aiohttp.test_utils import make_mocked_request
 
 from neasmart.settings.model import ServerType
 from neasmart.sysbus.transport.doorbell import Doorbell
-from neasmart.web.http.problems import Handler, answering
+from neasmart.web.http.known_paths import Handler
+from neasmart.web.http.problems import answering
 from neasmart.web.http.web_counters import WebCounters
 from tests.support.bus import POLL_240, until
 from tests.support.bus_links import Dial, StartTcp, ask
@@ -86,7 +87,7 @@ class Open:
 
     def answers(self, handler: Handler, bus_waits: Callable[[], bool]) -> Handler:
         """Return what a listener does with a request."""
-        return answering(handler, lambda _request, _response: None, self, WebCounters(), bus_waits)
+        return answering(handler, lambda *_: None, self, WebCounters(), bus_waits)
 
 
 async def test_a_request_lets_the_bus_go_first() -> None:

@@ -16,7 +16,6 @@ from pathlib import Path
 
 import msgspec
 from aiohttp import web
-from aiohttp.typedefs import Middleware
 from multidict import CIMultiDict
 
 from neasmart.core.gateway import PORTS, Gateway
@@ -37,9 +36,10 @@ from neasmart.web.assets import FOLDER, Assets
 from neasmart.web.docs_page import DocsPage
 from neasmart.web.guard.connections import CLIENT_LIMIT, Doors, HttpConnection
 from neasmart.web.guard.gate import ApiGate, Gate, IngressGate
-from neasmart.web.guard.peers import trusted_only
 from neasmart.web.http.bodies import BODY_LIMIT
+from neasmart.web.http.json_response import JsonResponse, header_lines
 from neasmart.web.http.problems import API_POLICY, COMMON_HEADERS, Decorate, answering
+from neasmart.web.http.request_id import HEADER
 from neasmart.web.http.routes import Route, definitions, open_paths, routes_of
 from neasmart.web.http.web_counters import WebCounters
 from neasmart.web.http.web_status import WEB, WebStatus
@@ -66,7 +66,6 @@ class _Site:
     port: int
     gate: Gate
     client_limit: int | None
-    middlewares: Sequence[Middleware]
     routes: Sequence[web.RouteDef]
 
 
@@ -120,7 +119,6 @@ class WebServer:
             gate=IngressGate(self.counters),
             # All users of Home Assistant come from the one address of the Supervisor.
             client_limit=None,
-            middlewares=(trusted_only,),
             routes=[*assets.routes(self._gateway, self._page_opened), *definitions(self.routes(Role.INGRESS))],
         )
         async with asyncio.TaskGroup() as group:
@@ -169,7 +167,6 @@ class WebServer:
                     port=api.port,
                     gate=self._gate,
                     client_limit=CLIENT_LIMIT,
-                    middlewares=(),
                     routes=[*page, *definitions(self.routes(Role.API))],
                 )
                 serving = group.create_task(self._serve(site))
@@ -211,7 +208,7 @@ class WebServer:
         return routes
 
     async def _serve(self, site: _Site) -> None:
-        app = web.Application(middlewares=site.middlewares, client_max_size=BODY_LIMIT)
+        app = web.Application(client_max_size=BODY_LIMIT)
         app.add_routes(site.routes)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_S)
         await runner.setup()
@@ -296,11 +293,20 @@ def _decoration(role: Role, gateway: Gateway, gate: Gate) -> Decorate:
     """Return what adds the headers of a listener; a handler's own value of a header stands."""
     policy = _PAGE_POLICY if role is Role.INGRESS else API_POLICY
     headers = CIMultiDict({**COMMON_HEADERS, "Content-Security-Policy": policy})
+    lines = header_lines(headers)
 
-    def decorate(request: web.BaseRequest, response: web.StreamResponse) -> None:
+    def decorate(request: web.BaseRequest, response: web.StreamResponse, request_id: str) -> None:
+        stale = {} if request.rel_url.raw_path.startswith(_NOT_LEGACY) else stale_headers(gateway)
+        asked = gate.headers(request)
+        if (
+            not asked
+            and type(response) is JsonResponse
+            and response.compose(request, request_id, lines + header_lines(stale) if stale else lines)
+        ):
+            return
+        response.headers[HEADER] = request_id
         response.headers.merge(headers)
-        if not request.rel_url.raw_path.startswith(_NOT_LEGACY):
-            response.headers.update(stale_headers(gateway))
-        gate.decorate(request, response)
+        response.headers.update(stale)
+        response.headers.extend(asked)
 
     return decorate

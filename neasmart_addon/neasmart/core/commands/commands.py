@@ -178,6 +178,11 @@ class Commands:
         life = self._live.get(ref.address)
         return None if life is None else life.command
 
+    def newest(self, refs: Iterable[Ref]) -> Command | None:
+        """Return the live command that was given last to one of these registers."""
+        live = [life.command for ref in refs if (life := self._live.get(ref.address)) is not None]
+        return max(live, key=lambda found: found.queued_at) if live else None
+
     @property
     def pending(self) -> list[Command]:
         """All live commands, oldest first."""

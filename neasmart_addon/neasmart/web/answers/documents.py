@@ -81,8 +81,7 @@ def zone(gateway: Gateway, base_id: int, zone_id: int, now: float) -> Document:
     plant, table = gateway.plant, gateway.table
     refs = table.room(base_id, zone_id)
     exists = plant.reading(table.exists_by(base_id, zone_id))
-    live = [found for found in map(gateway.commands.live, refs) if found is not None]
-    newest = max(live, key=lambda found: found.queued_at) if live else None
+    newest = gateway.commands.newest(refs)
     return {
         "base_id": base_id,
         "zone_id": zone_id,
@@ -98,7 +97,8 @@ def zone(gateway: Gateway, base_id: int, zone_id: int, now: float) -> Document:
 
 def values(gateway: Gateway, refs: Iterable[Ref]) -> Document:
     """Return the values of points by their names in REST."""
-    return {ref.point.field: gateway.plant.reading(ref).value for ref in refs}
+    reading_of = gateway.plant.reading
+    return {ref.point.field: reading_of(ref).value for ref in refs}
 
 
 def zone_names(gateway: Gateway) -> list[ZoneName]:

@@ -135,7 +135,8 @@ class HttpConnection(web.RequestHandler):
         requests = self._request_count
         super().data_received(data)
         if self._request_count != requests:
-            self._forget_deadline()
+            if self._deadline is not None:
+                self._forget_deadline()
         elif self._deadline is None and self._waits:
             self._await_head()
 

@@ -7,7 +7,7 @@ page has a trusted peer; only what comes from a browser on the gateway's own com
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from aiohttp import web
@@ -16,7 +16,7 @@ from neasmart.facts.status import PortsStatus
 from neasmart.settings.model import ApiSettings
 from neasmart.web.guard.auth import Attempts, Authentication, ended, missing
 from neasmart.web.guard.origins import READS, Origins
-from neasmart.web.guard.peers import SUPERVISOR
+from neasmart.web.guard.peers import SUPERVISOR, check_peer
 from neasmart.web.guard.proxies import Proxies
 from neasmart.web.guard.rates import Rates
 from neasmart.web.guard.sessions import Sessions, Standing
@@ -40,8 +40,8 @@ class Gate(Protocol):
     async def admit(self, request: web.BaseRequest) -> web.Response | None:
         """Return None to let a request through, or the answer; raise Problem to refuse it."""
 
-    def decorate(self, request: web.BaseRequest, response: web.StreamResponse) -> None:
-        """Add the headers that browsers ask for."""
+    def headers(self, request: web.BaseRequest) -> Mapping[str, str]:
+        """Return the headers that browsers ask for."""
 
 
 class ApiGate:
@@ -115,9 +115,7 @@ class ApiGate:
             # A program of the owner's on our own computer is no stranger, and a limit would only break it.
             if not clients.is_here(client):
                 self._rates.check(client, writes=request.method not in READS)
-            self._origins.check_host(request)
-            self._origins.check_site(request)
-            preflight = self._origins.preflight(request)
+            preflight = self._origins.judge(request)
             if preflight is None and self._authentication.required:
                 await self._authenticate(request, client)
         except Problem as problem:
@@ -125,9 +123,9 @@ class ApiGate:
             raise
         return preflight
 
-    def decorate(self, request: web.BaseRequest, response: web.StreamResponse) -> None:
-        """Add the headers of CORS."""
-        self._origins.decorate(request, response)
+    def headers(self, request: web.BaseRequest) -> Mapping[str, str]:
+        """Return the headers of CORS."""
+        return self._origins.headers(request)
 
     async def standing(self, request: web.BaseRequest) -> Standing:
         """Return what a browser's session is worth; a forged one is answered as a wrong key is, by a Problem."""
@@ -194,9 +192,10 @@ class IngressGate:
 
     async def admit(self, request: web.BaseRequest) -> web.Response | None:
         """Let everything of Home Assistant through, and from this computer what no foreign page has sent."""
-        if clients.client(request) == str(SUPERVISOR):
-            return None
         try:
+            check_peer(request)
+            if clients.client(request) == str(SUPERVISOR):
+                return None
             self._origins.check_host(request)
             self._origins.check_site(request)
         except Problem as problem:
@@ -204,8 +203,9 @@ class IngressGate:
             raise
         return None
 
-    def decorate(self, request: web.BaseRequest, response: web.StreamResponse) -> None:
-        """Add nothing."""
+    def headers(self, _: web.BaseRequest) -> Mapping[str, str]:
+        """Return none."""
+        return {}
 
 
 def _rates(api: ApiSettings) -> Rates:

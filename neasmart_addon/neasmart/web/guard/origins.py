@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from http import HTTPStatus
 
@@ -54,10 +54,21 @@ class Origins:
         self._hosts = tuple(host.lower() for host in hosts)
         self._check_hosts = check_hosts
 
+    def judge(self, request: web.BaseRequest) -> web.Response | None:
+        """Return the answer to a preflight, None for another request; raise Problem to refuse it."""
+        self.check_host(request)
+        if request.method == hdrs.METH_GET and hdrs.UPGRADE not in request.headers:
+            # Neither a write nor a WebSocket nor a preflight, and no page can read what it is not allowed to.
+            return None
+        self.check_site(request)
+        return self.preflight(request)
+
     def check_host(self, request: web.BaseRequest) -> None:
         """Refuse a name that may belong to a page on the internet; raises Problem."""
+        if not self._check_hosts:
+            return
         host = self._proxies.host(request)
-        if not self._check_hosts or host is None or at_home(host) or self._named(host):
+        if host is None or at_home(host) or self._named(host):
             return
         message = f"The gateway is not known as {host[:80]!r}"
         details = "Use its address, or add the name to api.allowed_hosts"
@@ -106,15 +117,18 @@ class Origins:
             raise Problem(HTTPStatus.FORBIDDEN, "cross_site", f"Pages of {origin[:80]!r} may not use this API")
         return web.Response(status=HTTPStatus.NO_CONTENT, headers=_PREFLIGHT)
 
-    def decorate(self, request: web.BaseRequest, response: web.StreamResponse) -> None:
-        """Tell the browser whether the page may read the answer."""
+    def headers(self, request: web.BaseRequest) -> Mapping[str, str]:
+        """Return what tells the browser whether the page may read the answer."""
         if not self._origins:
-            return
-        response.headers.add("Vary", "Origin")
+            return {}
         origin = request.headers.get("Origin")
-        if origin is not None and self.allows(origin):
-            response.headers["Access-Control-Allow-Origin"] = origin
-            response.headers["Access-Control-Expose-Headers"] = _EXPOSED
+        if origin is None or not self.allows(origin):
+            return {"Vary": "Origin"}
+        return {
+            "Vary": "Origin",
+            "Access-Control-Allow-Origin": origin,
+            "Access-Control-Expose-Headers": _EXPOSED,
+        }
 
     def _named(self, host: str) -> bool:
         name = host_and_port(host)[0].lower().rstrip(".")

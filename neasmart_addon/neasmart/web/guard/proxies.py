@@ -28,7 +28,7 @@ class Proxies:
     def client(self, request: web.BaseRequest) -> str:
         """Return who is counted for a request: the last address in the chain that is no proxy of ours."""
         peer = clients.client(request)
-        if not self._trusts(peer):
+        if not self._networks or not self._trusts(peer):
             return peer
         # The proxy appends to what it was sent, so what stands further left may be invented.
         named = [text.strip() for value in request.headers.getall(FORWARDED_FOR, ()) for text in value.split(",")]
@@ -41,7 +41,7 @@ class Proxies:
 
     def host(self, request: web.BaseRequest) -> str | None:
         """Return the name, with a port if there is one, by which a browser knows us."""
-        if FORWARDED_HOST in request.headers and self._trusts(clients.client(request)):
+        if self._networks and FORWARDED_HOST in request.headers and self._trusts(clients.client(request)):
             return request.headers.getall(FORWARDED_HOST)[-1].rpartition(",")[2].strip()
         return request.headers.get(hdrs.HOST)
 
@@ -52,7 +52,5 @@ class Proxies:
         return "http"
 
     def _trusts(self, text: str) -> bool:
-        if not self._networks:
-            return False
         address = clients.address(text)
         return address is not None and any(address in network for network in self._networks)

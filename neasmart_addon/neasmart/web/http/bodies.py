@@ -17,6 +17,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from neasmart.facts.network import encoded
+from neasmart.web.http.json_response import JsonResponse
 from neasmart.web.http.problems import Problem
 
 BODY_LIMIT = 64 * 1024
@@ -28,7 +29,7 @@ Document = dict[str, Any]
 
 def reply(document: object, *, status: int = HTTPStatus.OK) -> web.Response:
     """Return an answer with a JSON body."""
-    return web.Response(body=encoded(document), status=status, content_type="application/json")
+    return JsonResponse(encoded(document), status=status)
 
 
 async def read_document(request: web.Request) -> Document:

@@ -21,6 +21,7 @@ def client(request: web.BaseRequest) -> str:
 address = lru_cache(maxsize=1024)(ip_address)
 
 
+@lru_cache(maxsize=1024)
 def is_here(client: str) -> bool:
     """Return whether a client, as it is counted, is this computer itself."""
     found = address(client)

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from time import perf_counter
 from types import MappingProxyType
 from typing import Protocol
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.hdrs import CONTENT_ENCODING, TRANSFER_ENCODING
 
 from neasmart.facts.errors import (
@@ -26,11 +26,13 @@ from neasmart.facts.errors import (
     UnknownPointError,
 )
 from neasmart.facts.network import encoded
+from neasmart.web.http.json_response import JsonResponse
+from neasmart.web.http.known_paths import NO_ROUTE, Handler, KnownPaths, route_of
 from neasmart.web.http.request_id import HEADER, REQUEST_ID, chosen
 from neasmart.web.http.web_counters import WebCounters
 
-Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
-Decorate = Callable[[web.BaseRequest, web.StreamResponse], None]
+Decorate = Callable[[web.BaseRequest, web.StreamResponse, str], None]
+"""Adds the headers of every answer, the id of the request among them."""
 
 
 class Admission(Protocol):
@@ -56,7 +58,6 @@ _LOG = logging.getLogger(__name__)
 _API = "/api/"
 _SHOWN_PATH = 80
 _ROUNDS = 3
-NO_ROUTE = "none"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"})
 
 
@@ -98,22 +99,27 @@ def answering(
 ) -> Handler:
     """Return a handler that always answers: it names the request, shapes what goes wrong, adds the headers, counts.
 
-    It stands outside of aiohttp's middlewares, so that what fails before them has the same shape. While `bus_waits`,
-    the base comes first.
+    It stands outside of aiohttp's application, so that what fails in there has the same shape. While `bus_waits`, the
+    base comes first.
     """
+    paths = KnownPaths(handler)
 
     async def answer(request: web.BaseRequest) -> web.StreamResponse:
         request_id = chosen(request.headers.get(HEADER))
         REQUEST_ID.set(request_id)
         began = perf_counter()
-        admitted = False
+        admitted, known = False, None
         try:
             if bus_waits():
                 await _step_back(bus_waits)
             _refuse_compressed(request)
             early = await gate.admit(request)
-            admitted = early is None
-            response = await handler(request) if early is None else early
+            if early is None:
+                admitted, known = True, paths.known(request)
+                # What is known is read, and read by what was found for such a request.
+                response = await (paths.find(request) if known is None else known.handler(request))
+            else:
+                response = early
         except (Problem, NeasmartError, web.HTTPException) as error:
             response = shaped(_problem(request, error), path=request.path, request_id=request_id)
         except ConnectionError:
@@ -121,13 +127,17 @@ def answering(
         except Exception:  # noqa: BLE001 - the outermost loop of a request; logged with its traceback
             _LOG.exception("%s %s failed, request id %s", request.method, request.path[:_SHOWN_PATH], request_id)
             response = shaped(internal_problem(), path=request.path, request_id=request_id)
-        if not response.prepared:
-            response.headers[HEADER] = request_id
-            decorate(request, response)
         # The exact type first: aiohttp's responses are abstract mappings, which makes isinstance dear.
-        live = type(response) is not web.Response and isinstance(response, web.WebSocketResponse)
-        duration_s = None if live else perf_counter() - began
-        counters.answered(_method(request), _route(request) if admitted else NO_ROUTE, response.status, duration_s)
+        usual = type(response) is JsonResponse
+        if usual or not response.prepared:
+            decorate(request, response, request_id)
+        duration_s = None if not usual and isinstance(response, web.WebSocketResponse) else perf_counter() - began
+        if known is None:
+            counters.answered(
+                _method(request), route_of(request) if admitted else NO_ROUTE, response.status, duration_s
+            )
+        else:
+            counters.answered(hdrs.METH_GET, known.route, response.status, duration_s)
         return response
 
     return answer
@@ -135,6 +145,8 @@ def answering(
 
 def _refuse_compressed(request: web.BaseRequest) -> None:
     """Raise Problem for a body that would have to be inflated: a small one can become a thousand times as large."""
+    if CONTENT_ENCODING not in request.headers and TRANSFER_ENCODING not in request.headers:
+        return
     coding = request.headers.get(CONTENT_ENCODING, "identity").strip().lower()
     transfer = request.headers.get(TRANSFER_ENCODING, "chunked").strip().lower()
     if coding not in ("", "identity") or transfer not in ("", "chunked"):
@@ -153,12 +165,6 @@ async def _step_back(bus_waits: Callable[[], bool]) -> None:
 
 def _method(request: web.BaseRequest) -> str:
     return request.method if request.method in _METHODS else "other"
-
-
-def _route(request: web.BaseRequest) -> str:
-    """Return the path of the route that has answered; the paths that clients invent are not worth remembering."""
-    resource = request.match_info.route.resource if isinstance(request, web.Request) else None
-    return NO_ROUTE if resource is None else resource.canonical
 
 
 def shaped(problem: Problem, *, path: str, request_id: str) -> web.Response:

@@ -15,7 +15,7 @@ class WebCounters:
     """What has happened since the process started; keys of `requests` are method, route and status.
 
     `refused` counts by reason: ``unauthorized``, ``rate_limited``, ``cross_site``, ``unknown_host``,
-    ``connections``, ``slow``.
+    ``forbidden_peer``, ``connections``, ``slow``.
     """
 
     requests: dict[tuple[str, str, int], int] = field(default_factory=dict)
