@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from neasmart.core.commands.command import Command, CommandState
-from neasmart.core.gateway import LINK, MQTT, STORE, Gateway
+from neasmart.core.gateway import DOCTOR, LINK, MQTT, ROOMS, STORE, Gateway
 from neasmart.core.state.plant import Reading, Source
 from neasmart.facts.clock import Clock
 from neasmart.facts.codecs import Quality, encode_dpt9
@@ -200,6 +200,51 @@ async def test_a_subscriber_gets_a_snapshot_and_then_only_changes(gateway: Gatew
     assert list(batch) == [f"reading/{SETPOINT.id}"]
 
 
+def test_a_report_that_only_repeats_the_last_one_wakes_those_alone_who_asked_for_repeats(gateway: Gateway) -> None:
+    for _ in range(2):
+        write(gateway, "zone.1.3.temperature", encode_dpt9(20.4))
+    key = f"reading/{TEMPERATURE.id}"
+    with gateway.hub.subscribed() as (_, all_of_it), gateway.hub.subscribed(repeats=False) as (_, changes):
+        write(gateway, "zone.1.3.temperature", encode_dpt9(20.4))
+        assert (set(all_of_it.take()), set(changes.take())) == ({key}, set())
+        assert gateway.hub.state(key, Reading) is gateway.plant.reading(TEMPERATURE)
+
+        write(gateway, "zone.1.3.temperature", encode_dpt9(20.5))
+        assert (set(all_of_it.take()), set(changes.take())) == ({key}, {key})
+
+        for _ in range(2):
+            write(gateway, "zone.1.3.temperature", encode_dpt9(20.5))
+        assert (changes.take(), changes.repeated()) == ({}, {key: gateway.plant.reading(TEMPERATURE)})
+        assert not changes.repeated()
+
+        # What has changed meanwhile is told once, as it is now.
+        write(gateway, "zone.1.3.temperature", encode_dpt9(20.5))
+        for _ in range(2):
+            write(gateway, "zone.1.3.temperature", encode_dpt9(20.6))
+        assert (changes.take(), changes.repeated()) == ({key: gateway.plant.reading(TEMPERATURE)}, {})
+
+
+def test_what_a_room_tells_again_is_no_repeat_where_it_was_unknown_once_or_stale(
+    hands: Hands, gateway: Gateway
+) -> None:
+    word = encode_dpt9(20.4)
+    gateway.restore([(TEMPERATURE.address, word, hands.now)])
+    with gateway.hub.subscribed(repeats=False) as (_, changes):
+        write(gateway, "zone.1.3.temperature", word)
+        assert changes.take(), "what was stored is no report"
+        hands.now += 181
+        gateway.tick(hands.now)
+        changes.take()
+        write(gateway, "zone.1.3.temperature", word)
+        assert changes.take(), "it is not stale any more"
+
+        write(gateway, "zone.1.3.setpoint", word)
+        write(gateway, "zone.1.3.setpoint", word)
+        assert changes.take(), "a room counts when it was told twice"
+        write(gateway, "zone.1.3.setpoint", word)
+        assert not changes.take()
+
+
 async def test_a_slow_subscriber_gets_one_conflated_batch(gateway: Gateway) -> None:
     with gateway.hub.subscribed() as (_, subscription):
         for step in range(10_000):
@@ -261,6 +306,15 @@ def test_the_age_of_the_last_write_begins_at_zero_and_ends_in_staleness(gateway:
     assert gateway.last_write_age_s(hands.now + 180.0) == 180.0
     assert not gateway.bus_stale(hands.now + 180.0)
     assert gateway.bus_stale(hands.now + 180.1)
+
+
+def test_a_new_gateway_has_something_to_tell_of_each_part_and_of_each_reading() -> None:
+    with build_gateway(Settings()).hub.subscribed() as (snapshot, _):
+        parts = {key for key in snapshot if key.startswith("status/")}
+        readings = [item for key, item in snapshot.items() if key.startswith("reading/")]
+
+    assert {LINK, STORE, MQTT, DOCTOR, ROOMS} <= parts
+    assert len(readings) == len(TABLE)
 
 
 def test_the_last_status_of_each_part_is_told(gateway: Gateway) -> None:

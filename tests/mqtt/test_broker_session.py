@@ -377,6 +377,24 @@ async def test_rooms_go_from_what_was_commanded_for_the_house_to_what_they_tell_
         assert shown == sorted(shown, key=["eco", "boost"].index)
 
 
+async def test_a_room_that_does_not_follow_the_house_is_shown_by_a_report_that_only_repeats_its_state(
+    mosquitto: Mosquitto, gateway: Gateway
+) -> None:
+    for _ in range(2):
+        base_reports(gateway, "zone.1.1.state", 1)
+    async with watching(mosquitto.port) as watcher, bridged(gateway, settings_for(mosquitto)):
+        await watcher.sees(f"{ROOT}/status", "online")
+        await watcher.send(f"{ROOT}/global/state/set", "reduced")
+        await watcher.until(lambda w: w.json(f"{ROOT}/zone/1/1/climate")["preset"] == "eco")
+        base_polls(gateway, "global.state")
+        base_reports(gateway, "global.state", 2)
+        await watcher.until(lambda w: w.json(f"{ROOT}/global/last_command")["result"] == "confirmed")
+
+        base_reports(gateway, "zone.1.1.state", 1)
+
+        await watcher.until(lambda w: w.json(f"{ROOT}/zone/1/1/climate")["preset"] == "comfort")
+
+
 async def test_a_mode_and_a_state_that_are_confirmed_together_are_both_told(
     mosquitto: Mosquitto, gateway: Gateway
 ) -> None:

@@ -21,6 +21,7 @@ OF_LIBRARIES = {
     "record",
     "request",
     "response",
+    "selector",
     "server",
     "thread",
     "transport",

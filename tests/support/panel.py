@@ -37,9 +37,9 @@ UNKNOWN = "\N{EN DASH}"
 _NETWORK_COMPLAINTS = ("Failed to load resource", "WebSocket connection to")
 
 
-def launch(playwright: Playwright) -> Browser:
-    """Start Debian's Chromium."""
-    return playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
+def launch(playwright: Playwright, *more: str) -> Browser:
+    """Start Debian's Chromium, with more arguments where they are given."""
+    return playwright.chromium.launch(executable_path=CHROMIUM, args=[*CHROMIUM_ARGUMENTS, *more])
 
 
 def zone_settings(house: str, names: Mapping[tuple[int, int], str] | None = None) -> str:

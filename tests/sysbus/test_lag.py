@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from typing import Any
 
 import pytest
 
 from neasmart.settings.model import ServerType
-from neasmart.sysbus.transport.lag import LagWatch
+from neasmart.sysbus.transport.lag import LATE_S, LagWatch
 from tests.support.bus import POLL_240, WRITE_240, mbap, until
 from tests.support.bus_links import Dial, StartTcp, ask
 
@@ -32,6 +33,42 @@ async def test_a_blocked_loop_is_noticed_before_its_timers_run() -> None:
     assert watch.waited_s > 0.1
     watch.stop()
     assert watch.waited_s == 0.0
+
+
+async def test_a_loop_with_nothing_to_do_has_not_kept_anybody_waiting() -> None:
+    watch = LagWatch(asyncio.get_running_loop())
+    watch.start()
+
+    # No timer ends this before its time, so the watch has to.
+    await asyncio.sleep(3 * LATE_S)
+
+    assert watch.waited_s == 0.0
+    assert watch.suspect_from > time.monotonic()
+    watch.stop()
+
+
+async def test_a_stop_that_ended_the_waiting_is_no_proof_that_nothing_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop = asyncio.get_running_loop()
+    selector = getattr(loop, "_selector")  # noqa: B009 - asyncio has no public way to it
+    ask, stops = selector.select, [3 * LATE_S]
+
+    def stopped_once(timeout: float | None = None) -> Any:
+        if not stops:
+            return ask(timeout)
+        time.sleep(stops.pop())
+        return []
+
+    monkeypatch.setattr(selector, "select", stopped_once)
+    watch = LagWatch(loop)
+    watch.start()
+    # Two rounds of the loop: in the second the kernel has been asked again.
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+    assert watch.waited_s > 2 * LATE_S
+    await until(lambda: watch.waited_s == 0.0, "it is forgotten")
+    watch.stop()
+    assert selector.select is stopped_once
 
 
 async def test_a_block_is_remembered_after_the_timer_has_run() -> None:

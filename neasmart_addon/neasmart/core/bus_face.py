@@ -80,7 +80,7 @@ class BusFace:
             self.interrupted(now)
         self.walks.polled((unit_id, address, count, now))
         words = self._served(address, count, now)
-        return Poll(words, address, unit_id, self._commands.carried(address, count) if self._image.commands else ())
+        return Poll(words, address, unit_id, self._commands.carried(address, count))
 
     def left(self, poll: Poll, now: float, carrier: Carrier | None = None) -> None:
         """Note that the reply to a poll has left for the base."""
@@ -103,8 +103,9 @@ class BusFace:
         """Take words that the base wrote from `address` on, by broadcast (unit id 0) or to one of our unit ids."""
         for each, word in enumerate(words, address):
             if self._image.record(each, word, at=now, function_code=function_code, unit_id=unit_id):
+                repeated = self._plant.repeats(each, word)
                 reading = self._plant.observe(each, word, now)
-                publish_reading(self._hub, reading)
+                publish_reading(self._hub, reading, repeated=repeated)
                 publish_commands(self._hub, self._commands.on_write(reading.ref, reading.value, now, carrier))
                 self.idle_polls.written(each, now)
             else:
@@ -128,9 +129,9 @@ class BusFace:
         return self._bus_waits()
 
 
-def publish_reading(hub: Hub, reading: Reading) -> None:
-    """Tell everybody what is known of a point."""
-    hub.publish(f"reading/{reading.ref.id}", reading)
+def publish_reading(hub: Hub, reading: Reading, *, repeated: bool = False) -> None:
+    """Tell everybody what is known of a point; see `Hub.publish` for what is only `repeated`."""
+    hub.publish(f"reading/{reading.ref.id}", reading, repeated=repeated)
 
 
 def publish_commands(hub: Hub, commands: Iterable[Command]) -> None:

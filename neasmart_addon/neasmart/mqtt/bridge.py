@@ -164,7 +164,7 @@ class MqttBridge:
                 raise
 
     async def _serve(self, connection: BrokerConnection) -> None:
-        with self._gateway.hub.subscribed() as (_, subscription):
+        with self._gateway.hub.subscribed(repeats=False) as (_, subscription):
             now = self._gateway.clock.monotonic()
             self._birth_at = None
             self._publisher.begin(now)
@@ -202,7 +202,7 @@ class MqttBridge:
                 self._birth_at = None
                 self._publisher.begin(now)
                 self._outbox.put(self._topics.gateway, self._claim.word)
-            self._publisher.take(batch, now)
+            self._publisher.take(batch, now, subscription.repeated())
             self._publisher.tick(now)
             self._reception.tick(now)
             while (message := self._outbox.next(clock.monotonic())) is not None:
@@ -215,7 +215,7 @@ class MqttBridge:
                 # Somebody's command that has come meanwhile is echoed before the rest of what waits.
                 urgent = subscription.take()
                 if urgent:
-                    self._publisher.take(urgent, clock.monotonic())
+                    self._publisher.take(urgent, clock.monotonic(), subscription.repeated())
                 if self._publisher.announcer.describing:
                     self._publisher.tick(clock.monotonic())
             if self._publisher.online:

@@ -10,6 +10,7 @@ import math
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from neasmart.core.commands.command import Command
 from neasmart.core.gateway import DOCTOR, LINK, Gateway
@@ -116,14 +117,16 @@ class Publisher:
         self._say_wiring(self._gateway.watch.diagnosis)
         self._say_diagnostics(now)
 
-    def take(self, batch: Mapping[str, object], now: float) -> None:
-        """Take the changes that the hub has collected."""
+    def take(self, batch: Mapping[str, object], now: float, again: Mapping[str, object] = MappingProxyType({})) -> None:
+        """Take the changes that the hub has collected, and what was only told `again` meanwhile."""
+        self.announcer.hear(batch)
         commands = [item for item in batch.values() if isinstance(item, Command)]
         readings = [item for item in batch.values() if isinstance(item, Reading)]
-        for change in self._changes.take(commands, readings):
+        repeated = [item for item in again.values() if isinstance(item, Reading)]
+        for change in self._changes.take(commands, [*repeated, *readings]):
             if self._online:
                 self._outbox.tell(self._topics.changed, self._change_payload(change))
-        for reading in readings:
+        for reading in [*repeated, *readings] if self.rooms.awaits_reports else readings:
             self.rooms.reading(reading)
         for command in commands:
             self._say_command(command)
@@ -131,13 +134,9 @@ class Publisher:
             self.announcer.look(now)
         if readings or commands:
             self._say_house()
-        if LINK in batch:
-            self._say_bus(now)
-        found = batch.get(DOCTOR)
-        if isinstance(found, Diagnosis):
-            self._say_wiring(found)
         if commands:
             self._say_diagnostics(now)
+        self._say_statuses(batch, now)
 
     def tick(self, now: float) -> None:
         """Do what is due; called at least once a second and after every batch."""
@@ -276,6 +275,13 @@ class Publisher:
         if gateway.link.connected or not linked:
             self._heard = linked and gateway.diagnosis(now).receiving
         self._outbox.put(self._topics.link, link_payload(gateway.link, heard=self._heard))
+
+    def _say_statuses(self, batch: Mapping[str, object], now: float) -> None:
+        if LINK in batch:
+            self._say_bus(now)
+        found = batch.get(DOCTOR)
+        if isinstance(found, Diagnosis):
+            self._say_wiring(found)
 
     def _say_wiring(self, found: Diagnosis) -> None:
         self._outbox.put(self._topics.wiring, wiring_payload(found))

@@ -102,6 +102,11 @@ class RoomStates:
         if ref.point.part is Part.HOUSE:
             self._expect(command)
 
+    @property
+    def awaits_reports(self) -> bool:
+        """Whether a report that repeats the old value is news: it shows that a room has not followed the house."""
+        return self._house is not None
+
     def tick(self) -> None:
         """Stop waiting for rooms that the base has passed without a word after a command for the whole house."""
         confirmed_at = None if self._house is None else self._house.confirmed_at

@@ -7,7 +7,7 @@ no overflow and nobody waits for anybody.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -17,13 +17,19 @@ T = TypeVar("T")
 class Subscription:
     """The changes that one consumer has not seen yet: the last item of each key."""
 
-    def __init__(self) -> None:
-        """Start with nothing pending."""
+    def __init__(self, *, repeats: bool = True) -> None:
+        """Start with nothing pending; without `repeats` nobody is woken for what is told again and has not changed."""
+        self._repeats = repeats
         self._pending: dict[str, object] = {}
+        self._repeated: dict[str, object] = {}
         self._ready = asyncio.Event()
 
-    def offer(self, key: str, item: object) -> None:
+    def offer(self, key: str, item: object, *, repeated: bool = False) -> None:
         """Replace what is pending for the key."""
+        if repeated and not self._repeats and key not in self._pending:
+            self._repeated[key] = item
+            return
+        self._repeated.pop(key, None)
         self._pending[key] = item
         self._ready.set()
 
@@ -38,10 +44,10 @@ class Subscription:
         batch, self._pending = self._pending, {}
         return batch
 
-    async def __aiter__(self) -> AsyncIterator[dict[str, object]]:
-        """Iterate over batches for ever."""
-        while True:
-            yield await self.batch()
+    def repeated(self) -> dict[str, object]:
+        """Return what was told again meanwhile without waking anybody, the last item of each key."""
+        repeated, self._repeated = self._repeated, {}
+        return repeated
 
 
 class Hub:
@@ -55,16 +61,19 @@ class Hub:
         self._state: dict[str, object] = {}
         self._subscriptions: set[Subscription] = set()
 
-    def publish(self, key: str, item: object) -> None:
-        """Make `item` the state of `key`; cheap enough for the way between a frame and its reply."""
+    def publish(self, key: str, item: object, *, repeated: bool = False) -> None:
+        """Make `item` the state of `key`; cheap enough for the way between a frame and its reply.
+
+        With `repeated` nothing is new but the time of it.
+        """
         self._state[key] = item
         for subscription in self._subscriptions:
-            subscription.offer(key, item)
+            subscription.offer(key, item, repeated=repeated)
 
     @contextmanager
-    def subscribed(self) -> Iterator[tuple[dict[str, object], Subscription]]:
+    def subscribed(self, *, repeats: bool = True) -> Iterator[tuple[dict[str, object], Subscription]]:
         """Give a snapshot and the subscription that continues it without a gap."""
-        subscription = Subscription()
+        subscription = Subscription(repeats=repeats)
         self._subscriptions.add(subscription)
         try:
             yield dict(self._state), subscription

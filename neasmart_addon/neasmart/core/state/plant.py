@@ -75,6 +75,11 @@ class Plant:
         self.last_write_at = now
         return self._take(address, word, at=now, source=Source.BUS, stale=False)
 
+    def repeats(self, address: int, word: int) -> bool:
+        """Return whether this word at an address of the table would say nothing new, but for the time of it."""
+        known = self._readings[address]
+        return known.word == word and known.source is Source.BUS and not known.stale and known.told > 1
+
     def restore(self, address: int, word: int, at: float) -> Reading | None:
         """Take a stored word for display, marked stale, unless the bus has already said more."""
         reading = self._readings.get(address)

@@ -8,7 +8,7 @@ message in. Two messages for one device within `apart_s` would lose parts of the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
@@ -75,6 +75,7 @@ class Announcer:
         self._announced_at: float | None = None
         self._round: _Round | None = None
         self._look_at = 0.0
+        self._news = True
         self._published: set[ZoneIndex] = set()
         topics = style.topics
         self._zone_by_topic = {topics.discovery(topics.zone_device(zone)): zone for zone in gateway.plant.all_zones}
@@ -93,11 +94,16 @@ class Announcer:
         self._round = None
         self.complete = False
 
+    def hear(self, batch: Mapping[str, object]) -> None:
+        """Take note that something has changed: a look at the inventory of sixty rooms takes half a millisecond."""
+        self._news = self._news or bool(batch)
+
     def look(self, now: float) -> None:
         """Compare what exists with what was announced, now and not only when it is time for it."""
         if self._announced is None or self._round is not None or self._announce_at is not None:
             return
         self._look_at = now + self._times.look_s
+        self._news = False
         inventory = self._inventory()
         if inventory == self._announced:
             return
@@ -117,7 +123,7 @@ class Announcer:
             self._round = _Round(
                 inventory=self._announced, first=before is None, devices=described(self._announced, self._style)
             )
-        elif now >= self._look_at:
+        elif self._news and now >= self._look_at:
             self.look(now)
         if self._round is not None:
             self._describe(self._round)
@@ -132,6 +138,7 @@ class Announcer:
         self._kept[topic] = payload
         if payload and zone is not None:
             self._published.add(zone)
+            self._news = True
         return True
 
     def deleted(self, topic: str) -> ZoneIndex | None:
@@ -139,6 +146,7 @@ class Announcer:
         zone = self._zone_by_topic.get(topic)
         if zone is not None and zone in self._published:
             self._book.deleted(zone)
+            self._news = True
             return zone
         return None
 
@@ -205,6 +213,7 @@ class Announcer:
 
     def _remove(self, zones: Collection[ZoneIndex]) -> None:
         for zone in sorted(zones):
+            self._news = True
             self._published.discard(zone)
             self._outbox.put(self._topic(zone), "")
             rooms = self._gateway.table.rooms

@@ -46,7 +46,7 @@ class RoomBook:
 
     async def run(self) -> None:
         """Write whenever something has changed, and again while the disk refuses."""
-        with self._gateway.hub.subscribed() as (_, subscription):
+        with self._gateway.hub.subscribed(repeats=False) as (_, subscription):
             backoff = Backoff(*_RETRY_S)
             while True:
                 if await self.save():

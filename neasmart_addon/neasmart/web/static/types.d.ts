@@ -273,6 +273,8 @@ export interface Page {
   actions: Actions;
   trends: { get(id: string): Trend | undefined };
   newest: Map<string, Command>;
+  /** Whether this drawing is also of a room's card, which may be out of sight. */
+  isDrawn(id: string): boolean;
   lazy: Record<string, Part | undefined>;
 }
 
