@@ -190,3 +190,12 @@ def test_a_reply_may_leave_when_its_command_has_been_taken_back_meanwhile(hand: 
     hand.gateway.bus.left(poll, hand.now)
 
     assert hand.state(command) is CommandState.WITHDRAWN
+
+
+def test_where_nobody_knows_by_which_connection_a_command_was_sent_any_may_confirm_it(hand: ByHand) -> None:
+    command = hand.set((SETPOINT, 22.0))
+    hand.read(SETPOINT)
+
+    hand.tell(SETPOINT, 22.0, Carrier("10.0.0.1"))
+
+    assert hand.state(command) is CONFIRMED

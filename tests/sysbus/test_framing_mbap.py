@@ -239,10 +239,11 @@ def test_a_good_request_within_a_possible_one_is_taken() -> None:
     assert ids(framed(longer + POLL + BROADCAST)) == [7, 8]
 
 
-def test_wrong_protocol_ids_are_counted_as_such_also_behind_noise() -> None:
+@pytest.mark.parametrize("protocol", [b"\0\5", b"\5\0", b"\5\5"])
+def test_wrong_protocol_ids_are_counted_as_such_also_behind_noise(protocol: bytes) -> None:
     counters = BusCounters()
 
-    framed(b"\xff" * 9 + WRONG_PROTOCOL * 3, counters)
+    assert framed(b"\xff" * 9 + (POLL[:2] + protocol + POLL[4:]) * 3, counters) == []
 
     assert counters.bad_protocol_ids == 3
 
