@@ -165,3 +165,9 @@ def test_what_was_undone_gives_its_word_back_and_is_published(hand: ByHand) -> N
     assert told == {f"command/{SETPOINT.id}": hand.found(command)}
     assert not hand.gateway.image.commands
     assert hand.gateway.shown(SETPOINT) == 21.0
+
+
+def test_before_any_connection_has_polled_us_what_one_of_them_writes_counts(hand: ByHand) -> None:
+    hand.tell(MODE, COOLING, Carrier("10.0.0.1"))
+
+    assert hand.gateway.commands.mode == COOLING

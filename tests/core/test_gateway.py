@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from neasmart.core.commands.command import Command, CommandState
-from neasmart.core.gateway import LINK, MQTT, STORE, Gateway
+from neasmart.core.gateway import DOCTOR, LINK, MQTT, ROOMS, STORE, Gateway
 from neasmart.core.state.plant import Reading, Source
 from neasmart.facts.clock import Clock
 from neasmart.facts.codecs import Quality, encode_dpt9
@@ -306,6 +306,15 @@ def test_the_age_of_the_last_write_begins_at_zero_and_ends_in_staleness(gateway:
     assert gateway.last_write_age_s(hands.now + 180.0) == 180.0
     assert not gateway.bus_stale(hands.now + 180.0)
     assert gateway.bus_stale(hands.now + 180.1)
+
+
+def test_a_new_gateway_has_something_to_tell_of_each_part_and_of_each_reading() -> None:
+    with build_gateway(Settings()).hub.subscribed() as (snapshot, _):
+        parts = {key for key in snapshot if key.startswith("status/")}
+        readings = [item for key, item in snapshot.items() if key.startswith("reading/")]
+
+    assert {LINK, STORE, MQTT, DOCTOR, ROOMS} <= parts
+    assert len(readings) == len(TABLE)
 
 
 def test_the_last_status_of_each_part_is_told(gateway: Gateway) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -31,16 +31,22 @@ pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("home_assistant_
 
 @asynccontextmanager
 async def home(
-    mosquitto: Mosquitto, folder: Path, gateway: Gateway, blueprint: str, inputs: dict[str, Any]
+    mosquitto: Mosquitto, folder: Path, gateway: Gateway, automations: Mapping[str, dict[str, Any]], **found: Any
 ) -> AsyncIterator[Core]:
-    """Run a Core with one automation of a blueprint, a gateway in German, and helpers that stand for the world."""
+    """Run a Core with automations of blueprints, then a gateway in German; helpers, which `found` sets, are the world.
+
+    `automations` holds the inputs by blueprint; a second one of the same blueprint is called ``boost_2``.
+    """
     ready = asyncio.Event()
     translating = asyncio.create_task(translate_device_discovery(mosquitto.port, PREFIX, ready))
     await ready.wait()
     helpers = {
-        "input_boolean": {"window": {}, "holiday": {}, "told": {}},
-        "input_datetime": {"until": {"has_date": True, "has_time": True, "initial": "2099-01-01 00:00:00"}},
-        "input_number": {"outside": {"min": -20, "max": 50, "initial": 18}},
+        "input_boolean": {name: {"initial": found.get(name, False)} for name in ("window", "holiday", "told")},
+        "input_datetime": {
+            "until": {"has_date": True, "has_time": True, "initial": found.get("until", "2099-01-01 00:00:00")}
+        },
+        "input_number": {"outside": {"min": -20, "max": 50, "initial": found.get("outside", 18)}},
+        "input_text": {"memory": {"initial": found.get("memory", "")}},
         "template": [
             {
                 "binary_sensor": [
@@ -48,14 +54,23 @@ async def home(
                         "name": "window",
                         "device_class": "window",
                         "state": "{{ is_state('input_boolean.window', 'on') }}",
-                    }
+                    },
+                    {"name": "closed", "device_class": "window", "state": "{{ false }}"},
                 ],
                 "sensor": [
-                    {"name": "outside", "unit_of_measurement": "°C", "state": "{{ states('input_number.outside') }}"}
+                    {
+                        "name": "outside",
+                        "unit_of_measurement": "°C",
+                        "state": "{{ states('input_number.outside') }}",
+                        "attributes": {"preset_mode": "boost"},
+                    }
                 ],
             }
         ],
-        "automation": [{"alias": blueprint, "use_blueprint": {"path": f"neasmart/{blueprint}.yaml", "input": inputs}}],
+        "automation": [
+            {"alias": name, "use_blueprint": {"path": f"neasmart/{name.partition('_')[0]}.yaml", "input": inputs}}
+            for name, inputs in automations.items()
+        ],
     }
     core = Core(folder, mosquitto.port, more=helpers)
     shutil.copytree(FOLDER, core.folder / "blueprints" / "automation" / "neasmart")
@@ -67,13 +82,17 @@ async def home(
         async with bridged(gateway, settings):
             await core.until(lambda states: states[ROOM]["state"] in ("heat", "auto"))
             await core.until(lambda states: states[HOUSE]["state"] == "heat")
-            assert (await core.ask("states"))[f"automation.{blueprint}"]["state"] == "on", core.log
+            states = await core.ask("states")
+            assert {states[f"automation.{name}"]["state"] for name in automations} == {"on"}, core.log
             yield core
         assert not [line for line in core.log.splitlines() if "automation" in line or "blueprint" in line]
     finally:
         await core.stop()
         translating.cancel()
         await asyncio.gather(translating, return_exceptions=True)
+
+
+ROOM_2 = "climate.neasmart_zone_1_2"
 
 
 async def switch(core: Core, helper: str, *, on: bool) -> None:
@@ -87,20 +106,23 @@ def no_time() -> dict[str, int]:
 async def test_an_open_window_switches_a_room_off_and_back_to_what_it_was(
     mosquitto: Mosquitto, tmp_path: Path, gateway: Gateway
 ) -> None:
-    base_reports(gateway, "zone.1.1.state", 2)
+    base_reports(gateway, "zone.1.1.state", 4)
     inputs = {"windows": ["binary_sensor.window"], "room": ROOM, "opened": no_time(), "closed": no_time()}
-    async with home(mosquitto, tmp_path, gateway, "window", inputs) as core:
+    remembered = inputs | {"room": ROOM_2, "memory": "input_text.memory"}
+    async with home(mosquitto, tmp_path, gateway, {"window": inputs, "window_2": remembered}) as core:
         await switch(core, "window", on=True)
-        await core.until(lambda states: states[ROOM]["state"] == "off")
+        await core.until(lambda states: states[ROOM]["state"] == states[ROOM_2]["state"] == "off")
+        assert (await core.ask("states"))["input_text.memory"]["state"] == "heat/eco"
 
         await switch(core, "window", on=False)
-        await core.until(lambda states: (states[ROOM]["state"], states[ROOM]["preset_mode"]) == ("heat", "eco"))
+        await core.until(lambda states: states[ROOM]["state"] == "auto")
+        await core.until(lambda states: (states[ROOM_2]["state"], states[ROOM_2]["preset_mode"]) == ("heat", "eco"))
 
 
 async def test_a_boost_ends_by_itself(mosquitto: Mosquitto, tmp_path: Path, gateway: Gateway) -> None:
     base_reports(gateway, "zone.1.1.state", 4)
     inputs = {"rooms": [ROOM], "duration": {"seconds": 1}}
-    async with home(mosquitto, tmp_path, gateway, "boost", inputs) as core:
+    async with home(mosquitto, tmp_path, gateway, {"boost": inputs}) as core:
         await core.until(lambda states: states[ROOM]["state"] == "auto")
         await core.call("climate", "set_preset_mode", entity_id=ROOM, preset_mode="boost")
         await core.until(lambda states: states[ROOM]["preset_mode"] == "boost")
@@ -115,7 +137,7 @@ async def test_a_holiday_ends_at_its_date(mosquitto: Mosquitto, tmp_path: Path, 
         "house": HOUSE,
         "back": "comfort",
     }
-    async with home(mosquitto, tmp_path, gateway, "holiday", inputs) as core:
+    async with home(mosquitto, tmp_path, gateway, {"holiday": inputs}) as core:
         # The date of before has passed, so a holiday would never end.
         now = (await core.ask("now"))["now"]
         await core.call("input_datetime", "set_datetime", entity_id="input_datetime.until", timestamp=now - 60)
@@ -149,7 +171,7 @@ async def test_a_problem_and_silence_are_told(mosquitto: Mosquitto, tmp_path: Pa
         "silence": {"seconds": 0},
         "tell": tell,
     }
-    async with home(mosquitto, tmp_path, gateway, "notify", inputs) as core:
+    async with home(mosquitto, tmp_path, gateway, {"notify": inputs}) as core:
         base_reports(gateway, "global.error", 1)
         await core.until(lambda states: states["input_boolean.told"]["state"] == "on")
 
@@ -171,7 +193,7 @@ async def test_a_season_waits_for_the_base(
         "cooling": room,
         "failed": told,
     }
-    async with home(mosquitto, tmp_path, gateway, "season", inputs) as core:
+    async with home(mosquitto, tmp_path, gateway, {"season": inputs}) as core:
         await core.call("input_number", "set_value", entity_id="input_number.outside", value=30)
         await core.until(lambda states: states["select.neasmart_global_mode"]["state"] == "Kühlen")
         assert not gateway.commands.live(gateway.table.ref("zone.1.1.setpoint"))
@@ -183,6 +205,56 @@ async def test_a_season_waits_for_the_base(
         else:
             gateway.tick(gateway.clock.monotonic() + 90)
             await core.until(lambda states: states["input_boolean.told"]["state"] == "on")
+
+
+async def test_what_was_under_way_when_home_assistant_was_restarted_goes_on(
+    mosquitto: Mosquitto, tmp_path: Path, gateway: Gateway
+) -> None:
+    """The gateway comes after Core, as after a power cut, so at the start there is nobody to take a command."""
+    base_reports(gateway, "zone.1.1.state", 5)
+    base_reports(gateway, "zone.1.2.state", 3)
+    told = [{"event": "told"}, {"service": "input_boolean.turn_on", "target": {"entity_id": "input_boolean.told"}}]
+    automations: dict[str, dict[str, Any]] = {
+        "boost": {"rooms": [ROOM], "duration": {"seconds": 1}, "back": "auto"},
+        # What is there before the automation gets its time as well.
+        "boost_2": {"rooms": ["sensor.outside"], "duration": {"hours": 1}},
+        "window": {
+            "windows": ["binary_sensor.closed"],
+            "room": ROOM_2,
+            "closed": no_time(),
+            "memory": "input_text.memory",
+        },
+        "season": {
+            "mode": "select.neasmart_global_mode",
+            "last_command": "sensor.neasmart_global_last_command",
+            "outside": "sensor.outside",
+            "duration": {"seconds": 1},
+        },
+        "notify": {"problems": ["binary_sensor.window"], "bus": "binary_sensor.closed", "tell": told},
+    }
+    async with home(mosquitto, tmp_path, gateway, automations, memory="heat/comfort", outside=30, window=True) as core:
+        await core.until(lambda states: states["input_boolean.told"]["state"] == "on")
+        states = await core.ask("states")
+        assert (states["automation.boost_2"]["current"], states["automation.notify"]["current"]) == (1, 1)
+        await core.until(
+            lambda _: (
+                {(each.ref.id, each.value) for each in gateway.commands.recent}
+                == {("global.mode", 3), ("zone.1.1.state", 4), ("zone.1.2.state", 1)}
+            )
+        )
+        await core.until(lambda states: states["input_text.memory"]["state"] == "")
+
+
+async def test_a_holiday_whose_date_has_passed_ends_once_somebody_can_take_it(
+    mosquitto: Mosquitto, tmp_path: Path, gateway: Gateway
+) -> None:
+    base_reports(gateway, "global.state", 6)
+    inputs = {"toggle": "input_boolean.holiday", "until": "input_datetime.until", "house": HOUSE, "back": "eco"}
+    async with home(
+        mosquitto, tmp_path, gateway, {"holiday": inputs}, holiday=True, until="2026-01-01 00:00:00"
+    ) as core:
+        await core.until(lambda states: states["input_boolean.holiday"]["state"] == "off")
+        await core.until(lambda states: states[HOUSE]["preset_mode"] == "eco")
 
 
 def test_every_blueprint_has_its_import_link_in_the_docs() -> None:

@@ -357,3 +357,36 @@ def test_the_page_draws_every_point_that_the_table_has(theatre: Theatre) -> None
     page.get_by_label("Also those never received").check()
 
     expect(page.locator(".registers tbody tr")).to_have_count(len(TABLE.by_id))
+
+
+def test_news_is_drawn_where_somebody_looks_and_elsewhere_in_time(theatre: Theatre) -> None:
+    rooms = many_rooms()
+    stage = Stage(rooms=rooms)
+    page = theatre.open(stage, width=390, height=800)
+    first, last = (card(page, f"{room.base}.{room.zone}").locator(".big") for room in (rooms[0], rooms[-1]))
+    expect(last).to_have_text(f"{rooms[-1].temperature:.1f}")
+    # What comes by itself after the first view is there, so nothing but news is drawn.
+    page.clock.run_for(3000)
+    page.wait_for_load_state("networkidle")
+    page.clock.run_for(1000)
+
+    def report(value: float) -> None:
+        stage.tell(
+            readings=[
+                {"id": f"zone.{room.base}.{room.zone}.temperature", "value": value} for room in rooms[:: len(rooms) - 1]
+            ]
+        )
+        page.clock.run_for(1000)
+
+    report(12.1)
+    expect(first).to_have_text("12.1")
+    assert last.text_content() == f"{rooms[-1].temperature:.1f}"
+
+    for tenth in range(10):
+        report(13 + tenth / 10)
+    expect(first).to_have_text("13.9")
+    assert float(last.text_content() or 0) >= 13, "what nobody sees is at most ten looks behind"
+
+    last.scroll_into_view_if_needed()
+    page.clock.run_for(100)
+    expect(last).to_have_text("13.9")

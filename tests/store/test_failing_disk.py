@@ -32,8 +32,9 @@ class Disk:
 
     def __init__(self) -> None:
         self.pages: int | None = None
-        self.answers = threading.Event()
+        self.answers, self.closes = threading.Event(), threading.Event()
         self.answers.set()
+        self.closes.set()
 
     def connect(self, path: Path) -> sqlite3.Connection:
         self.answers.wait()
@@ -43,6 +44,10 @@ class Disk:
             def executemany(self, *args: Any, **kwargs: Any) -> sqlite3.Cursor:
                 disk.answers.wait()
                 return super().executemany(*args, **kwargs)
+
+            def close(self) -> None:
+                disk.closes.wait()
+                super().close()
 
         connection = sqlite3.connect(path, isolation_level=None, factory=Slow)
         if self.pages is not None:
@@ -232,21 +237,24 @@ async def test_a_disk_that_hangs_at_the_start_shows_the_stored_values_later(
     assert bench.reading("zone.1.1.setpoint").value == 21.5
 
 
+@pytest.mark.parametrize("hangs_in", ["answers", "closes"])
 async def test_a_stop_does_not_wait_for_a_disk_that_hangs(
-    stores: Callable[..., Bench], caplog: pytest.LogCaptureFixture
+    stores: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, hangs_in: str
 ) -> None:
+    monkeypatch.setattr("neasmart.store.store.CLOSE_PATIENCE_S", 0.2)
     disk = Disk()
     bench = stores(connect=disk.connect)
     await bench.store.open()
     bench.write(SETPOINT, 0x0C33)
-    disk.answers.clear()
+    hung: threading.Event = getattr(disk, hangs_in)
+    hung.clear()
     try:
-        async with asyncio.timeout(2.4):
+        async with asyncio.timeout(1.1):
             await bench.close()
         assert at_work() == []
     finally:
         thread = next(each for each in threading.enumerate() if "_connection_worker_thread" in each.name)
-        disk.answers.set()
+        hung.set()
         await asyncio.to_thread(thread.join, 10)
 
     assert thread.daemon, "it must not hold the end of the process"

@@ -80,7 +80,7 @@ class BusFace:
             self.interrupted(now)
         self.walks.polled((unit_id, address, count, now))
         words = self._served(address, count, now)
-        return Poll(words, address, unit_id, self._commands.carried(address, count) if self._image.commands else ())
+        return Poll(words, address, unit_id, self._commands.carried(address, count))
 
     def left(self, poll: Poll, now: float, carrier: Carrier | None = None) -> None:
         """Note that the reply to a poll has left for the base."""

@@ -7,7 +7,7 @@ no overflow and nobody waits for anybody.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -48,11 +48,6 @@ class Subscription:
         """Return what was told again meanwhile without waking anybody, the last item of each key."""
         repeated, self._repeated = self._repeated, {}
         return repeated
-
-    async def __aiter__(self) -> AsyncIterator[dict[str, object]]:
-        """Iterate over batches for ever."""
-        while True:
-            yield await self.batch()
 
 
 class Hub:

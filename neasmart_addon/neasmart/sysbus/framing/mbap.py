@@ -191,20 +191,20 @@ class MbapFramer:
         """Return what begins here with its length; None while that cannot be told."""
         available = len(buffer) - at
         length = buffer[at + 4] << 8 | buffer[at + 5] if available >= _PREFIX else _LENGTH_MIN
+        total = _PREFIX + length
         if not _LENGTH_MIN <= length <= _LENGTH_MAX + _CHECKSUM:
-            return _Kind.NONE, 0
+            return _Kind.NONE, total
         if available < _TO_FUNCTION:
-            return None, 0
+            return None, total
         protocol, function = buffer[at + 2] << 8 | buffer[at + 3], buffer[at + 7]
-        expected = 0
+        expected = None
         if function in (READ, WRITE_SINGLE, WRITE_MULTIPLE) and length >= _FIXED:
             if available < (_TO_BYTE_COUNT if function == WRITE_MULTIPLE else _TO_QUANTITY):
-                return None, 0
+                return None, total
             expected = _expected_length(buffer, at, function)
-        total = _PREFIX + length
         if expected == length:
             return (_Kind.GOOD if protocol == 0 else _Kind.MISNAMED), total
-        if expected and expected == length - _CHECKSUM and protocol == 0:
+        if expected == length - _CHECKSUM and protocol == 0:
             return _Kind.OVERLONG, total
         possible = protocol == 0 and length <= _LENGTH_MAX and 0 < function <= _LAST_FUNCTION
         return (_Kind.POSSIBLE if possible else _Kind.NONE), total
@@ -239,14 +239,14 @@ def _adu(raw: bytes) -> Adu:
     return Adu(transaction_id=raw[0] << 8 | raw[1], unit_id=raw[6], pdu=raw[7:])
 
 
-def _expected_length(buffer: bytes | bytearray, at: int, function: int) -> int:
-    """Return the length that a request of this function, address and number of registers has; 0 if there is none."""
+def _expected_length(buffer: bytes | bytearray, at: int, function: int) -> int | None:
+    """Return the length that a request of this function, address and number of registers has; None if there is none."""
     if buffer[at + 8] << 8 | buffer[at + 9] >= ADDRESS_LIMIT:
-        return 0
+        return None
     if function == WRITE_SINGLE:
         return _FIXED
     quantity = buffer[at + 10] << 8 | buffer[at + 11]
     if function == READ:
-        return _FIXED if 1 <= quantity <= MAX_READ else 0
+        return _FIXED if 1 <= quantity <= MAX_READ else None
     fits = 1 <= quantity <= MAX_WRITE and buffer[at + 12] == 2 * quantity
-    return _HEAD_MULTIPLE + 2 * quantity if fits else 0
+    return _HEAD_MULTIPLE + 2 * quantity if fits else None

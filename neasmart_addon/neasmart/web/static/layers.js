@@ -70,10 +70,11 @@ function layer(name, title, close, content) {
     @cancel=${onCancel} @click=${onPointer}>${content === nothing ? nothing : html`<div class="inside">${content}</div>`}</dialog>`;
 }
 
-/** Opens and closes the dialogs as the page's state says; called after each drawing. @param {Page} page */
-export function showLayers(page) {
+/** Opens and closes the dialogs as the page's state says; called after each drawing. @param {Page} page @param {HTMLElement} root */
+export function showLayers(page, root) {
   const wanted = { sheet: page.ui.route.room !== null, menu: page.ui.menu !== null, question: page.ui.question !== null };
-  for (const dialog of document.querySelectorAll("dialog")) {
+  for (const dialog of root.children) {
+    if (!(dialog instanceof HTMLDialogElement)) continue;
     const name = /** @type {keyof typeof wanted} */ (dialog.dataset["layer"]);
     const isWanted = wanted[name] && dialog.childElementCount > 0;
     if (isWanted && !dialog.open) {

@@ -13,6 +13,7 @@ import { createLive } from "./core/live.js";
 import { anythingReceived, applyMessage, emptyState, newestByPoint, pageClock, pointOf, roomRows, takeOwnCommand, wasReceived } from "./core/model.js";
 import { createRouter, routeOf } from "./core/route.js";
 import { keepSession } from "./core/session.js";
+import { createSight } from "./core/sight.js";
 import { followTheme } from "./core/theme.js";
 import { createTrends } from "./core/trends.js";
 import { firstUi, keep } from "./core/ui.js";
@@ -25,6 +26,8 @@ const RETRY_MS = 2000;
 const TICK_MS = 1000;
 /** The sheet of a room is there before the first tap, and after the first card. */
 const SHEET_AFTER_MS = 800;
+/** Every so many times news is drawn where nobody looks, too: a search within the page, a reader aloud. */
+const UNSEEN_LOOKS = 10;
 const RELOADED_FOR = "neasmart-reloaded-for";
 
 const root = /** @type {HTMLElement} */ (document.getElementById("page"));
@@ -38,19 +41,28 @@ let i18n = null;
 let version = null;
 let isScheduled = false;
 let hasNews = false;
+/** Whether the next drawing is of everything, also of cards that nobody sees. */
+let isWhole = true;
+let looks = 0;
+let sheetTimer = 0;
 
+const sight = createSight(schedule);
 const router = createRouter((route) => update({ route }));
 const actions = createActions({ state, ui, update, page, clock: pageClock, closeRoom: router.closeRoom });
 const edits = createEdits({ put: actions.put, onCommand, onFailure, onChange: schedule, clock: pageClock });
 const trends = createTrends({ pointsOf: trendPoints, onChange: schedule });
-const lazy = createLazy({ onLoad: schedule, onFailure: (tab) => update({ failedTab: tab }) });
+const lazy = createLazy({ learn, onLoad: schedule, onFailure: (tab) => update({ failedTab: tab }) });
 
 /** @returns {import("./types.d.ts").Page} */
 function page() {
   const told = /** @type {import("./types.d.ts").Schema} */ (schema);
   const spoken = /** @type {import("./types.d.ts").I18n} */ (i18n);
   const now = pageClock();
-  return { state, schema: told, i18n: spoken, edits, now, ui, update, actions, trends, lazy: lazy.views, newest: newestByPoint(state) };
+  return { state, schema: told, i18n: spoken, edits, now, ui, update, actions, trends, lazy: lazy.views, newest: newestByPoint(state), isDrawn: (id) => isWhole || sight.has(id) };
+}
+
+async function learn() {
+  i18n?.learn(await loadTexts(language, "later"));
 }
 
 function trendPoints() {
@@ -61,7 +73,12 @@ function trendPoints() {
 
 /** The first card does not wait for the next frame. */
 function schedule() {
+  isWhole = true;
   if (root.hasAttribute("aria-busy") && state.received && schema && i18n) draw();
+  frame();
+}
+
+function frame() {
   if (isScheduled) return;
   isScheduled = true;
   requestAnimationFrame(draw);
@@ -80,13 +97,14 @@ function draw() {
   }
   const shown = page();
   render(pageView(shown), root);
-  showLayers(shown);
+  showLayers(shown, root);
+  isWhole = false;
   if (!state.received) return;
-  if (trendPoints().length) trends.start();
+  trends.start();
   if (ui.route.tab !== "rooms") lazy.load(ui.route.tab);
   else if (ui.guide === "first") lazy.load("connection");
   if (ui.route.room) lazy.load("sheet");
-  else setTimeout(() => lazy.load("sheet"), SHEET_AFTER_MS);
+  else sheetTimer ||= setTimeout(() => lazy.load("sheet"), SHEET_AFTER_MS);
   fulfil(shown);
 }
 
@@ -101,8 +119,12 @@ function update(change) {
 function tick() {
   tickAges(pageClock());
   if (!i18n || !schema) return;
-  if (hasNews || isFading(page()) || !isReachable(page()) || !state.received) schedule();
-  else fulfil(page());
+  const shown = page();
+  if (isFading(shown) || !isReachable(shown) || !state.received) return schedule();
+  if (!hasNews) return fulfil(shown);
+  looks += 1;
+  if (looks % UNSEEN_LOOKS === 0) isWhole = true;
+  frame();
 }
 
 /** @param {any} message */

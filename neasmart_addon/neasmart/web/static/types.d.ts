@@ -242,6 +242,8 @@ export interface I18n {
   fahrenheit: boolean;
   t(key: string, parameters?: object): string;
   has(key: string): boolean;
+  /** Takes the words of what opens later. */
+  learn(more: Record<string, string>): void;
   degrees(value: Value | undefined): string;
   temperature(value: Value | undefined): string;
   toShown(celsius: number): number;
@@ -273,6 +275,8 @@ export interface Page {
   actions: Actions;
   trends: { get(id: string): Trend | undefined };
   newest: Map<string, Command>;
+  /** Whether this drawing is also of a room's card, which may be out of sight. */
+  isDrawn(id: string): boolean;
   lazy: Record<string, Part | undefined>;
 }
 

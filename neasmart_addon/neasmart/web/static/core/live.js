@@ -8,7 +8,7 @@ import { isBehindLogin } from "./session.js";
 
 const FIRST_WAIT_S = 1;
 const LONGEST_WAIT_S = 30;
-const SILENCE_S = 45;
+const SILENCE_MS = 45_000;
 const FAILURES_BEFORE_POLLING = 3;
 const POLL_EVERY_S = 5;
 
@@ -26,6 +26,7 @@ export function createLive({ onMessage, onConnection }) {
   let pollTimer = 0;
   let silenceTimer = 0;
   let polling = false;
+  let heardAt_ms = 0;
 
   function connect() {
     clearTimeout(retryTimer);
@@ -35,10 +36,11 @@ export function createLive({ onMessage, onConnection }) {
     const mine = new WebSocket(address);
     socket = mine;
     let gotAny = false;
-    watchSilence(mine);
+    heardAt_ms = performance.now();
+    watchSilence(mine, SILENCE_MS);
     mine.addEventListener("message", (event) => {
       if (socket !== mine) return;
-      watchSilence(mine);
+      heardAt_ms = performance.now();
       const message = JSON.parse(event.data);
       if (!gotAny && message.type !== "hello") {
         gotAny = true;
@@ -65,16 +67,18 @@ export function createLive({ onMessage, onConnection }) {
 
   /**
    * A connection that was cut without a word looks open for minutes; the gateway speaks every few seconds.
-   * @param {WebSocket} watched
+   * @param {WebSocket} watched @param {number} wait_ms
    */
-  function watchSilence(watched) {
+  function watchSilence(watched, wait_ms) {
     clearTimeout(silenceTimer);
     silenceTimer = window.setTimeout(() => {
       if (socket !== watched) return;
+      const left_ms = heardAt_ms + SILENCE_MS - performance.now();
+      if (left_ms > 0) return watchSilence(watched, left_ms);
       abandon();
       onLoss();
       connect();
-    }, SILENCE_S * 1000);
+    }, wait_ms);
   }
 
   function abandon() {

@@ -15,6 +15,10 @@ const COMMANDS_KEPT = 200;
 /** What a change leaves out because it is nearly always so. */
 const USUAL = { quality: "good", source: "bus", stale: false, pending: null, age_s: 0 };
 const LIVE = ["queued", "delivered"];
+/** @type {WeakMap<import("../types.d.ts").Group, ReturnType<typeof placesOf>>} */
+const placesKnown = new WeakMap();
+/** @type {WeakMap<Schema, Map<string, import("../types.d.ts").Point | undefined>>} */
+const pointsKnown = new WeakMap();
 
 /** @returns {State} */
 export function emptyState() {
@@ -167,6 +171,19 @@ export function anythingReceived(state) {
 export function rowsOf(state, schema, key) {
   const group = schema.groups.find((each) => each.key === key);
   if (!group) return [];
+  const places = placesKnown.get(group) ?? placesOf(group);
+  placesKnown.set(group, places);
+  return places.map(({ id, index, ids }) => {
+    /** @type {Row["readings"]} */
+    const readings = {};
+    for (const [point, full] of ids) readings[point] = state.readings.get(full);
+    const decisive = group.exists_by ? [readings[group.exists_by]] : Object.values(readings);
+    return { id, index, readings, exists: decisive.some(wasReceived) };
+  });
+}
+
+/** What repetitions a group has, and the ids of their points; worked out once. @param {import("../types.d.ts").Group} group */
+function placesOf(group) {
   /** @type {number[][]} */
   let indices = [[]];
   for (const axis of group.axes) {
@@ -174,9 +191,8 @@ export function rowsOf(state, schema, key) {
     indices = indices.flatMap((index) => numbers.map((number) => [...index, number]));
   }
   return indices.map((index) => {
-    const readings = readingsOf(state, group, index);
-    const decisive = group.exists_by ? [readings[group.exists_by]] : Object.values(readings);
-    return { id: [key, ...index].join("."), index, readings, exists: decisive.some(wasReceived) };
+    const id = [group.key, ...index].join(".");
+    return { id, index, ids: group.points.map((point) => /** @type {const} */ ([point.key, `${id}.${point.key}`])) };
   });
 }
 
@@ -190,13 +206,6 @@ export function roomRows(state, schema) {
   return rowsOf(state, schema, roomGroup(schema).key);
 }
 
-/** @param {State} state @param {import("../types.d.ts").Group} group @param {number[]} index */
-function readingsOf(state, group, index) {
-  return Object.fromEntries(
-    group.points.map((point) => [point.key, state.readings.get([group.key, ...index, point.key].join("."))]),
-  );
-}
-
 /** @param {Schema} schema @param {string} id of a point */
 export function groupOf(schema, id) {
   return schema.groups.find((group) => id.startsWith(`${group.key}.`));
@@ -204,8 +213,13 @@ export function groupOf(schema, id) {
 
 /** @param {Schema} schema @param {string} id of a point, derived or not */
 export function pointOf(schema, id) {
-  const group = groupOf(schema, id);
-  return [...(group?.points ?? []), ...(group?.derived ?? [])].find((point) => id.endsWith(`.${point.key}`));
+  const known = pointsKnown.get(schema) ?? new Map();
+  pointsKnown.set(schema, known);
+  if (!known.has(id)) {
+    const group = groupOf(schema, id);
+    known.set(id, [...(group?.points ?? []), ...(group?.derived ?? [])].find((point) => id.endsWith(`.${point.key}`)));
+  }
+  return known.get(id);
 }
 
 /** What a value of a point is called in the API, such as "standby". @param {Schema} schema @param {string} id @param {unknown} value */

@@ -136,10 +136,11 @@ export function arranged(page, rows) {
     const target = shownValue(page, `${row.id}.setpoint`);
     return target === null || actual(row) === Infinity ? -1 : Math.abs(actual(row) - target);
   };
-  const names = new Intl.Collator(page.i18n.locale, { numeric: true });
   switch (page.ui.order) {
-    case "name":
+    case "name": {
+      const names = new Intl.Collator(page.i18n.locale, { numeric: true });
       return [{ floor: "", rows: found.sort((a, b) => names.compare(roomName(page, a.index), roomName(page, b.index))) }];
+    }
     case "coldest":
       return [{ floor: "", rows: found.sort((a, b) => actual(a) - actual(b)) }];
     case "furthest":

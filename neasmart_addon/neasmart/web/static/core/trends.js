@@ -38,7 +38,7 @@ export function createTrends({ pointsOf, onChange }) {
   return {
     get: (id) => trends.get(id),
     start() {
-      if (isStarted) return;
+      if (isStarted || !pointsOf().length) return;
       isStarted = true;
       refresh();
     },

@@ -1,6 +1,6 @@
 /** A room at a glance. Whatever is told, the card keeps its height, so that nothing moves away under a finger. */
 
-import { html, nothing } from "../vendor/lit-html/lit-html.js";
+import { html, noChange, nothing } from "../vendor/lit-html/lit-html.js";
 import { guard } from "../vendor/lit-html/directives/guard.js";
 import { isAlive, restReason } from "../core/findings.js";
 import { bornAt, optionOf, wasReceived } from "../core/model.js";
@@ -22,6 +22,12 @@ const MINUTE_MS = 60_000;
 
 /** Drawn anew only when something that is seen of this room has changed. @param {Page} page @param {Row} row */
 export function card(page, row) {
+  // What lies in a grid itself is never laid out without all the rest of the page.
+  return html`<div>${page.isDrawn(row.id) ? changed(page, row) : noChange}</div>`;
+}
+
+/** @param {Page} page @param {Row} row */
+function changed(page, row) {
   const points = [`${row.id}.setpoint`, `${row.id}.state`];
   const fate = fateOf(page, points);
   const { temperature, humidity } = row.readings;
@@ -42,7 +48,7 @@ export function card(page, row) {
     isAlive(page),
     page.i18n,
   ];
-  return html`${guard(told, () => drawn(page, row, fate))}`;
+  return guard(told, () => drawn(page, row, fate));
 }
 
 /** @param {Page} page @param {Row} row @param {ReturnType<typeof fateOf>} fate */
@@ -61,7 +67,7 @@ function drawn(page, row, fate) {
       <h3><a class="whole" href=${addressOfRoom(row.index)} dir="auto" title=${name}>${name}</a></h3>
       ${secondLine(page, row, fate, stale)}
     </div>
-    <p class="now"><span class="aside">${t("room.actual")}</span><span class="big">${degrees(actual)}</span>${actual === null ? nothing : html`<sup>°</sup>`}</p>
+    <p class="now"><span class="aside">${t("room.actual")}</span><span class="big ${degrees(actual).length > 4 ? "long" : ""}">${degrees(actual)}</span>${actual === null ? nothing : html`<sup>°</sup>`}</p>
     <p class="trend" data-trend=${activity.trend}>${activity.arrow ? html`<span aria-hidden="true">${activity.arrow}</span> ` : nothing}${activity.trend ? t(`trend.${activity.trend}`) : nothing}</p>
     ${guard([trend, target, actual === null, Math.floor(Date.now() / MINUTE_MS), name, page.i18n], () =>
       spark(trend?.points, actual, target, { to_s: Math.max(trend?.to_s ?? 0, Date.now() / 1000), label: t("room.last_day", { name }) }),
