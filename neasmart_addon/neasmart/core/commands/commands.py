@@ -180,8 +180,12 @@ class Commands:
 
     def newest(self, refs: Iterable[Ref]) -> Command | None:
         """Return the live command that was given last to one of these registers."""
-        live = [life.command for ref in refs if (life := self._live.get(ref.address)) is not None]
-        return max(live, key=lambda found: found.queued_at) if live else None
+        newest: Command | None = None
+        for ref in refs:
+            life = self._live.get(ref.address)
+            if life is not None and (newest is None or life.command.queued_at > newest.queued_at):
+                newest = life.command
+        return newest
 
     @property
     def pending(self) -> list[Command]:

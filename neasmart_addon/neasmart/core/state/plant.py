@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -109,6 +109,10 @@ class Plant:
     def value(self, ref_id: str) -> Value:
         """Return a point's value by its id."""
         return self._readings[self.table.ref(ref_id).address].value
+
+    def values(self, refs: Iterable[Ref]) -> dict[str, Value]:
+        """Return the values of points by their names in REST."""
+        return {ref.point.field: self._readings[ref.address].value for ref in refs}
 
     @property
     def readings(self) -> list[Reading]:

@@ -5,7 +5,7 @@ Times leave the process as ISO 8601 UTC or as ages in seconds, never as monotoni
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -78,27 +78,21 @@ def zone(gateway: Gateway, base_id: int, zone_id: int, now: float) -> Document:
 
     Age and staleness are those of its temperature, by which a zone exists; `pending` is its newest live command.
     """
-    plant, table = gateway.plant, gateway.table
-    refs = table.room(base_id, zone_id)
-    exists = plant.reading(table.exists_by(base_id, zone_id))
+    plant = gateway.plant
+    refs, exists_by = _registers(gateway.table, base_id, zone_id)
+    exists = plant.reading(exists_by)
     newest = gateway.commands.newest(refs)
     return {
         "base_id": base_id,
         "zone_id": zone_id,
         "name": plant.zone_name(base_id, zone_id),
-        **values(gateway, refs),
+        **plant.values(refs),
         "address": refs[0].address,
         "active": exists.at is not None,
         "age_s": age_of(exists.at, now),
         "stale": exists.stale,
         "pending": None if newest is None else command(newest, gateway.clock),
     }
-
-
-def values(gateway: Gateway, refs: Iterable[Ref]) -> Document:
-    """Return the values of points by their names in REST."""
-    reading_of = gateway.plant.reading
-    return {ref.point.field: reading_of(ref).value for ref in refs}
 
 
 def zone_names(gateway: Gateway) -> list[ZoneName]:
@@ -117,14 +111,16 @@ def zone_names(gateway: Gateway) -> list[ZoneName]:
 
 def answer(gateway: Gateway, name: str) -> Document:
     """Return what one answer about the whole house has, such as ``outsidetemperature``."""
-    return values(gateway, gateway.table.answered(name))
+    return gateway.plant.values(gateway.table.answered(name))
 
 
 def equipment(gateway: Gateway, group: str, number: int) -> Document:
     """Return one mixed circuit, dehumidifier or extra pump; what is on or off is 0 or 1."""
     table = gateway.table
     (axis,), refs = table.groups[group].axes, table.place(group, number)
-    found = {name: int(value) if isinstance(value, bool) else value for name, value in values(gateway, refs).items()}
+    found = {
+        name: int(value) if isinstance(value, bool) else value for name, value in gateway.plant.values(refs).items()
+    }
     return {axis.name: number, **found}
 
 
@@ -168,3 +164,9 @@ def past_command(past: PastCommand, table: RegisterTable) -> CommandAnswer:
 def age_of(at: float | None, now: float) -> float | None:
     """Return the seconds since a monotonic time, None if it never was."""
     return None if at is None else round(max(0.0, now - at), 1)
+
+
+@lru_cache(maxsize=64)
+def _registers(table: RegisterTable, base_id: int, zone_id: int) -> tuple[tuple[Ref, ...], Ref]:
+    """Return the registers of a room, and the one by which it exists."""
+    return table.room(base_id, zone_id), table.exists_by(base_id, zone_id)

@@ -6,7 +6,7 @@ What is special in any way goes through aiohttp, and nobody can tell the one fro
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
@@ -17,6 +17,7 @@ from aiohttp.abc import AbstractStreamWriter
 from neasmart.web.http.request_id import HEADER
 
 _JSON = "application/json"
+_FIRST = f"Content-Type: {_JSON}\r\n{HEADER}: "
 
 
 class JsonResponse(web.Response):
@@ -31,10 +32,10 @@ class JsonResponse(web.Response):
 
     def compose(self, request: web.BaseRequest, request_id: str, lines: str) -> bool:
         """Make the bytes with these lines of headers; return False, and do nothing, if it is not a usual one."""
-        body = self.body
+        headers, body = self.headers, self.body
         if (
-            len(self.headers) != 1
-            or self.headers.get(hdrs.CONTENT_TYPE) != _JSON
+            len(headers) != 1
+            or headers.get(hdrs.CONTENT_TYPE) != _JSON
             # Whatever else a handler has added, such as a cookie, leaves its trace here.
             or len(vars(self)) != _UNTOUCHED
             or not isinstance(body, bytes)
@@ -44,8 +45,7 @@ class JsonResponse(web.Response):
         ):
             return False
         head = (
-            f"HTTP/1.1 {self.status} {self.reason}\r\nContent-Type: {_JSON}\r\n"
-            f"{HEADER}: {request_id}\r\n{lines}"
+            f"HTTP/1.1 {self.status} {self.reason}\r\n{_FIRST}{request_id}\r\n{lines}"
             f"Content-Length: {len(body)}\r\nDate: {_date(int(time.time()))}\r\n\r\n"
         )
         self._whole, self._writer = head.encode() + body, request.writer
@@ -60,9 +60,9 @@ class JsonResponse(web.Response):
         """Send nothing yet, or what aiohttp sends before the body."""
         return self._writer if self._whole else await super().prepare(request)
 
-    async def write_eof(self, data: bytes = b"") -> None:
+    def write_eof(self, data: bytes = b"") -> Coroutine[None, None, None]:
         """Send all, or what aiohttp has left."""
-        await (self._writer.write_eof(self._whole) if self._whole else super().write_eof(data))
+        return self._writer.write_eof(self._whole) if self._whole else super().write_eof(data)
 
 
 def header_lines(headers: Mapping[str, str]) -> str:

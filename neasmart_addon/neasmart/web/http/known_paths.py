@@ -14,6 +14,8 @@ from aiohttp import hdrs, web
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 NO_ROUTE = "none"
 PATHS_LIMIT = 256
+WITHOUT_QUERY = "without_query"
+"""The attribute of a handler that names what is behind it for a path with nothing beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,9 @@ class KnownPaths:
         """Return what is known of a request's path, and give it to the request; None if it has to be found."""
         if request.method != hdrs.METH_GET or hdrs.EXPECT in request.headers or not isinstance(request, web.Request):
             return None
-        known = self._known.get(request.rel_url.raw_path)
+        # What is asked for beside the path is judged by what stands before the handler.
+        address = request.rel_url
+        known = None if address.raw_query_string else self._known.get(address.raw_path)
         if known is not None:
             # What the application does itself once it has walked the path; there is no public way.
             request._match_info = known.match  # noqa: SLF001
@@ -53,6 +57,7 @@ class KnownPaths:
             and len(self._known) < PATHS_LIMIT
         ):
             match, handler = request.match_info, request.match_info.handler
+            handler = getattr(handler, WITHOUT_QUERY, handler)
             # It takes what `known` has given to the application.
             self._known[request.rel_url.raw_path] = KnownPath(match, handler, route_of(request))  # type: ignore[arg-type]
         return response

@@ -17,6 +17,7 @@ import msgspec
 from aiohttp import web
 
 from neasmart.web.http.bodies import query as query_of
+from neasmart.web.http.known_paths import WITHOUT_QUERY
 
 RouteHandler = Callable[..., Awaitable[web.StreamResponse]]
 Schema = dict[str, Any]
@@ -131,10 +132,11 @@ def open_paths(routes: Iterable[Route]) -> frozenset[str]:
 
 
 def _refusing(handler: RouteHandler) -> RouteHandler:
-    """Return the handler, refusing all query parameters."""
+    """Return the handler, refusing all query parameters; it has an attribute with what answers a path without any."""
 
     async def refusing(request: web.Request) -> web.StreamResponse:
         query_of(request)
         return await handler(request)
 
+    vars(refusing)[WITHOUT_QUERY] = handler
     return refusing
