@@ -17,7 +17,7 @@ from bench.figures import Figure
 from neasmart.facts.codecs import encode_dpt9
 from neasmart.facts.points import TABLE
 from neasmart.simulator.home.house import HOUSES
-from tests.support.panel import House, bytes_of_a_visit, launch, simulated_house
+from tests.support.panel import House, bytes_of_a_visit, launch, simulated_house, texts_by_weight
 from tests.support.steady_base import TcpLine
 
 ROUNDS = 10
@@ -36,7 +36,6 @@ GROWTH = {"JSHeapUsedSize": 100, "Nodes": 50, "JSEventListeners": 0}
 WEIGHT_LIMIT_KB = 90
 LIMITS_KB = {"rooms": 40, "history": 30, "connection": 30, "sheet": 30}
 FIRST_CARD_MS = {"demo": 300, "full": 500}
-LANGUAGE = "fr"  # its texts are the longest
 COLUMNS = (
     ("blocking", "requests before the first paint", "", 3),
     ("requests", "requests in all", "", None),
@@ -77,8 +76,8 @@ def opened(browser: Browser, house: House) -> dict[str, Any]:
 
 
 def weight(browser: Browser, house: House) -> Iterator[Figure]:
-    """Weigh what is served to somebody who looks at every tab, in one language."""
-    visit = bytes_of_a_visit(browser, _address(house), language=LANGUAGE)
+    """Weigh what is served to somebody who looks at every tab, in the language with the longest texts."""
+    visit = bytes_of_a_visit(browser, _address(house), language=next(iter(texts_by_weight())))
     for tab, sizes in visit.items():
         weight_kb = sum(sizes.values()) / KILO
         yield Figure(what=f"page: weight of {tab}", unit="kB", samples=(weight_kb,), limit=LIMITS_KB[tab])

@@ -16,7 +16,7 @@ const packed = join(target, "packed");
 
 /** What the browser asks for itself; tabs that are opened later become files of their own, and so does what they share. */
 const SCRIPTS = ["early.js", "main.js"];
-const SHEETS = ["panel.css", "history/history.css", "connection/connection.css", "sign_in/sign_in.css"];
+const SHEETS = ["panel.css", "sheet/sheet.css", "history/history.css", "connection/connection.css", "sign_in/sign_in.css"];
 /** Private fields and `??=` stay as they are; nothing newer than in the sources is made of them. */
 const LANGUAGE = "es2022";
 const DIRECTIVES = ["guard", "repeat"];

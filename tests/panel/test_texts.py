@@ -25,7 +25,14 @@ SHEETS = sorted(path for path in FOLDER.rglob("*.css") if "vendor" not in path.p
 SOURCE = "\n".join(path.read_text(encoding="utf-8") for path in SCRIPTS)
 DOCS = (APP / "DOCS.md").read_text(encoding="utf-8")
 LONGEST_MODULE = 250
+COMES_LATER = ("connection", "history", "sheet", "sign_in")
 _PLACEHOLDER = re.compile(r"\{\w+\}")
+
+
+def served(language: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the texts as the page gets them, first and later."""
+    assets = Assets.load(FOLDER)
+    return json.loads(assets.body(f"i18n/{language}.json")), json.loads(assets.body(f"later/{language}.json"))
 
 
 def test_the_page_is_told_the_languages_that_are_there() -> None:
@@ -59,8 +66,23 @@ def test_every_text_that_is_asked_for_exists() -> None:
 
 def test_what_is_shared_is_said_once() -> None:
     assert not SHARED & TEXTS["en"].keys()
-    served = json.loads(Assets.load(FOLDER).body("i18n/de.json"))
-    assert served == {**languages.read("de"), **TEXTS["de"]}
+    first, later = served("de")
+    assert {**first, **later} == {**languages.read("de"), **TEXTS["de"]}
+
+
+def test_no_first_look_needs_a_word_that_comes_later() -> None:
+    first, later = served("en")
+    assert later
+    assert not first.keys() & later.keys()
+    families = {key.partition(".")[0] for key in later}
+    asked = {
+        (path.name, family)
+        for path in SCRIPTS
+        if path.relative_to(FOLDER).parts[0] not in COMES_LATER
+        for family in re.findall(r"\bt\(\s*[\"`](\w+)\.", path.read_text(encoding="utf-8"))
+    }
+    assert {family for _, family in asked} >= {"room", "house"}
+    assert not [each for each in sorted(asked) if each[1] in families]
 
 
 def test_what_the_gateway_can_say_has_words() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator
 from playwright.sync_api import Error as PlaywrightError
 
 from neasmart.simulator.home.house import HOUSES
+from neasmart.web.assets import FOLDER, Assets
 from tests.support.ingress import Ingress, ingress
 from tests.support.processes import PACKAGE_ROOT, GatewayProcess, eventually, gateway_process
 
@@ -197,10 +199,21 @@ def findings(page: Page) -> list[tuple[str, list[Any]]]:
     ]
 
 
+def texts_by_weight() -> dict[str, dict[str, int]]:
+    """Return by language, the heaviest first, how many bytes each file of its texts has on the wire."""
+    assets = Assets.load(FOLDER)
+    weights = {
+        path.stem: {name: len(gzip.compress(assets.body(name))) for name in (f"i18n/{path.name}", f"later/{path.name}")}
+        for path in (FOLDER / "i18n").glob("*.json")
+    }
+    return dict(sorted(weights.items(), key=lambda each: -sum(each[1].values())))
+
+
 def bytes_of_a_visit(browser: Browser, url: str, *, language: str) -> dict[str, dict[str, int]]:
     """Look at every tab with an empty cache; return by tab the bytes of each new file as they went over the wire.
 
-    What the API answers depends on the house and is left out. The sheet of rooms comes by itself after the first view.
+    What the API answers depends on the house and is left out. The sheet of rooms, and with it the words of all that
+    opens later, comes by itself after the first view.
     """
     requests: list[Request] = []
     context = browser.new_context(locale=language)
@@ -223,7 +236,8 @@ def bytes_of_a_visit(browser: Browser, url: str, *, language: str) -> dict[str, 
         if response is None or path.startswith("api/"):
             continue
         name = path.removeprefix("static/").partition("/")[2] or "index.html"
-        tab = "sheet" if name.startswith("sheet") else next(tab for tab, count in counts.items() if number < count)
+        opened = next(tab for tab, count in counts.items() if number < count)
+        tab = "sheet" if name.startswith(("sheet", "later")) else opened
         visit[tab][name] = int(response.header_value("content-length") or 0)
     context.close()
     return visit

@@ -50,6 +50,8 @@ _TYPES = {
 _PACKED_ALREADY = frozenset({".png", ".woff2", ".ico"})
 _REFERENCE = re.compile(r"""(?<=["'])(\./)?static/([^"'?#\s]+)""")
 _LANGUAGES = 'data-languages=""'
+# Words of the tabs and of the room's sheet, by the beginning of their keys: no first look needs them.
+_LATER = frozenset({"air", "bus", "counter", "day", "guide", "history", "keys", "quality", "session", "source"})
 _FOREVER = "public, max-age=31536000, immutable"
 
 
@@ -82,7 +84,8 @@ class Assets:
     def load(cls, folder: Path) -> Assets:
         """Read all files of the folder that a page can use, packed if they were packed as they are now; blocks.
 
-        The page's texts are joined by those that it shares with others.
+        The page's texts are joined by those that it shares with others, and parted into what the first look needs
+        and what comes after it.
         """
         folder = _packed_or_plain(folder)
         files = {
@@ -94,7 +97,9 @@ class Assets:
             path = f"i18n/{language}.json"
             if path in files:
                 told = {**languages.read(language), **json.loads(files[path])}
-                files[path] = json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
+                later = {key: text for key, text in told.items() if key.partition(".")[0] in _LATER}
+                files[path] = _texts({key: text for key, text in told.items() if key not in later})
+                files[f"later/{language}.json"] = _texts(later)
         return cls(files)
 
     def body(self, path: str) -> bytes:
@@ -191,6 +196,10 @@ def _asset(path: str, body: bytes) -> _Asset:
     suffix = Path(path).suffix
     packed = None if suffix in _PACKED_ALREADY else gzip.compress(body, mtime=0)
     return _Asset(body=body, packed=packed, content_type=_TYPES[suffix])
+
+
+def _texts(told: dict[str, str]) -> bytes:
+    return json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _placeholder(gateway: Gateway) -> bytes:

@@ -51,7 +51,7 @@ const router = createRouter((route) => update({ route }));
 const actions = createActions({ state, ui, update, page, clock: pageClock, closeRoom: router.closeRoom });
 const edits = createEdits({ put: actions.put, onCommand, onFailure, onChange: schedule, clock: pageClock });
 const trends = createTrends({ pointsOf: trendPoints, onChange: schedule });
-const lazy = createLazy({ onLoad: schedule, onFailure: (tab) => update({ failedTab: tab }) });
+const lazy = createLazy({ learn, onLoad: schedule, onFailure: (tab) => update({ failedTab: tab }) });
 
 /** @returns {import("./types.d.ts").Page} */
 function page() {
@@ -59,6 +59,10 @@ function page() {
   const spoken = /** @type {import("./types.d.ts").I18n} */ (i18n);
   const now = pageClock();
   return { state, schema: told, i18n: spoken, edits, now, ui, update, actions, trends, lazy: lazy.views, newest: newestByPoint(state), isDrawn: (id) => isWhole || sight.has(id) };
+}
+
+async function learn() {
+  i18n?.learn(await loadTexts(language, "later"));
 }
 
 function trendPoints() {

@@ -242,6 +242,8 @@ export interface I18n {
   fahrenheit: boolean;
   t(key: string, parameters?: object): string;
   has(key: string): boolean;
+  /** Takes the words of what opens later. */
+  learn(more: Record<string, string>): void;
   degrees(value: Value | undefined): string;
   temperature(value: Value | undefined): string;
   toShown(celsius: number): number;

@@ -46,9 +46,9 @@ export function numberLocale(language) {
   return navigator.languages.find((tag) => tag.toLowerCase().split("-")[0] === language) ?? language;
 }
 
-/** @param {string} language @returns {Promise<Record<string, string>>} */
-export async function loadTexts(language) {
-  const response = await fetch(new URL(`i18n/${language}.json`, filesAddress()));
+/** @param {string} language @param {"i18n" | "later"} [folder] later are those of the tabs and the sheet @returns {Promise<Record<string, string>>} */
+export async function loadTexts(language, folder = "i18n") {
+  const response = await fetch(new URL(`${folder}/${language}.json`, filesAddress()));
   if (!response.ok) throw new Error(`texts: ${response.status}`);
   return response.json();
 }
@@ -88,6 +88,7 @@ export function createI18n(locale, texts, { fahrenheit = false } = {}) {
       return text.replace(/\{(\w+)\}/g, (all, name) => (name in parameters ? String(/** @type {any} */ (parameters)[name]) : all));
     },
     has: (key) => key in texts,
+    learn: (more) => void Object.assign(texts, more),
     degrees: shown,
     temperature: (value) => (typeof value === "number" ? `${shown(value)}${NARROW_SPACE}${unit}` : DASH),
     percent: (value) => (typeof value === "number" ? `${whole.format(value)}${NARROW_SPACE}%` : DASH),

@@ -1,4 +1,4 @@
-/** Loads a tab, or the sheet of rooms, with its style sheet when it is opened for the first time. */
+/** Loads a tab, or the sheet of rooms, with its style sheet and its words when it is opened for the first time. */
 
 import { filesAddress } from "./i18n.js";
 
@@ -7,15 +7,16 @@ const RETRY_MS = 5000;
 const PARTS = {
   history: () => Promise.all([import("../history/history.js"), styled("history/history.css")]),
   connection: () => Promise.all([import("../connection/connection.js"), styled("connection/connection.css")]),
-  sheet: () => Promise.all([import("../sheet/sheet.js")]),
+  sheet: () => Promise.all([import("../sheet/sheet.js"), styled("sheet/sheet.css")]),
 };
 
-/** @param {{onLoad: () => void, onFailure: (tab: string) => void}} listener */
-export function createLazy({ onLoad, onFailure }) {
+/** @param {{learn: () => Promise<void>, onLoad: () => void, onFailure: (tab: string) => void}} needs */
+export function createLazy({ learn, onLoad, onFailure }) {
   /** @type {Record<string, any>} */
   const views = {};
   /** @type {Set<string>} */
   const asked = new Set();
+  let isLearned = false;
   return {
     views,
     /** @param {string} tab */
@@ -24,7 +25,8 @@ export function createLazy({ onLoad, onFailure }) {
       if (!load || asked.has(tab)) return;
       asked.add(tab);
       try {
-        const [module] = await load();
+        const [[module]] = await Promise.all([load(), isLearned || learn()]);
+        isLearned = true;
         views[tab] = module;
         onLoad();
       } catch {
