@@ -94,7 +94,7 @@ async def _measured(houses: int) -> dict[str, Any]:
         parts = _parts(broker.port, houses)
         try:
             first_s = await _until_complete(broker, houses, began)
-            announcing_s = processor_s(broker.pid)
+            announcing_s, preparing_s = processor_s(broker.pid), sum(processor_s(each.pid) for each in parts)
             await asyncio.sleep(SETTLE_S)
             used, at = processor_s(broker.pid), time.monotonic()
             theirs = sum(processor_s(each.pid) for each in parts)
@@ -106,6 +106,7 @@ async def _measured(houses: int) -> dict[str, Any]:
                 "houses": houses,
                 "all_announced_s": first_s,
                 "broker_processor_s_to_announce": round(announcing_s, 2),
+                "houses_processor_s_to_announce": round(preparing_s, 1),
                 "messages_per_s": round((after["messages/received"] - before["messages/received"]) / span_s, 1),
                 "kB_per_s": round((after["bytes/received"] - before["bytes/received"]) / span_s / 1000, 1),
                 "broker_processor_percent": round(100 * (processor_s(broker.pid) - used) / span_s, 1),

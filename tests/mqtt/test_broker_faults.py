@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 from aiohttp import web
@@ -26,6 +27,7 @@ from tests.mqtt.conftest import bridged
 from tests.support.gateways import base_polls, base_reports
 from tests.support.mosquitto import Mosquitto, eventually, watching
 from tests.support.ports import free_port
+from tests.support.processes import GatewayProcess, running
 
 STATUS = "neasmart/neasmart/status"
 TOKEN = "a-token"
@@ -351,6 +353,11 @@ async def test_a_socket_whose_number_is_anothers_by_now_is_not_watched(mosquitto
             assert not watched
 
 
+def metrics_of(process: GatewayProcess) -> str:
+    with urlopen(f"http://127.0.0.1:{process.api_port}/metrics", timeout=5) as answer:
+        return str(answer.read())
+
+
 async def test_tls_is_used_when_the_ca_is_right_and_refused_when_it_is_wrong(
     gateway: Gateway, tmp_path: Path, certificates: Path
 ) -> None:
@@ -378,6 +385,18 @@ async def test_tls_is_used_when_the_ca_is_right_and_refused_when_it_is_wrong(
             context = await tls_context(Broker(host="127.0.0.1", port=broker.port, tls=True, ca_file=ca_file))
             async with watching(broker.port, tls_context=context) as watcher:
                 await watcher.sees(STATUS, "online")
+        settings = {
+            "HOST": "127.0.0.1",
+            "PORT": str(broker.port),
+            "TLS": "true",
+            "CA_FILE": ca_file,
+            "NODE_ID": "cabin",
+        }
+        process = GatewayProcess(tmp_path, **{f"NEASMART_MQTT_{name}": value for name, value in settings.items()})
+        with running(process):
+            async with watching(broker.port, tls_context=context) as watcher:
+                await watcher.sees("neasmart/cabin/status", "online", within_s=20)
+            assert "neasmart_" in await asyncio.to_thread(metrics_of, process)
     finally:
         broker.kill()
 

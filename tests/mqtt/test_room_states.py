@@ -69,8 +69,19 @@ def test_a_room_shows_what_was_commanded_for_the_house_until_a_slow_base_comes_b
 
     base_reports(screen.gateway, "zone.1.1.state", 6)
     assert screen.shows(1, 1) == "holiday"
+    assert screen.rooms.awaits_reports
     base_reports(screen.gateway, "zone.1.1.state", 5)
     assert screen.shows(1, 1) == "party"
+
+
+def test_a_room_that_follows_a_walk_later_shows_no_step_back(screen: Screen) -> None:
+    base_reports(screen.gateway, "zone.1.1.state", 1)
+    screen.passes(1, 1)
+    assert screen.shows(1, 1) == "holiday"
+
+    base_reports(screen.gateway, "zone.1.1.state", 6)
+    base_reports(screen.gateway, "zone.1.2.state", 4)
+    assert (screen.shows(1, 1), screen.shows(1, 2)) == ("holiday", "time_program")
 
 
 def test_a_room_that_the_base_has_passed_twice_without_a_word_shows_its_own_state(screen: Screen) -> None:
@@ -80,3 +91,15 @@ def test_a_room_that_the_base_has_passed_twice_without_a_word_shows_its_own_stat
     screen.passes(1, 1)
     assert screen.shows(1, 1) == "normal"
     assert screen.shows(1, 2) == "holiday"
+
+
+def test_nobody_waits_for_a_room_that_the_base_tells_no_more(screen: Screen) -> None:
+    for zone in ((1, 1), (1, 2)):
+        base_reports(screen.gateway, f"zone.{zone[0]}.{zone[1]}.state", 6)
+    screen.passes(1, 1)
+    assert screen.shows(2, 3) == "holiday"
+
+    screen.clock.advance(200)
+    screen.gateway.tick(screen.clock.now)
+    assert screen.shows(2, 3) == "standby"
+    assert not screen.rooms.awaits_reports

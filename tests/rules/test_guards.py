@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from neasmart.facts.about import facts
+from neasmart.facts.process.about import facts
 from tests.support.guards import Guards, descriptors
 
 

@@ -16,7 +16,7 @@ from neasmart.core.gateway import Gateway
 from neasmart.diagnosis.doctor import Diagnosis
 from neasmart.diagnosis.patterns import Hint
 from neasmart.diagnosis.verdicts import DoctorState, code_of
-from neasmart.facts import arguments
+from neasmart.facts.process import arguments
 from neasmart.facts.status import LinkStatus
 from neasmart.settings.model import (
     DEFAULT_UNIT_IDS,

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from typing import Protocol, cast
 
 from neasmart import __version__
-from neasmart.facts.arguments import EXIT_USAGE, Parser, UsageError
 from neasmart.facts.errors import SettingsError
+from neasmart.facts.process.arguments import EXIT_USAGE, Parser, UsageError
 
 EXIT_SETTINGS = 78
 """EX_CONFIG of sysexits.h: the settings do not allow a start."""

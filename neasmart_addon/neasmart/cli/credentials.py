@@ -8,8 +8,8 @@ import sys
 import time
 import warnings
 
-from neasmart.facts import arguments
 from neasmart.facts.errors import SettingsError
+from neasmart.facts.process import arguments
 from neasmart.settings import loading as settings_loading
 
 KEY_BYTES = 32

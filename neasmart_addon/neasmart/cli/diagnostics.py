@@ -9,10 +9,10 @@ import time
 from typing import Any
 
 from neasmart.cli import remote
-from neasmart.facts import about, arguments
 from neasmart.facts.clock import iso
 from neasmart.facts.errors import SettingsError
 from neasmart.facts.network import API
+from neasmart.facts.process import about, arguments
 from neasmart.settings import loading as settings_loading
 from neasmart.settings.redaction import settings_document
 

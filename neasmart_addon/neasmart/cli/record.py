@@ -9,8 +9,8 @@ import signal
 import sys
 
 from neasmart.cli import remote
-from neasmart.facts import arguments
 from neasmart.facts.network import API
+from neasmart.facts.process import arguments
 
 LOOK_S = 0.3
 LEAST_S, MOST_S = 1.0, 600.0

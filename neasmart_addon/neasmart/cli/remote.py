@@ -9,9 +9,9 @@ import os
 from typing import Any
 from urllib.parse import urlsplit
 
-from neasmart.facts import arguments
 from neasmart.facts.errors import NeasmartError, SettingsError
 from neasmart.facts.network import joined
+from neasmart.facts.process import arguments
 from neasmart.settings import loading as settings_loading
 from neasmart.settings import model as config
 

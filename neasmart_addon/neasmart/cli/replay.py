@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from neasmart.core.gateway import Gateway
-from neasmart.facts import arguments
 from neasmart.facts.clock import Clock
 from neasmart.facts.codecs import FunctionCode
+from neasmart.facts.process import arguments
 from neasmart.settings.model import ModbusSettings, Settings
 from neasmart.simulator.bus.transport import Opener, Transport
 from neasmart.sysbus import Framing

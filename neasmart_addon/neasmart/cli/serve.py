@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib
 import os
 import signal
 from collections.abc import Iterator
 
+from neasmart.facts.process import late_tls
+
 STOPS = (signal.SIGTERM, signal.SIGINT)
-_WHILE_LOADING = {"SSL_CERT_FILE": os.devnull, "SSL_CERT_DIR": os.devnull, "FROZENLIST_NO_EXTENSIONS": "1"}
+_PLAIN_FROZENLIST = "FROZENLIST_NO_EXTENSIONS"
 
 
 def add_arguments(_parser: argparse.ArgumentParser) -> None:
@@ -22,9 +25,9 @@ def run(_namespace: argparse.Namespace) -> int:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     for number in STOPS:
         signal.signal(number, lambda *_: os._exit(0))
-    import asyncio  # noqa: PLC0415
-
     with sparingly():
+        import asyncio  # noqa: PLC0415
+
         from neasmart.logs import output as logs  # noqa: PLC0415
         from neasmart.settings import loading as settings_loading  # noqa: PLC0415
         from neasmart.web.http.request_id import REQUEST_ID  # noqa: PLC0415
@@ -47,19 +50,21 @@ def run(_namespace: argparse.Namespace) -> int:
 
 @contextlib.contextmanager
 def sparingly() -> Iterator[None]:
-    """Keep aiohttp from loading what nothing here needs.
+    """Keep what is loaded meanwhile from loading what nothing here needs.
 
-    It reads all certificates of the system for clients of HTTPS when it is imported: 30 ms of the start and 2 MB. What
-    asks for certificates later, such as MQTT over TLS, finds them where they always are. And frozenlist, of which it
-    reads a list or two, brings the library of C++, 1.2 MB, unless it is told to be Python.
+    OpenSSL, of which `late_tls` tells. And frozenlist, of which aiohttp reads a list or two, brings the library of C++,
+    1.2 MB, unless it is told to be Python.
     """
-    before = {name: os.environ.get(name) for name in _WHILE_LOADING}
-    os.environ.update(_WHILE_LOADING)
+    before = os.environ.get(_PLAIN_FROZENLIST)
+    os.environ[_PLAIN_FROZENLIST] = "1"
     try:
-        yield
+        with late_tls.absent():
+            # The library of the metrics wants to find a client of HTTPS there.
+            with late_tls.late():
+                importlib.import_module("urllib.request")
+            yield
     finally:
-        for name, text in before.items():
-            if text is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = text
+        if before is None:
+            del os.environ[_PLAIN_FROZENLIST]
+        else:
+            os.environ[_PLAIN_FROZENLIST] = before

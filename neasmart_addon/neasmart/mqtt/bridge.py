@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from neasmart.core.gateway import MQTT, Gateway
 from neasmart.core.state.hub import Subscription
+from neasmart.facts.process import late_tls
 from neasmart.facts.retries import Backoff
 from neasmart.facts.status import MqttStatus
 from neasmart.mqtt.link.broker import Broker, BrokerError, find_broker
@@ -38,6 +39,11 @@ _LOG = logging.getLogger(__name__)
 _PART_TIMEOUT_S = 0.5
 _WAKE = "wake"
 _CONNECTION = "neasmart.mqtt.link.broker_connection"
+
+
+def _load() -> None:
+    with late_tls.late():
+        importlib.import_module(_CONNECTION)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +140,7 @@ class MqttBridge:
     async def _connect(self, broker: Broker) -> None:
         # The library costs memory and start-up time, so only those who use MQTT pay for it; on a small computer the
         # import takes longer than the base waits for a reply.
-        await asyncio.to_thread(importlib.import_module, _CONNECTION)
+        await asyncio.to_thread(_load)
         from neasmart.mqtt.link.broker_connection import connected  # noqa: PLC0415
 
         aside = f"neasmart-{self._settings.node_id}-{self._claim.word}"

@@ -30,6 +30,7 @@ class _Room:
 
     action: Action | None = None
     expected: int | None = None
+    before: Value = None
 
 
 @dataclass(slots=True)
@@ -110,8 +111,11 @@ class RoomStates:
     def tick(self) -> None:
         """Stop waiting for rooms that the base has passed without a word after a command for the whole house."""
         confirmed_at = None if self._house is None else self._house.confirmed_at
-        if confirmed_at is not None:
-            self._expect_nothing(passed_since=confirmed_at)
+        if confirmed_at is None:
+            return
+        self._expect_nothing(passed_since=confirmed_at)
+        if all(room.expected is None for room in self._rooms.values()):
+            self._house = None
 
     def say_value(self, ref: Ref, *, urgent: bool = False, repeat: bool = False) -> None:
         """Say a point's value."""
@@ -185,7 +189,9 @@ class RoomStates:
         if command.state.live:
             self._house = _HouseCommand()
             for zone in self.gateway.plant.zones:
-                self._room(zone).expected = int(command.value)
+                room = self._room(zone)
+                room.expected = int(command.value)
+                room.before = self._value(zone, Part.ROOM)
                 self._say_state(zone, urgent=True)
         elif command.state is CommandState.CONFIRMED and self._house is not None:
             self._house.confirmed_at = command.ended_at
@@ -193,18 +199,20 @@ class RoomStates:
             self._expect_nothing()
 
     def _answered(self, zone: ZoneIndex, reading: Reading) -> None:
-        """Take a report in place of what was expected; before the base has confirmed, an old value says nothing."""
+        """Take a report in place of what was expected; that a room is still as it was says nothing yet."""
         room = self._room(zone)
         confirmed = self._house is None or self._house.confirmed_at is not None
-        if room.expected is not None and (confirmed or reading.value == room.expected):
+        if reading.value == room.expected or (confirmed and reading.value != room.before):
             room.expected = None
 
     def _expect_nothing(self, *, passed_since: float | None = None) -> None:
-        """Show the base's own states again, in all rooms or only where it has been since a moment."""
+        """Show the base's own states again, in all rooms or only where it has been since a moment, or is no more."""
         if passed_since is None:
             self._house = None
         for zone, room in self._rooms.items():
-            if room.expected is not None and (passed_since is None or self.visits.since(zone, passed_since)):
+            if room.expected is None:
+                continue
+            if passed_since is None or self.visits.since(zone, passed_since) or self._told(zone, Part.AIR).stale:
                 room.expected = None
                 self._say_state(zone, urgent=True)
 
@@ -217,7 +225,10 @@ class RoomStates:
         return min((float(each.value) for each in readings if each.value is not None and not each.stale), default=None)
 
     def _value(self, zone: ZoneIndex, part: Part) -> Value:
-        return self.gateway.plant.reading(self.gateway.table.part(part, *zone)).value
+        return self._told(zone, part).value
+
+    def _told(self, zone: ZoneIndex, part: Part) -> Reading:
+        return self.gateway.plant.reading(self.gateway.table.part(part, *zone))
 
     def _room(self, zone: ZoneIndex) -> _Room:
         return self._rooms.setdefault(zone, _Room())

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TypeVar
 
-from neasmart.facts import arguments as line_types
 from neasmart.facts.codecs import FunctionCode
+from neasmart.facts.process import arguments as line_types
 from neasmart.settings.model import DEFAULT_UNIT_IDS
 from neasmart.simulator.bus.freeze import FreezePlan
 from neasmart.simulator.bus.noise import ALL_NOISE, NoiseKind, NoisePlan

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import re
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from neasmart.facts.errors import NeasmartError
 from neasmart.facts.network import joined
 from neasmart.settings.model import MqttSettings
 from neasmart.supervisor import Supervisor, SupervisorError
+
+if TYPE_CHECKING:
+    import ssl
 
 _NO_BROKER = 400
 _PORT = re.compile(r"[0-9]{1,5}")
@@ -90,9 +92,15 @@ async def tls_context(broker: Broker) -> ssl.SSLContext:
     """Return the context that checks the broker's certificate; raise BrokerError if the CA file is unusable."""
     try:
         # Reading the system's certificates takes tens of milliseconds, too long for the loop that answers the base.
-        context = await asyncio.to_thread(ssl.create_default_context, cafile=broker.ca_file or None)
+        return await asyncio.to_thread(_context, broker.ca_file)
     except (OSError, ValueError) as error:
         raise BrokerError(f"The CA file {broker.ca_file} cannot be used: {error}") from error
+
+
+def _context(ca_file: str) -> ssl.SSLContext:
+    import ssl  # noqa: PLC0415 - 5 MB, see `late_tls`
+
+    context = ssl.create_default_context(cafile=ca_file or None)
     # Since Python 3.13 a CA without the extensions of RFC 5280 is refused, and that is what people make at home.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     return context

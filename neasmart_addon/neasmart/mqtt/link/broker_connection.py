@@ -8,18 +8,21 @@ loop watch a socket a moment later by its number, which may be closed by then, o
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import socket
-import ssl
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
-from typing import Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import aiomqtt
 from paho.mqtt import client as mqtt
 from paho.mqtt.reasoncodes import ReasonCode
 
 from neasmart.mqtt.link.broker import Broker, BrokerError, tls_context
+
+if TYPE_CHECKING:
+    import ssl
 
 KEEPALIVE_S = 15
 """A broker that stops answering is noticed within twice this time."""
@@ -29,6 +32,7 @@ _PART_TIMEOUT_S = 0.4
 _INCOMING_LIMIT = 1000
 MESSAGE_LIMIT = 64 * 1024
 """Longer payloads are dropped unread; the longest of our own messages has a tenth of it."""
+_PIECE = 16384
 _FAILURE = 0x80
 _BAD_LOGIN = frozenset({4, 5, 134, 135})
 
@@ -192,13 +196,33 @@ async def _checked_tls(broker: Broker) -> ssl.SSLContext:
     context = await tls_context(broker)
     try:
         async with asyncio.timeout(ANSWER_TIMEOUT_S):
-            _, writer = await asyncio.open_connection(broker.host, broker.port, ssl=context)
+            await _shake_hands(broker, context)
     except TimeoutError as error:
         raise BrokerError(f"The MQTT broker at {broker.place} does not answer (TLS).") from error
     except (OSError, ValueError) as error:
         raise BrokerError(_not_opened(error, broker)) from error
-    writer.transport.abort()
     return context
+
+
+async def _shake_hands(broker: Broker, context: ssl.SSLContext) -> None:
+    """Begin TLS and leave; by hand, because asyncio was loaded without it."""
+    from ssl import MemoryBIO, SSLWantReadError  # noqa: PLC0415
+
+    reader, writer = await asyncio.open_connection(broker.host, broker.port)
+    incoming, outgoing = MemoryBIO(), MemoryBIO()
+    tls = context.wrap_bio(incoming, outgoing, server_hostname=broker.host)
+    try:
+        while True:
+            try:
+                return tls.do_handshake()
+            except SSLWantReadError:
+                writer.write(outgoing.read())
+                received = await reader.read(_PIECE)
+                if not received:
+                    raise ConnectionResetError(errno.ECONNRESET, "Connection reset by peer") from None
+                incoming.write(received)
+    finally:
+        writer.transport.abort()
 
 
 def _lost(error: Exception, broker: Broker) -> str:
@@ -212,10 +236,13 @@ def _not_opened(error: Exception, broker: Broker) -> str:
         if number in _BAD_LOGIN:
             return f"Cannot connect: {where} refuses the user name or the password."
         return f"Cannot connect: {where} refuses us ({error})."
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"Cannot connect: {where} has a certificate that cannot be trusted ({error.verify_message})."
-    if isinstance(error, ssl.SSLError):
-        return f"Cannot connect: {where} does not speak TLS as expected ({error.reason})."
+    if broker.tls:
+        from ssl import SSLCertVerificationError, SSLError  # noqa: PLC0415
+
+        if isinstance(error, SSLCertVerificationError):
+            return f"Cannot connect: {where} has a certificate that cannot be trusted ({error.verify_message})."
+        if isinstance(error, SSLError):
+            return f"Cannot connect: {where} does not speak TLS as expected ({error.reason})."
     if isinstance(error, OSError):
         return f"Cannot connect: {where} cannot be reached ({error.strerror or type(error).__name__})."
     return f"Cannot connect: {where} cannot be reached or does not answer ({error})."

@@ -14,10 +14,10 @@ from typing import Protocol
 from aiohttp import web
 
 from neasmart.core.gateway import Gateway
-from neasmart.facts import about
 from neasmart.facts.clock import iso
 from neasmart.facts.errors import NeasmartError
 from neasmart.facts.network import API
+from neasmart.facts.process import about
 from neasmart.facts.status import CaptureFile, RecorderStatus
 from neasmart.settings.model import Settings
 from neasmart.web.answers import bus_documents
