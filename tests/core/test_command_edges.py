@@ -171,3 +171,31 @@ def test_before_any_connection_has_polled_us_what_one_of_them_writes_counts(hand
     hand.tell(MODE, COOLING, Carrier("10.0.0.1"))
 
     assert hand.gateway.commands.mode == COOLING
+
+
+def test_a_room_that_is_turned_but_not_off_keeps_its_setpoint_command(hand: ByHand) -> None:
+    hand.tell(STATE, 1)
+    command = hand.set((SETPOINT, 22.0))
+
+    hand.tell(STATE, 2)
+
+    assert hand.state(command) is QUEUED
+
+
+def test_a_reply_may_leave_when_its_command_has_been_taken_back_meanwhile(hand: ByHand) -> None:
+    command = hand.set((SETPOINT, 22.0))
+    poll = hand.gateway.bus.poll(SETPOINT.address, 1, 240, hand.now)
+    hand.gateway.commands.withdraw(command.id, hand.now)
+
+    hand.gateway.bus.left(poll, hand.now)
+
+    assert hand.state(command) is CommandState.WITHDRAWN
+
+
+def test_where_nobody_knows_by_which_connection_a_command_was_sent_any_may_confirm_it(hand: ByHand) -> None:
+    command = hand.set((SETPOINT, 22.0))
+    hand.read(SETPOINT)
+
+    hand.tell(SETPOINT, 22.0, Carrier("10.0.0.1"))
+
+    assert hand.state(command) is CONFIRMED

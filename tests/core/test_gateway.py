@@ -234,15 +234,25 @@ def test_what_a_room_tells_again_is_no_repeat_where_it_was_unknown_once_or_stale
         assert changes.take(), "what was stored is no report"
         hands.now += 181
         gateway.tick(hands.now)
-        changes.take()
+        assert f"reading/{TEMPERATURE.id}" in changes.take(), "that it is stale is news"
         write(gateway, "zone.1.3.temperature", word)
         assert changes.take(), "it is not stale any more"
-
         write(gateway, "zone.1.3.setpoint", word)
         write(gateway, "zone.1.3.setpoint", word)
         assert changes.take(), "a room counts when it was told twice"
         write(gateway, "zone.1.3.setpoint", word)
         assert not changes.take()
+
+
+def test_all_frames_of_many_seconds_are_counted(hands: Hands, gateway: Gateway) -> None:
+    for _ in range(5):
+        for number in range(1000):
+            gateway.bus.traffic.heard((hands.now + number / 1000, 16, bytes.fromhex("03 00 64 00 02")))
+        hands.now += 1
+        gateway.tick(hands.now)
+
+    (block,) = gateway.bus.traffic.document(hands.now)["blocks"]
+    assert block["count"] == 5000
 
 
 async def test_a_slow_subscriber_gets_one_conflated_batch(gateway: Gateway) -> None:

@@ -98,7 +98,7 @@ def test_rubbish_between_good_requests_is_never_so_much_that_the_peer_is_given_u
 def test_a_good_request_within_a_possible_one_is_taken_and_what_is_before_it_is_noise() -> None:
     counters = BusCounters()
 
-    assert ids(framed(b"\0\x0b\0\0\0\x20\xf0\x41" + POLL, counters)) == [7]
+    assert ids(framed(WRITE + b"\0\x0b\0\0\0\x20\xf0\x41" + POLL, counters)) == [9, 7]
     assert (counters.noise_bytes, counters.bad_headers) == (8, 1)
 
 
@@ -239,10 +239,11 @@ def test_a_good_request_within_a_possible_one_is_taken() -> None:
     assert ids(framed(longer + POLL + BROADCAST)) == [7, 8]
 
 
-def test_wrong_protocol_ids_are_counted_as_such_also_behind_noise() -> None:
+@pytest.mark.parametrize("protocol", [b"\0\5", b"\5\0", b"\5\5"])
+def test_wrong_protocol_ids_are_counted_as_such_also_behind_noise(protocol: bytes) -> None:
     counters = BusCounters()
 
-    framed(b"\xff" * 9 + WRONG_PROTOCOL * 3, counters)
+    assert framed(b"\xff" * 9 + (POLL[:2] + protocol + POLL[4:]) * 3, counters) == []
 
     assert counters.bad_protocol_ids == 3
 

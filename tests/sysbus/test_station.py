@@ -22,7 +22,7 @@ from neasmart.core.state.plant import StaleTimes
 from neasmart.facts.points import TABLE
 from neasmart.facts.status import BusCounters
 from neasmart.sysbus.slave.slaves import MbapSlave, RtuSlave
-from neasmart.sysbus.slave.station import ILLEGAL_ADDRESS, ILLEGAL_VALUE, Station
+from neasmart.sysbus.slave.station import Station
 from tests.support.bus import (
     BROADCAST_HUMIDITY,
     BROADCAST_HUMIDITY_FC6,
@@ -42,6 +42,9 @@ from tests.support.bus import (
     new_gateway,
     rtu,
 )
+
+ILLEGAL_ADDRESS, ILLEGAL_VALUE = 2, 3
+"""Exception codes of the Modbus specification."""
 
 
 @pytest.fixture

@@ -299,7 +299,7 @@ class Commands:
                 reason = f"the base now says {point.words(value)} (thermostat, app or its program)"
                 return self._end(life, CommandState.OVERRIDDEN, now, reason)
             life.baseline = value
-            life.moved = life.moved or life.delivered_at is not None
+            life.moved = life.delivered_at is not None
         return []
 
     def _season_told(self, mode: int, now: float) -> list[Command]:

@@ -196,17 +196,17 @@ class MbapFramer:
             return _Kind.NONE, total
         if available < _TO_FUNCTION:
             return None, total
-        protocol, function = buffer[at + 2] << 8 | buffer[at + 3], buffer[at + 7]
+        named, function = buffer[at + 2] == buffer[at + 3] == 0, buffer[at + 7]
         expected = None
         if function in (READ, WRITE_SINGLE, WRITE_MULTIPLE) and length >= _FIXED:
             if available < (_TO_BYTE_COUNT if function == WRITE_MULTIPLE else _TO_QUANTITY):
                 return None, total
             expected = _expected_length(buffer, at, function)
         if expected == length:
-            return (_Kind.GOOD if protocol == 0 else _Kind.MISNAMED), total
-        if expected == length - _CHECKSUM and protocol == 0:
+            return (_Kind.GOOD if named else _Kind.MISNAMED), total
+        if expected == length - _CHECKSUM and named:
             return _Kind.OVERLONG, total
-        possible = protocol == 0 and length <= _LENGTH_MAX and 0 < function <= _LAST_FUNCTION
+        possible = named and length <= _LENGTH_MAX and 0 < function <= _LAST_FUNCTION
         return (_Kind.POSSIBLE if possible else _Kind.NONE), total
 
     def _good_within(self, first: int, end: int) -> int | None:
