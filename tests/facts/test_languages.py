@@ -9,6 +9,7 @@ from importlib.resources import files
 import pytest
 
 from neasmart.core.commands.command import CommandState
+from neasmart.diagnosis.verdicts import DoctorState
 from neasmart.facts import languages
 from neasmart.facts.points import TABLE
 from neasmart.mqtt.messages.discovery import MIXED, REFUSED
@@ -19,13 +20,14 @@ LANGUAGES = languages.known()
 
 
 def expected() -> set[str]:
-    """Return a key for each row, each place and each value that is told in words."""
+    """Return a key for each row, each place, each value that is told in words, and each state of the bus."""
     groups = TABLE.groups.values()
     points = [point for group in groups for point in group.points]
     named = {f"point.{group.key}.{row.key}" for group in groups for row in group.rows}
     named |= {f"group.{group.key}" for group in groups}
     named |= {f"{point.vocabulary}.{name}" for point in points for name in (point.options or {}).values()}
     named |= {f"{point.vocabulary}.{MIXED}" for point in points if point.mixes}
+    named |= {f"find.{state.value}" for state in DoctorState}
     return named | {f"result.{state.value}" for state in CommandState} | {f"result.{REFUSED}"}
 
 

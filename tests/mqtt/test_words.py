@@ -49,13 +49,13 @@ def test_every_language_has_the_same_keys_and_places_for_numbers(language: Langu
 def test_everything_that_can_be_shown_has_a_word(language: Language) -> None:
     known = words_of(language)
     wanted = {f"result.{each}" for each in RESULTS}
-    wanted |= {f"wiring.{each.value}" for each in DoctorState}
+    wanted |= {f"find.{each.value}" for each in DoctorState}
     wanted |= {f"change.{ref.point.key}" for ref in TABLE.writable}
 
     assert wanted <= known.keys()
 
 
-@pytest.mark.parametrize("kind", ["mode", "state", "result", "wiring", "change"])
+@pytest.mark.parametrize("kind", ["mode", "state", "result", "find", "change"])
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_no_word_means_two_things(language: Language, kind: str) -> None:
     shown = [word.casefold() for key, word in words_of(language).items() if key.startswith(f"{kind}.")]

@@ -88,7 +88,7 @@ def test_no_first_look_needs_a_word_that_comes_later() -> None:
 def test_what_the_gateway_can_say_has_words() -> None:
     wanted = {f"quality.{quality}" for quality in Quality} | {f"source.{source}" for source in Source}
     wanted |= {f"{part}.{code}" for code in verdicts.BY_CODE for part in ("find", "help")}
-    assert not wanted - TEXTS["en"].keys()
+    assert not wanted - TEXTS["en"].keys() - SHARED
 
 
 def test_the_documents_name_what_is_wrong_as_the_page_does() -> None:
@@ -96,7 +96,8 @@ def test_the_documents_name_what_is_wrong_as_the_page_does() -> None:
     named = {line.split("|")[1].strip() for line in table.splitlines()[1:]}
 
     assert len(named) >= 10
-    assert not named - {text for key, text in TEXTS["en"].items() if key.startswith("find.")}
+    said = {**languages.read("en"), **TEXTS["en"]}
+    assert not named - {text for key, text in said.items() if key.startswith("find.")}
 
 
 def test_the_page_contains_no_address_and_nothing_from_outside() -> None:

@@ -244,7 +244,7 @@ def _diagnostics(style: Style) -> dict[str, Component]:
     topics = style.topics
     always = {"entity_category": "diagnostic", "availability": _availability(topics.status)}
     counted = always | {"state_topic": topics.diagnostics, "enabled_by_default": False}
-    wiring = style.words.all("wiring", [state.value for state in DoctorState])
+    wiring = style.words.all("find", [state.value for state in DoctorState])
     return {
         "bus_link": _named("binary_sensor", "bus_link", style)
         | always

@@ -14,7 +14,6 @@ const ASKED = { standby: "off", holiday: "holiday" };
 
 /** @param {Page} page @param {number} rooms */
 export function houseBar(page, rooms) {
-  const { t } = page.i18n;
   const rests = restReason(page) !== null;
   return html`<section class="house" aria-label=${placeName(page, "global.")}>
     ${outside(page)}
@@ -23,8 +22,8 @@ export function houseBar(page, rooms) {
       ${segment(page, "global.state", pointTitle(page, "global.state"), { rests, onChoose: (value) => setAll(page, value, rooms) })}
     </div>
     <div class="season">
-      <p class="caption">${t("house.mode")} · <span class="state">${modeText(page)}</span>${told(page, "global.mode")}</p>
-      ${segment(page, "global.mode", t("house.mode"), { rests, onChoose: (value) => page.edits.set("global.mode", value, { delay_ms: 0 }) })}
+      <p class="caption">${pointTitle(page, "global.mode")} · <span class="state">${modeText(page)}</span>${told(page, "global.mode")}</p>
+      ${segment(page, "global.mode", pointTitle(page, "global.mode"), { rests, onChoose: (value) => page.edits.set("global.mode", value, { delay_ms: 0 }) })}
     </div>
   </section>`;
 }
