@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import aiomqtt
 import pytest
+import yaml
 
 from neasmart.core.gateway import Gateway
 from neasmart.settings.model import Language, MqttSettings
@@ -22,6 +24,7 @@ from tests.support.mosquitto import Mosquitto
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "neasmart_addon" / "blueprints" / "automation"
+DOCS = ROOT / "neasmart_addon" / "DOCS.md"
 FILES = sorted(FOLDER.glob("*.yaml"))
 PREFIX = "gateway_discovery"
 ROOM, HOUSE = "climate.neasmart_zone_1_1", "climate.neasmart_house"
@@ -35,7 +38,8 @@ async def home(
 ) -> AsyncIterator[Core]:
     """Run a Core with automations of blueprints, then a gateway in German; helpers, which `found` sets, are the world.
 
-    `automations` holds the inputs by blueprint; a second one of the same blueprint is called ``boost_2``.
+    `automations` holds the inputs by blueprint; a second one of the same blueprint is called ``boost_2``. `more` are
+    automations without a blueprint.
     """
     ready = asyncio.Event()
     translating = asyncio.create_task(translate_device_discovery(mosquitto.port, PREFIX, ready))
@@ -70,7 +74,8 @@ async def home(
         "automation": [
             {"alias": name, "use_blueprint": {"path": f"neasmart/{name.partition('_')[0]}.yaml", "input": inputs}}
             for name, inputs in automations.items()
-        ],
+        ]
+        + found.get("more", []),
     }
     core = Core(folder, mosquitto.port, more=helpers)
     shutil.copytree(FOLDER, core.folder / "blueprints" / "automation" / "neasmart")
@@ -83,7 +88,9 @@ async def home(
             await core.until(lambda states: states[ROOM]["state"] in ("heat", "auto"))
             await core.until(lambda states: states[HOUSE]["state"] == "heat")
             states = await core.ask("states")
-            assert {states[f"automation.{name}"]["state"] for name in automations} == {"on"}, core.log
+            assert {each["state"] for name, each in states.items() if name.startswith("automation.")} == {"on"}, (
+                core.log
+            )
             yield core
         assert not [line for line in core.log.splitlines() if "automation" in line or "blueprint" in line]
     finally:
@@ -257,8 +264,50 @@ async def test_a_holiday_whose_date_has_passed_ends_once_somebody_can_take_it(
         await core.until(lambda states: states[HOUSE]["preset_mode"] == "eco")
 
 
+def documented(heading: str) -> dict[str, Any]:
+    """Return the automation that DOCS shows below a sentence, in the words of an older Core."""
+    text = DOCS.read_text(encoding="utf-8").partition(heading)[2].partition("```yaml")[2].partition("```")[0]
+    text = re.sub(r"^(trigger|condition|action)s:", r"\1:", text.replace("zone_1_3", "zone_1_1"), flags=re.MULTILINE)
+    text = text.replace("- trigger:", "- platform:").replace("- action:", "- service:")
+    automation = yaml.safe_load(text)
+    assert isinstance(automation, dict)
+    return automation
+
+
+async def test_the_documented_examples_act_on_what_happens_and_not_on_what_is_there_again(
+    mosquitto: Mosquitto, tmp_path: Path, gateway: Gateway
+) -> None:
+    probe = {
+        "alias": "probe",
+        "trigger": {"platform": "state", "entity_id": ROOM, "to": "unavailable"},
+        "action": {"service": "input_boolean.turn_on", "target": {"entity_id": "input_boolean.told"}},
+    }
+    season = documented("Set another temperature when the house has begun to cool") | {"alias": "season"}
+    why = documented("Know why a command was not taken") | {"alias": "why"}
+    async with home(mosquitto, tmp_path, gateway, {}, more=[probe, season, why]) as core:
+        await core.call("select", "select_option", entity_id="select.neasmart_global_mode", option="Kühlen")
+        await core.until(lambda states: states["select.neasmart_global_mode"]["state"] == "Kühlen")
+        base_polls(gateway, "global.mode")
+        base_reports(gateway, "global.mode", 3)
+        await core.until(lambda states: states[ROOM]["temperature"] == 25)
+        async with aiomqtt.Client("127.0.0.1", mosquitto.port) as client:
+            await client.publish("neasmart/neasmart/zone/1/1/setpoint/set", "99")
+            await core.until(lambda states: states["automation.why"]["last_triggered"])
+            before = await core.ask("states")
+            await switch(core, "told", on=False)
+            # The gateway says at once that this is not so, and everything is there again.
+            await client.publish("neasmart/neasmart/status", "offline", qos=1)
+        await core.until(lambda states: states["input_boolean.told"]["state"] == "on")
+        await core.until(lambda states: "unavailable" not in {each["state"] for each in states.values()})
+
+        after = await core.ask("states")
+        for name in ("automation.season", "automation.why"):
+            assert after[name]["last_triggered"] == before[name]["last_triggered"]
+        assert len(gateway.commands.recent) == 2
+
+
 def test_every_blueprint_has_its_import_link_in_the_docs() -> None:
-    docs = (FOLDER.parents[1] / "DOCS.md").read_text(encoding="utf-8")
+    docs = DOCS.read_text(encoding="utf-8")
     links = re.findall(r"https://my\.home-assistant\.io/redirect/blueprint_import/\?\S+?(?=[)\s])", docs)
 
     found = {parse_qs(urlsplit(link).query)["blueprint_url"][0] for link in links}

@@ -62,6 +62,17 @@ async def test_what_the_base_has_just_told_stands_in_the_history(stores: Callabl
     assert await celsius(bench, NOON, NOON + HOUR_S) == [(0, 20.0)]
 
 
+async def test_where_the_file_cannot_be_asked_memory_answers(stores: Callable[..., Bench]) -> None:
+    bench = stores(time=MovedClock(wall=NOON))
+    await bench.store.open()
+    bench.write(TEMPERATURE, encode_dpt9(20.0))
+    other = sqlite3.connect(bench.path)
+    other.execute("DROP TABLE history")
+    other.close()
+
+    assert await celsius(bench, NOON, NOON + HOUR_S) == [(0, 20.0)]
+
+
 async def test_without_a_history_the_last_value_is_kept_alone(stores: Callable[..., Bench]) -> None:
     bench = stores(time=MovedClock(wall=NOON), history=False)
     await bench.store.open()

@@ -118,7 +118,7 @@ class Publisher:
         self._say_diagnostics(now)
 
     def take(self, batch: Mapping[str, object], now: float, again: Mapping[str, object] = MappingProxyType({})) -> None:
-        """Take the changes that the hub has collected, and what was only told `again` meanwhile."""
+        """Take the changes that the hub has collected, and what was only told `again`: it shows where the base is."""
         self.announcer.hear(batch)
         commands = [item for item in batch.values() if isinstance(item, Command)]
         readings = [item for item in batch.values() if isinstance(item, Reading)]
@@ -141,7 +141,7 @@ class Publisher:
     def tick(self, now: float) -> None:
         """Do what is due; called at least once a second and after every batch."""
         if now >= self._bus_at:
-            self._say_bus(now)
+            self._say_bus(now, self._gateway.watch.diagnosis)
         if now >= self._diagnostics_at:
             self._say_diagnostics(now)
         for _ in range(min(_SAID_AT_ONCE, len(self._unsaid))):
@@ -257,8 +257,11 @@ class Publisher:
             }
         )
 
-    def _say_bus(self, now: float) -> None:
-        """Say whether entities are available and whether the base is heard; short gaps change neither."""
+    def _say_bus(self, now: float, found: Diagnosis | None = None) -> None:
+        """Say whether entities are available and whether the base is heard; short gaps change neither.
+
+        Somebody else asks the doctor every second, so what he `found` then is fresh enough unless something happens.
+        """
         gateway = self._gateway
         self._bus_at = now + self._times.announce.look_s
         if gateway.link.connected:
@@ -273,7 +276,7 @@ class Publisher:
             self._heard_since = now
         self._outbox.put(self._topics.bus, ONLINE if alive else OFFLINE)
         if gateway.link.connected or not linked:
-            self._heard = linked and gateway.diagnosis(now).receiving
+            self._heard = linked and (found or gateway.diagnosis(now)).receiving
         self._outbox.put(self._topics.link, link_payload(gateway.link, heard=self._heard))
 
     def _say_statuses(self, batch: Mapping[str, object], now: float) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 
 from neasmart.facts import languages
 from neasmart.facts.registers import DerivedRef, Ref
@@ -69,8 +69,11 @@ def _keys(kind: str) -> Mapping[str, str]:
     return found
 
 
+_FOLDER = Path(__file__).parents[1] / "words"
+
+
 def _read(language: Language) -> Mapping[str, str]:
-    own: dict[str, str] = json.loads((files("neasmart.mqtt") / "words" / f"{language.value}.json").read_bytes())
+    own: dict[str, str] = json.loads((_FOLDER / f"{language.value}.json").read_bytes())
     return {**languages.read(language), **own}
 
 

@@ -14,7 +14,6 @@ import stat
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from importlib import resources
 from pathlib import Path
 
 from neasmart.facts.errors import NeasmartError
@@ -33,6 +32,7 @@ _DAMAGED_KEPT = 3
 _MAGIC = b"SQLite format 3\x00"
 _VERSION_OFFSET = 60
 _OTHERS = 0o007
+_MIGRATIONS = Path(__file__).parents[1] / "migrations"
 
 
 class NewerFileError(NeasmartError):
@@ -216,9 +216,8 @@ def _check(connection: sqlite3.Connection) -> None:
 
 
 def _migrations() -> list[tuple[int, str]]:
-    folder = resources.files("neasmart.store") / "migrations"
-    scripts = [entry for entry in folder.iterdir() if entry.name.endswith(".sql")]
-    return sorted((int(entry.name.partition("_")[0]), entry.read_text(encoding="utf-8")) for entry in scripts)
+    scripts = _MIGRATIONS.glob("*.sql")
+    return sorted((int(script.name.partition("_")[0]), script.read_text(encoding="utf-8")) for script in scripts)
 
 
 def _header_version(path: Path) -> int:
