@@ -27,8 +27,8 @@ CALM_S = 20
 BUSY_LIMIT_PERCENT = 3
 MESSAGE_LIMIT_KB = 5
 LOOK_S = 30
-# The lines of the day are asked for anew after five minutes; until then they are short.
-WARM_S = 330
+# A room's trend, an arrow on each card, needs ten minutes of values, and these are asked for every five.
+WARM_S = 930
 # For a quarter of an hour the engine goes on making machine code of what runs often, some 120 kB in all, and drops the
 # bytecode of what does not; neither is the page's.
 DATA_ONLY = "--js-flags=--no-opt --no-maglev --no-sparkplug --no-flush-bytecode"
@@ -168,7 +168,7 @@ def watched(browser: Browser) -> Iterator[Figure]:
 
 
 def lasting(minutes: float) -> Iterator[Figure]:
-    """Leave the page open for long; memory after the waste was collected, from the second minute on."""
+    """Leave the page open for so long after its trends are known; memory after the waste was collected."""
     kept: dict[str, list[float]] = {"JSHeapUsedSize": [], "Nodes": [], "JSEventListeners": []}
     with sync_playwright() as playwright, restless_house() as house:
         page = launch(playwright, DATA_ONLY).new_page(viewport={"width": 1280, "height": 900})
@@ -176,7 +176,7 @@ def lasting(minutes: float) -> Iterator[Figure]:
         page.locator(".room").nth(house.rooms - 1).wait_for()
         session = page.context.new_cdp_session(page)
         session.send("Performance.enable")
-        for look in range(round(minutes * 60 / LOOK_S)):
+        for look in range(round((WARM_S + minutes * 60) / LOOK_S)):
             page.wait_for_timeout(1000 * LOOK_S)
             session.send("HeapProfiler.collectGarbage")
             for name, samples in kept.items():
