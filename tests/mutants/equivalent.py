@@ -14,6 +14,7 @@ EQUIVALENT: dict[str, str] = {
     "neasmart.core.commands.life:Life: 0.0 -> 1.0": "set before it is looked at",
     "neasmart.core.commands.life:Life: 0.0 -> 1.0 #2": "set before it is looked at",
     "neasmart.core.commands.undo:UndoBook.__init__: 0 -> 1": "numbers of commands are only compared",
+    "neasmart.core.commands.undo:UndoBook.accepted: 1 -> 2": "numbers of commands are only compared",
     "neasmart.core.commands.undo:UndoBook._still: 0 -> 1": "no command has a lower number than 1",
     "neasmart.facts.registers:DerivedRef: False -> True": "refs of one table with one id have one group",
     "neasmart.facts.registers:DerivedRef: False -> True #2": "refs of one table with one id have one point",

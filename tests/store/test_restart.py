@@ -196,5 +196,5 @@ async def test_the_history_keeps_the_last_thousand_commands(stores: Callable[...
 
     assert len(history) == 1000
     assert history[0].id == newest
-    assert await second.store.command_history() == history[:100]
+    assert await second.store.command_history(100) == history[:100]
     assert second.rows("SELECT count(*) FROM commands") == [(1000,)]

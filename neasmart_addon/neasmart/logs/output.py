@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import logging
-import logging.handlers
 import shutil
 import sys
 import threading
@@ -132,9 +131,9 @@ class JsonFormatter(logging.Formatter):
 
 
 def _rotating(path: str) -> logging.Handler:
-    handler = logging.handlers.RotatingFileHandler(
-        path, maxBytes=_FILE_BYTES, backupCount=_FILE_COUNT, encoding="utf-8"
-    )
+    from logging.handlers import RotatingFileHandler  # noqa: PLC0415 - with what it needs 0.1 MB
+
+    handler = RotatingFileHandler(path, maxBytes=_FILE_BYTES, backupCount=_FILE_COUNT, encoding="utf-8")
     handler.namer = lambda name: f"{name}{_COMPRESSED}"
     handler.rotator = _rotate
     return handler

@@ -133,7 +133,7 @@ class Store:
             self._subscriptions.close()
             self._publish()
 
-    async def command_history(self, limit: int = 100) -> list[PastCommand]:
+    async def command_history(self, limit: int) -> list[PastCommand]:
         """Return the last commands, newest first, at most a thousand; answers while the disk fails, too."""
         self._collect()
         return self._commands.newest(limit)

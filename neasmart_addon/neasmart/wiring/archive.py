@@ -64,7 +64,7 @@ class Archive:
         if self._store is not None:
             await self._store.forget(addresses)
 
-    async def command_history(self, limit: int = 100) -> list[PastCommand]:
+    async def command_history(self, limit: int) -> list[PastCommand]:
         """Return the last commands, newest first."""
         return [] if self._store is None else await self._store.command_history(limit)
 
