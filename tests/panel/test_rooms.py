@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from neasmart.facts.codecs import GlobalMode
 from neasmart.facts.points import TABLE
+from neasmart.facts.rows import setpoint_limits
 from tests.panel.conftest import JAPANESE, WITH_HTML
-from tests.support.panel import UNKNOWN, card
+from tests.support.panel import UNKNOWN, card, target
 from tests.support.staged import Stage, StagedRoom, Theatre, doctor, many_rooms
 
 pytestmark = pytest.mark.xdist_group("stage")
@@ -390,3 +392,20 @@ def test_news_is_drawn_where_somebody_looks_and_elsewhere_in_time(theatre: Theat
     last.scroll_into_view_if_needed()
     page.clock.run_for(100)
     expect(last).to_have_text("13.9")
+
+
+def test_the_range_of_a_target_follows_a_season_that_the_base_confirms(theatre: Theatre) -> None:
+    stage = Stage()
+    page = theatre.open(stage)
+    spin = target(card(page, "1.1"))
+    cooling = setpoint_limits(GlobalMode.COOLING)
+    assert cooling.low != setpoint_limits(GlobalMode.HEATING).low
+    expect(spin).to_have_attribute("aria-valuemin", f"{setpoint_limits(GlobalMode.HEATING).low:g}")
+
+    stage.tell(readings=[{"id": "global.mode", "value": 2, "pending": stage.command("global.mode", 3, "delivered")}])
+    page.clock.run_for(1000)
+    expect(page.locator(".season .state")).to_have_text("Cooling")
+    stage.tell(readings=[{"id": "global.mode", "value": 3}])
+    page.clock.run_for(1000)
+
+    expect(spin).to_have_attribute("aria-valuemin", f"{cooling.low:g}")

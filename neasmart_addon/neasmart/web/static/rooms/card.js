@@ -3,7 +3,7 @@
 import { html, noChange, nothing } from "../vendor/lit-html/lit-html.js";
 import { guard } from "../vendor/lit-html/directives/guard.js";
 import { isAlive, restReason } from "../core/findings.js";
-import { bornAt, optionOf, wasReceived } from "../core/model.js";
+import { bornAt, optionOf, setpointLimits, wasReceived } from "../core/model.js";
 import { activityOf, numberOf, recordOf, roomName, shownValue } from "../core/rooms.js";
 import { addressOfRoom } from "../core/route.js";
 import { fateOf, optionText, pointTitle, stateText } from "../core/words.js";
@@ -44,6 +44,7 @@ function changed(page, row) {
     recordOf(page, row.index),
     page.state.names.get(row.index.join(".")),
     shownValue(page, "global.mode"),
+    setpointLimits(page.state, page.schema),
     restReason(page),
     isAlive(page),
     page.i18n,
@@ -53,8 +54,10 @@ function changed(page, row) {
 
 /** @param {Page} page @param {Row} row @param {ReturnType<typeof fateOf>} fate */
 function drawn(page, row, fate) {
-  const { t, degrees, percent } = page.i18n;
+  const { t, degrees } = page.i18n;
   const { temperature, humidity } = row.readings;
+  const isBusy = fate?.kind === "busy";
+  const rests = restReason(page) !== null;
   const name = roomName(page, row.index);
   const actual = numberOf(temperature?.value);
   const stale = wasReceived(temperature) && temperature.stale;
@@ -72,14 +75,22 @@ function drawn(page, row, fate) {
     ${guard([trend, target, actual === null, Math.floor(Date.now() / MINUTE_MS), name, page.i18n], () =>
       spark(trend?.points, actual, target, { to_s: Math.max(trend?.to_s ?? 0, Date.now() / 1000), label: t("room.last_day", { name }) }),
     )}
-    <div class="controls">
-      ${stateButton(page, row, name, fate?.kind === "busy")}
-      ${typeof humidity?.value === "number"
-        ? html`<span class="humidity">${icons.drop}<span class="aside">${pointTitle(page, humidity.id)}</span>${percent(humidity.value)}</span>`
-        : nothing}
-      ${stepper(page, `${row.id}.setpoint`, name, restReason(page) !== null)}
-    </div>
+    ${guard([isBusy, target, shownValue(page, `${row.id}.state`), setpointLimits(page.state, page.schema), humidity?.value, rests, name, page.i18n], () =>
+      controls(page, row, { name, isBusy, rests }),
+    )}
   </article>`;
+}
+
+/** @param {Page} page @param {Row} row @param {{name: string, isBusy: boolean, rests: boolean}} told */
+function controls(page, row, { name, isBusy, rests }) {
+  const { humidity } = row.readings;
+  return html`<div class="controls">
+    ${stateButton(page, row, name, isBusy)}
+    ${typeof humidity?.value === "number"
+      ? html`<span class="humidity">${icons.drop}<span class="aside">${pointTitle(page, humidity.id)}</span>${page.i18n.percent(humidity.value)}</span>`
+      : nothing}
+    ${stepper(page, `${row.id}.setpoint`, name, rests)}
+  </div>`;
 }
 
 /** The state as a button that opens its six choices; a ring tells that a change is on its way. @param {Page} page @param {Row} row @param {string} name @param {boolean} isBusy */
