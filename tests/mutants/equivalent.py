@@ -48,6 +48,9 @@ EQUIVALENT: dict[str, str] = {
     "neasmart.sysbus.slave.slaves:RtuSlave.__init__: 0 -> 1": "learning an echo begins the count anew",
     "neasmart.sysbus.slave.slaves:RtuSlave.__init__: 0 -> 1 #2": "no unit of ours sends a reply of function 0",
     "neasmart.sysbus.slave.slaves:RtuSlave.__init__: 0 -> 1 #3": "no unit of ours has the id 0",
+    "neasmart.sysbus.slave.slaves:RtuSlave._carry_out: "
+    "frame.kind is FrameKind.WRITE_REQUEST and self._may_be_echo(frame.raw, now)"
+    " -> self._may_be_echo(frame.raw, now)": "no reply looks like a poll; asked for its time only",
     "neasmart.sysbus.slave.slaves:MbapSlave.sent: 4 -> 5": "the high byte of a reply's length is 0",
     "neasmart.sysbus.slave.station:Station.answer: 0 -> 1 #2": "function codes 0 and 1 are both not supported",
     "neasmart.core.commands.undo:UndoBook._value: "

@@ -129,7 +129,8 @@ class RtuSlave:
             return _SILENCE
         self._asked = (frame.unit_id, frame.pdu[0])
         answer = self._station.answer(frame.unit_id, frame.pdu, now, carrier)
-        if self._may_be_echo(frame.raw, now):
+        # No reply of ours looks like a poll, and a poll shall not wait for the search.
+        if frame.kind is FrameKind.WRITE_REQUEST and self._may_be_echo(frame.raw, now):
             return _SILENCE
         return answer
 
