@@ -64,3 +64,15 @@ with late_tls.late(), late_tls.absent():
 assert again is ssl
 assert sys.modules["_ssl"]
 """)
+
+
+def test_a_python_without_hashes_of_its_own_takes_those_of_openssl() -> None:
+    runs("""
+import importlib.util
+importlib.util.find_spec = lambda name: None
+for name in ("hashlib", "_hashlib"):
+    sys.modules.pop(name, None)
+with late_tls.late(), late_tls.absent():
+    import _hashlib
+assert _hashlib.openssl_sha256(b"").hexdigest().startswith("e3b0c442")
+""")

@@ -7,11 +7,15 @@ plain HTTP. The one who speaks TLS is MQTT, and with it `ssl` comes when somethi
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
+
+_HASHES = ("_md5", "_sha1", "_sha2") if sys.version_info >= (3, 12) else ("_md5", "_sha1", "_sha256", "_sha512")
+"""Python's own functions; a Python that is built without them, as Fedora's, has each from OpenSSL."""
 
 
 class _NeverError(OSError):
@@ -43,8 +47,9 @@ def late() -> Iterator[None]:
 
 @contextmanager
 def absent() -> Iterator[None]:
-    """Let what is imported meanwhile do without OpenSSL: all of it can, and hashlib has functions of its own."""
-    before = {name: sys.modules.get(name) for name in ("_ssl", "_hashlib")}
+    """Let what is imported meanwhile do without OpenSSL: all of it can, and most Pythons have hashes of their own."""
+    spared = ("_ssl", "_hashlib") if all(map(importlib.util.find_spec, _HASHES)) else ("_ssl",)
+    before = {name: sys.modules.get(name) for name in spared}
     missing: dict[str, Any] = {name: module for name, module in before.items() if module is None}
     sys.modules.update(missing)
     try:
