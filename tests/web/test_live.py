@@ -6,16 +6,18 @@ import asyncio
 import json
 import socket
 from typing import Any
+from unittest.mock import AsyncMock, Mock
 
 import aiohttp
 import pytest
 
 from neasmart import __version__
 from neasmart.core.gateway import Gateway
+from neasmart.core.state.hub import Subscription
 from neasmart.facts.points import TABLE
 from neasmart.web.answers import page_documents
 from neasmart.web.api import live
-from neasmart.web.api.live import FrameRate
+from neasmart.web.api.live import Feed, FrameRate
 from tests.support.gateways import base_polls, base_reports, set_link
 from tests.web.conftest import Served, eventually
 
@@ -43,6 +45,20 @@ async def change_of(page: aiohttp.ClientWebSocketResponse, kind: str, **wanted: 
             for item in changes[kind]:
                 if item.items() >= wanted.items():
                     return item
+
+
+async def test_nothing_is_gathered_while_nobody_looks(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    gathered, sampled = AsyncMock(), Mock()
+    monkeypatch.setattr(Subscription, "batch", gathered)
+    monkeypatch.setattr(FrameRate, "sample", sampled)
+    monkeypatch.setattr(live, "BUS_EVERY_S", 0.01)
+
+    gathering = asyncio.create_task(Feed(gateway).run())
+    base_reports(gateway, "zone.1.1.temperature", 23.0)
+    await eventually(lambda: sampled.call_count > 1)
+    gathering.cancel()
+
+    gathered.assert_not_called()
 
 
 @pytest.mark.parametrize("listener", ["api", "ingress"])

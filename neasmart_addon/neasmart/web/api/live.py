@@ -147,6 +147,7 @@ class Feed:
         self._send_timeout_s = send_timeout_s
         self._clients_limit = clients_limit
         self._clients: set[_Client] = set()
+        self._looked_at = asyncio.Event()
         self._rate = FrameRate()
 
     @property
@@ -169,6 +170,8 @@ class Feed:
                 keys: set[str] = set()
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout_at(next_bus):
+                        # While nobody looks, only the rate of frames has to be known.
+                        await self._looked_at.wait()
                         keys.update(await subscription.batch())
                 now = self._gateway.clock.monotonic()
                 if loop.time() >= next_bus:
@@ -203,6 +206,7 @@ class Feed:
         _bound_kernel_buffer(request)
         client.socket.headers.update({HEADER: REQUEST_ID.get(), "Server": SERVER})
         self._clients.add(client)
+        self._looked_at.set()
         try:
             await client.socket.prepare(request)
             good_until = request.get(GOOD_UNTIL, FOREVER)
@@ -212,6 +216,8 @@ class Feed:
                     await self._converse(client)
         finally:
             self._clients.discard(client)
+            if not self._clients:
+                self._looked_at.clear()
             if transport is not None and client.socket.close_code in (None, WSCloseCode.ABNORMAL_CLOSURE):
                 # Without a handshake at the end nobody will read the rest, so nothing waits to send it.
                 transport.abort()
