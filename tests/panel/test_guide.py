@@ -20,7 +20,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.panel.test_look import GEOMETRY
-from tests.panel.test_texts import TEXTS
+from tests.panel.test_texts import TOLD
 from tests.support.bus import mbap
 from tests.support.desk import BEFORE, HOUSE, QUICK, ROOMS, Desk, converter_that_dials, under_home_assistant
 from tests.support.ingress import ingress
@@ -153,7 +153,7 @@ def test_what_is_wrong_with_the_line_is_said_in_the_owners_language(
     desk: Desk, visitor: Visitor, code: str, language: str
 ) -> None:
     desk.sockets.plug("ttyUSB0").say(LINES[code] or [b""])
-    words = TEXTS[language]
+    words = TOLD[language]
     page = visitor.open(desk.proxy, language=language, width=390, height=844, touch=True)
 
     button(device(page, ADAPTER.product), words["guide.listen"]).tap()
@@ -435,7 +435,7 @@ def test_after_a_power_cut_the_page_says_what_it_knows_and_what_it_waits_for(tmp
         gateway.stop(signal.SIGKILL)
         gateway.start()
 
-        for language, words in TEXTS.items():
+        for language, words in TOLD.items():
             page = visitor.open(proxy, language=language)
             expect(card(page, "1.1")).to_contain_text("Bath")
             said = page.locator("[data-finding=from_before]").get_by_role("heading")

@@ -19,6 +19,8 @@ LANGUAGES = sorted(path.stem for path in (FOLDER / "i18n").glob("*.json"))
 TEXTS = {
     language: json.loads((FOLDER / "i18n" / f"{language}.json").read_text(encoding="utf-8")) for language in LANGUAGES
 }
+TOLD = {language: {**languages.read(language), **texts} for language, texts in TEXTS.items()}
+"""What a page can say: its own texts, and those that it shares with others."""
 SHARED = languages.read("en").keys()
 SCRIPTS = sorted(path for path in FOLDER.rglob("*.js") if "vendor" not in path.parts)
 SHEETS = sorted(path for path in FOLDER.rglob("*.css") if "vendor" not in path.parts)
@@ -67,7 +69,7 @@ def test_every_text_that_is_asked_for_exists() -> None:
 def test_what_is_shared_is_said_once() -> None:
     assert not SHARED & TEXTS["en"].keys()
     first, later = served("de")
-    assert {**first, **later} == {**languages.read("de"), **TEXTS["de"]}
+    assert {**first, **later} == TOLD["de"]
 
 
 def test_no_first_look_needs_a_word_that_comes_later() -> None:
@@ -96,7 +98,7 @@ def test_the_documents_name_what_is_wrong_as_the_page_does() -> None:
     named = {line.split("|")[1].strip() for line in table.splitlines()[1:]}
 
     assert len(named) >= 10
-    said = {**languages.read("en"), **TEXTS["en"]}
+    said = TOLD["en"]
     assert not named - {text for key, text in said.items() if key.startswith("find.")}
 
 
