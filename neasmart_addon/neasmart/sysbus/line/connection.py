@@ -17,10 +17,12 @@ from neasmart.sysbus.slave.station import Station
 from neasmart.sysbus.transport.doorbell import Doorbell
 from neasmart.sysbus.transport.lag import LagWatch
 
-READ_BYTES = 65536
-"""As much as the kernel keeps of a serial line is read at once: what has waited together is judged late together.
+READ_BYTES = 448
+"""At most so much is read at once: a tenth of a second of the line, and what Python still calls a small object.
 
-asyncio and serialx would allocate 256 KiB for each read, which musl maps anew every time.
+asyncio and serialx would allocate 256 KiB for each read, which musl maps anew every time. With larger pieces than these
+glibc's heap grew by megabytes in an hour, because what is kept in between stands in its way. A read that is full is
+followed by another, so what it holds has waited.
 """
 UNREAD_LIMIT = 16384
 """A peer that lets so many bytes of our replies lie is gone."""
@@ -143,7 +145,7 @@ class Connection(asyncio.Protocol):
         slave = self.slave
         lag = self._wiring.lag
         late = now >= lag.suspect_from and lag.waited_s > slave.patience_s
-        # Only a flood fills a whole read; on a line a request at its end is no use to anybody.
+        # A whole read is more than comes in time; on a line a request at its end is no use to anybody.
         late = late or (len(chunk) >= READ_BYTES and slave.overtaken_by_frames)
         received = slave.receive(chunk, now, late=late, carrier=self.carrier)
         if self._waiting is not None and received.frames and slave.overtaken_by_frames:

@@ -30,6 +30,8 @@ REPLY_TIMEOUT_S = 20.0
 _LOG = logging.getLogger(__name__)
 _LINE_BYTES = 8190
 _HEADERS = 96
+_READ_BYTES = 8192
+"""asyncio would allocate 256 KiB for each read, and what is kept in between would stand in the way of the next one."""
 _LINGERING_S = 2.0
 _KEEP_ALIVE_S = 75.0
 _PROTOCOL_ERROR = b"\x88\x02" + int(WSCloseCode.PROTOCOL_ERROR).to_bytes(2)
@@ -115,6 +117,8 @@ class HttpConnection(web.RequestHandler):
         if connection is not None and _USER_TIMEOUT is not None:
             # The kernel ends what its peer does not take, however long a reply is.
             connection.setsockopt(socket.IPPROTO_TCP, _USER_TIMEOUT, int(REPLY_TIMEOUT_S * 1000))
+        if hasattr(transport, "max_size"):
+            transport.max_size = _READ_BYTES
         super().connection_made(transport)
         self._await_head()
 
