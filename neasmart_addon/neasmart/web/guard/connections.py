@@ -30,8 +30,12 @@ REPLY_TIMEOUT_S = 20.0
 _LOG = logging.getLogger(__name__)
 _LINE_BYTES = 8190
 _HEADERS = 96
-_READ_BYTES = 8192
-"""asyncio would allocate 256 KiB for each read, and what is kept in between would stand in the way of the next one."""
+_READ_BYTES = 32768
+"""asyncio would allocate 256 KiB for each read, and what is kept in between would stand in the way of the next one.
+
+More than the longest head that is answered: what lies unread when a connection is closed resets it, and the client
+never sees why it was refused.
+"""
 _LINGERING_S = 2.0
 _KEEP_ALIVE_S = 75.0
 _PROTOCOL_ERROR = b"\x88\x02" + int(WSCloseCode.PROTOCOL_ERROR).to_bytes(2)
