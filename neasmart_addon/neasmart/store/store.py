@@ -143,6 +143,8 @@ class Store:
 
         A long history leaves the file bit by bit, within a minute.
         """
+        # What was told before is not to be stored after it was forgotten.
+        self._collect()
         self._reported.drop(addresses)
         self._history.drop(addresses)
         # What is being written at the moment may not know of it yet.
