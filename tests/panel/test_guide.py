@@ -5,6 +5,7 @@ One gateway serves all tests that need no Supervisor; each begins with nothing p
 
 from __future__ import annotations
 
+import fcntl
 import json
 import re
 import signal
@@ -19,6 +20,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from neasmart.store.files import folder_lock
 from tests.panel.test_look import GEOMETRY
 from tests.panel.test_texts import TOLD
 from tests.support.bus import mbap
@@ -445,4 +447,21 @@ def test_after_a_power_cut_the_page_says_what_it_knows_and_what_it_waits_for(tmp
         assert page.evaluate(GEOMETRY) == []
         with converter_that_dials(gateway.bus_port):
             expect(page.locator("[data-finding=from_before]")).to_have_count(0)
+        visitor.leave()
+
+
+def test_a_storage_that_opens_late_leaves_no_guide_over_rooms_that_are_known(tmp_path: Path, visitor: Visitor) -> None:
+    with running(GatewayProcess(tmp_path)) as gateway, ingress(gateway.ingress_port) as proxy:
+        with converter_that_dials(gateway.bus_port):
+            eventually(lambda: gateway.get("/api/v1/zones")["count"] == ROOMS)
+        gateway.stop()
+        with (tmp_path / folder_lock.NAME).open("rb") as another:
+            fcntl.flock(another, fcntl.LOCK_EX)
+            gateway.start()
+            page = visitor.open(proxy)
+            guide = page.get_by_role("heading", name=TOLD["en"]["guide.title"])
+            expect(guide).to_be_visible()
+
+        expect(card(page, "1.1")).to_be_visible(timeout=20_000)
+        expect(guide).to_have_count(0)
         visitor.leave()

@@ -10,7 +10,7 @@ import { isReachable, UNREACHABLE_AFTER_S } from "./core/findings.js";
 import { createI18n, loadTexts, numberLocale, wantsFahrenheit } from "./core/i18n.js";
 import { createLazy } from "./core/lazy.js";
 import { createLive } from "./core/live.js";
-import { anythingReceived, applyMessage, emptyState, newestByPoint, pageClock, pointOf, roomRows, takeOwnCommand, wasReceived } from "./core/model.js";
+import { anythingReceived, applyMessage, emptyState, isOfBefore, newestByPoint, pageClock, pointOf, roomRows, takeOwnCommand, wasReceived } from "./core/model.js";
 import { createRouter, routeOf } from "./core/route.js";
 import { keepSession } from "./core/session.js";
 import { createSight } from "./core/sight.js";
@@ -131,9 +131,12 @@ function tick() {
 function onMessage(message) {
   if (message.type === "hello") return onVersion(message.version);
   const hadRooms = state.status["rooms"];
+  const knewNothing = !anythingReceived(state);
   noteTurned(message);
   const ended = applyMessage(state, message, pageClock());
   if (message.type !== "changes" && !anythingReceived(state)) ui.guide = "first";
+  // A gateway may answer before its storage is open: then the rooms of before come a moment later.
+  else if (knewNothing && ui.guide === "first" && isOfBefore(state)) ui.guide = null;
   if (i18n && schema && ended.length) ui.said = ended.map((command) => outcomeText(page(), command)).join(" ");
   if (message.type !== "changes" || state.status["rooms"] !== hadRooms) actions.loadRooms();
   // Four times a second rooms may report; a look once a second is calmer, and what somebody does is seen at once.

@@ -163,6 +163,12 @@ export function anythingReceived(state) {
   return false;
 }
 
+/** Whether something is known from before the start of the gateway. @param {State} state */
+export function isOfBefore(state) {
+  for (const reading of state.readings.values()) if (reading.source === "stored") return true;
+  return false;
+}
+
 /**
  * The repetitions of a group in the order of the schema, each with its readings by point.
  * @param {State} state @param {Schema} schema @param {string} key of the group
