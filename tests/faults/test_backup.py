@@ -62,6 +62,7 @@ def test_a_restored_backup_brings_names_floors_history_and_settings(tmp_path: Pa
         adapter = sockets.plug("ttyACM0", OTHER_ADAPTER)
         with started_by(supervisor, there / "data", sockets, **QUICK) as desk:
             gateway = desk.gateway
+            assert gateway.found("/api/v1/zones/1/1")
             after = gateway.get("/api/v1/zones")["zones"]
             assert [(room["name"], room["temperature"]) for room in after] == [
                 (room["name"], room["temperature"]) for room in before

@@ -52,7 +52,7 @@ def test_nothing_from_before_a_kill_is_served_to_a_base_that_has_moved_on(gatewa
     gateway.start()
     base = Base(gateway.bus_port)
 
-    shown = gateway.get("/api/v1/zones/1/1")
+    shown = gateway.found("/api/v1/zones/1/1")
     assert (shown["temperature"], shown["stale"], shown["pending"]) == (18.0, True, None)
     for unit_id in (240, 241):
         assert base.poll(TABLE.ref("global.mode").address, 2, unit_id) == [10, 10]
@@ -100,7 +100,7 @@ def test_what_was_known_at_a_stop_is_shown_as_stale_after_it(gateway: GatewayPro
 
     gateway.start()
 
-    zone = gateway.get("/api/v1/zones/1/1")
+    zone = gateway.found("/api/v1/zones/1/1")
     assert (zone["state"], zone["setpoint"], zone["temperature"], zone["stale"]) == (1, 21.0, 20.0, True)
 
 

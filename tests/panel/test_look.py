@@ -66,8 +66,15 @@ def test_every_page_has_everything_in_its_place(theatre: Theatre, place: str, ro
     page = opened(theatre, STAGES[rooms](), place)
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 800})
-        page.wait_for_timeout(50)
         assert page.evaluate(GEOMETRY) == [], width
+
+
+def test_a_chart_that_is_still_as_wide_as_the_screen_was_does_not_widen_the_page(theatre: Theatre) -> None:
+    page = opened(theatre, Stage(), "#history", width=320)
+
+    page.evaluate("document.querySelector('history-chart .uplot').style.width = '1215px'")
+
+    assert page.evaluate(GEOMETRY) == []
 
 
 @pytest.mark.parametrize("language", LANGUAGES[1:])

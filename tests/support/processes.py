@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -73,6 +74,17 @@ class GatewayProcess:
     def get(self, path: str) -> Any:
         """Return the JSON answer of the API, errors included."""
         return self.call("GET", path)[1]
+
+    def found(self, path: str) -> Any:
+        """Return the JSON answer once it is there: on a slow disk the gateway answers before it knows what it knew."""
+
+        def known() -> tuple[int, Any] | None:
+            got = self.call("GET", path)
+            return got if got[0] == HTTPStatus.OK else None
+
+        answer = eventually(known)
+        assert answer is not None
+        return answer[1]
 
     def call(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
         """Return status and JSON answer, None where there is no body."""

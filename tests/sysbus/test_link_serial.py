@@ -6,7 +6,10 @@ import asyncio
 import contextlib
 import logging
 import os
+import socket
+import struct
 import sys
+import threading
 import tty
 from collections.abc import AsyncIterator
 from itertools import pairwise
@@ -22,6 +25,7 @@ from neasmart.facts.retries import BreakerState
 from neasmart.settings.model import ModbusSettings, ServerSettings, ServerType
 from neasmart.sysbus.line.link import FIRST_WAIT_S, LinkTuning
 from neasmart.sysbus.line.port import PortTimes
+from neasmart.sysbus.transport.serial_line import LenientTransport
 from tests.support.bus import BROADCAST_STATE_AND_SETPOINT, NO_DATA_240, POLL_240, mbap, until
 from tests.support.bus_links import PtyPair, StartLink, ask
 from tests.support.ports import free_port
@@ -406,6 +410,39 @@ async def test_an_rfc2217_server_that_does_not_serve_is_told_by_what_it_does(
         await running.reaches(code)
         assert running.gateway.link.said == said
         await running.stop()
+
+
+async def test_the_words_of_a_server_that_hangs_up_while_it_is_answered_are_read(
+    start_link: StartLink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Linux keeps what was received before a reset, but the write that finds the reset ends the transport first."""
+    asked, gone = threading.Event(), threading.Event()
+    received = LenientTransport._data_received
+
+    def late(transport: LenientTransport, data: bytes) -> None:
+        asked.set()
+        assert gone.wait(5)
+        received(transport, data)
+
+    def hang_up(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        connection.recv(100)
+        connection.sendall(b"\xff\xfd\x00")
+        assert asked.wait(5)
+        connection.sendall(b"Port already in use\r\n")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.close()
+        gone.set()
+
+    monkeypatch.setattr(LenientTransport, "_data_received", late)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        serving = threading.Thread(target=hang_up, args=(listener,))
+        serving.start()
+        running = start_link(serial(f"rfc2217://127.0.0.1:{listener.getsockname()[1]}"))
+        await running.reaches("converter_busy")
+        assert running.gateway.link.said == "Port already in use"
+        await running.stop()
+        serving.join()
 
 
 @pytest.mark.parametrize("ser2net_port", ["tcp"], indirect=True)

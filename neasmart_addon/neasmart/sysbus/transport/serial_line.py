@@ -11,6 +11,7 @@ neither.
 from __future__ import annotations
 
 import asyncio
+import os
 
 import serialx
 from serialx.platforms.serial_rfc2217 import RFC2217SerialTransport, TelnetParser
@@ -54,6 +55,12 @@ class LenientTransport(RFC2217SerialTransport):
             self._greeting = (self._greeting + data)[:GREETING_BYTES]
         super()._data_received(data)
 
+    def _tcp_connection_lost(self, exc: Exception | None) -> None:
+        if self._tcp_transport is not None:
+            # Where an answer of ours met the end of the connection, nobody has read what was said before it.
+            self._greeting += _unread(self._tcp_transport)
+        super()._tcp_connection_lost(exc)
+
     async def _negotiate(self) -> None:
         try:
             await super()._negotiate()
@@ -69,3 +76,10 @@ class LenientTransport(RFC2217SerialTransport):
                 return await super()._send_and_wait(cmd)
         except TimeoutError:
             return cmd
+
+
+def _unread(transport: asyncio.Transport) -> bytes:
+    try:
+        return os.read(transport.get_extra_info("socket").fileno(), GREETING_BYTES)
+    except OSError:
+        return b""
