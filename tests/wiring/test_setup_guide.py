@@ -15,6 +15,7 @@ import pytest
 
 from neasmart.settings.model import ServerSettings, Settings
 from neasmart.sysbus.transport.devices import SerialDevice, known_as, locked_by_others
+from neasmart.web.answers.page_answers import Setup
 from neasmart.wiring import setup_guide
 from neasmart.wiring.settings_store import SettingsStore
 from neasmart.wiring.setup_guide import Choice, SetupError, SetupGuide
@@ -28,7 +29,7 @@ class Links:
         self.settings = Settings()
         self.listening: ServerSettings | None = None
         self.busy_device: str | None = None
-        self.counted_before: dict[str, Any] = {}
+        self.counted_before: dict[str, Any] = {"bytes_received": 0, "frames": 0, "polls": 0, "polls_by_unit": {}}
         self.followed = 0
 
     async def listen(self, server: ServerSettings | None) -> None:
@@ -99,8 +100,9 @@ async def test_a_device_that_another_program_holds_is_shown_as_that(desk: Desk, 
     ]
     desk.links.busy_device = str(tmp_path / "tried")
 
-    devices = (await desk.guide.document())["devices"]
+    devices = (document := await desk.guide.document())["devices"]
 
+    assert msgspec.convert(document, Setup)
     assert {each["name"]: each["problem"] for each in devices} == {"seen": "busy", "tried": "busy", "free": None}
 
 
