@@ -106,6 +106,7 @@ async def test_a_choice_is_passed_on(pages: Pages, guide: FakeGuide) -> None:
     for what, choice in (
         ("listen", {"device": "/dev/ttyUSB0"}),
         ("apply", {"url": "socket://h:1"}),
+        ("apply", {"language": "de"}),
         ("apply", {"open_port": True}),
         ("apply", {"restart": True}),
     ):
@@ -115,6 +116,7 @@ async def test_a_choice_is_passed_on(pages: Pages, guide: FakeGuide) -> None:
     assert guide.chosen == [
         ("listen", {"device": "/dev/ttyUSB0"}),
         ("apply", {"url": "socket://h:1"}),
+        ("apply", {"language": "de"}),
         ("apply", {"open_port": True}),
         ("apply", {"restart": True}),
     ]
@@ -128,6 +130,7 @@ async def test_a_choice_is_passed_on(pages: Pages, guide: FakeGuide) -> None:
         ("apply", {"device": 5}, "invalid_device"),
         ("apply", {"device": "x" * 301}, "invalid_device"),
         ("apply", {"listen": False}, "invalid_listen"),
+        ("apply", {"language": ""}, "invalid_language"),
         ("listen", {"open_port": True}, "unknown_key"),
         ("listen", {"colour": "red"}, "unknown_key"),
         ("listen", {"device": "\ud83d"}, "invalid_json"),
