@@ -133,11 +133,16 @@ async def test_a_choice_is_passed_on(pages: Pages, guide: FakeGuide) -> None:
         ("apply", {"language": ""}, "invalid_language"),
         ("listen", {"open_port": True}, "unknown_key"),
         ("listen", {"colour": "red"}, "unknown_key"),
+        ("listen", {"device": "\ud83d"}, "invalid_json"),
+        ("listen", {"url": "socket://\udc00:1"}, "invalid_json"),
     ],
 )
-async def test_a_choice_that_is_none_is_refused(pages: Pages, what: str, choice: dict[str, Any], code: str) -> None:
+async def test_a_choice_that_is_none_is_refused(
+    pages: Pages, guide: FakeGuide, what: str, choice: dict[str, Any], code: str
+) -> None:
     async with pages[0].post(f"{PATH}/{what}", json=choice) as answer:
         assert (answer.status, (await answer.json())["code"]) == (400, code)
+    assert guide.chosen == []
 
 
 async def test_what_the_place_of_the_settings_refuses_is_told(pages: Pages, guide: FakeGuide) -> None:
