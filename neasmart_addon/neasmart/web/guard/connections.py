@@ -167,9 +167,9 @@ class HttpConnection(web.RequestHandler):
         """Return the answer to a request that could not be read, and close the connection behind it."""
         if status < HTTPStatus.INTERNAL_SERVER_ERROR:
             # Port scans and TLS on a plain port are no news; at a higher level they would fill the log.
-            why = _QUOTED.sub("", message or "")
+            told = _QUOTED.sub("", message or "")
             # Some addresses are all that is said, and not in quotes.
-            why = one_line("" if why == message and isinstance(exc, InvalidURLError) else why)
+            why = None if told == message and isinstance(exc, InvalidURLError) else one_line(told)
             _LOG.debug("%s sent what is not HTTP: %s", request.remote, why)
             problem = Problem(status, "malformed_request", "The request is not valid HTTP", details=why)
         else:

@@ -54,7 +54,7 @@ class Proxies:
     def _speaks_for_others(self, request: web.BaseRequest) -> bool:
         """Return whether a request comes from a proxy of ours, by the address itself and not by what is counted."""
         peer = request.get_extra_info("peername") if self._networks else None
-        return bool(peer) and self._trusts(str(peer[0]))
+        return peer is not None and self._trusts(str(peer[0]))
 
     def _trusts(self, text: str) -> bool:
         address = clients.address(text)
