@@ -12,7 +12,7 @@ from neasmart.core.commands.command import CommandState
 from neasmart.core.gateway import Gateway
 from neasmart.facts.points import TABLE
 from neasmart.mqtt.bridge import SessionTimes
-from neasmart.settings.model import MqttSettings
+from neasmart.settings.model import Language, MqttSettings
 from tests.mqtt.conftest import bridged
 from tests.support.gateways import base_polls, base_reports, set_link
 from tests.support.mosquitto import Mosquitto, Watcher, eventually, watching
@@ -89,7 +89,7 @@ async def test_a_command_that_expires_puts_the_true_value_back(mosquitto: Mosqui
 
         await watcher.until(lambda w: w.json(f"{ROOT}/zone/1/1/climate")["setpoint"] == 21.5)
         await watcher.until(lambda w: w.json(f"{ROOT}/zone/1/1/last_command")["result"] == "expired")
-        assert "60 s" in watcher.json(f"{ROOT}/zone/1/1/last_command")["reason"]
+        assert "did not ask for it in time" in watcher.json(f"{ROOT}/zone/1/1/last_command")["reason"]
 
 
 @pytest.mark.parametrize(
@@ -150,6 +150,19 @@ async def test_what_is_refused_is_explained_and_the_shown_value_is_said_again(
         assert not gateway.commands.pending
 
 
+async def test_a_room_that_is_off_refuses_a_setpoint_in_the_owners_language(
+    mosquitto: Mosquitto, gateway: Gateway
+) -> None:
+    settings = settings_for(mosquitto, language=Language.DE)
+    async with watching(mosquitto.port) as watcher, bridged(gateway, settings):
+        await watcher.sees(f"{ROOT}/status", "online")
+
+        await watcher.send(f"{ROOT}/zone/2/3/setpoint/set", "22")
+
+        await watcher.until(lambda w: w.json(f"{ROOT}/zone/2/3/last_command")["result"] == "refused")
+        assert watcher.json(f"{ROOT}/zone/2/3/last_command")["reason"].startswith("Der Raum ist aus.")
+
+
 async def test_without_a_link_a_command_is_refused_at_once(mosquitto: Mosquitto, gateway: Gateway) -> None:
     async with watching(mosquitto.port) as watcher, bridged(gateway, settings_for(mosquitto)):
         await watcher.sees(f"{ROOT}/status", "online")
@@ -158,7 +171,7 @@ async def test_without_a_link_a_command_is_refused_at_once(mosquitto: Mosquitto,
 
         await watcher.send(f"{ROOT}/zone/1/1/setpoint/set", "22")
 
-        await watcher.until(lambda w: "Not connected" in w.json(f"{ROOT}/zone/1/1/last_command")["reason"])
+        await watcher.until(lambda w: "no connection" in w.json(f"{ROOT}/zone/1/1/last_command")["reason"])
         assert not gateway.commands.pending
 
 

@@ -352,6 +352,15 @@ def test_a_code_of_the_doctor_that_the_page_does_not_know_is_told_in_his_own_wor
     expect(page.locator("[data-finding=of_the_future]")).to_contain_text("What to do.")
 
 
+def test_a_house_without_a_broker_is_no_alarm(theatre: Theatre) -> None:
+    without = {"enabled": True, "connected": False, "no_broker": True, "detail": "Home Assistant has none."}
+    page = theatre.open(Stage(status={"mqtt": without}))
+
+    expect(page.locator("[data-finding=mqtt_none]")).to_have_class("banner info")
+    expect(page.locator(".state-line")).to_have_class("state-line ok")
+    expect(page.locator("[data-finding=mqtt_off]")).to_have_count(0)
+
+
 def test_a_refused_change_is_told_and_taken_back(theatre: Theatre) -> None:
     stage = Stage()
     refusal = {"error": "No link", "code": "no_link", "status": 503}

@@ -182,6 +182,8 @@ def shaped(problem: Problem, *, path: str, request_id: str) -> web.Response:
         status=problem.status, body=encoded(document), content_type="application/json", headers=problem.headers
     )
     response.headers[HEADER] = request_id
+    if hdrs.CONNECTION in response.headers:
+        response.force_close()
     return response
 
 

@@ -76,7 +76,7 @@ function named(page, rooms) {
     ${page.ui.roomFailure ? html`<p class="failure" role="alert">${t("room.not_saved", { why: page.ui.roomFailure })}</p>` : nothing}
     ${listening
       ? html`<p class="note">${t("guide.only_listening")} <button type="button" class="filled" @click=${() => page.actions.applySetup(choiceOf(listening))}>${t("guide.keep")}</button></p>`
-      : html`<p><a class="filled" href="#rooms" @click=${() => page.update({ guide: null })}>${t("guide.finish")}</a></p>`}`;
+      : html`<p><a class="filled" href="#rooms" @click=${page.actions.leaveGuide}>${t("guide.finish")}</a></p>`}`;
 }
 
 /** @param {any} link */

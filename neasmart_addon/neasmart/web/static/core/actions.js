@@ -65,6 +65,11 @@ export function createActions({ state, ui, update, page, clock, closeRoom }) {
     }
   }
 
+  /** In the first guide Home Assistant learns the language of the page; where nobody can store it names stay as they are. */
+  async function nameAsHere() {
+    if (ui.guide === "first") await send("POST", "api/v1/setup/apply", { language: document.documentElement.lang }).catch(() => null);
+  }
+
   const actions = {
     toast,
     sayFailure,
@@ -220,7 +225,17 @@ export function createActions({ state, ui, update, page, clock, closeRoom }) {
     async applySetup(choice) {
       const done = await choose("setup/apply", choice);
       if (choice.restart) toast("toast.restarting");
-      else if (done && !choice.open_port) toast("toast.setup_kept");
+      else if (done && !choice.open_port) {
+        toast("toast.setup_kept");
+        await nameAsHere();
+      }
+    },
+
+    /** Leaves the guide; where a converter calls nothing was chosen before. */
+    async leaveGuide() {
+      const named = nameAsHere();
+      update({ guide: null });
+      await named;
     },
   };
   return actions;
