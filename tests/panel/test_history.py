@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from itertools import pairwise
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -230,7 +231,7 @@ def test_times_on_the_axis_are_told_apart_and_do_not_run_together(theatre: Theat
     drawing = told[-len({each["text"] for each in told}) :]
     drawing.sort(key=lambda each: each["x"])
     assert len(drawing) >= 2
-    for one, other in zip(drawing, drawing[1:], strict=False):
+    for one, other in pairwise(drawing):
         assert one["x"] + (one["width"] + other["width"]) / 2 + 4 <= other["x"]
 
 

@@ -8,8 +8,9 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.panel.test_rooms import sent
+from tests.support.gateways import base_reports
 from tests.support.panel import card
-from tests.support.staged import ROOMS, SETUP, Stage, Theatre, base_reports
+from tests.support.staged import ROOMS, SETUP, Stage, Theatre
 
 pytestmark = pytest.mark.xdist_group("stage")
 
@@ -147,7 +148,9 @@ def test_the_key_of_an_adapter_stays_his_when_another_is_plugged_in(theatre: The
 
 def test_a_room_that_has_moved_to_another_floor_has_the_focus_again(theatre: Theatre) -> None:
     stage = Stage()
-    moved = [{**each, "floor": "Cellar"} if each["name"] == "Children's room" else each for each in stage.room_records()]
+    moved = [
+        {**each, "floor": "Cellar"} if each["name"] == "Children's room" else each for each in stage.room_records()
+    ]
     stage.answers["PUT rooms"] = lambda route: route.fulfill(json={"rooms": moved, "stored": True})
     page = theatre.open(stage)
     card(page, "2.3").get_by_role("link").focus()
