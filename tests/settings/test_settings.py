@@ -27,6 +27,9 @@ DOCUMENTED_NAMES = [
     "NEASMART_API_HOST",
     "NEASMART_API_PORT",
     "NEASMART_INGRESS_PORT",
+    "NEASMART_API_ENABLE_AUTH",
+    "NEASMART_API_KEY",
+    "NEASMART_API_JWT_SECRET",
     "NEASMART_DATABASE_PATH",
     "NEASMART_DATABASE_ENABLE_FALLBACK",
     "NEASMART_LOG_LEVEL",
@@ -69,6 +72,7 @@ def test_without_any_source_the_defaults_hold() -> None:
     assert (Settings().server.address, Settings().server.port) == ("0.0.0.0", 502)
     assert Settings().modbus.slave_id == [240, 241]
     assert (Settings().api.port, Settings().api.ingress_port) == (5001, 8099)
+    assert (Settings().api.rate_limit, Settings().api.rate_limit_writes) == (600, 60)
 
 
 @pytest.mark.parametrize(
@@ -88,6 +92,13 @@ def test_hostile_texts_are_refused_by_name(name: str, text: str) -> None:
 @pytest.mark.parametrize("name", DOCUMENTED_NAMES)
 def test_a_documented_environment_name_exists(name: str) -> None:
     assert name in environment_names()
+
+
+def test_a_key_of_digits_only_is_a_key(folder: Path) -> None:
+    write(folder / "config.json", '{"api": {"enable_auth": true, "key": 12345678901234567890}}')
+
+    assert load({}).api.key == "12345678901234567890"
+    assert load({"NEASMART_API_KEY": "0123456789"}).api.key == "0123456789"
 
 
 def test_a_later_source_wins_key_by_key(folder: Path) -> None:

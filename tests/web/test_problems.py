@@ -14,8 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from neasmart.core.gateway import Gateway
+from neasmart.web.guard import connections
+from neasmart.web.http import bodies
 from tests.support.gateways import FakeClock
-from tests.web.conftest import Served, Start
+from tests.web.conftest import Served, Start, eventually
 
 KEYS = {"error", "status", "details", "code", "request_id"}
 TARGETS = [("POST", "/api/v1/zones/1/1"), ("PUT", "/api/v1/points/zone.1.1.setpoint"), ("POST", "/zones/1/1")]
@@ -292,6 +294,39 @@ async def test_why_it_is_not_http_is_told_whole_and_without_what_was_sent(
     assert json.loads(body)["details"] == why
     assert "planted" not in caplog.text
     assert b"planted" not in body
+
+
+@pytest.mark.parametrize(
+    "body", [b'Content-Length: 15\r\n\r\n{"setpoint":', b'Transfer-Encoding: chunked\r\n\r\nf\r\n{"setpoint":21}\r\n']
+)
+async def test_who_leaves_in_the_middle_of_a_body_commands_nothing_and_fills_no_log(
+    served: Served, body: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "neasmart.web")
+    _, writer = await asyncio.open_connection("127.0.0.1", served.api_port)
+    writer.write(b"POST /api/v1/zones/1/1 HTTP/1.1\r\nHost: x\r\n" + body)
+    await writer.drain()
+
+    writer.close()
+
+    await eventually(lambda: bool(caplog.records))
+    (record,) = caplog.records
+    assert (record.levelno, record.exc_info) == (logging.DEBUG, None)
+    assert served.gateway.commands.recent == []
+
+
+async def test_a_body_that_does_not_arrive_is_given_up(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "BODY_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(connections, "_LINGERING_S", 0.1)
+
+    answer = await raw(
+        served.api_port, b'POST /zones/1/1 HTTP/1.1\r\nHost: x\r\nContent-Length: 15\r\n\r\n{"setpoint":'
+    )
+
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 408")
+    assert json.loads(body)["code"] == "request_timeout"
+    assert served.gateway.commands.recent == []
 
 
 async def test_an_unmet_expectation_has_the_one_shape(served: Served) -> None:

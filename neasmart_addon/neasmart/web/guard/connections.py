@@ -172,6 +172,9 @@ class HttpConnection(web.RequestHandler):
             why = None if told == message and isinstance(exc, InvalidURLError) else one_line(told)
             _LOG.debug("%s sent what is not HTTP: %s", request.remote, why)
             problem = Problem(status, "malformed_request", "The request is not valid HTTP", details=why)
+        elif isinstance(exc, ConnectionError):
+            _LOG.debug("%s went away in the middle of a request", request.remote)
+            problem = internal_problem()
         else:
             _LOG.error("A request of %s could not be answered", request.remote, exc_info=exc)
             problem = internal_problem()
