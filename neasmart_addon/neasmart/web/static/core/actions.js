@@ -1,8 +1,9 @@
 /** Everything that the page asks of the gateway on the owner's behalf; views call these and never fetch. */
 
-import { ApiError, codeOf, get, messageOf, send, statusOf } from "./api.js";
+import { codeOf, get, messageOf, send, statusOf } from "./api.js";
 import { askAll, askHistory, failureOf, SPANS } from "./history.js";
-import { roomGroup, takeOwnCommand, takeRooms } from "./model.js";
+import { takeOwnCommand } from "./commands.js";
+import { roomGroup, takeRooms } from "./model.js";
 import { signOut } from "./session.js";
 import { errorText } from "./words.js";
 
@@ -37,8 +38,13 @@ export function createActions({ state, ui, update, page, clock, closeRoom }) {
   }
 
   /** @param {unknown} error */
+  function wordsOf(error) {
+    return errorText(page(), { code: codeOf(error), message: messageOf(error) });
+  }
+
+  /** @param {unknown} error */
   function sayFailure(error) {
-    toast("toast.failed", { why: errorText(page(), { code: codeOf(error), message: messageOf(error) }) }, { failed: true });
+    toast("toast.failed", { why: wordsOf(error) }, { failed: true });
   }
 
   /** @param {Partial<Ui["history"]>} change */
@@ -54,7 +60,7 @@ export function createActions({ state, ui, update, page, clock, closeRoom }) {
     } catch (error) {
       // Who restarts may not live to answer.
       const isExpected = choice.restart && codeOf(error) === "unreachable";
-      update({ setupFailure: isExpected ? null : errorText(page(), { code: codeOf(error), message: messageOf(error) }) });
+      update({ setupFailure: isExpected ? null : wordsOf(error) });
       return false;
     }
   }
@@ -112,7 +118,7 @@ export function createActions({ state, ui, update, page, clock, closeRoom }) {
         else toast("toast.room_saved");
         return true;
       } catch (error) {
-        update({ roomFailure: messageOf(error) });
+        update({ roomFailure: wordsOf(error) });
         return false;
       }
     },
@@ -180,8 +186,7 @@ export function createActions({ state, ui, update, page, clock, closeRoom }) {
           update({ notice: { key: "bus.sync_progress", parameters: { left: refreshing, total } } });
         }
       } catch (error) {
-        const why = error instanceof ApiError ? error.message : String(error);
-        update({ notice: { key: "bus.sync_failed", parameters: { why } } });
+        update({ notice: { key: "bus.sync_failed", parameters: { why: wordsOf(error) } } });
       }
     },
 
