@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 
 import pytest
@@ -150,9 +151,7 @@ async def test_what_is_refused_is_explained_and_the_shown_value_is_said_again(
         assert not gateway.commands.pending
 
 
-async def test_a_room_that_is_off_refuses_a_setpoint_in_the_owners_language(
-    mosquitto: Mosquitto, gateway: Gateway
-) -> None:
+async def test_a_refusal_is_explained_in_the_owners_language(mosquitto: Mosquitto, gateway: Gateway) -> None:
     settings = settings_for(mosquitto, language=Language.DE)
     async with watching(mosquitto.port) as watcher, bridged(gateway, settings):
         await watcher.sees(f"{ROOT}/status", "online")
@@ -161,6 +160,12 @@ async def test_a_room_that_is_off_refuses_a_setpoint_in_the_owners_language(
 
         await watcher.until(lambda w: w.json(f"{ROOT}/zone/2/3/last_command")["result"] == "refused")
         assert watcher.json(f"{ROOT}/zone/2/3/last_command")["reason"].startswith("Der Raum ist aus.")
+
+        await watcher.send(f"{ROOT}/zone/1/1/setpoint/set", "45")
+
+        await watcher.until(lambda w: w.json(f"{ROOT}/zone/1/1/last_command")["result"] == "refused")
+        reason = watcher.json(f"{ROOT}/zone/1/1/last_command")["reason"]
+        assert re.fullmatch(r"Das Gateway hat es nicht angenommen: .*5\.0 to 40\.0.*", reason)
 
 
 async def test_without_a_link_a_command_is_refused_at_once(mosquitto: Mosquitto, gateway: Gateway) -> None:
