@@ -153,7 +153,6 @@ class _RefusedError(Exception):
     def __init__(self, value: object, allowed: str, at: str = "") -> None:
         super().__init__(allowed)
         self.value = value
-        self.allowed = allowed
         self.at = at
 
 
