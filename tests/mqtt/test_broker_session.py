@@ -11,6 +11,7 @@ import pytest
 
 from neasmart.core.commands.command import CommandState
 from neasmart.core.gateway import Gateway
+from neasmart.core.state.rooms import Room
 from neasmart.facts.points import TABLE
 from neasmart.mqtt.bridge import SessionTimes
 from neasmart.settings.model import Language, MqttSettings
@@ -270,6 +271,18 @@ async def test_a_room_appears_when_its_temperature_was_told_twice(mosquitto: Mos
 
         await watcher.until(lambda w: w.json("homeassistant/device/neasmart_zone_5_12/config"))
         await watcher.until(lambda w: w.json(f"{ROOT}/zone/5/12/climate")["mode"] == "heat")
+
+
+async def test_a_room_that_gets_a_name_is_renamed_in_home_assistant(mosquitto: Mosquitto, gateway: Gateway) -> None:
+    async with watching(mosquitto.port) as watcher, bridged(gateway, settings_for(mosquitto)):
+        await watcher.sees(f"{ROOT}/status", "online")
+        topic = "homeassistant/device/neasmart_zone_1_2/config"
+        assert watcher.json(topic)["device"]["name"] == "Room 1.2"
+
+        gateway.put_rooms([Room(base_id=1, zone_id=2, name="Bathroom", from_page=True)])
+
+        await watcher.until(lambda w: w.json(topic)["device"]["name"] == "Bathroom")
+        assert watcher.json(topic)["components"]["climate"]["unique_id"] == "neasmart_zone_1_2_climate"
 
 
 async def test_a_room_that_is_gone_is_removed_once_the_base_has_talked_without_it(
