@@ -66,6 +66,13 @@ def test_a_device_or_a_url_is_the_link_whatever_kind_is_set(server: dict[str, st
     assert checked({"server": server}, "test").server.listens is listens
 
 
+@pytest.mark.parametrize(("entered", "device"), [("/dev/ttyUSB0 ", "/dev/ttyUSB0"), (" ", "")])
+def test_blanks_around_a_device_are_no_part_of_its_name(entered: str, device: str) -> None:
+    server = checked({"server": {"serial_port": entered}}, "test").server
+
+    assert (server.serial_port, server.listens) == (device, not device)
+
+
 def test_without_any_source_the_defaults_hold() -> None:
     assert load({}) == Settings()
     assert Settings().server.type is ServerType.AUTO
