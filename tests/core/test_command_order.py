@@ -341,6 +341,17 @@ def test_a_change_to_off_ends_a_live_setpoint(hand: ByHand) -> None:
     assert hand.read(SETPOINT) == 0
 
 
+def test_a_change_to_off_ends_what_was_to_switch_the_room_on_and_its_setpoint(hand: ByHand) -> None:
+    setpoint = hand.set((SETPOINT, 22.0))
+    state = hand.set((STATE, REDUCED))
+    assert (hand.reads(STATE, REDUCED), hand.reads(SETPOINT, 22.0)) == (True, True)
+
+    hand.tell(STATE, STANDBY)
+
+    assert (hand.state(state), hand.state(setpoint)) == (OVERRIDDEN, OVERRIDDEN)
+    assert (hand.reason(setpoint), hand.read(SETPOINT)) == ("the room was switched off", 0)
+
+
 def test_off_that_is_no_change_ends_nothing() -> None:
     """Nothing was known of the room: it may have been off already when the setpoint was given."""
     hand = ByHand()

@@ -136,11 +136,12 @@ class Commands:
         changes: list[Command] = []
         if part is Part.SEASON and self._asks_us(carrier):
             changes += self._season_told(int(value), now)
-        elif part is Part.ROOM and self._asks_us(carrier):
-            changes += self._room_told(ref, int(value), now)
         life = self._live.get(ref.address)
         if life is not None and self._counts(life, carrier):
             changes += self._judge(life, value, now)
+        # Afterwards, because what was to switch the room on may just have ended.
+        if part is Part.ROOM and self._asks_us(carrier):
+            changes += self._room_told(ref, int(value), now)
         return changes
 
     def tick(self, now: float) -> list[Command]:
