@@ -8,15 +8,24 @@ from importlib.resources import files
 
 import pytest
 
-from neasmart.core.commands.command import CommandState
+from neasmart.core.commands.command import CommandState, Why
 from neasmart.diagnosis.verdicts import DoctorState
 from neasmart.facts import languages
+from neasmart.facts.errors import NoLinkError, RoomOffError
 from neasmart.facts.points import TABLE
 from neasmart.mqtt.messages.discovery import MIXED, REFUSED
 from neasmart.settings.model import Language
 from neasmart.web.assets import FOLDER
 
 LANGUAGES = languages.known()
+SENTENCES = {
+    **{f"reason.{each}": set() for each in (Why.WITHDRAWN, Why.NOT_READ, Why.NOT_CONFIRMED, Why.SUPERSEDED)},
+    **{f"reason.{each}": {"value"} for each in (Why.OVERRIDDEN, Why.KEPT)},
+    **{f"error.{error.code}": set() for error in (NoLinkError, RoomOffError)},
+    "error.other": {"message"},
+    "command.limited": {"low", "high"},
+}
+"""What became of a command, as page and MQTT say it, with what stands in it."""
 
 
 def expected() -> set[str]:
@@ -28,6 +37,7 @@ def expected() -> set[str]:
     named |= {f"{point.vocabulary}.{name}" for point in points for name in (point.options or {}).values()}
     named |= {f"{point.vocabulary}.{MIXED}" for point in points if point.mixes}
     named |= {f"find.{state.value}" for state in DoctorState}
+    named |= SENTENCES.keys()
     return named | {f"result.{state.value}" for state in CommandState} | {f"result.{REFUSED}"}
 
 
@@ -41,7 +51,8 @@ def test_every_word_has_the_places_of_its_group(language: str) -> None:
     for key, word in languages.read(language).items():
         kind, _, name = key.partition(".")
         axes = TABLE.groups[name].axes if kind == "group" else ()
-        assert Counter(re.findall(r"\{(\w+)\}", word)) == Counter(map(str, range(len(axes)))), key
+        parts = SENTENCES.get(key) or map(str, range(len(axes)))
+        assert Counter(re.findall(r"\{(\w+)\}", word)) == Counter(parts), key
         assert word.strip() == word
         assert word, key
 

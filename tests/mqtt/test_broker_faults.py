@@ -124,7 +124,7 @@ async def test_the_right_password_opens_and_a_wrong_one_is_named_without_being_s
 
 
 async def test_a_supervisor_without_a_broker_is_asked_again_until_there_is_one(
-    gateway: Gateway, login_mosquitto: Mosquitto
+    gateway: Gateway, login_mosquitto: Mosquitto, caplog: pytest.LogCaptureFixture
 ) -> None:
     supervisor = BrokerTeller(login_mosquitto.port)
     supervisor.status, supervisor.body = 400, {"result": "error", "message": "Service not enabled"}
@@ -133,10 +133,13 @@ async def test_a_supervisor_without_a_broker_is_asked_again_until_there_is_one(
         bridged(gateway, MqttSettings(), supervisor=Supervisor(TOKEN, url=url)),
     ):
         await eventually(lambda: "Install the Mosquitto broker" in gateway.mqtt.detail)
+        assert gateway.mqtt.no_broker
+        assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
         supervisor.set_broker(login_mosquitto.port, "gateway", "correct horse")
 
         await eventually(lambda: gateway.mqtt.connected)
+        assert not gateway.mqtt.no_broker
         assert supervisor.asked >= 2
 
 

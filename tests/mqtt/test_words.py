@@ -5,16 +5,22 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from dataclasses import replace
 from importlib.resources import files
 from typing import Any
 
 import pytest
 
+from neasmart.core.commands.command import Command, CommandState, Reason, Why
 from neasmart.diagnosis.verdicts import DoctorState
 from neasmart.facts import languages
+from neasmart.facts.clock import Clock
+from neasmart.facts.codecs import GlobalMode
 from neasmart.facts.points import TABLE
+from neasmart.facts.rows import SETPOINT_BY_MODE
 from neasmart.mqtt.messages.discovery import RESULTS, Style
 from neasmart.mqtt.messages.inventory import Inventory
+from neasmart.mqtt.messages.states import command_payload
 from neasmart.mqtt.messages.words import Words, key_of
 from neasmart.settings.model import Language
 from tests.mqtt.discovery_snapshot import TOPICS
@@ -22,6 +28,16 @@ from tests.mqtt.test_discovery import full_house
 from tests.support.device_discovery import devices
 
 LANGUAGES = list(Language)
+WARNED = Command(
+    id="1",
+    ref=TABLE.ref("zone.1.1.setpoint"),
+    value=35,
+    word=0,
+    origin="mqtt",
+    state=CommandState.QUEUED,
+    queued_at=1.0,
+    warning="the base will limit it",
+)
 _SNAKE = re.compile(r"[a-z]+_[a-z_]+")
 
 
@@ -42,7 +58,7 @@ def test_every_language_has_the_same_keys_and_places_for_numbers(language: Langu
     for key, word in others.items():
         assert word.strip() == word
         assert word, key
-        assert Counter(re.findall(r"\{\d}", word)) == Counter(re.findall(r"\{\d}", english[key])), key
+        assert Counter(re.findall(r"\{\w+}", word)) == Counter(re.findall(r"\{\w+}", english[key])), key
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -50,6 +66,7 @@ def test_everything_that_can_be_shown_has_a_word(language: Language) -> None:
     known = words_of(language)
     wanted = {f"result.{each}" for each in RESULTS}
     wanted |= {f"find.{each.value}" for each in DoctorState}
+    wanted |= {f"reason.{each.value}" for each in Why}
     wanted |= {f"change.{ref.point.key}" for ref in TABLE.writable}
 
     assert wanted <= known.keys()
@@ -93,6 +110,39 @@ def test_another_language_changes_no_id_and_no_topic(language: Language) -> None
         english = house(Language.EN)[device]
         assert message["device"]["identifiers"] == english["device"]["identifiers"]
         assert fixed(message) == fixed(english)
+
+
+REASONS = {
+    Why.KEPT: Reason(why=Why.KEPT, text="x", value=21.5),
+    Why.OVERRIDDEN: Reason(why=Why.OVERRIDDEN, text="x", value=4),
+    Why.LIMITED: Reason(why=Why.LIMITED, text="x", value=31.0),
+    Why.WAITED: Reason(why=Why.WAITED, text="x", waited_for=CommandState.EXPIRED),
+}
+
+
+@pytest.mark.parametrize("why", Why)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_why_a_command_ended_is_said_in_the_owners_language(language: Language, why: Why) -> None:
+    reason = REASONS.get(why) or Reason(why=why, text="x")
+    words, point = words_of(language), "zone.1.1.state" if why is Why.OVERRIDDEN else "zone.1.1.setpoint"
+    warning = WARNED.warning if why is Why.KEPT else None
+    ended = replace(WARNED, ref=TABLE.ref(point), state=CommandState.OVERRIDDEN, reason=reason, warning=warning)
+
+    told = json.loads(command_payload(ended, Clock(), Words(language), SETPOINT_BY_MODE[GlobalMode.HEATING]))
+
+    number = {Why.KEPT: "21.5 °C", Why.LIMITED: "31.0 °C"}.get(why, "")
+    parts = {
+        "value": words["state.time_program"] if why is Why.OVERRIDDEN else in_letters(number, language),
+        "result": words["result.expired"],
+    }
+    assert told["reason"] == words[f"reason.{why}"].format(**parts)
+    if why is Why.KEPT:
+        limits = {"low": in_letters("5.0 °C", language), "high": in_letters("31.0 °C", language)}
+        assert told["warning"] == words["command.limited"].format(**limits)
+
+
+def in_letters(number: str, language: Language) -> str:
+    return number if language is Language.EN else number.replace(".", ",")
 
 
 def test_a_state_that_is_newer_than_the_words_is_shown_in_plain_letters() -> None:

@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 
 from neasmart.cli import credentials
 from tests.panel.conftest import WITH_HTML
+from tests.panel.test_texts import TOLD
 from tests.support.staged import ROOMS, SETUP, Stage, StagedRoom, Theatre, doctor
 
 pytestmark = pytest.mark.xdist_group("stage")
@@ -142,7 +143,22 @@ def test_an_adapter_is_listened_to_and_kept_only_when_chosen(theatre: Theatre) -
     assert [(path, body) for method, path, body in stage.asked if method == "POST"] == [
         ("setup/listen", choice),
         ("setup/apply", choice),
+        ("setup/apply", {"language": "en"}),
     ]
+
+
+def test_the_first_guide_tells_the_language_of_the_page_and_no_later_one_does(theatre: Theatre) -> None:
+    stage = Stage(rooms=ROOMS[:1])
+    page = theatre.open(stage, language="it", script="sessionStorage.setItem('neasmart-guide', 'first')")
+    done = page.get_by_role("link", name=TOLD["it"]["guide.finish"])
+    done.click()
+    expect(done).to_have_count(0)
+
+    page.goto(f"{page.url.partition('#')[0]}#connection")
+    page.get_by_role("button", name=TOLD["it"]["guide.open_it"]).click()
+    done.click()
+
+    assert [body for method, _, body in stage.asked if method == "POST"] == [{"language": "it"}]
 
 
 def test_what_the_environment_decides_is_shown_and_cannot_be_chosen(theatre: Theatre) -> None:

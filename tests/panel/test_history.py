@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from itertools import pairwise
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -14,6 +15,12 @@ from tests.support.staged import NOW, Stage, Theatre, many_rooms
 pytestmark = pytest.mark.xdist_group("stage")
 
 HOUR_S = 3600
+TEXTS_OF_THE_CHART = """window.told = [];
+const fillText = CanvasRenderingContext2D.prototype.fillText;
+CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {
+  window.told.push({ text, x, width: this.measureText(text).width });
+  return fillText.call(this, text, x, y);
+};"""
 
 
 def ranges(page: Page) -> list[float]:
@@ -184,6 +191,48 @@ def test_a_history_that_cannot_be_loaded_says_why_and_not_loading(theatre: Theat
     expect(page.locator(".failure")).to_contain_text("The storage is being repaired")
     expect(page.locator(".history")).not_to_contain_text("Loading")
     theatre.complaints.clear()
+
+
+def test_a_history_that_home_assistant_cannot_reach_is_told_in_the_owners_language(theatre: Theatre) -> None:
+    stage = Stage()
+    stage.answers["GET history"] = lambda route: route.fulfill(status=502, body="Bad Gateway")
+    page = theatre.open(stage, "#history", language="de")
+
+    expect(page.locator(".failure")).to_contain_text("das Gateway hat nicht geantwortet")
+    theatre.complaints.clear()
+
+
+def test_a_zoomed_history_that_failed_is_asked_for_again(theatre: Theatre) -> None:
+    stage = Stage()
+    page = opened(theatre, stage)
+    stage.history_fails = "The storage is being repaired."
+    page.get_by_role("button", name="Closer").click()
+    expect(page.locator(".failure")).to_contain_text("repaired. The page tries again.")
+
+    stage.history_fails = None
+    page.clock.run_for(62_000)
+
+    expect(page.locator(".failure")).to_have_count(0)
+    theatre.complaints.clear()
+
+
+def test_times_on_the_axis_are_told_apart_and_do_not_run_together(theatre: Theatre) -> None:
+    """A week on a desk has several marks a day; a phone in a locale of twelve hours has little room."""
+    week = opened(theatre, Stage(), script=TEXTS_OF_THE_CHART)
+    week.evaluate("window.told.length = 0")
+    week.get_by_role("button", name="7 days").click()
+    week.wait_for_function("() => window.told.some(({ text }) => text === 'Jan 14')")
+    times = [each["text"] for each in week.evaluate("window.told") if "°" not in each["text"]]
+    assert {"Jan 14", "04:00 AM"} <= set(times)
+    assert times.count("Jan 14") == 1
+
+    page = opened(theatre, Stage(), script=TEXTS_OF_THE_CHART, width=320)
+    told = [each for each in page.evaluate("window.told") if each["text"].endswith("M")]
+    drawing = told[-len({each["text"] for each in told}) :]
+    drawing.sort(key=lambda each: each["x"])
+    assert len(drawing) >= 2
+    for one, other in pairwise(drawing):
+        assert one["x"] + (one["width"] + other["width"]) / 2 + 4 <= other["x"]
 
 
 def test_what_is_shown_can_be_taken_along(theatre: Theatre) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -117,6 +118,19 @@ def test_a_card_keeps_its_height_whatever_it_tells(theatre: Theatre) -> None:
                 assert plus
                 places.add((room["height"], plus["x"], plus["y"]))
             assert len(places) == 1, (language, width, places)
+
+
+def test_the_longest_words_of_an_owner_push_nothing_out_of_the_page(theatre: Theatre) -> None:
+    word = "Donaudampfschifffahrtsgesellschaftskapitaenswohnung"
+    page = opened(theatre, Stage(rooms=[replace(ROOMS[0], name=word, floor=word), *ROOMS[1:]]), width=320)
+    for place in ("", "#room/1/1", "#history", "#connection"):
+        page.evaluate("place => location.hash = place", place)
+        expect(page.locator(PLACES[place]).first).to_be_visible()
+        for card in page.locator(".room").all():
+            box = card.bounding_box()
+            assert box is None or box["x"] + box["width"] <= 320
+        assert page.evaluate("document.querySelector('dialog[open]')?.scrollWidth ?? 0") <= 320
+        assert page.evaluate("document.documentElement.scrollWidth") == 320
 
 
 def test_the_age_of_values_is_not_told_as_the_age_of_a_fault(theatre: Theatre) -> None:

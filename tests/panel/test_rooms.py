@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from neasmart.facts.points import TABLE
 from neasmart.facts.rows import setpoint_limits
 from tests.panel.conftest import JAPANESE, WITH_HTML
 from tests.support.panel import UNKNOWN, card, target
-from tests.support.staged import Stage, StagedRoom, Theatre, doctor, many_rooms
+from tests.support.staged import ROOMS, Stage, StagedRoom, Theatre, doctor, many_rooms
 
 pytestmark = pytest.mark.xdist_group("stage")
 
@@ -194,7 +195,7 @@ def test_off_and_holiday_of_the_whole_house_are_asked_for_first(
     house_button(page, name).click()
     question = page.get_by_role("dialog")
     expect(question).to_contain_text(words)
-    expect(question).to_contain_text("11 rooms")
+    expect(question).to_contain_text("All rooms")
     question.get_by_role("button", name="Cancel").click()
     assert sent(stage) == []
     house_button(page, name).click()
@@ -244,6 +245,20 @@ def test_degrees_fahrenheit_are_shown_and_degrees_celsius_are_sent(theatre: Thea
 
     expect(page.locator(".toast")).to_contain_text("69.0")
     assert sent(stage) == [("zone.1.2.setpoint", 20.56)]
+
+
+def test_each_press_moves_a_target_that_the_bus_has_rounded(theatre: Theatre) -> None:
+    """70 degrees Fahrenheit are 21.11 degC, which the bus carries as 21.12; 21.5 degC may be told as 21.46."""
+    rooms = [replace(ROOMS[0], setpoint=21.12), replace(ROOMS[1], setpoint=21.46)]
+    american = theatre.open(Stage(rooms=rooms), script=FAHRENHEIT)
+    page = theatre.open(Stage(rooms=rooms))
+
+    expect(card(american, "1.1").locator(".target")).to_have_text("70.0°")
+    card(american, "1.1").get_by_role("button", name="Colder").click()
+    expect(card(american, "1.1").locator(".target")).to_have_text("69.0°")
+    expect(card(page, "1.2").locator(".target")).to_have_text("21.5°")
+    card(page, "1.2").get_by_role("button", name="Warmer").click()
+    expect(card(page, "1.2").locator(".target")).to_have_text("22.0°")
 
 
 def test_search_order_and_a_compact_list_appear_from_twelve_rooms_on(theatre: Theatre) -> None:
@@ -335,6 +350,15 @@ def test_a_code_of_the_doctor_that_the_page_does_not_know_is_told_in_his_own_wor
 
     expect(page.locator("[data-finding=of_the_future]")).to_contain_text("What the doctor says.")
     expect(page.locator("[data-finding=of_the_future]")).to_contain_text("What to do.")
+
+
+def test_a_house_without_a_broker_is_no_alarm(theatre: Theatre) -> None:
+    without = {"enabled": True, "connected": False, "no_broker": True, "detail": "Home Assistant has none."}
+    page = theatre.open(Stage(status={"mqtt": without}))
+
+    expect(page.locator("[data-finding=mqtt_none]")).to_have_class("banner info")
+    expect(page.locator(".state-line")).to_have_class("state-line ok")
+    expect(page.locator("[data-finding=mqtt_off]")).to_have_count(0)
 
 
 def test_a_refused_change_is_told_and_taken_back(theatre: Theatre) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
 
@@ -12,6 +13,7 @@ from neasmart.core.state.plant import Source
 from neasmart.diagnosis import verdicts
 from neasmart.facts import languages
 from neasmart.facts.codecs import Quality
+from neasmart.web.answers.page_answers import SetupDevice
 from neasmart.web.assets import FOLDER, Assets
 from tests.support.supervisor import APP
 
@@ -90,6 +92,8 @@ def test_no_first_look_needs_a_word_that_comes_later() -> None:
 def test_what_the_gateway_can_say_has_words() -> None:
     wanted = {f"quality.{quality}" for quality in Quality} | {f"source.{source}" for source in Source}
     wanted |= {f"{part}.{code}" for code in verdicts.BY_CODE for part in ("find", "help")}
+    problem, _ = get_args(get_type_hints(SetupDevice)["problem"])
+    wanted |= {f"guide.problem.{each}" for each in get_args(problem)}
     assert not wanted - TEXTS["en"].keys() - SHARED
 
 

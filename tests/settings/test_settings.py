@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,6 +27,9 @@ DOCUMENTED_NAMES = [
     "NEASMART_API_HOST",
     "NEASMART_API_PORT",
     "NEASMART_INGRESS_PORT",
+    "NEASMART_API_ENABLE_AUTH",
+    "NEASMART_API_KEY",
+    "NEASMART_API_JWT_SECRET",
     "NEASMART_DATABASE_PATH",
     "NEASMART_DATABASE_ENABLE_FALLBACK",
     "NEASMART_LOG_LEVEL",
@@ -62,12 +66,20 @@ def test_a_device_or_a_url_is_the_link_whatever_kind_is_set(server: dict[str, st
     assert checked({"server": server}, "test").server.listens is listens
 
 
+@pytest.mark.parametrize(("entered", "device"), [("/dev/ttyUSB0 ", "/dev/ttyUSB0"), (" ", "")])
+def test_blanks_around_a_device_are_no_part_of_its_name(entered: str, device: str) -> None:
+    server = checked({"server": {"serial_port": entered}}, "test").server
+
+    assert (server.serial_port, server.listens) == (device, not device)
+
+
 def test_without_any_source_the_defaults_hold() -> None:
     assert load({}) == Settings()
     assert Settings().server.type is ServerType.AUTO
     assert (Settings().server.address, Settings().server.port) == ("0.0.0.0", 502)
     assert Settings().modbus.slave_id == [240, 241]
     assert (Settings().api.port, Settings().api.ingress_port) == (5001, 8099)
+    assert (Settings().api.rate_limit, Settings().api.rate_limit_writes) == (600, 60)
 
 
 @pytest.mark.parametrize(
@@ -87,6 +99,13 @@ def test_hostile_texts_are_refused_by_name(name: str, text: str) -> None:
 @pytest.mark.parametrize("name", DOCUMENTED_NAMES)
 def test_a_documented_environment_name_exists(name: str) -> None:
     assert name in environment_names()
+
+
+def test_a_key_of_digits_only_is_a_key(folder: Path) -> None:
+    write(folder / "config.json", '{"api": {"enable_auth": true, "key": 12345678901234567890}}')
+
+    assert load({}).api.key == "12345678901234567890"
+    assert load({"NEASMART_API_KEY": "0123456789"}).api.key == "0123456789"
 
 
 def test_a_later_source_wins_key_by_key(folder: Path) -> None:
@@ -162,6 +181,18 @@ def test_unit_ids_may_be_one_or_a_list(folder: Path, unit_ids: object, expected:
         ("{", ["not valid JSON"]),
         ("[]", ["JSON object", "server"]),
         ("[" * 100_000, ["not valid JSON"]),
+        ('{"api": {"enable_auth": true}, "api": {"port": 5002}}', ["not valid JSON", "'api' is there twice"]),
+        ('{"api": {"enable_auth": true, "enable_auth": false}}', ["'enable_auth' is there twice"]),
+        ({"api": {"host": ""}}, ["api.host = ''", "127.0.0.1"]),
+        ({"api": {"ingress_host": "0.0.0.0:8099"}}, ["api.ingress_host = '0.0.0.0:8099'", "0.0.0.0 for all"]),
+        ({"api": {"host": "x" * 64}}, ["api.host", "127.0.0.1"]),
+        ({"database": {"path": "a\0b"}}, ['database.path = "a\\u0000b"', "zero byte"]),
+        ({"server": {"type": "\ud83d"}}, ["server.type", "half of a sign"]),
+        ({"server": {"allowed_peers": ["\ud83d"]}}, ["server.allowed_peers[0]", "half of a sign"]),
+        ({"zones": [{"base": 1, "zone": 1, "name": "\ud83d"}]}, ["zones[0]", "half of a sign"]),
+        ({"zones": [{"base": 1, "zone": 1, "\ud83d": 1}]}, ["zones[0]", "half of a sign"]),
+        ({"api": {"\ud83d": 1}}, ["unknown key api.\\ud83d"]),
+        ({"\ud83d": 1}, ["unknown key \\ud83d"]),
     ],
 )
 def test_what_does_not_fit_is_named_with_what_is_allowed(folder: Path, content: object, parts: list[str]) -> None:
@@ -174,6 +205,7 @@ def test_what_does_not_fit_is_named_with_what_is_allowed(folder: Path, content: 
     for part in parts:
         assert part in str(caught.value)
     assert "\n" not in str(caught.value)
+    assert str(caught.value).encode()
 
 
 @pytest.mark.parametrize(
@@ -186,6 +218,9 @@ def test_what_does_not_fit_is_named_with_what_is_allowed(folder: Path, content: 
         ("NEASMART_DEBUG_MODE", "perhaps", "bool"),
         ("NEASMART_ZONES", "{", "not valid JSON"),
         ("NEASMART_LOG_LEVEL", "loud", "debug, info, warning, error"),
+        ("NEASMART_API_HOST", "", "127.0.0.1"),
+        ("NEASMART_SERVER_TYPE", os.fsdecode(b"s\xe9riel"), "half of a sign"),
+        ("NEASMART_MQTT_HOUSE", os.fsdecode(b"K\xfcche"), "half of a sign"),
     ],
 )
 def test_a_wrong_environment_variable_is_named(name: str, text: str, part: str) -> None:
@@ -194,6 +229,59 @@ def test_a_wrong_environment_variable_is_named(name: str, text: str, part: str) 
 
     assert name in str(caught.value)
     assert part in str(caught.value)
+
+
+@pytest.mark.parametrize("word", ["false", "OFF", "flase"])
+def test_a_switch_of_the_environment_takes_the_effect_from_a_file_too(folder: Path, word: str) -> None:
+    write(folder / "config.json", {"api": {"cors_origins": ["http://panel.lan"]}, "logging": {"file": "gateway.log"}})
+
+    found = load_judged({"NEASMART_API_ENABLE_CORS": word, "NEASMART_LOG_ENABLE_FILE": word})
+
+    assert (found.faults, found.settings.api.cors_origins, found.settings.logging.file) == ((), [], "")
+    assert any("NEASMART_API_ENABLE_CORS" in note for note in found.notes) is (word == "flase")
+
+
+@pytest.mark.parametrize("word", ["true", "On", ""])
+def test_a_switch_that_is_on_changes_nothing(word: str) -> None:
+    found = load_judged({"NEASMART_API_ENABLE_CORS": word, "NEASMART_API_CORS_ORIGINS": "http://panel.lan"})
+
+    assert (found.faults, found.settings.api.cors_origins) == ((), ["http://panel.lan"])
+
+
+def test_a_folder_that_cannot_be_is_no_reason_to_stop() -> None:
+    path = f"/tmp/{'x' * 300}/neasmart.db"
+
+    found = load_judged({"NEASMART_DATABASE_PATH": path})
+
+    assert (found.faults, found.settings.database.path) == ((), path)
+
+
+def test_a_file_that_may_not_be_looked_at_closes_what_it_may_have_meant(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(path: Path, *_: object, **__: object) -> Any:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "stat", refused)
+    monkeypatch.setattr(os, "open", refused)
+
+    found = load_judged({})
+
+    assert found.closed == ALL
+    assert "config.json: cannot be read (Permission denied)" in found.faults[0].text
+
+
+def test_a_file_with_a_foreign_name_can_be_told(folder: Path) -> None:
+    named = folder / os.fsdecode(b"K\xfcche.json")
+    write(named, {"server": {"prot": 1}})
+
+    found = load_judged({"NEASMART_CONFIG_FILE": str(named)})
+
+    assert ["K\\udcfcche.json" in text for text in (*found.notes, found.faults[0].text)] == [True, True]
+
+
+def test_comments_may_have_the_same_name(folder: Path) -> None:
+    write(folder / "config.json", '{"//": "a", "//": "b", "server": {"port": 1502}}')
+
+    assert load({}).server.port == 1502
 
 
 def test_a_configuration_file_that_is_named_must_exist() -> None:

@@ -10,7 +10,7 @@ import pytest
 from neasmart.core.gateway import SETTINGS
 from neasmart.facts.status import Closable, SettingsStatus
 from neasmart.settings.loading import OPTIONS_FILE, load_judged
-from neasmart.settings.model import ServerSettings, Settings
+from neasmart.settings.model import Language, ServerSettings, Settings
 from neasmart.supervisor import Supervisor, SupervisorError
 from neasmart.wiring.app import build_gateway
 from neasmart.wiring.reload import Reloader, Watched
@@ -83,6 +83,18 @@ async def test_the_guide_stores_with_the_supervisor_and_the_app_uses_it(
     assert document["link"] == {"kind": "dial", "device": None, "url": "socket://192.168.1.50:8899"}
     document = await app.guide.apply(Choice(listen=True))
     assert (document["link"]["kind"], "url" in fake.options["server"]) == ("listen", False)
+
+
+async def test_the_guide_has_entities_named_in_the_language_of_the_page(
+    tmp_path: Path, fake: FakeSupervisor, client: Supervisor
+) -> None:
+    app = App(tmp_path, fake, client)
+    before = fake.options
+
+    await app.guide.apply(Choice(language="de"))
+
+    assert fake.options == {**before, "mqtt": {**before["mqtt"], "language": "de"}}
+    assert app.settings.mqtt.language is Language.DE
 
 
 async def test_opening_the_port_asks_for_a_restart_that_the_owner_gives(

@@ -76,8 +76,9 @@ class ByHand:
         return self.found(command).state
 
     def reason(self, command: Command) -> str | None:
-        """Return why a command ended."""
-        return self.found(command).reason
+        """Return why a command ended, in the words for programs."""
+        reason = self.found(command).reason
+        return None if reason is None else reason.text
 
     def found(self, command: Command) -> Command:
         """Return a command as it stands now."""

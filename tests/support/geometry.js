@@ -47,7 +47,7 @@
     }
   }
 
-  for (const cell of top.querySelectorAll("td, th, dd, .target, .big, .segment button, .trend")) {
+  for (const cell of top.querySelectorAll("td, th, dd, .target, .big, .segment button, .spans button, .trend")) {
     if (seen(cell) && !cell.closest(".aside") && cell.scrollWidth > cell.clientWidth + 1) faults.push(`cut: ${named(cell)}`);
   }
   return [...new Set(faults)].slice(0, 12);

@@ -436,6 +436,17 @@ async def test_only_a_listed_proxy_says_who_asks(proxies: list[str], forwarded: 
     assert Proxies(proxies).client(request) == counted
 
 
+@pytest.mark.parametrize("peer", ["fd00::2", "fe80::2%eth0", "::ffff:10.0.0.2"])
+async def test_a_proxy_is_known_by_its_own_address_whatever_it_is_counted_as(peer: str) -> None:
+    told = {"X-Forwarded-For": "192.168.1.20", "X-Forwarded-Host": "heat.example", "X-Forwarded-Proto": "https"}
+    request = make_mocked_request("GET", "/", headers={"Host": "x", **told}, transport=_from(peer))
+
+    ours, others = Proxies(["fd00::2", "fe80::/10", "10.0.0.2"]), Proxies(["fd00::3", "10.0.0.3"])
+
+    assert (ours.client(request), ours.host(request), ours.scheme(request)) == ("192.168.1.20", "heat.example", "https")
+    assert (others.client(request), others.host(request), others.scheme(request)) == (name(peer), "x", "http")
+
+
 def _from(address: str) -> Mock:
     transport = Mock()
     transport.get_extra_info.side_effect = lambda name, default=None: (address, 1) if name == "peername" else default

@@ -14,8 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from neasmart.core.gateway import Gateway
+from neasmart.web.guard import connections
+from neasmart.web.http import bodies
 from tests.support.gateways import FakeClock
-from tests.web.conftest import Served, Start
+from tests.web.conftest import Served, Start, eventually
 
 KEYS = {"error", "status", "details", "code", "request_id"}
 TARGETS = [("POST", "/api/v1/zones/1/1"), ("PUT", "/api/v1/points/zone.1.1.setpoint"), ("POST", "/zones/1/1")]
@@ -120,6 +122,19 @@ async def test_a_compressed_body_is_refused_before_it_is_inflated(
     assert (response.status, document["code"]) == (415, "compressed_body")
     assert response.headers["Connection"] == "close"
     assert inflated == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"Content-Encoding: gzip\r\nContent-Length: 4\r\n\r\nabcd", b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"],
+)
+async def test_a_connection_that_is_told_to_be_closed_is_closed(served: Served, body: bytes) -> None:
+    head = b"POST /zones/1/1 HTTP/1.1\r\nHost: x\r\n"
+
+    answers = await raw(served.api_port, head + body + b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+
+    assert answers.startswith(b"HTTP/1.1 415")
+    assert answers.count(b"HTTP/1.1") == answers.count(b"Connection: close") == 1
 
 
 async def test_a_body_that_is_called_uncompressed_is_read(served: Served) -> None:
@@ -251,6 +266,69 @@ async def test_what_is_not_http_is_answered_in_the_one_shape_without_noise_in_th
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
+@pytest.mark.parametrize(
+    ("request_bytes", "why"),
+    [
+        (b"GET /?key=planted HTTP/1.1\r\n\r\n", "Missing 'Host' header in request."),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nHost: planted\r\n\r\n", "Duplicate 'Host' header found."),
+        (
+            b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\nX: planted\r\n\r\n",
+            "Transfer-Encoding can't be present with Content-Length",
+        ),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nplanted'\x00: y\r\n\r\n", "Invalid header token"),
+        (b'GET /\x01"planted HTTP/1.1\r\nHost: x\r\n\r\n', "Invalid char in url path"),
+        (b"GET http://x:planted/ HTTP/1.1\r\nHost: x\r\n\r\n", None),
+        (
+            b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"planted" * 2000 + b"\r\n\r\n",
+            "Got more than 8190 bytes when reading",
+        ),
+    ],
+)
+async def test_why_it_is_not_http_is_told_whole_and_without_what_was_sent(
+    served: Served, request_bytes: bytes, why: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "neasmart")
+
+    _, _, body = (await raw(served.api_port, request_bytes)).partition(b"\r\n\r\n")
+
+    assert json.loads(body)["details"] == why
+    assert "planted" not in caplog.text
+    assert b"planted" not in body
+
+
+@pytest.mark.parametrize(
+    "body", [b'Content-Length: 15\r\n\r\n{"setpoint":', b'Transfer-Encoding: chunked\r\n\r\nf\r\n{"setpoint":21}\r\n']
+)
+async def test_who_leaves_in_the_middle_of_a_body_commands_nothing_and_fills_no_log(
+    served: Served, body: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "neasmart.web")
+    _, writer = await asyncio.open_connection("127.0.0.1", served.api_port)
+    writer.write(b"POST /api/v1/zones/1/1 HTTP/1.1\r\nHost: x\r\n" + body)
+    await writer.drain()
+
+    writer.close()
+
+    await eventually(lambda: bool(caplog.records))
+    (record,) = caplog.records
+    assert (record.levelno, record.exc_info) == (logging.DEBUG, None)
+    assert served.gateway.commands.recent == []
+
+
+async def test_a_body_that_does_not_arrive_is_given_up(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "BODY_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(connections, "_LINGERING_S", 0.1)
+
+    answer = await raw(
+        served.api_port, b'POST /zones/1/1 HTTP/1.1\r\nHost: x\r\nContent-Length: 15\r\n\r\n{"setpoint":'
+    )
+
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 408")
+    assert json.loads(body)["code"] == "request_timeout"
+    assert served.gateway.commands.recent == []
+
+
 async def test_an_unmet_expectation_has_the_one_shape(served: Served) -> None:
     request = b"GET /health HTTP/1.1\r\nHost: x\r\nExpect: miracles\r\nConnection: close\r\n\r\n"
 
@@ -314,6 +392,18 @@ async def test_a_defect_is_logged_and_answered_without_showing_the_inside(
     assert "r-1" in record.getMessage()
     assert record.exc_info is not None
     assert "secret" in str(record.exc_info[1])
+
+
+@pytest.mark.unguarded("blocking", reason="a traceback reads the lines that it shows")
+async def test_a_path_makes_no_line_of_its_own_in_the_log(
+    start: Start, gateway: Gateway, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    served = await start(gateway, clock, _BrokenStore())
+
+    assert (await answered(served, "GET", "/api/v1/commands/a%0aneasmart%1b%5b31m"))[0] == 500
+
+    (record,) = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert record.getMessage().isprintable()
 
 
 async def test_answers_carry_the_security_headers(served: Served) -> None:

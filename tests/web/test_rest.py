@@ -476,6 +476,23 @@ async def test_what_cannot_be_undone_says_why(served: Served) -> None:
         assert (refused, problem["code"]) == (status, code)
 
 
+async def test_an_undo_that_is_refused_changes_nothing(served: Served) -> None:
+    _, answer = await served.post("/api/v1/zones/1/1", {"setpoint": 23})
+    path = f"/api/v1/commands/{answer['commands'][0]}/undo"
+    base_polls(served.gateway, "zone.1.1.setpoint")
+    served.clock.advance(1)
+    base_reports(served.gateway, "zone.1.1.setpoint", 23.0)
+    _, off = await served.post("/api/v1/zones/1/1", {"state": 3})
+    before = await served.get("/api/v1/commands")
+
+    refused = [await served.post(path, None) for _ in range(2)]
+
+    assert [(status, problem["code"]) for status, problem in refused] == [(409, "room_is_off")] * 2
+    assert await served.get("/api/v1/commands") == before
+    await served.post(f"/api/v1/commands/{off['commands'][0]}/undo", None)
+    assert (await served.post(path, None))[0] == 202
+
+
 async def test_it_is_told_how_the_base_answers_polls_without_a_command(served: Served) -> None:
     base_polls(served.gateway, "zone.1.1.setpoint")
     served.clock.advance(0.25)

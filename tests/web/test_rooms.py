@@ -86,6 +86,8 @@ async def test_a_name_is_told_to_all_who_show_it_at_once(served: Served) -> None
         ({"rooms": [{"base_id": 1, "zone_id": 1, "position": 0}]}, "rooms[0].position"),
         ({"rooms": [{"base_id": 1, "zone_id": 1, "hidden": 1}]}, "rooms[0].hidden"),
         ({"rooms": [{"base_id": 1, "zone_id": 1, "colour": 1}]}, "colour"),
+        ({"rooms": [{"base_id": 1, "zone_id": 1, "\ud800": 1}]}, "the half of one"),
+        ({"rooms": [{"base_id": 1, "zone_id": 1, "name": "\ud83d"}]}, "the half of one"),
         ({"rooms": [{"base_id": 1, "zone_id": 1}, {"base_id": 1, "zone_id": 1}]}, "twice"),
     ],
 )

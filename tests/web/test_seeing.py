@@ -154,6 +154,11 @@ async def test_a_capture_is_started_stopped_listed_downloaded_and_deleted(seen: 
         assert response.headers["Content-Type"] == "application/x-pcapng"
     assert len(content) == file["size"]
     assert [chunk.content for chunk in CaptureReader(io.BytesIO(content))] == [POLL_240]
+    for name, text in (("Range", "bytes=9999-"), ("Range", "x"), ("If-Match", '"x"'), ("If-None-Match", "*")):
+        async with seen.client.get(f"/{file['path']}", headers={name: text}) as response:
+            assert (response.status, await response.read()) == (200, content)
+    async with seen.client.head(f"/{file['path']}", headers={"Range": "bytes=0-1"}) as response:
+        assert (response.status, response.headers["Content-Length"]) == (200, str(file["size"]))
 
     assert await seen.send("DELETE", f"/{file['path']}") == (200, stopped | {"captures": []})
 

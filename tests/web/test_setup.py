@@ -106,6 +106,7 @@ async def test_a_choice_is_passed_on(pages: Pages, guide: FakeGuide) -> None:
     for what, choice in (
         ("listen", {"device": "/dev/ttyUSB0"}),
         ("apply", {"url": "socket://h:1"}),
+        ("apply", {"language": "de"}),
         ("apply", {"open_port": True}),
         ("apply", {"restart": True}),
     ):
@@ -115,6 +116,7 @@ async def test_a_choice_is_passed_on(pages: Pages, guide: FakeGuide) -> None:
     assert guide.chosen == [
         ("listen", {"device": "/dev/ttyUSB0"}),
         ("apply", {"url": "socket://h:1"}),
+        ("apply", {"language": "de"}),
         ("apply", {"open_port": True}),
         ("apply", {"restart": True}),
     ]
@@ -128,13 +130,19 @@ async def test_a_choice_is_passed_on(pages: Pages, guide: FakeGuide) -> None:
         ("apply", {"device": 5}, "invalid_device"),
         ("apply", {"device": "x" * 301}, "invalid_device"),
         ("apply", {"listen": False}, "invalid_listen"),
+        ("apply", {"language": ""}, "invalid_language"),
         ("listen", {"open_port": True}, "unknown_key"),
         ("listen", {"colour": "red"}, "unknown_key"),
+        ("listen", {"device": "\ud83d"}, "invalid_json"),
+        ("listen", {"url": "socket://\udc00:1"}, "invalid_json"),
     ],
 )
-async def test_a_choice_that_is_none_is_refused(pages: Pages, what: str, choice: dict[str, Any], code: str) -> None:
+async def test_a_choice_that_is_none_is_refused(
+    pages: Pages, guide: FakeGuide, what: str, choice: dict[str, Any], code: str
+) -> None:
     async with pages[0].post(f"{PATH}/{what}", json=choice) as answer:
         assert (answer.status, (await answer.json())["code"]) == (400, code)
+    assert guide.chosen == []
 
 
 async def test_what_the_place_of_the_settings_refuses_is_told(pages: Pages, guide: FakeGuide) -> None:

@@ -12,7 +12,7 @@ import pytest
 from neasmart.core.state.plant import Reading
 from neasmart.settings.model import DatabaseSettings, LoggingSettings, LogLevel, ModbusSettings, Settings, ZoneSettings
 from neasmart.sysbus import Recorder
-from neasmart.wiring.app import build_gateway
+from neasmart.wiring.app import _tell_what_has_no_effect, build_gateway
 from neasmart.wiring.archive import Archive
 from neasmart.wiring.keeper import Keeper, line_facts
 
@@ -49,3 +49,12 @@ async def test_times_names_and_level_change_in_place(tmp_path: Path) -> None:
     assert gateway.bus.walks.times.assumed_s == 9
     assert logging.getLogger("neasmart").level == logging.ERROR
     assert {reading.ref.index for reading in told} == {(1, 3)}
+
+
+def test_a_setting_that_changes_nothing_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+
+    _tell_what_has_no_effect(Settings(modbus=ModbusSettings(sync_on_startup=False, sync_interval=30)))
+
+    why = "has no effect: every poll without a command makes the base write its own value anyway"
+    assert caplog.messages == [f"modbus.sync_on_startup {why}", f"modbus.sync_interval {why}"]

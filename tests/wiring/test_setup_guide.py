@@ -13,8 +13,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from neasmart.settings.model import ServerSettings, Settings
+from neasmart.settings.model import Language, MqttSettings, ServerSettings, Settings
 from neasmart.sysbus.transport.devices import SerialDevice, known_as, locked_by_others
+from neasmart.web.answers.page_answers import Setup
 from neasmart.wiring import setup_guide
 from neasmart.wiring.settings_store import SettingsStore
 from neasmart.wiring.setup_guide import Choice, SetupError, SetupGuide
@@ -28,7 +29,7 @@ class Links:
         self.settings = Settings()
         self.listening: ServerSettings | None = None
         self.busy_device: str | None = None
-        self.counted_before: dict[str, Any] = {}
+        self.counted_before: dict[str, Any] = {"bytes_received": 0, "frames": 0, "polls": 0, "polls_by_unit": {}}
         self.followed = 0
 
     async def listen(self, server: ServerSettings | None) -> None:
@@ -99,8 +100,9 @@ async def test_a_device_that_another_program_holds_is_shown_as_that(desk: Desk, 
     ]
     desk.links.busy_device = str(tmp_path / "tried")
 
-    devices = (await desk.guide.document())["devices"]
+    devices = (document := await desk.guide.document())["devices"]
 
+    assert msgspec.convert(document, Setup)
     assert {each["name"]: each["problem"] for each in devices} == {"seen": "busy", "tried": "busy", "free": None}
 
 
@@ -168,6 +170,25 @@ async def test_what_is_applied_is_stored_and_used(desk: Desk, choice: Choice, st
 
 
 @pytest.mark.parametrize(
+    ("before", "asked", "stored"),
+    [
+        (Language.EN, "de", [("mqtt", {"language": "de"})]),
+        (Language.EN, "en", []),
+        (Language.FR, "de", []),
+    ],
+)
+async def test_entities_are_named_as_the_page_speaks_unless_a_language_was_chosen(
+    desk: Desk, before: Language, asked: str, stored: list[Any]
+) -> None:
+    desk.links.settings = Settings(mqtt=MqttSettings(language=before))
+
+    await desk.guide.apply(Choice(language=asked))
+
+    assert desk.store.changes == stored
+    assert desk.links.followed == len(stored)
+
+
+@pytest.mark.parametrize(
     ("choice", "said"),
     [
         (Choice(device="/dev/nowhere"), "not there any more"),
@@ -175,6 +196,7 @@ async def test_what_is_applied_is_stored_and_used(desk: Desk, choice: Choice, st
         (Choice(device="/dev/../etc/passwd"), "no serial device"),
         (Choice(url="http://x:1"), "socket://HOST:PORT"),
         (Choice(url="/dev/null"), "socket://HOST:PORT"),
+        (Choice(language="nl"), "no language|Only"),
         (Choice(url="socket://u:secret@h:1"), "Allowed"),
     ],
 )

@@ -110,10 +110,7 @@ class Gateway:
         checked = [(ref, ref.point.checked(value)) for ref, value in wanted]
         if not queue and not self.link.connected:
             raise NoLinkError(f"Not connected to the base station, so the command was not taken. {self.link.detail}")
-        switched = {ref.index: value for ref, value in checked if ref.point.part in (Part.ROOM, Part.HOUSE)}
-        for ref, _ in checked:
-            if ref.point.part is Part.TARGET and self._stays_off(ref, switched):
-                raise RoomOffError("room is off")
+        self._refuse_rooms_that_stay_off(checked)
         now = self.clock.monotonic()
         new: dict[int, Command] = {}
         for ref, value in sorted(checked, key=lambda each: _ORDER.index(each[0].point.part or Part.TARGET)):
@@ -127,12 +124,13 @@ class Gateway:
     def undo(self, command_id: str, *, origin: str) -> TakenBack:
         """Take a command back: withdraw it if the base has not read it, else command what was there before.
 
-        Raises UnknownCommandError, UndoError with the reason, and NoLinkError as `submit`.
+        Raises UnknownCommandError, UndoError with the reason, and NoLinkError and RoomOffError as `submit`.
         """
         now = self.clock.monotonic()
         values = self._undo.values(command_id, now)
         if values and not self.link.connected:
             raise NoLinkError(f"Not connected to the base station, so nothing can be undone. {self.link.detail}")
+        self._refuse_rooms_that_stay_off(values)
         withdrawn = self.commands.withdraw(command_id, now)
         publish_commands(self.hub, withdrawn)
         self._undo.done(command_id)
@@ -275,6 +273,12 @@ class Gateway:
         """Return whether the base has been silent for longer than readings stay fresh."""
         age = self.last_write_age_s(now)
         return age is None or age > self.plant.stale_times.stale_s
+
+    def _refuse_rooms_that_stay_off(self, wanted: Sequence[tuple[Ref, float]]) -> None:
+        switched = {ref.index: value for ref, value in wanted if ref.point.part in (Part.ROOM, Part.HOUSE)}
+        for ref, _ in wanted:
+            if ref.point.part is Part.TARGET and self._stays_off(ref, switched):
+                raise RoomOffError("room is off")
 
     def _stays_off(self, target: Ref, switched: Mapping[tuple[int, ...], float]) -> bool:
         """Return whether a room is off, and neither a live command nor the same request switches it on."""

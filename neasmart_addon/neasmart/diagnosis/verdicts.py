@@ -166,8 +166,8 @@ VERDICTS: tuple[Verdict, ...] = (
         level=Level.WARNING,
         when="link waiting_for_peer: we listen, and no converter is connected",
         sentence="The gateway waits for the converter to connect.",
-        advice="Point the converter (work mode TCP client) to this computer and port, open the port in the app's"
-        " Network section, and restart the converter.",
+        advice="Choose the USB adapter if there is one. Else point the converter (work mode TCP client) to this"
+        " computer and port, open the port in the app's Network section, and restart the converter.",
     ),
     Verdict(
         state=DoctorState.SILENT,

@@ -118,12 +118,16 @@ class PortsStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MqttStatus:
-    """The connection to the MQTT broker; `broker` is host and port, `since` monotonic seconds of the last change."""
+    """The connection to the MQTT broker; `broker` is host and port, `since` monotonic seconds of the last change.
+
+    `no_broker` tells that Home Assistant has none, which is no fault.
+    """
 
     enabled: bool = False
     connected: bool = False
     detail: str = "MQTT is off."
     broker: str = ""
+    no_broker: bool = False
     since: float | None = None
 
 

@@ -19,7 +19,7 @@ from neasmart.core.state.hub import Subscription
 from neasmart.facts.process import late_tls
 from neasmart.facts.retries import Backoff
 from neasmart.facts.status import MqttStatus
-from neasmart.mqtt.link.broker import Broker, BrokerError, find_broker
+from neasmart.mqtt.link.broker import Broker, BrokerError, NoBrokerError, find_broker
 from neasmart.mqtt.link.former import Former, remove
 from neasmart.mqtt.link.rival import Claim, RivalError
 from neasmart.mqtt.messages.discovery import Style
@@ -128,7 +128,8 @@ class MqttBridge:
                 self._report(self._failed(broker, f"{error}."))
                 backoff.hopeless()
             except BrokerError as error:
-                self._report(self._failed(broker, str(error)))
+                no_broker = isinstance(error, NoBrokerError)
+                self._report(replace(self._failed(broker, str(error)), no_broker=no_broker))
             except Exception:  # noqa: BLE001 - the outermost loop of the edge: a defect costs MQTT alone
                 _LOG.exception("MQTT failed by a defect and starts again")
                 self._report(self._failed(broker, "MQTT failed by a defect; the log tells more."))
@@ -255,17 +256,11 @@ class MqttBridge:
         same = (before.connected, before.detail, before.enabled) == (status.connected, status.detail, status.enabled)
         if same and before.since is not None:
             return
-        now = self._gateway.clock.monotonic()
-        self._gateway.hub.publish(
-            MQTT,
-            MqttStatus(
-                enabled=status.enabled,
-                connected=status.connected,
-                detail=status.detail,
-                broker=status.broker,
-                since=now,
-            ),
+        self._gateway.hub.publish(MQTT, replace(status, since=self._gateway.clock.monotonic()))
+        fine = (
+            not status.enabled
+            or status.no_broker
+            or (status.connected and status.detail == f"Connected to {status.broker}.")
         )
-        fine = not status.enabled or (status.connected and status.detail == f"Connected to {status.broker}.")
         level = logging.INFO if fine else logging.WARNING
         _LOG.log(level, "MQTT: %s", status.detail)

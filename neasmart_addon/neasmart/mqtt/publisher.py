@@ -17,8 +17,9 @@ from neasmart.core.gateway import DOCTOR, LINK, Gateway
 from neasmart.core.state.plant import Reading, ZoneIndex
 from neasmart.diagnosis.doctor import Diagnosis
 from neasmart.facts.codecs import GlobalMode
+from neasmart.facts.errors import NeasmartError
 from neasmart.facts.network import json_text
-from neasmart.facts.rows import Part
+from neasmart.facts.rows import Part, setpoint_limits
 from neasmart.mqtt.changes import Change, ChangesByHand
 from neasmart.mqtt.messages.announcer import Announcer, AnnounceTimes
 from neasmart.mqtt.messages.climate import SEASON_WORDS
@@ -154,7 +155,7 @@ class Publisher:
             self._online = True
             self._outbox.put(self._topics.status, ONLINE, repeat=True)
 
-    def refuse(self, target: str, reason: str) -> None:
+    def refuse(self, target: str, error: NeasmartError) -> None:
         """Say that a command was not taken, and show again what is true."""
         place = target.rpartition(".")[0]
         refs = [ref for ref in self._gateway.table.writable if ref.place == place]
@@ -162,6 +163,8 @@ class Publisher:
             return
         at = self._gateway.clock.to_iso(self._gateway.clock.monotonic())
         topic = self._topics.last_command(place)
+        words, message = self._style.words, str(error)
+        reason = words.sentence(f"error.{error.code}") or words.sentence("error.other", message=message) or message
         payload = self._results[topic] = refusal_payload(target, reason, at=at)
         self._outbox.tell(topic, payload, retained=True)
         self.show_again(place)
@@ -180,7 +183,7 @@ class Publisher:
         """Correct a result that an earlier run has left as if its command still lived."""
         if not topic.endswith("/last_command") or not payload:
             return
-        text = lapsed_payload(payload, self._gateway)
+        text = lapsed_payload(payload, self._gateway, self._style.words)
         self._results.setdefault(topic, payload.decode(errors="replace") if text is None else text)
         if text is not None:
             self._outbox.put(topic, text, repeat=True)
@@ -227,7 +230,8 @@ class Publisher:
 
     def _say_command(self, command: Command) -> None:
         topic = self._topics.last_command(command.ref.place)
-        payload = self._results[topic] = command_payload(command, self._gateway.clock)
+        limits = setpoint_limits(self._gateway.commands.mode)
+        payload = self._results[topic] = command_payload(command, self._gateway.clock, self._style.words, limits)
         # The mode and the state of the house share this topic and often end together; both ends are worth knowing.
         self._outbox.tell(topic, payload, retained=True)
         self.rooms.command(command)

@@ -78,7 +78,7 @@ class Reception:
             commands = self._gateway.submit(wanted, origin="mqtt") if wanted else []
         except NeasmartError as error:
             _LOG.debug("A command on %s was refused: %s", message.topic, error)
-            self._publisher.refuse(target, str(error))
+            self._publisher.refuse(target, error)
             return
         if not commands:
             self._publisher.show_again(target.rpartition(".")[0])

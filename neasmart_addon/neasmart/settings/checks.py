@@ -33,6 +33,8 @@ from neasmart.settings.model import (
 from neasmart.settings.objections import OBJECTIONS
 
 _SHORT_NUMBER = re.compile(r"[0-9]{1,5}")
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
+"""What no file name, no answer and no message can carry: bytes that are not UTF-8, read by Python, are among it."""
 _LOGIN = re.compile(r"^(.*?://)?.*@", re.DOTALL)
 
 
@@ -93,11 +95,12 @@ class Sources:
 
     def blame(self, path: tuple[str, ...], text: str, key: str | None = None) -> None:
         """Note a fault of one setting or section."""
-        self.faults.append(SettingsFault(key=key or ".".join(path), text=text, closes=_closed_by(path)))
+        key = key or ".".join(path)
+        self.faults.append(SettingsFault(key=_told(key), text=_told(text), closes=_closed_by(path)))
 
     def blame_whole(self, text: str) -> None:
         """Note a fault that may hide any setting, so that everything stays closed."""
-        self.faults.append(SettingsFault(key="", text=text, closes=EVERYTHING))
+        self.faults.append(SettingsFault(key="", text=_told(text), closes=EVERYTHING))
 
 
 def judged(sources: Sources) -> Judged:
@@ -107,7 +110,7 @@ def judged(sources: Sources) -> Judged:
         sections[section] = _section(section, kind, sources)
     sections["zones"] = list(_zones(sources))
     settings = Settings(**sections)
-    found = Judged(settings=settings, faults=tuple(sources.faults), notes=tuple(sources.notes))
+    found = Judged(settings=settings, faults=tuple(sources.faults), notes=tuple(map(_told, sources.notes)))
     if settings.server.url:
         server = msgspec.structs.replace(settings.server, serial_port=settings.server.url, url="")
         settings = msgspec.structs.replace(settings, server=server)
@@ -150,7 +153,6 @@ class _RefusedError(Exception):
     def __init__(self, value: object, allowed: str, at: str = "") -> None:
         super().__init__(allowed)
         self.value = value
-        self.allowed = allowed
         self.at = at
 
 
@@ -212,6 +214,9 @@ def _zones(sources: Sources) -> Iterator[ZoneSettings]:
 def _converted(kind: Any, value: Any) -> Any:
     if get_origin(kind) is list and isinstance(value, list):
         return [_element(get_args(kind)[0], position, each) for position, each in enumerate(value)]
+    for text in (*value, *value.values()) if isinstance(value, dict) else (value,):
+        if isinstance(text, str) and _NO_TEXT.search(text):
+            raise _RefusedError(text, "No text may have a zero byte, or the half of a sign")
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
@@ -232,6 +237,9 @@ def _normalised(section: str, key: str, value: Any) -> Any:
     if (section, key) == ("modbus", "slave_id") and isinstance(value, int | str) and not isinstance(value, bool):
         parts = [value] if isinstance(value, int) else re.split(r"\s*(?:,|\band\b)\s*", value.strip())
         return [int(part) if isinstance(part, str) and _SHORT_NUMBER.fullmatch(part) else part for part in parts]
+    if (section, key) == ("server", "serial_port") and isinstance(value, str):
+        # Nobody can see a blank at the end of what was pasted into the form.
+        return value.strip()
     if key in SECRETS and isinstance(value, int) and not isinstance(value, bool):
         # A key of digits only is the text that it is; files and forms make a number of it.
         return str(value)
@@ -248,6 +256,11 @@ def _choices(kind: Any) -> str:
 
 def _shown(value: object) -> str:
     return without_login(json.dumps(value, default=str))[:_SHOWN]
+
+
+def _told(text: str) -> str:
+    """Return a text that can be answered and shown, also if it quotes what is none."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _closed_by(path: tuple[str, ...]) -> frozenset[Closable]:

@@ -21,7 +21,7 @@ from neasmart.facts.errors import SettingsError
 from neasmart.settings.checks import Judged, Sources, judged, strict, suggestion, without_login
 from neasmart.settings.first_rooms import rooms
 from neasmart.settings.model import Section, Settings
-from neasmart.settings.older_words import level, modern_variables, modernised
+from neasmart.settings.older_words import is_comment, level, modern_variables, modernised
 
 CONFIG_FILE = "NEASMART_CONFIG_FILE"
 OPTIONS_FILE = "NEASMART_OPTIONS_FILE"
@@ -78,10 +78,10 @@ def load_judged(environment: Mapping[str, str] | None = None, *, options: Mappin
     path = _options_file(environment)
     if options is not None:
         _add(sources, options, str(path))
-    elif environment.get(OPTIONS_FILE) or path.exists():
+    elif environment.get(OPTIONS_FILE) or may_exist(path):
         _add_file(sources, path)
     _add_environment(sources, environment)
-    if _OLDER_FOLDER.is_dir():
+    if may_exist(_OLDER_FOLDER):
         sources.notes.append(f"{_OLDER_FOLDER} is not read here: mount the folder of the older gateway at /data")
     return judged(sources)
 
@@ -90,10 +90,10 @@ def config_file(environment: Mapping[str, str]) -> tuple[Path | None, list[Path]
     """Return the `config.json` that is read, if there is one, and those that are passed over because of it."""
     named = environment.get(CONFIG_FILE)
     candidates = _config_candidates(environment)
-    found = [path for path in candidates if path.exists()]
+    found = [path for path in candidates if may_exist(path)]
     if named:
         own = Path(named)
-        return own, [path for path in found if path.resolve() != own.resolve()]
+        return own, [path for path in found if path.absolute() != own.absolute()]
     return (found[0], found[1:]) if found else (None, [])
 
 
@@ -105,6 +105,15 @@ def config_target(environment: Mapping[str, str] | None = None) -> Path:
         return found
     # A working directory that nobody has chosen, as in a container, does not outlive the next update.
     return _config_candidates(environment)[-1] if environment.get(_DATABASE_PATH) else DEFAULT_CONFIG_FILE
+
+
+def may_exist(path: Path) -> bool:
+    """Return whether a file is there, or may be: what must not be looked at may mean anything, so it is to be read."""
+    try:
+        path.stat()
+    except OSError as error:
+        return isinstance(error, PermissionError)
+    return True
 
 
 def files(environment: Mapping[str, str] | None = None) -> list[Path]:
@@ -132,7 +141,7 @@ def read_file(path: Path) -> dict[str, Any]:
         text = read_regular(path)
         if len(text) > SIZE_LIMIT:
             raise SettingsError(f"{path}: is larger than {SIZE_LIMIT} bytes, so it holds no settings")
-        content = json.loads(text)
+        content = json.loads(text, object_pairs_hook=_each_once)
     except OSError as error:
         raise SettingsError(f"{path}: cannot be read ({error.strerror})") from error
     except (ValueError, RecursionError) as error:
@@ -173,7 +182,7 @@ def from_text(name: str, path: tuple[str, ...], text: str) -> Any:
             text = level(text) if path == ("logging", "level") else lowered
         try:
             return msgspec.convert(text, kind, strict=False)
-        except msgspec.ValidationError:
+        except (msgspec.ValidationError, UnicodeEncodeError):
             return _number_or_text(text)
     try:
         return msgspec.convert(parts, kind, strict=False)
@@ -185,6 +194,16 @@ def _config_candidates(environment: Mapping[str, str]) -> list[Path]:
     """Return where `config.json` is looked for, the first that exists is read: here, then beside the data."""
     beside = Path(environment.get(_DATABASE_PATH) or Settings().database.path).parent / CONFIG_NAME
     return [DEFAULT_CONFIG_FILE, beside] if beside.absolute() != DEFAULT_CONFIG_FILE.absolute() else [beside]
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object of JSON; raise ValueError for a key that is there twice, because the wrong one may count."""
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found and not is_comment(key):
+            raise ValueError(f"{key[:60]!r} is there twice")
+        found[key] = value
+    return found
 
 
 def _options_file(environment: Mapping[str, str]) -> Path:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from neasmart.facts.network import ip_address
 from neasmart.facts.points import TABLE
 from neasmart.facts.rows import Part
 from neasmart.settings.model import (
@@ -28,6 +29,7 @@ _ORIGIN = re.compile(r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?"
 _HOST = re.compile(r"\*|(\*\.)?[A-Za-z0-9._-]+")
 _SYSLOG = re.compile(r"(udp|tcp)://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>\d{1,5}))?|unix:///\S+")
 _DIALLED = re.compile(rf"({SOCKET}|{RFC2217})[^/\s@]+:(?P<port>\d{{1,5}})(/.*)?")
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63}){0,9}")
 _BROKER = re.compile(r"[^\s/@]*")
 _NO_DATA_PARTS = {
     "no_data_mode": Part.SEASON,
@@ -67,6 +69,13 @@ def _of_networks(key: str, texts: list[str]) -> Iterator[Objection]:
             yield Objection(key, text, "Allowed: addresses or networks such as 192.168.1.7 or 192.168.1.0/24")
 
 
+def _of_own_address(key: str, host: str) -> Iterator[Objection]:
+    if ip_address(host) is None and not _NAME.fullmatch(host):
+        # To listen on a name that is empty is to listen everywhere.
+        allowed = "Allowed: an address or a name of this computer, such as 127.0.0.1, or 0.0.0.0 for all of them"
+        yield Objection(key, host, allowed)
+
+
 def _of_server(server: ServerSettings) -> Iterator[Objection]:
     yield from _of_networks("allowed_peers", server.allowed_peers)
     if not may_be_opened(server.serial_port):
@@ -100,6 +109,8 @@ def _of_api(api: ApiSettings) -> Iterator[Objection]:
     if not _KEY.fullmatch(api.key):
         allowed = "Allowed: letters, digits and signs of ASCII without blanks, because it stands in a header"
         yield Objection("key", api.key, allowed)
+    yield from _of_own_address("host", api.host)
+    yield from _of_own_address("ingress_host", api.ingress_host)
     for origin in api.cors_origins:
         if origin == "*" and not api.enable_auth:
             allowed = "Any page could change the heating. Name the origins, or set api.enable_auth"

@@ -99,6 +99,7 @@ _SWITCHES = {
     "NEASMART_LOG_ENABLE_FILE": "NEASMART_LOG_FILE",
 }
 """Switches that have no setting here: off, they take the effect from the setting beside them."""
+_ON, _OFF = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 
 SAMPLES = frozenset(
     {
@@ -119,11 +120,11 @@ SAMPLES = frozenset(
 def modernised(content: Mapping[str, Any], name: str) -> tuple[dict[str, Any], list[str]]:
     """Return the content of a settings file with our words, and a sentence for each that was changed or passed over."""
     document = {
-        section: {key: value for key, value in values.items() if not _comment(key)}
+        section: {key: value for key, value in values.items() if not is_comment(key)}
         if isinstance(values, Mapping)
         else values
         for section, values in content.items()
-        if not _comment(section)
+        if not is_comment(section)
     }
     notes: list[str] = []
     if "structures" in document:
@@ -153,31 +154,34 @@ def modern_variables(environment: Mapping[str, str]) -> tuple[dict[str, tuple[st
     """Return text and original name of environment variables by our names, and a sentence for what has no effect."""
     found: dict[str, tuple[str, str]] = {}
     notes: list[str] = []
-    off = set()
+    off: dict[str, str] = {}
     for name, text in environment.items():
         if name in ENVIRONMENT_WITHOUT_EFFECT:
             notes.append(f"{name} has no effect: {ENVIRONMENT_WITHOUT_EFFECT[name]}")
         elif name in _SWITCHES:
-            if text.strip().lower() in ("false", "no", "off", "0"):
-                off.add(_SWITCHES[name])
+            word = text.strip().lower()
+            if word and word not in _ON:
+                off[_SWITCHES[name]] = name
+                if word not in _OFF:
+                    notes.append(f"{name} counts as off. Allowed: true or false")
         else:
             ours = ENVIRONMENT.get(name, name)
             # The name that is ours wins, wherever it stands; of the unit ids the list does.
             if ours not in found or name == ours or name.endswith("_SLAVE_IDS"):
                 found[ours] = (text, name)
-    for name in off:
-        found.pop(name, None)
-    return found, notes
+    # What is empty is off, whatever the files say.
+    return {**found, **{ours: ("", name) for ours, name in off.items()}}, notes
+
+
+def is_comment(key: object) -> bool:
+    """Return whether a key of a file is there for people alone."""
+    return isinstance(key, str) and key.startswith("//")
 
 
 def level(text: str) -> str:
     """Return our name of a log level."""
     lowered = text.strip().lower()
     return _LEVELS.get(lowered, lowered)
-
-
-def _comment(key: object) -> bool:
-    return isinstance(key, str) and key.startswith("//")
 
 
 def _popped(document: dict[str, Any], path: str) -> Any:

@@ -114,7 +114,7 @@ class CommandLog:
             delivered_at=wall(command.delivered_at, known.delivered_at if known else None),
             ended_at=wall(command.ended_at, known.ended_at if known else None),
             read_by=command.read_by,
-            reason=command.reason,
+            reason=None if command.reason is None else command.reason.text,
         )
 
     def _trim(self) -> None:

@@ -10,7 +10,6 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
-from copy import deepcopy
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -115,7 +114,7 @@ class SettingsStore:
 
     def _change_file(self, section: str, values: Mapping[str, Any]) -> None:
         path = settings_loading.config_target(self._environment)
-        present = settings_loading.read_file(path) if path.exists() else {}
+        present = settings_loading.read_file(path) if settings_loading.may_exist(path) else {}
         wanted = _changed(present, section, values)
         before = {fault.text for fault in settings_loading.load_document(present, str(path)).faults}
         new = [
@@ -152,12 +151,11 @@ def _options_of(info: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _changed(document: Mapping[str, Any], section: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    changed = deepcopy(dict(document))
-    content = changed.get(section)
+    content = document.get(section)
     content = dict(content) if isinstance(content, Mapping) else {}
     for key, value in values.items():
         if value is None:
             content.pop(key, None)
         else:
             content[key] = value
-    return {**changed, section: content}
+    return {**document, section: content}

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import msgspec
 
 from neasmart.facts.errors import NeasmartError
-from neasmart.settings.model import DIALLED, ServerSettings, ServerType, Settings
+from neasmart.settings.model import DIALLED, Language, MqttSettings, ServerSettings, ServerType, Settings
 from neasmart.settings.objections import may_be_opened
 from neasmart.supervisor import SupervisorError
 from neasmart.sysbus.transport.devices import SerialDevice, devices
@@ -73,11 +73,12 @@ class Links(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """One of: a device, a converter to dial, waiting for a converter, opening the port for it, a restart."""
+    """One of: a device, a converter to dial, waiting for a converter, a language, opening the port, a restart."""
 
     device: str | None = None
     url: str | None = None
     listen: bool = False
+    language: str | None = None
     open_port: bool = False
     restart: bool = False
 
@@ -144,7 +145,7 @@ class SetupGuide:
     async def listen(self, choice: Choice) -> dict[str, Any]:
         """Open what was chosen and send nothing; raise SetupError."""
         async with self._changing:
-            if choice.open_port or choice.restart:
+            if choice.open_port or choice.restart or choice.language:
                 raise SetupError("Only a device, an address to dial or the port can be listened to.")
             server = await self._server(choice)
             await self._links.listen(server)
@@ -156,6 +157,8 @@ class SetupGuide:
         async with self._changing:
             if choice.restart:
                 await self._store.restart()
+            elif choice.language is not None:
+                await self._name_in(choice.language)
             elif choice.open_port:
                 await self._store.open_port(self._port_name, self._links.settings.server.port)
                 self._restart_needed, self._ports_at = True, float("-inf")
@@ -175,6 +178,14 @@ class SetupGuide:
                 await self._links.listen(None)
                 self._forget_end()
         return await self.document()
+
+    async def _name_in(self, language: str) -> None:
+        """Have entities named in the language of the page; one that somebody has chosen stays."""
+        if language not in set(Language):
+            raise SetupError(f"{language[:80]} is no language of the entities. Allowed: {', '.join(Language)}")
+        if language != self._links.settings.mqtt.language == MqttSettings().language:
+            await self._store.change("mqtt", {"language": language})
+            await self._follow()
 
     async def _server(self, choice: Choice) -> ServerSettings:
         server = self._links.settings.server

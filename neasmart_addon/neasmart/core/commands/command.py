@@ -32,6 +32,37 @@ class CommandState(StrEnum):
         return self in (CommandState.QUEUED, CommandState.DELIVERED)
 
 
+class Why(StrEnum):
+    """Why a command ended as it did, for whoever says it in the owner's language."""
+
+    WITHDRAWN = "withdrawn"
+    UNDONE = "undone"
+    SUPERSEDED = "superseded"
+    HOUSE_SET = "house_set"
+    ROOM_OFF = "room_off"
+    SEASON = "season"
+    ALREADY = "already"
+    LIMITED = "limited"
+    OVERRIDDEN = "overridden_by"
+    KEPT = "kept"
+    NOT_READ = "not_read"
+    NOT_CONFIRMED = "not_confirmed"
+    WAITED = "waited"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """Why a command ended; `text` is the sentence for programs.
+
+    `value` is what the base says where that decided, `waited_for` how the command ended for which this one waited.
+    """
+
+    why: Why
+    text: str
+    value: float | None = None
+    waited_for: CommandState | None = None
+
+
 OUTCOMES = tuple(state for state in CommandState if not state.live)
 
 
@@ -68,5 +99,5 @@ class Command:
     delivered_at: float | None = None
     ended_at: float | None = None
     read_by: tuple[int, ...] = ()
-    reason: str | None = None
+    reason: Reason | None = None
     warning: str | None = None

@@ -15,7 +15,7 @@ from itertools import count
 from typing import NamedTuple
 
 from neasmart.core.commands.carrier import Carrier
-from neasmart.core.commands.command import OUTCOMES, Command, CommandState, CommandTimes
+from neasmart.core.commands.command import OUTCOMES, Command, CommandState, CommandTimes, Reason, Why
 from neasmart.core.commands.leavings import Leavings
 from neasmart.core.commands.life import Life, Phase
 from neasmart.core.state.image import RegisterImage
@@ -174,8 +174,9 @@ class Commands:
         if life is None:
             return []
         if life.delivered_at is None:
-            return self._end(life, CommandState.WITHDRAWN, now, "taken back before the base read it")
-        return self._end(life, CommandState.SUPERSEDED, now, "it was undone")
+            taken_back = Reason(why=Why.WITHDRAWN, text="taken back before the base read it")
+            return self._end(life, CommandState.WITHDRAWN, now, taken_back)
+        return self._end(life, CommandState.SUPERSEDED, now, Reason(why=Why.UNDONE, text="it was undone"))
 
     def live(self, ref: Ref) -> Command | None:
         """Return the live command of a register."""
@@ -227,13 +228,16 @@ class Commands:
         part = command.ref.point.part
         older = self._live.get(command.ref.address)
         if older is not None:
-            changes += self._end(older, CommandState.SUPERSEDED, now, "a newer command took its place", replaced=True)
+            reason = Reason(why=Why.SUPERSEDED, text="a newer command took its place")
+            changes += self._end(older, CommandState.SUPERSEDED, now, reason, replaced=True)
         if part is Part.HOUSE:
-            changes += self._end_all(self._parts(Part.ROOM, Part.TARGET), now, "the whole house was set")
+            reason = Reason(why=Why.HOUSE_SET, text="the whole house was set")
+            changes += self._end_all(self._parts(Part.ROOM, Part.TARGET), now, reason)
         elif part is Part.SEASON:
             changes += self._turn(season_of(command.value), now)
         elif part is Part.ROOM and command.value == OperatingState.STANDBY:
-            changes += self._end_all(self._parts(Part.TARGET, index=command.ref.index), now, "the room is switched off")
+            reason = Reason(why=Why.ROOM_OFF, text="the room is switched off")
+            changes += self._end_all(self._parts(Part.TARGET, index=command.ref.index), now, reason)
         return changes
 
     def _parts(self, *parts: Part, index: tuple[int, ...] | None = None) -> list[Life]:
@@ -249,9 +253,9 @@ class Commands:
         if season is None:
             return []
         others = [life for life in self._parts(Part.TARGET) if life.season not in (None, season)]
-        return self._end_all(others, now, f"the season is {season.value} now")
+        return self._end_all(others, now, Reason(why=Why.SEASON, text=f"the season is {season.value} now"))
 
-    def _end_all(self, lives: Iterable[Life], now: float, reason: str) -> list[Command]:
+    def _end_all(self, lives: Iterable[Life], now: float, reason: Reason) -> list[Command]:
         changes: list[Command] = []
         for life in lives:
             changes += self._end(life, CommandState.SUPERSEDED, now, reason)
@@ -289,20 +293,22 @@ class Commands:
         graced = any(self._leavings.lately(each, since) for each in self._table.related[command.ref.address])
         if point.agrees(value, command.value):
             if life.proven(value, others=bool(others), graced=graced):
-                reason = "the base has it already" if life.delivered_at is None else None
-                return self._end(life, CommandState.CONFIRMED, now, reason)
+                already = Reason(why=Why.ALREADY, text="the base has it already")
+                return self._end(life, CommandState.CONFIRMED, now, already if life.delivered_at is None else None)
             return []
         if life.delivered_at is not None:
             life.told += 1
             limits = setpoint_limits(self._mode)
             limited = min(max(command.value, limits.low), limits.high)
             if point.part is Part.TARGET and point.agrees(value, limited):
-                return self._end(life, CommandState.OVERRIDDEN, now, f"limited to {point.words(limited)}")
+                reason = Reason(why=Why.LIMITED, text=f"limited to {point.words(limited)}", value=limited)
+                return self._end(life, CommandState.OVERRIDDEN, now, reason)
         if life.baseline is None:
             life.baseline = value
         elif not point.agrees(value, life.baseline):
             if not graced and not any(point.agrees(value, other) for other in others):
-                reason = f"the base now says {point.words(value)} (thermostat, app or its program)"
+                text = f"the base now says {point.words(value)} (thermostat, app or its program)"
+                reason = Reason(why=Why.OVERRIDDEN, text=text, value=value)
                 return self._end(life, CommandState.OVERRIDDEN, now, reason)
             life.baseline = value
             life.once = life.once or life.delivered_at is not None
@@ -325,8 +331,9 @@ class Commands:
         self._room_states[ref.address] = state
         changes: list[Command] = []
         if state == OperatingState.STANDBY and before not in (None, state) and not self._switched_on(ref):
+            reason = Reason(why=Why.ROOM_OFF, text="the room was switched off")
             for life in self._parts(Part.TARGET, index=ref.index):
-                changes += self._end(life, CommandState.OVERRIDDEN, now, "the room was switched off")
+                changes += self._end(life, CommandState.OVERRIDDEN, now, reason)
         for life in self._parts(Part.HOUSE):
             if life.delivered_at is not None:
                 life.rooms[ref.address] = state
@@ -346,13 +353,13 @@ class Commands:
         if life.delivered_at is None:
             patience_s = max(times.delivery_s, times.delivery_walks * walk_s)
             if now - life.served_at >= patience_s:
-                reason = f"the base did not read it within {patience_s:.0f} s"
-                return self._end(life, CommandState.EXPIRED, now, reason)
+                text = f"the base did not read it within {patience_s:.0f} s"
+                return self._end(life, CommandState.EXPIRED, now, Reason(why=Why.NOT_READ, text=text))
             return []
         patience_s = max(times.sync_s, times.sync_walks * walk_s)
         if now - life.delivered_at >= patience_s:
-            reason = f"the base read it but did not confirm it within {patience_s:.0f} s"
-            return self._end(life, CommandState.EXPIRED, now, reason)
+            text = f"the base read it but did not confirm it within {patience_s:.0f} s"
+            return self._end(life, CommandState.EXPIRED, now, Reason(why=Why.NOT_CONFIRMED, text=text))
         if life.phase is Phase.OFFERED and now - life.delivered_at >= times.hold_walks * walk_s:
             life.enter(Phase.PROBED, until=now + times.probe_walks * walk_s)
             self._image.drop(address)
@@ -368,12 +375,13 @@ class Commands:
         if life.phase is Phase.GIVEN_UP:
             self._image.drop(address)
             if life.told and life.baseline is not None:
-                reason = f"the base keeps {life.command.ref.point.words(life.baseline)}"
+                text = f"the base keeps {life.command.ref.point.words(life.baseline)}"
+                reason = Reason(why=Why.KEPT, text=text, value=life.baseline)
                 return self._end(life, CommandState.REJECTED, now, reason)
         return []
 
     def _end(
-        self, life: Life, state: CommandState, now: float, reason: str | None, *, replaced: bool = False
+        self, life: Life, state: CommandState, now: float, reason: Reason | None, *, replaced: bool = False
     ) -> list[Command]:
         """End a live command, and with it those that waited for it; one that `replaced` it is waited for instead."""
         command = life.command
@@ -396,8 +404,9 @@ class Commands:
             if state is CommandState.CONFIRMED:
                 other.free_at = max(other.free_at, self._reacting.get(address, now))
             else:
-                waited = f"it waited for {command.ref.label}, which ended as {state.value}"
-                changes += self._end(other, state, now, f"{waited}: {reason}" if reason else waited)
+                text = f"it waited for {command.ref.label}, which ended as {state.value}"
+                text += f": {reason.text}" if reason else ""
+                changes += self._end(other, state, now, Reason(why=Why.WAITED, text=text, waited_for=state))
         return changes
 
 

@@ -31,6 +31,10 @@ class BrokerError(NeasmartError):
     code = "no_broker"
 
 
+class NoBrokerError(BrokerError):
+    """Home Assistant has no broker, which is a normal state."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Broker:
     """Where the broker is and how we sign in; never shown or logged as a whole."""
@@ -66,7 +70,7 @@ async def find_broker(settings: MqttSettings, supervisor: Supervisor | None) -> 
     except SupervisorError as error:
         if error.status == _NO_BROKER:
             message = "Home Assistant has no MQTT broker yet. Install the Mosquitto broker app (add-on) and start it."
-            raise BrokerError(message) from error
+            raise NoBrokerError(message) from error
         raise BrokerError(f"The MQTT broker is not known. {error}") from error
     return named(service, ca_file=settings.ca_file)
 

@@ -10,16 +10,17 @@ import json
 import math
 from dataclasses import dataclass
 
-from neasmart.core.commands.command import Command, CommandState
+from neasmart.core.commands.command import Command, CommandState, Reason
 from neasmart.core.gateway import Gateway
 from neasmart.diagnosis.doctor import Diagnosis
 from neasmart.facts.clock import Clock
 from neasmart.facts.codecs import OperatingState, Value
 from neasmart.facts.network import json_text
-from neasmart.facts.rows import Kind, Point
+from neasmart.facts.rows import Kind, Limits, Point
 from neasmart.facts.status import LinkStatus
 from neasmart.mqtt.messages.climate import PRESET_NONE, Action, mode_and_preset
 from neasmart.mqtt.messages.discovery import REFUSED
+from neasmart.mqtt.messages.words import Words
 
 UNKNOWN = "None"
 PRECISION_K = 0.1
@@ -27,7 +28,6 @@ PRECISION_K = 0.1
 _JITTER_K = 0.08
 _TEXT_LIMIT = 250
 _LIVE = frozenset(state.value for state in CommandState if state.live)
-_RESTARTED = "the gateway was restarted before the base had confirmed it"
 
 
 def value_payload(point: Point, value: Value) -> str:
@@ -89,23 +89,24 @@ def house_payload(*, state: Value, season: str, temperature: str) -> str:
     return json_text({"mode": mode, "preset": preset, "temperature": shown})
 
 
-def command_payload(command: Command, clock: Clock) -> str:
-    """Return where a command stands, with what a person needs to understand it."""
+def command_payload(command: Command, clock: Clock, words: Words, limits: Limits) -> str:
+    """Return where a command stands, with what a person needs to understand it; the season has these `limits`."""
     point = command.ref.point
+    low, high = (words.value(point, each) for each in (limits.low, limits.high)) if command.warning else ("", "")
     return json_text(
         {
             "result": command.state.value,
             "point": command.ref.id,
             "value": value_payload(point, command.value),
             "origin": command.origin,
-            "reason": command.reason,
-            "warning": command.warning,
+            "reason": None if command.reason is None else _sentence(command.reason, point, words),
+            "warning": command.warning and words.sentence("command.limited", low=low, high=high),
             "at": clock.to_iso(command.ended_at or command.delivered_at or command.queued_at),
         },
     )
 
 
-def lapsed_payload(payload: bytes, gateway: Gateway) -> str | None:
+def lapsed_payload(payload: bytes, gateway: Gateway, words: Words) -> str | None:
     """Return the end of a command that an earlier run has left as if it still lived, None for anything else."""
     try:
         told = json.loads(payload)
@@ -117,7 +118,8 @@ def lapsed_payload(payload: bytes, gateway: Gateway) -> str | None:
     if ref is None or gateway.commands.live(ref) is not None:
         return None
     at = gateway.clock.to_iso(gateway.started_at)
-    return json_text(told | {"result": CommandState.EXPIRED.value, "reason": _RESTARTED, "at": at})
+    reason = words.sentence("reason.restarted")
+    return json_text(told | {"result": CommandState.EXPIRED.value, "reason": reason, "at": at})
 
 
 def refusal_payload(target: str, reason: str, *, at: str | None) -> str:
@@ -146,6 +148,15 @@ def diagnostics_payload(*, age_s: float | None, polls_per_minute: int, pending: 
             "pending_commands": pending,
         },
     )
+
+
+def _sentence(reason: Reason, point: Point, words: Words) -> str:
+    parts = {}
+    if reason.value is not None:
+        parts["value"] = words.value(point, reason.value)
+    if reason.waited_for is not None:
+        parts["result"] = words("result", reason.waited_for.value)
+    return words.sentence(f"reason.{reason.why}", **parts) or reason.text
 
 
 def half_up(value: float, step: float) -> float:

@@ -1,4 +1,4 @@
-"""The words that Home Assistant shows as they are: names of entities, options of selects, results and findings.
+"""The words that Home Assistant shows as they are: names of entities, options of selects, results and their reasons.
 
 Those of points and values are in `facts.languages`, as on the page; those of MQTT alone have files of their own. Words
 are for people alone: ids, topics and what other programs read stay the same in every language, so changing
@@ -14,6 +14,7 @@ from pathlib import Path
 
 from neasmart.facts import languages
 from neasmart.facts.registers import DerivedRef, Ref
+from neasmart.facts.rows import Point
 from neasmart.settings.model import Language
 
 
@@ -23,6 +24,7 @@ class Words:
     def __init__(self, language: Language) -> None:
         """Take the file of the language."""
         self._words = _WORDS[language]
+        self._decimal = "." if language is Language.EN else ","
 
     def __call__(self, kind: str, key: str, *place: int) -> str:
         """Return the word for a key of a kind, such as ``result`` ``expired``, with the numbers of a place in it.
@@ -40,6 +42,17 @@ class Words:
             return what[:1].upper() + what[1:]
         place = self("group", group.key, *ref.index)
         return place if len(group.points) == 1 else f"{place} {what}"
+
+    def sentence(self, key: str, **parts: str) -> str | None:
+        """Return a sentence with its parts in it, such as the reason ``reason.kept``; None for an unknown key."""
+        sentence = self._words.get(key)
+        return None if sentence is None else sentence.format(**parts)
+
+    def value(self, point: Point, value: float) -> str:
+        """Return what a point can be commanded to, as people read it in a sentence."""
+        if point.options is not None:
+            return self(point.vocabulary, point.options[int(value)])
+        return f"{value:.1f} °C".replace(".", self._decimal)
 
     def all(self, kind: str, keys: Iterable[str]) -> dict[str, str]:
         """Return the words of several keys of one kind, in their order."""

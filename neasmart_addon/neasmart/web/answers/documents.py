@@ -137,7 +137,7 @@ def command(given: Command, clock: Clock) -> CommandAnswer:
         delivered_at=clock.to_iso(given.delivered_at),
         ended_at=clock.to_iso(given.ended_at),
         read_by=given.read_by,
-        reason=given.reason,
+        reason=None if given.reason is None else given.reason.text,
         warning=given.warning,
     )
 

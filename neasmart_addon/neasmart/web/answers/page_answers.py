@@ -56,7 +56,7 @@ class SetupDevice(Answer, frozen=True, kw_only=True):
     known_as: str | None
     chosen: bool
     appeared_s: Age
-    problem: Literal["no_permission", "gone"] | None
+    problem: Literal["no_permission", "gone", "busy"] | None
 
 
 class SetupConverter(Answer, frozen=True, kw_only=True):

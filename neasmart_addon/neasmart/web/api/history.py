@@ -33,6 +33,9 @@ DEFAULT_POINTS = 500
 TOGETHER_LIMIT = 60_000
 """Points of all series of one answer, because they are held in memory."""
 DEFAULT_SPAN_S = 86_400.0
+_FIRST_S = datetime(1, 1, 1, tzinfo=UTC).timestamp()
+_LAST_S = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp()
+"""Between these a time can be written."""
 _KEPT = 3
 FORMATS = ("json", "csv")
 _TIME = TEXT | {"format": "date-time"}
@@ -83,7 +86,7 @@ class HistoryHandler:
         refs = self._refs(given.get("points", ""))
         now_s = self._gateway.clock.wall()
         end_s = _time("to", given["to"]) if "to" in given else now_s
-        begin_s = _time("from", given["from"]) if "from" in given else end_s - DEFAULT_SPAN_S
+        begin_s = _time("from", given["from"]) if "from" in given else max(_FIRST_S, end_s - DEFAULT_SPAN_S)
         if begin_s >= end_s:
             raise invalid_parameter("from", repr(given.get("from", "")), "earlier than to")
         form = given.get("format", FORMATS[0])
@@ -237,9 +240,12 @@ def _max_points(text: str) -> int:
 
 def _time(name: str, text: str) -> float:
     """Return Unix seconds of an ISO 8601 time; one without a zone is UTC."""
+    problem = invalid_parameter(name, repr(text[:60]), "a time such as 2026-01-31T12:00:00Z")
     try:
         at = datetime.fromisoformat(text)
-        return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError) as error:
-        allowed = "a time such as 2026-01-31T12:00:00Z"
-        raise invalid_parameter(name, repr(text[:60]), allowed) from error
+    except ValueError as error:
+        raise problem from error
+    at_s = (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+    if not _FIRST_S <= at_s <= _LAST_S:
+        raise problem
+    return at_s

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
 
 from neasmart.core.gateway import Gateway
 from neasmart.facts.clock import iso
@@ -165,7 +166,7 @@ class Seeing:
         path = await self._sights.recorder.path(name)
         if path is None:
             raise _unknown(name)
-        return web.FileResponse(
+        return _WholeFile(
             path,
             headers={"Content-Type": _CAPTURE_TYPE, "Content-Disposition": f'attachment; filename="{path.name}"'},
         )
@@ -191,6 +192,14 @@ class Seeing:
                 for file in await self._sights.recorder.files()
             ],
         )
+
+
+class _WholeFile(web.FileResponse):
+    """A file, whatever part of it is asked for, or on what conditions: what they refuse would have no error's shape."""
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        """Send the file."""
+        return await super().prepare(request.clone(headers={}))
 
 
 def _unknown(name: str) -> Problem:

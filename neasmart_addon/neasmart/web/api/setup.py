@@ -23,6 +23,7 @@ _LINKS: Mapping[str, Schema] = {
     "listen": FLAG | {"enum": [True], "description": "Wait for a converter that dials"},
 }
 _MORE: Mapping[str, Schema] = {
+    "language": TEXT | {"description": "In which language entities are named, unless one was chosen already"},
     "open_port": FLAG | {"enum": [True], "description": "Have Home Assistant open the port"},
     "restart": FLAG | {"enum": [True], "description": "Have the app started anew"},
 }
@@ -86,7 +87,7 @@ class SetupRoutes:
         problems=(HTTPStatus.CONFLICT,),
     )
     async def apply(self, request: web.Request) -> web.Response:
-        """Store a link and use it, open the port, or restart.
+        """Store a link and use it, name entities in a language, open the port, or restart.
 
         Stored where settings live: in the form of the app, or in `config.json`.
         """

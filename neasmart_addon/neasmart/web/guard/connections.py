@@ -15,6 +15,7 @@ from http import HTTPStatus
 
 from aiohttp import WSCloseCode, web
 from aiohttp.http import WebSocketReader
+from aiohttp.http_exceptions import InvalidURLError
 
 from neasmart.web.http import clients
 from neasmart.web.http.masks import MaskWatch
@@ -40,8 +41,8 @@ _LINGERING_S = 2.0
 _KEEP_ALIVE_S = 75.0
 _PROTOCOL_ERROR = b"\x88\x02" + int(WSCloseCode.PROTOCOL_ERROR).to_bytes(2)
 """The frame that closes a WebSocket with 1002."""
-_BYTES = re.compile(r":?\s*b?['\"].*", re.DOTALL)
-"""What aiohttp quotes of a request that it cannot read; the line may hold a key."""
+_QUOTED = re.compile(r":?\s+b?(['\"]).*\1\W*\Z", re.DOTALL)
+"""What aiohttp quotes, at the end, of a request that it cannot read; the line may hold a key."""
 _USER_TIMEOUT: int | None = getattr(socket, "TCP_USER_TIMEOUT", None)
 
 
@@ -166,9 +167,14 @@ class HttpConnection(web.RequestHandler):
         """Return the answer to a request that could not be read, and close the connection behind it."""
         if status < HTTPStatus.INTERNAL_SERVER_ERROR:
             # Port scans and TLS on a plain port are no news; at a higher level they would fill the log.
-            why = one_line(_BYTES.sub("", message or ""))
+            told = _QUOTED.sub("", message or "")
+            # Some addresses are all that is said, and not in quotes.
+            why = None if told == message and isinstance(exc, InvalidURLError) else one_line(told)
             _LOG.debug("%s sent what is not HTTP: %s", request.remote, why)
             problem = Problem(status, "malformed_request", "The request is not valid HTTP", details=why)
+        elif isinstance(exc, ConnectionError):
+            _LOG.debug("%s went away in the middle of a request", request.remote)
+            problem = internal_problem()
         else:
             _LOG.error("A request of %s could not be answered", request.remote, exc_info=exc)
             problem = internal_problem()

@@ -28,7 +28,7 @@ class Proxies:
     def client(self, request: web.BaseRequest) -> str:
         """Return who is counted for a request: the last address in the chain that is no proxy of ours."""
         peer = clients.client(request)
-        if not self._networks or not self._trusts(peer):
+        if not self._speaks_for_others(request):
             return peer
         # The proxy appends to what it was sent, so what stands further left may be invented.
         named = [text.strip() for value in request.headers.getall(FORWARDED_FOR, ()) for text in value.split(",")]
@@ -41,15 +41,20 @@ class Proxies:
 
     def host(self, request: web.BaseRequest) -> str | None:
         """Return the name, with a port if there is one, by which a browser knows us."""
-        if self._networks and FORWARDED_HOST in request.headers and self._trusts(clients.client(request)):
+        if FORWARDED_HOST in request.headers and self._speaks_for_others(request):
             return request.headers.getall(FORWARDED_HOST)[-1].rpartition(",")[2].strip()
         return request.headers.get(hdrs.HOST)
 
     def scheme(self, request: web.BaseRequest) -> str:
         """Return how the browser has come: `https` only if a proxy of ours says so, for we speak no TLS."""
-        if FORWARDED_PROTO in request.headers and self._trusts(clients.client(request)):
+        if FORWARDED_PROTO in request.headers and self._speaks_for_others(request):
             return request.headers.getall(FORWARDED_PROTO)[-1].rpartition(",")[2].strip().lower()
         return "http"
+
+    def _speaks_for_others(self, request: web.BaseRequest) -> bool:
+        """Return whether a request comes from a proxy of ours, by the address itself and not by what is counted."""
+        peer = request.get_extra_info("peername") if self._networks else None
+        return peer is not None and self._trusts(str(peer[0]))
 
     def _trusts(self, text: str) -> bool:
         address = clients.address(text)

@@ -23,6 +23,7 @@ from neasmart.web.http.problems import Problem
 BODY_LIMIT = 64 * 1024
 BODY_TIMEOUT_S = 10.0
 _FIELDS = 8
+_ESCAPE = b"\\u"
 
 Document = dict[str, Any]
 
@@ -131,6 +132,11 @@ def _parsed(body: bytes) -> Document:
         raise _not_json("it is empty")
     try:
         document = json.loads(body.decode(), object_pairs_hook=_without_duplicates, parse_constant=_refuse_constant)
+        if _ESCAPE in body:
+            json.dumps(document, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        # A sign beyond the first 65536 is escaped as two halves; one alone is no text, and cannot be answered or shown.
+        raise _not_json("a sign is only the half of one") from error
     except UnicodeDecodeError as error:
         raise _not_json("it is not UTF-8") from error
     except RecursionError as error:

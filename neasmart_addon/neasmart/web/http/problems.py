@@ -125,7 +125,7 @@ def answering(
         except ConnectionError:
             raise
         except Exception:  # noqa: BLE001 - the outermost loop of a request; logged with its traceback
-            _LOG.exception("%s %s failed, request id %s", request.method, request.path[:_SHOWN_PATH], request_id)
+            _LOG.exception("%s %r failed, request id %s", request.method, request.path[:_SHOWN_PATH], request_id)
             response = shaped(internal_problem(), path=request.path, request_id=request_id)
         # The exact type first: aiohttp's responses are abstract mappings, which makes isinstance dear.
         usual = type(response) is JsonResponse
@@ -182,6 +182,8 @@ def shaped(problem: Problem, *, path: str, request_id: str) -> web.Response:
         status=problem.status, body=encoded(document), content_type="application/json", headers=problem.headers
     )
     response.headers[HEADER] = request_id
+    if hdrs.CONNECTION in response.headers:
+        response.force_close()
     return response
 
 

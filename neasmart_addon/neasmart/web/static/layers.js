@@ -10,6 +10,8 @@ const GAP_PX = 6;
 
 /** Where the menu was asked for; it opens beside it. @type {HTMLElement | null} */
 let anchor = null;
+/** The room whose sheet was open last. @type {string | null} */
+let visited = null;
 
 /** @param {Page} page @param {Event} event @param {import("./types.d.ts").Menu} menu */
 export function openMenu(page, event, menu) {
@@ -49,7 +51,7 @@ export function layers(page) {
   `;
 }
 
-/** The sheet with its toast: what lies outside of an open dialog cannot be tapped. @param {Page} page */
+/** The sheet with its toast: what lies outside of an open dialog can neither be tapped nor heard. @param {Page} page */
 function sheetContent(page) {
   const room = page.ui.route.room;
   const sheet = room ? page.lazy["sheet"]?.sheet?.(page, room) : null;
@@ -80,8 +82,18 @@ export function showLayers(page, root) {
     if (isWanted && !dialog.open) {
       dialog.showModal();
       if (name === "menu") placeBeside(dialog);
-    } else if (!isWanted && dialog.open) dialog.close();
+    } else if (!isWanted && dialog.open) {
+      dialog.close();
+      // Its card may have moved to another floor meanwhile.
+      if (name === "sheet" && document.activeElement === document.body) focusCard(root);
+    }
   }
+  visited = page.ui.route.room ?? visited;
+}
+
+/** @param {HTMLElement} root */
+function focusCard(root) {
+  /** @type {HTMLElement | null} */ (root.querySelector(`main [data-zone="${visited}"] a`))?.focus();
 }
 
 /** @param {HTMLDialogElement} dialog */

@@ -1,6 +1,7 @@
 /** The frame of all views: title, tabs, the state in words, what needs attention, and what lies over the page. */
 
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
+import { repeat } from "./vendor/lit-html/directives/repeat.js";
 import { busFinding, findingsOf, isAlive, isReachable, lastWriteAt, overallLevel } from "./core/findings.js";
 import { TABS } from "./core/route.js";
 import { layers } from "./layers.js";
@@ -31,7 +32,6 @@ export function pageView(page) {
       ${page.state.received ? received(page, tab) : waiting(page)}
     </main>
     ${page.ui.route.room ? nothing : toastView(page)}
-    <p class="aside" aria-live="polite" data-said>${page.ui.said}</p>
     ${page.state.received ? layers(page) : nothing}
   `;
 }
@@ -42,7 +42,7 @@ function received(page, tab) {
   // The Connection tab and the first run tell of the bus themselves.
   const tellsOfBus = isReachable(page) && (tab === "connection" || (tab === "rooms" && page.ui.guide === "first"));
   const shown = findingsOf(page).filter((each) => !(tellsOfBus && each.code === bus) && !page.ui.dismissed.has(each.cause));
-  return html`${shown.map((each) => banner(page, each, { closable: true }))}${content(page, tab)}`;
+  return html`${repeat(shown, (each) => each.code, (each) => banner(page, each, { closable: true }))}${content(page, tab)}`;
 }
 
 /** @param {Page} page @param {string} tab */

@@ -27,6 +27,8 @@ export interface Command {
   warning: string | null;
   /** Seconds of the page's own clock, if the end was seen while the page was open. */
   endSeenAt?: number | null;
+  /** Whether the gateway knows nothing of it any more. */
+  isForgotten?: boolean;
 }
 
 export interface Reading {

@@ -1,6 +1,7 @@
 /** The choice of the adapter: serial devices as they appear, or a network converter that calls or is called. */
 
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
+import { repeat } from "../vendor/lit-html/directives/repeat.js";
 import { icons } from "../parts/icons.js";
 
 /** @typedef {import("../types.d.ts").Page} Page */
@@ -14,7 +15,7 @@ export function adapters(page) {
   return html`<p>${t("guide.adapter_why")}</p>
     ${isFixed ? html`<p class="note">${t("guide.environment")}</p>` : nothing}
     <ul class="devices" role="list">
-      ${(setup.devices ?? []).map((/** @type {any} */ device) => serial(page, device, isFixed))}
+      ${repeat(setup.devices ?? [], (/** @type {any} */ device) => device.path, (/** @type {any} */ device) => serial(page, device, isFixed))}
       ${(setup.devices ?? []).length ? nothing : html`<li class="device none">${t("guide.no_device")}</li>`}
       ${converter(page, setup, isFixed)}
     </ul>

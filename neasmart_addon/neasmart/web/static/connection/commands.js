@@ -1,7 +1,7 @@
 /** Every command with its life: what, who gave it, what became of it and why. */
 
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
-import { newestFirst } from "../core/model.js";
+import { newestFirst } from "../core/commands.js";
 import { originText, placeName, pointName, reasonText, valueText } from "../core/words.js";
 
 const SHOWN = 20;

@@ -1,6 +1,7 @@
 /** The guide from a dongle or converter to rooms with names: wires, adapter, what the line says, the rooms. */
 
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
+import { repeat } from "../vendor/lit-html/directives/repeat.js";
 import { busFinding } from "../core/findings.js";
 import { ageOf } from "../core/model.js";
 import { floorOf, isNamed, numberOf, roomName, roomsOf } from "../core/rooms.js";
@@ -70,12 +71,12 @@ function named(page, rooms) {
   const { listening } = page.ui.setup ?? {};
   const floors = [...new Set(rooms.map((row) => floorOf(page, row.index)).filter(Boolean))];
   return html`<p>${rooms.length === 1 ? t("guide.one_room_why") : t("guide.rooms_why", { count: count(rooms.length) })}</p>
-    <ul class="found" role="list">${rooms.map((row) => found(page, row))}</ul>
+    <ul class="found" role="list">${repeat(rooms, (row) => row.id, (row) => found(page, row))}</ul>
     <datalist id="guide-floors">${floors.map((floor) => html`<option value=${floor}></option>`)}</datalist>
     ${page.ui.roomFailure ? html`<p class="failure" role="alert">${t("room.not_saved", { why: page.ui.roomFailure })}</p>` : nothing}
     ${listening
       ? html`<p class="note">${t("guide.only_listening")} <button type="button" class="filled" @click=${() => page.actions.applySetup(choiceOf(listening))}>${t("guide.keep")}</button></p>`
-      : html`<p><a class="filled" href="#rooms" @click=${() => page.update({ guide: null })}>${t("guide.finish")}</a></p>`}`;
+      : html`<p><a class="filled" href="#rooms" @click=${page.actions.leaveGuide}>${t("guide.finish")}</a></p>`}`;
 }
 
 /** @param {any} link */

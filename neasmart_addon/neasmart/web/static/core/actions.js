@@ -1,8 +1,9 @@
 /** Everything that the page asks of the gateway on the owner's behalf; views call these and never fetch. */
 
-import { ApiError, codeOf, get, messageOf, send, statusOf } from "./api.js";
+import { codeOf, get, messageOf, send, statusOf } from "./api.js";
 import { askAll, askHistory, failureOf, SPANS } from "./history.js";
-import { roomGroup, takeOwnCommand, takeRooms } from "./model.js";
+import { takeOwnCommand } from "./commands.js";
+import { roomGroup, takeRooms } from "./model.js";
 import { signOut } from "./session.js";
 import { errorText } from "./words.js";
 
@@ -37,8 +38,13 @@ export function createActions({ state, ui, update, page, clock, closeRoom }) {
   }
 
   /** @param {unknown} error */
+  function wordsOf(error) {
+    return errorText(page(), { code: codeOf(error), message: messageOf(error) });
+  }
+
+  /** @param {unknown} error */
   function sayFailure(error) {
-    toast("toast.failed", { why: errorText(page(), { code: codeOf(error), message: messageOf(error) }) }, { failed: true });
+    toast("toast.failed", { why: wordsOf(error) }, { failed: true });
   }
 
   /** @param {Partial<Ui["history"]>} change */
@@ -54,9 +60,14 @@ export function createActions({ state, ui, update, page, clock, closeRoom }) {
     } catch (error) {
       // Who restarts may not live to answer.
       const isExpected = choice.restart && codeOf(error) === "unreachable";
-      update({ setupFailure: isExpected ? null : errorText(page(), { code: codeOf(error), message: messageOf(error) }) });
+      update({ setupFailure: isExpected ? null : wordsOf(error) });
       return false;
     }
+  }
+
+  /** In the first guide Home Assistant learns the language of the page; where nobody can store it names stay as they are. */
+  async function nameAsHere() {
+    if (ui.guide === "first") await send("POST", "api/v1/setup/apply", { language: document.documentElement.lang }).catch(() => null);
   }
 
   const actions = {
@@ -107,7 +118,7 @@ export function createActions({ state, ui, update, page, clock, closeRoom }) {
         else toast("toast.room_saved");
         return true;
       } catch (error) {
-        update({ roomFailure: messageOf(error) });
+        update({ roomFailure: wordsOf(error) });
         return false;
       }
     },
@@ -175,8 +186,7 @@ export function createActions({ state, ui, update, page, clock, closeRoom }) {
           update({ notice: { key: "bus.sync_progress", parameters: { left: refreshing, total } } });
         }
       } catch (error) {
-        const why = error instanceof ApiError ? error.message : String(error);
-        update({ notice: { key: "bus.sync_failed", parameters: { why } } });
+        update({ notice: { key: "bus.sync_failed", parameters: { why: wordsOf(error) } } });
       }
     },
 
@@ -215,7 +225,17 @@ export function createActions({ state, ui, update, page, clock, closeRoom }) {
     async applySetup(choice) {
       const done = await choose("setup/apply", choice);
       if (choice.restart) toast("toast.restarting");
-      else if (done && !choice.open_port) toast("toast.setup_kept");
+      else if (done && !choice.open_port) {
+        toast("toast.setup_kept");
+        await nameAsHere();
+      }
+    },
+
+    /** Leaves the guide; where a converter calls nothing was chosen before. */
+    async leaveGuide() {
+      const named = nameAsHere();
+      update({ guide: null });
+      await named;
     },
   };
   return actions;

@@ -39,6 +39,8 @@ async function request(path, options, timeout_ms) {
   try {
     response = await fetch(addressOf(path), {
       ...options,
+      // What was asked for at last arrives also where the page is closed meanwhile.
+      keepalive: options.method === "PUT",
       headers: options.body === undefined ? {} : { "Content-Type": "application/json" },
       signal: AbortSignal.timeout(timeout_ms),
     });

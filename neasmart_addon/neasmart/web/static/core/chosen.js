@@ -10,9 +10,10 @@ export const MOST = 12;
 /**
  * @typedef {import("../types.d.ts").Page} Page
  * @typedef {{id: string, name: string, title: string, unit: string | null, kind: string, ofRoom: boolean}} Choice
+ * @typedef {{id: string, name: string, points: Choice[]}} Place
  */
 
-/** Everything that has been received, by place. @param {Page} page @returns {{name: string, points: Choice[]}[]} */
+/** Everything that has been received, by place. @param {Page} page @returns {Place[]} */
 export function placesOf(page) {
   return page.schema.groups.flatMap((group) => {
     const rows = group.rooms ? roomsOf(page).filter((row) => row.exists) : rowsOf(page.state, page.schema, group.key);
@@ -26,7 +27,7 @@ export function placesOf(page) {
             const what = pointName(page, id);
             return { id, name: what, title: `${name}: ${what}`, unit: point.unit, kind: point.kind, ofRoom: point.key === group.exists_by };
           });
-        return { name, points };
+        return { id: row.id, name, points };
       })
       .filter((place) => place.points.length);
   });

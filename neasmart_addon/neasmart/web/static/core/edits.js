@@ -1,6 +1,6 @@
 /**
- * What the owner has just set and the gateway has not answered yet. Rapid presses become one request; a refused one is
- * kept for a while to tell why.
+ * What the owner has just set and the gateway has not answered yet. Rapid presses become one request, which does not wait
+ * where the page is left; a refused one is kept for a while to tell why.
  */
 
 import { codeOf, messageOf } from "./api.js";
@@ -48,6 +48,17 @@ export function createEdits({ put, onCommand, onFailure, onChange, clock }) {
       onFailure(point);
     }
   }
+
+  function sendAll() {
+    for (const [point, timer] of timers) {
+      clearTimeout(timer);
+      send(point);
+    }
+  }
+
+  // Who steps and leaves at once has meant it; a page that was asleep would send it when it wakes, hours later.
+  addEventListener("pagehide", sendAll);
+  document.addEventListener("visibilitychange", () => document.hidden && sendAll());
 
   return {
     get: (point) => edits.get(point),

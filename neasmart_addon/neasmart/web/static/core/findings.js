@@ -107,7 +107,8 @@ export function findingsOf(page) {
   if (settings?.restart_needed?.length) add("info", "settings_restart", settings.restart_needed.join(", "));
   if (store && (store.using_fallback || !store.healthy)) add("warning", "store_fallback", store.detail);
   if (rooms?.detail) add("warning", "rooms_not_stored", rooms.detail);
-  if (mqtt?.enabled && !mqtt.connected) add("warning", "mqtt_off", mqtt.detail);
+  if (mqtt?.no_broker) add("info", "mqtt_none");
+  else if (mqtt?.enabled && !mqtt.connected) add("warning", "mqtt_off", mqtt.detail);
   return found;
 }
 

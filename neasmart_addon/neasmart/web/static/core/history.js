@@ -1,6 +1,6 @@
 /** Asks what points were, for the History tab and for a room's day. The first sample is sought where all is wanted. */
 
-import { addressOf, get, messageOf, statusOf } from "./api.js";
+import { addressOf, codeOf, get, messageOf } from "./api.js";
 
 const DAY_S = 86_400;
 export const SPANS = { day: DAY_S, week: 7 * DAY_S, month: 30 * DAY_S, all: 730 * DAY_S };
@@ -57,5 +57,5 @@ export async function askAll(points, to_s) {
 
 /** Why it did not work, for the sentence on the page. @param {unknown} error */
 export function failureOf(error) {
-  return statusOf(error) === 0 ? "" : messageOf(error);
+  return codeOf(error) === "unreachable" ? "" : messageOf(error).replace(/\.$/, "");
 }

@@ -99,14 +99,15 @@ export function createLive({ onMessage, onConnection }) {
     clearTimeout(pollTimer);
   }
 
-  /** Asks once; a failure tells what is gone. @returns {Promise<boolean>} whether an answer came */
+  /** Asks once; a failure tells what is gone, unless the socket is back meanwhile. @returns {Promise<boolean>} whether an answer came */
   async function ask() {
     try {
-      onMessage(await get("api/v1/snapshot"));
+      const snapshot = await get("api/v1/snapshot");
+      if (failures) onMessage(snapshot);
       return true;
     } catch (error) {
       // Without Home Assistant in between there is only one way to be cut off.
-      onConnection(statusOf(error) === 0 && !isBehindLogin() ? "cut_off" : "gateway_down");
+      if (failures) onConnection(statusOf(error) === 0 && !isBehindLogin() ? "cut_off" : "gateway_down");
       return false;
     }
   }

@@ -3,18 +3,17 @@
  * count on from those that the gateway told, by a clock that never jumps.
  */
 
+import { takeCommands } from "./commands.js";
+
 /**
  * @typedef {import("../types.d.ts").State} State
  * @typedef {import("../types.d.ts").Reading} Reading
- * @typedef {import("../types.d.ts").Command} Command
  * @typedef {import("../types.d.ts").Schema} Schema
  * @typedef {import("../types.d.ts").Row} Row
  */
 
-const COMMANDS_KEPT = 200;
 /** What a change leaves out because it is nearly always so. */
 const USUAL = { quality: "good", source: "bus", stale: false, pending: null, age_s: 0 };
-const LIVE = ["queued", "delivered"];
 /** @type {WeakMap<import("../types.d.ts").Group, ReturnType<typeof placesOf>>} */
 const placesKnown = new WeakMap();
 /** @type {WeakMap<Schema, Map<string, import("../types.d.ts").Point | undefined>>} */
@@ -42,12 +41,10 @@ export function pageClock() {
 /**
  * Takes a snapshot or changes.
  * @param {State} state @param {any} message @param {number} now
- * @returns {Command[]} those that have ended with this message
+ * @returns {import("../types.d.ts").Command[]} commands that have ended with this message
  */
 export function applyMessage(state, message, now) {
-  /** @type {Command[]} */
-  const ended = [];
-  for (const command of message.commands ?? []) if (takeCommand(state, command, now)) ended.push(command);
+  const ended = takeCommands(state, message, now);
   for (const reading of message.readings ?? []) {
     state.readings.set(reading.id, { ...state.readings.get(reading.id), ...USUAL, ...reading, receivedAt: now });
   }
@@ -62,75 +59,12 @@ export function applyMessage(state, message, now) {
     state.statusAt[part] = now;
   }
   if (message.type !== "changes") state.received = true;
-  if (state.commands.size > COMMANDS_KEPT) {
-    const kept = newestFirst(state).slice(0, COMMANDS_KEPT / 2);
-    state.commands = new Map(kept.map((command) => [command.id, command]));
-  }
   return ended;
 }
 
 /** @param {State} state @param {import("../types.d.ts").Room[]} rooms */
 export function takeRooms(state, rooms) {
   state.rooms = new Map(rooms.map((room) => [`${room.base_id}.${room.zone_id}`, room]));
-}
-
-/**
- * Takes a command unless something newer is known of it; the answer to a PUT may come after the end was told.
- * @param {State} state @param {Command} command @param {number} now
- * @returns {boolean} whether it has just ended
- */
-export function takeCommand(state, command, now) {
-  const known = state.commands.get(command.id);
-  if (known && progressOf(known) > progressOf(command)) return false;
-  const endedNow = known !== undefined && isLive(known) && !isLive(command);
-  state.commands.set(command.id, { ...command, endSeenAt: endedNow ? now : (known?.endSeenAt ?? null) });
-  return endedNow;
-}
-
-/**
- * Takes the answer to a PUT: the command is pending until the gateway tells more.
- * @param {State} state @param {Command} command @param {number} now
- */
-export function takeOwnCommand(state, command, now) {
-  takeCommand(state, command, now);
-  const reading = state.readings.get(command.point);
-  const known = state.commands.get(command.id);
-  if (reading && known && isLive(known)) state.readings.set(command.point, { ...reading, pending: command });
-}
-
-/** @param {Command} command */
-function progressOf(command) {
-  const at = LIVE.indexOf(command.state);
-  return at < 0 ? LIVE.length : at;
-}
-
-/** @param {Command} command */
-export function isLive(command) {
-  return LIVE.includes(command.state);
-}
-
-/** @param {State} state @param {string} point @returns {Command | null} */
-export function liveCommand(state, point) {
-  const pending = state.readings.get(point)?.pending;
-  if (!pending) return null;
-  const known = state.commands.get(pending.id) ?? pending;
-  return isLive(known) ? known : null;
-}
-
-/** @param {State} state */
-export function newestFirst(state) {
-  return [...state.commands.values()].sort((a, b) => (a.queued_at < b.queued_at ? 1 : -1));
-}
-
-/** The newest command of each point. @param {State} state */
-export function newestByPoint(state) {
-  /** @type {Map<string, Command>} */
-  const newest = new Map();
-  for (const command of state.commands.values()) {
-    const known = newest.get(command.point);
-    if (!known || known.queued_at < command.queued_at) newest.set(command.point, command);
-  }
-  return newest;
 }
 
 /** The instant of the page's own clock at which a value was young. @param {Reading | undefined} reading */

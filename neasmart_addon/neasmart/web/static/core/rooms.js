@@ -1,6 +1,7 @@
 /** What a room does, as plain values: pure functions from readings to what a card, a list or a sheet tells. */
 
-import { liveCommand, optionOf, roomGroup, roomRows } from "./model.js";
+import { liveCommand } from "./commands.js";
+import { optionOf, roomGroup, roomRows } from "./model.js";
 
 /**
  * @typedef {import("../types.d.ts").Page} Page

@@ -20,7 +20,7 @@ export function fulfil(page) {
   if (tab === "history") {
     const points = choiceOf(page);
     const key = historyKey(ui.history, points);
-    const isOld = !ui.history.zoom && now - ui.history.at > HISTORY_REFRESH_S;
+    const isOld = (!ui.history.zoom || ui.history.failure !== null) && now - ui.history.at > HISTORY_REFRESH_S;
     if (points.length && !ui.history.busy && (key !== ui.history.key || isOld)) actions.loadHistory(points, key);
   }
   const guided = tab === "connection" || ui.guide === "first";

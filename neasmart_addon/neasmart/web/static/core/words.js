@@ -1,6 +1,7 @@
 /** Values, commands and their reasons as people read them. */
 
-import { groupOf, isLive, optionOf, pointOf, setpointLimits } from "./model.js";
+import { isLive } from "./commands.js";
+import { groupOf, optionOf, pointOf, setpointLimits } from "./model.js";
 import { roomName, shownValue } from "./rooms.js";
 
 /**

@@ -17,6 +17,8 @@ const DASH = "–";
 const LEAST_DRAG_PX = 8;
 /** Below this many pixels a number does not fit beside the chart. */
 const AXIS_PX = 52;
+/** Nearer to each other than this times of day run together, in locales of twelve hours. */
+const TIME_PX = 60;
 
 /**
  * @typedef {import("../types.d.ts").Plot} Plot
@@ -119,7 +121,9 @@ class HistoryChart extends HTMLElement {
     const grid = { stroke: resolved(this, "--divider-color"), width: 1 };
     const units = [...new Set(plot.series.map((each) => each.unit))];
     const isLong = plot.to_s - plot.from_s > 2 * DAY_S;
-    const short = new Intl.DateTimeFormat(words.locale, isLong ? { day: "numeric", month: "short" } : { hour: "2-digit", minute: "2-digit" });
+    const day = new Intl.DateTimeFormat(words.locale, { day: "numeric", month: "short" });
+    // Where there is more than a day, each begins with its date.
+    const timeText = (/** @type {number} */ at_s) => (isLong && !new Date(at_s * 1000).getHours() ? day.format(at_s * 1000) : words.clock(at_s));
     this.#chart = new uPlot(
       {
         width: this.clientWidth,
@@ -130,7 +134,7 @@ class HistoryChart extends HTMLElement {
           ...Object.fromEntries(units.map((unit) => [unit, { range: unit === "%" ? [0, 100] : around }])),
         },
         axes: [
-          { stroke: ink, font, grid, ticks: grid, values: (/** @type {unknown} */ _, /** @type {number[]} */ splits) => splits.map((at) => short.format(at * 1000)) },
+          { stroke: ink, font, grid, ticks: grid, values: (/** @type {unknown} */ _, /** @type {number[]} */ splits) => splits.map(timeText), space: TIME_PX },
           ...units.map((unit, index) => ({
             scale: unit,
             side: index % 2 ? 1 : 3,

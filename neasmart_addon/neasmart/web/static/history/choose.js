@@ -1,6 +1,7 @@
 /** The choice of what the chart shows: search, all temperatures at once, and the points of each place. */
 
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
+import { repeat } from "../vendor/lit-html/directives/repeat.js";
 import { icons } from "../parts/icons.js";
 
 /**
@@ -8,7 +9,7 @@ import { icons } from "../parts/icons.js";
  * @typedef {import("../core/chosen.js").Choice} Choice
  */
 
-/** @param {Page} page @param {{name: string, points: Choice[]}[]} places @param {string[]} points @param {number} most */
+/** @param {Page} page @param {import("../core/chosen.js").Place[]} places @param {string[]} points @param {number} most */
 export function chooser(page, places, points, most) {
   const { t } = page.i18n;
   const { search } = page.ui.history;
@@ -31,11 +32,15 @@ export function chooser(page, places, points, most) {
       ${points.length ? html`<button type="button" class="outlined" @click=${() => set([])}>${t("history.clear")}</button>` : nothing}
     </div>
     <div class="places">
-      ${found.map(
+      ${repeat(
+        found,
+        (place) => place.id,
         (place) => html`<details ?open=${words.length > 0}>
           <summary dir="auto">${place.name}</summary>
           <ul role="list">
-            ${place.points.map(
+            ${repeat(
+              place.points,
+              (point) => point.id,
               (point) => html`<li><label class="check"><input type="checkbox" .checked=${points.includes(point.id)}
                 ?disabled=${!points.includes(point.id) && points.length >= most} @change=${() => toggle(point.id)} /><span>${point.name}</span></label></li>`,
             )}

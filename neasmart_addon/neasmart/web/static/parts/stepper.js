@@ -19,11 +19,11 @@ export function snapped(value, limits) {
 }
 
 /**
- * The next value on the step grid; from 21.3 up is 21.5.
+ * The next value on the step grid from what is read, which is rounded to a tenth; from 21.3 up is 21.5.
  * @param {number} value @param {number} steps may be negative @param {Limits} limits
  */
 export function stepped(value, steps, limits) {
-  const position = value / limits.step;
+  const position = Math.round(value * 10) / 10 / limits.step;
   const from = steps > 0 ? Math.floor(position + 1e-2) : Math.ceil(position - 1e-2);
   return snapped((from + steps) * limits.step, limits);
 }

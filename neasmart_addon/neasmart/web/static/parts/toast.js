@@ -1,4 +1,4 @@
-/** What has just been done, with its undo for a few seconds. */
+/** What has just been done, with its undo for a few seconds, and said aloud. */
 
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 
@@ -6,16 +6,16 @@ import { html, nothing } from "../vendor/lit-html/lit-html.js";
 export function toastView(page) {
   const { toast } = page.ui;
   const { t, count } = page.i18n;
-  if (!toast) return html`<div class="toasts"></div>`;
-  const left_s = Math.max(1, Math.ceil(toast.until - page.now));
-  return html`<div class="toasts">
-    <div class="toast ${toast.failed ? "failed" : ""}">
-      <span>${t(toast.text, toast.parameters)}</span>
-      ${toast.commands.length
-        ? html`<button type="button" aria-label=${t("action.undo")} @click=${() => page.actions.undo(toast.commands)}>
-            ${t("action.undo")}<span aria-hidden="true"> · ${count(left_s)} s</span>
-          </button>`
-        : nothing}
-    </div>
-  </div>`;
+  const left_s = toast ? Math.max(1, Math.ceil(toast.until - page.now)) : 0;
+  return html`<div class="toasts">${toast
+      ? html`<div class="toast ${toast.failed ? "failed" : ""}">
+          <span>${t(toast.text, toast.parameters)}</span>
+          ${toast.commands.length
+            ? html`<button type="button" aria-label=${t("action.undo")} @click=${() => page.actions.undo(toast.commands)}>
+                ${t("action.undo")}<span aria-hidden="true"> · ${count(left_s)} s</span>
+              </button>`
+            : nothing}
+        </div>`
+      : nothing}</div>
+    <p class="aside" aria-live="polite" data-said>${page.ui.said}</p>`;
 }

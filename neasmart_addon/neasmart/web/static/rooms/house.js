@@ -12,14 +12,14 @@ import { segment } from "../parts/choices.js";
 /** What is a step too far to be taken by one tap. @type {Record<string, string>} */
 const ASKED = { standby: "off", holiday: "holiday" };
 
-/** @param {Page} page @param {number} rooms */
-export function houseBar(page, rooms) {
+/** @param {Page} page */
+export function houseBar(page) {
   const rests = restReason(page) !== null;
   return html`<section class="house" aria-label=${placeName(page, "global.")}>
     ${outside(page)}
     <div class="all">
       <p class="caption">${placeName(page, "global.")} · <span class="state">${stateText(page)}</span>${told(page, "global.state")}</p>
-      ${segment(page, "global.state", pointTitle(page, "global.state"), { rests, onChoose: (value) => setAll(page, value, rooms) })}
+      ${segment(page, "global.state", pointTitle(page, "global.state"), { rests, onChoose: (value) => setAll(page, value) })}
     </div>
     <div class="season">
       <p class="caption">${pointTitle(page, "global.mode")} · <span class="state">${modeText(page)}</span>${told(page, "global.mode")}</p>
@@ -34,13 +34,13 @@ function told(page, point) {
   return fate ? html` · <span class="fate ${fate.kind}" data-fate=${fate.kind} title=${fate.why}>${fate.why || fate.text}</span>` : nothing;
 }
 
-/** Off and holiday change every room for days, so they are asked for first. @param {Page} page @param {number} value @param {number} rooms */
-function setAll(page, value, rooms) {
+/** Off and holiday change every room for days, so they are asked for first. @param {Page} page @param {number} value */
+function setAll(page, value) {
   const key = ASKED[optionOf(page.schema, "global.state", value)];
   const onYes = () => page.edits.set("global.state", value, { delay_ms: 0 });
   if (!key) return onYes();
   return page.update({
-    question: { title: `ask.${key}`, text: `ask.${key}_why`, yes: `ask.${key}_yes`, parameters: { rooms: page.i18n.count(rooms) }, onYes },
+    question: { title: `ask.${key}`, text: `ask.${key}_why`, yes: `ask.${key}_yes`, parameters: {}, onYes },
   });
 }
 

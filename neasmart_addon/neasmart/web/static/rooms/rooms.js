@@ -22,7 +22,7 @@ export function roomsView(page) {
   const groups = arranged(page, rooms);
   const unnamed = rooms.some((row) => row.exists && !isNamed(page, row.index));
   return html`
-    ${houseBar(page, rooms.length)} ${many ? tools(page) : nothing}
+    ${houseBar(page)} ${many ? tools(page) : nothing}
     ${groups.map((group) => floor(page, group, groups.length > 1 || group.floor !== "", many && page.ui.compact))}
     ${rooms.length ? nothing : html`<p class="note">${t("rooms.none")}</p>`}
     ${rooms.length && !groups.some((group) => group.rows.length) ? html`<p class="note">${t("rooms.not_found")}</p>` : nothing}

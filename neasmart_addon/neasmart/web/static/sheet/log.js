@@ -1,7 +1,8 @@
 /** What has become of the last commands of a room, who gave them, and the way back. */
 
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
-import { isLive, newestFirst } from "../core/model.js";
+import { repeat } from "../vendor/lit-html/directives/repeat.js";
+import { isLive, newestFirst } from "../core/commands.js";
 import { originText, pointName, reasonText, valueText } from "../core/words.js";
 
 const SHOWN = 5;
@@ -18,7 +19,7 @@ export function lastCommands(page, id) {
   return html`<section class="log" aria-label=${t("room.last_commands")}>
     <h3>${t("room.last_commands")}</h3>
     <ul role="list">
-      ${commands.map((command, place) => {
+      ${repeat(commands, (command) => command.id, (command, place) => {
         const reason = reasonText(page, command);
         const isNewest = commands.findIndex((each) => each.point === command.point) === place;
         return html`<li>
