@@ -270,8 +270,8 @@ class Commands:
 
     def _serve(self, life: Life, now: float) -> None:
         """Let the base read a command from now on; on whom it waited is of no matter, and not offered again."""
-        for each in life.waits_for:
-            self._live[each].once = True
+        for other in map(self._live.__getitem__, life.waits_for):
+            other.once = True
         life.waits_for.clear()
         life.phase = Phase.OFFERED
         life.served_at = now
