@@ -186,6 +186,7 @@ def test_unit_ids_may_be_one_or_a_list(folder: Path, unit_ids: object, expected:
         ({"api": {"host": ""}}, ["api.host = ''", "127.0.0.1"]),
         ({"api": {"ingress_host": "0.0.0.0:8099"}}, ["api.ingress_host = '0.0.0.0:8099'", "0.0.0.0 for all"]),
         ({"api": {"host": "x" * 64}}, ["api.host", "127.0.0.1"]),
+        ({"server": {"address": "a..b"}}, ["server.address = 'a..b'", "0.0.0.0 for all"]),
         ({"database": {"path": "a\0b"}}, ['database.path = "a\\u0000b"', "zero byte"]),
         ({"server": {"type": "\ud83d"}}, ["server.type", "half of a sign"]),
         ({"server": {"allowed_peers": ["\ud83d"]}}, ["server.allowed_peers[0]", "half of a sign"]),
