@@ -64,6 +64,7 @@ def test_the_gateway_may_read_what_a_list_of_devices_needs() -> None:
         "/sys/class/tty/{,**} r,",
         "/sys/devices/** r,",
         "/sys/bus/{usb,usb-serial,serial-base,platform,pnp,amba}/{,**} r,",
+        "@{PROC}/locks r,",
     ):
         assert rule in CHILD
 

@@ -24,3 +24,8 @@ MENU_OF_THE_INSTALLER = re.compile(r"\binstaller\b|installateur|installatore|fac
 def test_no_text_sends_anybody_to_a_menu_of_the_base(path: Path) -> None:
     """The maker's manual of its KNX gateway names no step at the base station."""
     assert not MENU_OF_THE_INSTALLER.findall(path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("path", [path for path in TEXTS if path.stem == "de"], ids=lambda path: path.name)
+def test_a_converter_has_one_name_in_the_form_and_on_the_page(path: Path) -> None:
+    assert not re.findall(r"umsetzer|wandler", path.read_text(encoding="utf-8"), re.IGNORECASE)

@@ -109,6 +109,40 @@ def test_a_command_waits_three_walks_at_most(hand: ByHand) -> None:
     assert hand.reads(SETPOINT, 22.0)
 
 
+def test_after_a_silence_a_room_still_waits_for_the_house_that_was_set_before() -> None:
+    """Three walks of a fast base are over before the house's command has expired."""
+    hand = ByHand(walk_s=4.0)
+    hand.tell(STATE, NORMAL)
+    house, room = hand.set((HOUSE, 6)), hand.set((STATE, REDUCED))
+
+    hand.wait(20.0)
+    hand.tell(STATE, REDUCED)
+    assert (hand.read(STATE), hand.reads(HOUSE, 6), hand.state(room)) == (0, True, QUEUED)
+    hand.tell(STATE, 6)
+    hand.tell(HOUSE, 6)
+    hand.wait(4.0)
+
+    assert (hand.state(house), hand.reads(STATE, REDUCED)) == (CONFIRMED, True)
+
+
+def test_a_state_is_not_offered_again_beside_a_newer_setpoint(hand: ByHand) -> None:
+    state, setpoint = hand.gateway.submit([(STATE, REDUCED), (SETPOINT, 22.0)], origin="test")
+    hand.wait(1.0)
+    hand.read(STATE)
+    hand.wait(3 * WALK_S - 1, lambda: hand.tell(STATE, NORMAL))
+    assert hand.reads(SETPOINT, 22.0)
+    hand.tell(SETPOINT, 22.0)
+    served: list[int] = []
+
+    def base() -> None:
+        served.append(hand.read(STATE))
+        hand.tell(STATE, NORMAL)
+
+    hand.wait(3 * WALK_S, base)
+
+    assert (set(served), hand.state(state), hand.state(setpoint)) == ({0}, REJECTED, CONFIRMED)
+
+
 def test_a_related_command_that_nobody_acts_on_holds_up_nothing(hand: ByHand) -> None:
     state = hand.set((STATE, NORMAL), (SETPOINT, 22.0))
 
@@ -305,6 +339,17 @@ def test_a_change_to_off_ends_a_live_setpoint(hand: ByHand) -> None:
 
     assert (hand.state(setpoint), hand.reason(setpoint)) == (OVERRIDDEN, "the room was switched off")
     assert hand.read(SETPOINT) == 0
+
+
+def test_a_change_to_off_ends_what_was_to_switch_the_room_on_and_its_setpoint(hand: ByHand) -> None:
+    setpoint = hand.set((SETPOINT, 22.0))
+    state = hand.set((STATE, REDUCED))
+    assert (hand.reads(STATE, REDUCED), hand.reads(SETPOINT, 22.0)) == (True, True)
+
+    hand.tell(STATE, STANDBY)
+
+    assert (hand.state(state), hand.state(setpoint)) == (OVERRIDDEN, OVERRIDDEN)
+    assert (hand.reason(setpoint), hand.read(SETPOINT)) == ("the room was switched off", 0)
 
 
 def test_off_that_is_no_change_ends_nothing() -> None:

@@ -44,6 +44,7 @@ OVERRIDDEN, SUPERSEDED, EXPIRED = CommandState.OVERRIDDEN, CommandState.SUPERSED
 
 
 def lived(command: Command, **fields: Any) -> Life:
+    fields = {"once": False, **fields}
     return Life(command=command, season=None, baseline=None, waits_for=set(), free_at=0.0, **fields)
 
 
@@ -57,26 +58,16 @@ def test_patience_with_a_command_without_settings() -> None:
 def test_a_new_life_waits_and_nothing_was_told_of_it(hand: ByHand) -> None:
     life = lived(hand.set((SETPOINT, 22.0)))
 
-    assert (life.phase, life.served_at, life.until, life.told, life.moved) == (Phase.WAITING, 0.0, 0.0, 0, False)
+    assert (life.phase, life.served_at, life.until, life.told) == (Phase.WAITING, 0.0, 0.0, 0)
     assert (life.carriers, life.rooms) == ([], {})
     assert [phase for phase in Phase if phase.served] == [Phase.OFFERED, Phase.OFFERED_AGAIN]
 
 
-@pytest.mark.parametrize(
-    ("ref", "value", "told", "moved", "helps"),
-    [
-        (SETPOINT, 22.0, 1, False, True),
-        (STATE, 2, 1, False, True),
-        (SETPOINT, 22.0, 0, False, False),
-        (SETPOINT, 22.0, 1, True, False),
-        (HOUSE, 2, 1, False, False),
-        (MODE, 3, 1, False, False),
-    ],
-)
-def test_a_second_offer_helps_only_a_room_of_which_the_base_told_its_old_value(
-    hand: ByHand, ref: Ref, value: float, told: int, *, moved: bool, helps: bool
+@pytest.mark.parametrize(("told", "once", "helps"), [(1, False, True), (0, False, False), (1, True, False)])
+def test_a_second_offer_helps_only_where_the_base_told_its_old_value_and_it_undoes_nothing(
+    hand: ByHand, told: int, *, once: bool, helps: bool
 ) -> None:
-    life = lived(hand.set((ref, value)), told=told, moved=moved)
+    life = lived(hand.set((SETPOINT, 22.0)), told=told, once=once)
 
     assert life.offered_again_may_help is helps
 

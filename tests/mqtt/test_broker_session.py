@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 
 import pytest
 
 from neasmart.core.commands.command import CommandState
 from neasmart.core.gateway import Gateway
+from neasmart.core.state.rooms import Room
 from neasmart.facts.points import TABLE
 from neasmart.mqtt.bridge import SessionTimes
 from neasmart.settings.model import Language, MqttSettings
@@ -150,9 +152,7 @@ async def test_what_is_refused_is_explained_and_the_shown_value_is_said_again(
         assert not gateway.commands.pending
 
 
-async def test_a_room_that_is_off_refuses_a_setpoint_in_the_owners_language(
-    mosquitto: Mosquitto, gateway: Gateway
-) -> None:
+async def test_a_refusal_is_explained_in_the_owners_language(mosquitto: Mosquitto, gateway: Gateway) -> None:
     settings = settings_for(mosquitto, language=Language.DE)
     async with watching(mosquitto.port) as watcher, bridged(gateway, settings):
         await watcher.sees(f"{ROOT}/status", "online")
@@ -161,6 +161,12 @@ async def test_a_room_that_is_off_refuses_a_setpoint_in_the_owners_language(
 
         await watcher.until(lambda w: w.json(f"{ROOT}/zone/2/3/last_command")["result"] == "refused")
         assert watcher.json(f"{ROOT}/zone/2/3/last_command")["reason"].startswith("Der Raum ist aus.")
+
+        await watcher.send(f"{ROOT}/zone/1/1/setpoint/set", "45")
+
+        await watcher.until(lambda w: w.json(f"{ROOT}/zone/1/1/last_command")["result"] == "refused")
+        reason = watcher.json(f"{ROOT}/zone/1/1/last_command")["reason"]
+        assert re.fullmatch(r"Das Gateway hat es nicht angenommen: .*5\.0 to 40\.0.*", reason)
 
 
 async def test_without_a_link_a_command_is_refused_at_once(mosquitto: Mosquitto, gateway: Gateway) -> None:
@@ -265,6 +271,18 @@ async def test_a_room_appears_when_its_temperature_was_told_twice(mosquitto: Mos
 
         await watcher.until(lambda w: w.json("homeassistant/device/neasmart_zone_5_12/config"))
         await watcher.until(lambda w: w.json(f"{ROOT}/zone/5/12/climate")["mode"] == "heat")
+
+
+async def test_a_room_that_gets_a_name_is_renamed_in_home_assistant(mosquitto: Mosquitto, gateway: Gateway) -> None:
+    async with watching(mosquitto.port) as watcher, bridged(gateway, settings_for(mosquitto)):
+        await watcher.sees(f"{ROOT}/status", "online")
+        topic = "homeassistant/device/neasmart_zone_1_2/config"
+        assert watcher.json(topic)["device"]["name"] == "Room 1.2"
+
+        gateway.put_rooms([Room(base_id=1, zone_id=2, name="Bathroom", from_page=True)])
+
+        await watcher.until(lambda w: w.json(topic)["device"]["name"] == "Bathroom")
+        assert watcher.json(topic)["components"]["climate"]["unique_id"] == "neasmart_zone_1_2_climate"
 
 
 async def test_a_room_that_is_gone_is_removed_once_the_base_has_talked_without_it(

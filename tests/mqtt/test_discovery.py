@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from neasmart.core.state.rooms import Room
 from neasmart.facts.codecs import GlobalMode
 from neasmart.facts.points import TABLE
+from neasmart.facts.rows import Part
 from neasmart.mqtt.messages.discovery import Style
 from neasmart.mqtt.messages.inventory import Inventory, ShownRoom, take_inventory
 from neasmart.mqtt.messages.topics import Topics
@@ -122,6 +124,19 @@ def test_a_device_is_named_by_the_owner_and_hangs_below_the_base() -> None:
     assert found["neasmart_zone_1_2"]["device"]["name"] == "Room 1.2"
     assert found["neasmart_zone_1_2"]["device"]["via_device"] == "neasmart_base"
     assert next(iter(found)) == "neasmart_base"
+
+
+def test_a_room_that_is_hidden_on_the_page_is_in_home_assistant_and_counts_in_the_mean() -> None:
+    gateway = make_gateway(FakeClock())
+    fill_house(gateway)
+    (mean,) = (ref for ref in TABLE.derived_at() if ref.point.part is Part.MEAN)
+    before = (take_inventory(gateway, announced=gateway.plant.zones).rooms, gateway.derived.value(mean))
+
+    gateway.put_rooms([Room(base_id=1, zone_id=1, hidden=True)])
+
+    assert (take_inventory(gateway, announced=gateway.plant.zones).rooms, gateway.derived.value(mean)) == before
+    assert len(before[0]) == 3
+    assert before[1] is not None
 
 
 def test_optional_parts_appear_when_they_are_first_received() -> None:

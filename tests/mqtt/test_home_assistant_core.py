@@ -127,6 +127,13 @@ async def test_what_a_user_does_in_core_reaches_the_base(core: Core, mosquitto: 
         # Off is standby, and a preset switches on again.
         await core.call("climate", "set_hvac_mode", entity_id=ROOM, hvac_mode="off")
         await core.until(lambda states: states[ROOM]["state"] == "off")
+        # One action that switches on and sets: Core sends the mode first.
+        await core.call("climate", "set_temperature", entity_id=ROOM, temperature=22, hvac_mode="heat")
+        await core.until(lambda states: (states[ROOM]["state"], states[ROOM]["temperature"]) == ("heat", 22.0))
+        await core.call("climate", "turn_off", entity_id=ROOM)
+        await core.until(lambda states: states[ROOM]["state"] == "off")
+        await core.call("climate", "turn_on", entity_id=ROOM)
+        await core.until(lambda states: states[ROOM]["state"] == "heat")
         await core.call("climate", "set_preset_mode", entity_id=ROOM, preset_mode="away")
         await core.until(lambda states: (states[ROOM]["state"], states[ROOM]["preset_mode"]) == ("heat", "away"))
         await core.call("climate", "set_preset_mode", entity_id=ROOM, preset_mode="none")

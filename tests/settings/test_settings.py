@@ -66,6 +66,13 @@ def test_a_device_or_a_url_is_the_link_whatever_kind_is_set(server: dict[str, st
     assert checked({"server": server}, "test").server.listens is listens
 
 
+@pytest.mark.parametrize(("entered", "device"), [("/dev/ttyUSB0 ", "/dev/ttyUSB0"), (" ", "")])
+def test_blanks_around_a_device_are_no_part_of_its_name(entered: str, device: str) -> None:
+    server = checked({"server": {"serial_port": entered}}, "test").server
+
+    assert (server.serial_port, server.listens) == (device, not device)
+
+
 def test_without_any_source_the_defaults_hold() -> None:
     assert load({}) == Settings()
     assert Settings().server.type is ServerType.AUTO
@@ -179,6 +186,7 @@ def test_unit_ids_may_be_one_or_a_list(folder: Path, unit_ids: object, expected:
         ({"api": {"host": ""}}, ["api.host = ''", "127.0.0.1"]),
         ({"api": {"ingress_host": "0.0.0.0:8099"}}, ["api.ingress_host = '0.0.0.0:8099'", "0.0.0.0 for all"]),
         ({"api": {"host": "x" * 64}}, ["api.host", "127.0.0.1"]),
+        ({"server": {"address": "a..b"}}, ["server.address = 'a..b'", "0.0.0.0 for all"]),
         ({"database": {"path": "a\0b"}}, ['database.path = "a\\u0000b"', "zero byte"]),
         ({"server": {"type": "\ud83d"}}, ["server.type", "half of a sign"]),
         ({"server": {"allowed_peers": ["\ud83d"]}}, ["server.allowed_peers[0]", "half of a sign"]),

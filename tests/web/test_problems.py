@@ -394,6 +394,18 @@ async def test_a_defect_is_logged_and_answered_without_showing_the_inside(
     assert "secret" in str(record.exc_info[1])
 
 
+@pytest.mark.unguarded("blocking", reason="a traceback reads the lines that it shows")
+async def test_a_path_makes_no_line_of_its_own_in_the_log(
+    start: Start, gateway: Gateway, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    served = await start(gateway, clock, _BrokenStore())
+
+    assert (await answered(served, "GET", "/api/v1/commands/a%0aneasmart%1b%5b31m"))[0] == 500
+
+    (record,) = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert record.getMessage().isprintable()
+
+
 async def test_answers_carry_the_security_headers(served: Served) -> None:
     for session, ancestors in ((served.api, "'none'"), (served.ingress, "'self'")):
         async with session.get("/health") as response:

@@ -371,6 +371,19 @@ async def test_a_token_opens_the_page_no_longer_than_it_lasts(door: Served) -> N
     assert (status, "Set-Cookie" in response.headers) == (401, False)
 
 
+async def test_a_token_that_lasts_for_ever_opens_the_page_too(door: Served) -> None:
+    endless = jwt.encode({"exp": 10**400}, SECRET)
+    url = f"http://127.0.0.1:{door.api_port}{LIVE}"
+
+    cookie = await session(door, endless)
+
+    for path in ("/", "/session"):
+        assert (await asked(door, "GET", path, cookie))[0] == 200
+    headers = {"Authorization": f"Bearer {endless}"}
+    async with aiohttp.ClientSession(headers=headers) as program, program.ws_connect(url) as socket:
+        assert (await socket.receive_json())["type"] == "hello"
+
+
 @pytest.mark.parametrize("other", ["junk", "ended"])
 async def test_a_cookie_of_another_folder_hides_no_good_one(door: Served, other: str) -> None:
     """Cookies know no ports, and any page of this computer may add one with another path."""

@@ -245,6 +245,30 @@ async def test_a_changed_file_is_noticed(tmp_path: Path) -> None:
     await house.until(lambda: house.used.server.port == 50_000)
 
 
+async def test_a_file_that_is_gone_for_a_moment_opens_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    house = Changing(tmp_path, {"api": {"enable_auth": True, "key": KEY}})
+    # Not named, so that it may be there or not.
+    del house.environment[settings_loading.CONFIG_FILE]
+    house.reloader._files = settings_loading.files(house.environment)
+    house.reloader._stamps = house.reloader._stamped()
+
+    house.file.rename(tmp_path / "config.json~")
+    await house.until(lambda: "config.json is gone" in caplog.text)
+    assert house.used.api.enable_auth
+    (tmp_path / "options.json").write_text('{"server": {"port": 503}}', encoding="utf-8")
+    house.write({"api": {"enable_auth": True, "key": KEY, "port": 5009}})
+    await house.until(lambda: house.used.api.port == 5009)
+
+    assert (house.used.api.enable_auth, house.used.server.port) == (True, 503)
+    assert caplog.text.count("is gone") == 1
+    house.file.unlink()
+    house.reloader.wake()
+    await house.until(lambda: not house.used.api.enable_auth)
+
+
 def test_no_setting_is_forgotten_when_two_are_compared() -> None:
     other = Settings(zones=[config.ZoneSettings(base=1, zone=1, name="x")], mqtt=config.MqttSettings(password="x"))
 

@@ -163,8 +163,8 @@ class Publisher:
             return
         at = self._gateway.clock.to_iso(self._gateway.clock.monotonic())
         topic = self._topics.last_command(place)
-        # What a person can run into has a sentence in every language; the rest is for whoever programs.
-        reason = self._style.words.sentence(f"error.{error.code}") or str(error)
+        words, message = self._style.words, str(error)
+        reason = words.sentence(f"error.{error.code}") or words.sentence("error.other", message=message) or message
         payload = self._results[topic] = refusal_payload(target, reason, at=at)
         self._outbox.tell(topic, payload, retained=True)
         self.show_again(place)

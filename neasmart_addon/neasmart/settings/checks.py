@@ -153,7 +153,6 @@ class _RefusedError(Exception):
     def __init__(self, value: object, allowed: str, at: str = "") -> None:
         super().__init__(allowed)
         self.value = value
-        self.allowed = allowed
         self.at = at
 
 
@@ -238,6 +237,9 @@ def _normalised(section: str, key: str, value: Any) -> Any:
     if (section, key) == ("modbus", "slave_id") and isinstance(value, int | str) and not isinstance(value, bool):
         parts = [value] if isinstance(value, int) else re.split(r"\s*(?:,|\band\b)\s*", value.strip())
         return [int(part) if isinstance(part, str) and _SHORT_NUMBER.fullmatch(part) else part for part in parts]
+    if (section, key) == ("server", "serial_port") and isinstance(value, str):
+        # Nobody can see a blank at the end of what was pasted into the form.
+        return value.strip()
     if key in SECRETS and isinstance(value, int) and not isinstance(value, bool):
         # A key of digits only is the text that it is; files and forms make a number of it.
         return str(value)

@@ -77,6 +77,8 @@ def _of_own_address(key: str, host: str) -> Iterator[Objection]:
 
 
 def _of_server(server: ServerSettings) -> Iterator[Objection]:
+    if server.address:
+        yield from _of_own_address("address", server.address)
     yield from _of_networks("allowed_peers", server.allowed_peers)
     if not may_be_opened(server.serial_port):
         allowed = f"Allowed: a device path, {DIALLED}"

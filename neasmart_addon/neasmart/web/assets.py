@@ -49,6 +49,7 @@ _TYPES = {
 }
 _PACKED_ALREADY = frozenset({".png", ".woff2", ".ico"})
 _REFERENCE = re.compile(r"""(?<=["'])(\./)?static/([^"'?#\s]+)""")
+_GZIP = re.compile(r"(?<![\w-])gzip(?!\s*;\s*q=0(\.0*)?\s*(,|$))", re.IGNORECASE)
 _LANGUAGES = 'data-languages=""'
 # Words of the tabs and of the room's sheet, by the beginning of their keys: no first look needs them.
 _LATER = frozenset({"air", "bus", "counter", "day", "guide", "history", "keys", "quality", "session", "source"})
@@ -155,12 +156,17 @@ class Assets:
         return _REFERENCE.sub(reference, page)
 
 
+def takes_gzip(request: web.BaseRequest) -> bool:
+    """Return whether a client says that it can unpack (RFC 9110, section 12.5.3)."""
+    return _GZIP.search(request.headers.get("Accept-Encoding", "")) is not None
+
+
 def _answer(request: web.Request, asset: _Asset, *, cache: str) -> web.Response:
     headers = {"Cache-Control": cache}
     body = asset.body
     if asset.packed is not None:
         headers["Vary"] = "Accept-Encoding"
-        if "gzip" in request.headers.get("Accept-Encoding", ""):
+        if takes_gzip(request):
             headers["Content-Encoding"] = "gzip"
             body = asset.packed
     response = web.Response(body=body, content_type=asset.content_type, headers=headers)

@@ -16,7 +16,7 @@ from aiohttp import web
 
 from neasmart.facts.network import encoded
 from neasmart.facts.registers import RegisterTable
-from neasmart.web.assets import FOLDER
+from neasmart.web.assets import FOLDER, takes_gzip
 from neasmart.web.http.problems import Problem
 from neasmart.web.http.routes import TEXT, Route
 from neasmart.web.openapi.description import document
@@ -87,7 +87,7 @@ class DocsPage:
 
 async def _answer(request: web.Request, packed: bytes, *, content_type: str) -> web.Response:
     headers = {"Vary": "Accept-Encoding"}
-    if "gzip" in request.headers.get("Accept-Encoding", ""):
+    if takes_gzip(request):
         return web.Response(body=packed, content_type=content_type, headers=headers | {"Content-Encoding": "gzip"})
     return web.Response(
         body=await asyncio.to_thread(gzip.decompress, packed), content_type=content_type, headers=headers

@@ -30,7 +30,6 @@ from neasmart.wiring.edges import Edges
 
 MEMORY = "mqtt.json"
 _TICK_S = 1.0
-_STALE_KEYS = frozenset({"modbus.registers_late_after_seconds", "modbus.registers_stale_after_seconds"})
 _LINK_KEYS = frozenset(
     {
         "modbus.slave_id",

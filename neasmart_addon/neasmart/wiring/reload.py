@@ -87,6 +87,7 @@ class Reloader:
         self._woken = asyncio.Event()
         self._asking = False
         self._stamps = self._stamped()
+        self._told_gone = False
         self._changing = asyncio.Lock()
         self._tell(found.faults, refused=(), notes=found.notes)
 
@@ -118,7 +119,10 @@ class Reloader:
             self._asking = False
             changed = await self._ask(now=asked)
             stamps = await asyncio.to_thread(self._stamped)
-            if changed or stamps != self._stamps or (woken and not asked):
+            wanted = woken and not asked
+            if not wanted and self._is_one_gone(stamps):
+                continue
+            if changed or stamps != self._stamps or wanted:
                 self._stamps = stamps
                 await self.reload()
 
@@ -199,6 +203,14 @@ class Reloader:
                 _LOG.error("%s. %s", fault.text, _cost(fault, refused=fault in refused))
         if status != before:
             self._gateway.hub.publish(SETTINGS, status)
+
+    def _is_one_gone(self, stamps: tuple[_Stamp, ...]) -> bool:
+        """Return whether a file is gone that was read, as while an editor saves it; what it closes must stay closed."""
+        gone = [path for path, before, now in zip(self._files, self._stamps, stamps, strict=True) if before and not now]
+        if gone and not self._told_gone:
+            _LOG.warning("%s is gone; what it says stays in use until it is back, or a restart", gone[0])
+        self._told_gone = bool(gone)
+        return self._told_gone
 
     def _stamped(self) -> tuple[_Stamp, ...]:
         return tuple(_stamp(path) for path in self._files)

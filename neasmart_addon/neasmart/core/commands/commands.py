@@ -81,7 +81,8 @@ class Commands:
             command=command,
             season=self.season if ref.point.part is Part.TARGET else None,
             baseline=self._baseline(ref, now),
-            waits_for={self._live[address].command.id for address in related if address in self._live},
+            once=ref.of_house,
+            waits_for={address for address in related if address in self._live},
             free_at=max((self._reacting.get(address, now) for address in related), default=now),
         )
         self._live[ref.address] = life
@@ -135,11 +136,12 @@ class Commands:
         changes: list[Command] = []
         if part is Part.SEASON and self._asks_us(carrier):
             changes += self._season_told(int(value), now)
-        elif part is Part.ROOM and self._asks_us(carrier):
-            changes += self._room_told(ref, int(value), now)
         life = self._live.get(ref.address)
         if life is not None and self._counts(life, carrier):
             changes += self._judge(life, value, now)
+        # Afterwards, because what was to switch the room on may just have ended.
+        if part is Part.ROOM and self._asks_us(carrier):
+            changes += self._room_told(ref, int(value), now)
         return changes
 
     def tick(self, now: float) -> list[Command]:
@@ -150,9 +152,11 @@ class Commands:
             if self._live.get(address) is not life:
                 continue
             if life.phase is Phase.WAITING:
-                # A setpoint of a season that the base has not turned to waits until that is decided.
+                # A setpoint of a season that the base has not turned to waits until that is decided, and nothing is
+                # served beside an older word that may undo it.
                 patient = now - life.command.queued_at < self.times.wait_walks * walk_s
                 patient = patient or life.season not in (None, self._season)
+                patient = patient or any(self._live[each].phase.served for each in life.waits_for)
                 if not patient or (not life.waits_for and now >= life.free_at):
                     self._serve(life, now)
                 continue
@@ -225,7 +229,7 @@ class Commands:
         older = self._live.get(command.ref.address)
         if older is not None:
             reason = Reason(why=Why.SUPERSEDED, text="a newer command took its place")
-            changes += self._end(older, CommandState.SUPERSEDED, now, reason, command.id)
+            changes += self._end(older, CommandState.SUPERSEDED, now, reason, replaced=True)
         if part is Part.HOUSE:
             reason = Reason(why=Why.HOUSE_SET, text="the whole house was set")
             changes += self._end_all(self._parts(Part.ROOM, Part.TARGET), now, reason)
@@ -265,7 +269,9 @@ class Commands:
         return ref.decode(report.word).value
 
     def _serve(self, life: Life, now: float) -> None:
-        """Let the base read a command from now on; on whom it waited is of no matter any more."""
+        """Let the base read a command from now on; on whom it waited is of no matter, and not offered again."""
+        for other in map(self._live.__getitem__, life.waits_for):
+            other.once = True
         life.waits_for.clear()
         life.phase = Phase.OFFERED
         life.served_at = now
@@ -305,7 +311,7 @@ class Commands:
                 reason = Reason(why=Why.OVERRIDDEN, text=text, value=value)
                 return self._end(life, CommandState.OVERRIDDEN, now, reason)
             life.baseline = value
-            life.moved = life.delivered_at is not None
+            life.once = life.once or life.delivered_at is not None
         return []
 
     def _season_told(self, mode: int, now: float) -> list[Command]:
@@ -375,9 +381,9 @@ class Commands:
         return []
 
     def _end(
-        self, life: Life, state: CommandState, now: float, reason: Reason | None, successor: str | None = None
+        self, life: Life, state: CommandState, now: float, reason: Reason | None, *, replaced: bool = False
     ) -> list[Command]:
-        """End a live command, and with it those that waited for it; a `successor` is waited for instead."""
+        """End a live command, and with it those that waited for it; one that `replaced` it is waited for instead."""
         command = life.command
         address = command.ref.address
         if self._live.get(address) is not life:
@@ -392,12 +398,10 @@ class Commands:
             # The base may still react to it.
             self._reacting[address] = now + self.walks.walk_s
         for other in list(self._live.values()):
-            if command.id not in other.waits_for:
+            if replaced or address not in other.waits_for:
                 continue
-            other.waits_for.discard(command.id)
-            if successor is not None:
-                other.waits_for.add(successor)
-            elif state is CommandState.CONFIRMED:
+            other.waits_for.discard(address)
+            if state is CommandState.CONFIRMED:
                 other.free_at = max(other.free_at, self._reacting.get(address, now))
             else:
                 text = f"it waited for {command.ref.label}, which ended as {state.value}"

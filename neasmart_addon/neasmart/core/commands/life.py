@@ -8,7 +8,6 @@ from enum import Enum, auto
 from neasmart.core.commands.carrier import Carrier
 from neasmart.core.commands.command import Command
 from neasmart.facts.codecs import Season
-from neasmart.facts.rows import Part
 
 CARRIERS = 4
 """So many connections of one command are remembered; a bus has one, or two while a converter dials anew."""
@@ -37,21 +36,23 @@ class Phase(Enum):
 class Life:
     """A live command.
 
-    `baseline` is the base's own value before it, None until one is known; `moved` tells that the baseline changed
-    after the command was read; `told` counts valid reports since then that are not the commanded value; `rooms` are
-    the states of the rooms since then, for a command to the whole house. Times are monotonic seconds.
+    `baseline` is the base's own value before it, None until one is known; `waits_for` are the registers of older live
+    commands. It is offered `once` if a second offer could undo something: what was set in one room since, a baseline
+    that changed after the command was read, a newer command that waited for it. `told` counts valid reports since the
+    read that are not the commanded value; `rooms` are the states of the rooms since then, for a command to the whole
+    house. Times are monotonic seconds.
     """
 
     command: Command
     season: Season | None
     baseline: float | None
-    waits_for: set[str]
+    once: bool
+    waits_for: set[int]
     free_at: float
     phase: Phase = Phase.WAITING
     served_at: float = 0.0
     until: float = 0.0
     told: int = 0
-    moved: bool = False
     carriers: list[Carrier] = field(default_factory=list)
     rooms: dict[int, int] = field(default_factory=dict)
 
@@ -62,12 +63,8 @@ class Life:
 
     @property
     def offered_again_may_help(self) -> bool:
-        """Whether the base has said nothing but its old value, and a second offer can undo nothing meanwhile.
-
-        A second offer of a global word could undo what was set in one room since.
-        """
-        of_one_room = self.command.ref.point.part in (Part.ROOM, Part.TARGET)
-        return of_one_room and self.told > 0 and not self.moved
+        """Whether the base has said nothing but its old value, and a second offer can undo nothing."""
+        return self.told > 0 and not self.once
 
     def sent_by(self, carrier: Carrier | None) -> None:
         """Remember the connection by which the command was sent."""

@@ -12,6 +12,8 @@ from typing import Any
 TOKENS_LIMIT = 8
 """So many valid tokens are known again without decoding them, which costs half a request."""
 _LENGTH = 4096
+_FOR_EVER = 2**40
+"""A Unix time that nobody lives to see, and with which one can reckon."""
 
 
 class Tokens:
@@ -37,7 +39,7 @@ class Tokens:
         claims = self.claims(token)
         if claims is None:
             return None
-        ends_at = int(claims["exp"])
+        ends_at = min(int(claims["exp"]), _FOR_EVER)
         if ends_at > time.time():
             self._known[digest] = ends_at
             if len(self._known) > TOKENS_LIMIT:

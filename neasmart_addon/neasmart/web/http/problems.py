@@ -125,7 +125,7 @@ def answering(
         except ConnectionError:
             raise
         except Exception:  # noqa: BLE001 - the outermost loop of a request; logged with its traceback
-            _LOG.exception("%s %s failed, request id %s", request.method, request.path[:_SHOWN_PATH], request_id)
+            _LOG.exception("%s %r failed, request id %s", request.method, request.path[:_SHOWN_PATH], request_id)
             response = shaped(internal_problem(), path=request.path, request_id=request_id)
         # The exact type first: aiohttp's responses are abstract mappings, which makes isinstance dear.
         usual = type(response) is JsonResponse
