@@ -9,8 +9,22 @@ from neasmart.core.commands.undo import REMEMBERED
 from neasmart.core.gateway import LINK
 from neasmart.facts.errors import NoLinkError, UndoError, UnknownCommandError
 from neasmart.facts.points import TABLE
+from neasmart.facts.registers import Ref
 from neasmart.facts.status import LinkStatus
-from tests.support.by_hand import COOLING, HEATING, HOUSE, MODE, NORMAL, OFF, SETPOINT, STANDBY, STATE, WALK_S, ByHand
+from tests.support.by_hand import (
+    AUTO,
+    COOLING,
+    HEATING,
+    HOUSE,
+    MODE,
+    NORMAL,
+    OFF,
+    SETPOINT,
+    STANDBY,
+    STATE,
+    WALK_S,
+    ByHand,
+)
 
 OTHER_STATE = TABLE.ref("zone.1.2.state")
 OTHER_SETPOINT = TABLE.ref("zone.1.2.setpoint")
@@ -99,6 +113,27 @@ def test_what_somebody_has_set_since_stays(hand: ByHand) -> None:
     undone = hand.undo(house)
 
     assert [(each.ref, each.value) for each in undone.commands] == [(OTHER_STATE, STANDBY)]
+
+
+@pytest.mark.parametrize(("ref", "value", "since"), [(SETPOINT, 23.0, 19.0), (STATE, 2, 5), (MODE, COOLING, AUTO)])
+def test_what_somebody_has_set_since_by_hand_is_not_undone(hand: ByHand, ref: Ref, value: float, since: float) -> None:
+    command = hand.set((ref, value))
+    hand.read(ref)
+    hand.tell(ref, value)
+    hand.tell(ref, since)
+
+    with pytest.raises(UndoError, match="somebody has changed it since"):
+        hand.undo(command)
+
+
+def test_what_is_under_way_can_be_undone_whatever_the_base_tells_meanwhile(hand: ByHand) -> None:
+    hand.wait(2 * WALK_S + 1)
+    command = hand.set((SETPOINT, 23.0))
+    hand.read(SETPOINT)
+    hand.tell(SETPOINT, 18.0)
+    assert hand.state(command) is CommandState.DELIVERED
+
+    assert [each.value for each in hand.undo(command).commands] == [21.0]
 
 
 def test_a_room_that_was_commanded_since_keeps_what_was_commanded(hand: ByHand) -> None:

@@ -287,9 +287,9 @@ class Gateway:
         for index in (room.index, house.index):
             if switched.get(index, OperatingState.STANDBY) != OperatingState.STANDBY:
                 return False
-        commands = [found for ref in (room, house) if (found := self.commands.live(ref)) is not None]
-        if commands:
-            return max(commands, key=lambda found: found.queued_at).value == OperatingState.STANDBY
+        command = self.commands.newest((room, house))
+        if command is not None:
+            return command.value == OperatingState.STANDBY
         report = self.image.report(room.address)
         return report is not None and room.decode(report.word).value == OperatingState.STANDBY
 

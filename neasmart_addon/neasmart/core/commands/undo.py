@@ -107,11 +107,14 @@ class UndoBook:
         """Return whether nobody has touched a register since the command."""
         if self._newest.get(ref.address, 0) > kept.number:
             return False
-        part = ref.point.part
-        if part is Part.TARGET:
-            return kept.season in (None, self._commands.season)
+        if ref.point.part is Part.TARGET and kept.season not in (None, self._commands.season):
+            return False
+        own = ref == command.ref
+        if command.state.live if own else ref.point.part is Part.TARGET:
+            # What the base tells may be on its way yet; and a setpoint is turned by the state that was commanded.
+            return True
         now_there = self._plant.reading(ref).value
-        return part is not Part.ROOM or now_there in (None, value, command.value)
+        return now_there is None or any(ref.point.agrees(now_there, each) for each in (value, command.value))
 
     def _valued(self, refs: Iterable[Ref]) -> tuple[tuple[Ref, int | float], ...]:
         return tuple((ref, value) for ref in refs if (value := self._value(ref)) is not None)
