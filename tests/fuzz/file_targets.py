@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 import pickle
 import sqlite3
 import struct
@@ -16,6 +17,7 @@ import msgspec
 
 from neasmart.cli import older_gateways as older
 from neasmart.facts.errors import NeasmartError, SettingsError
+from neasmart.facts.network import encoded
 from neasmart.facts.status import Closable
 from neasmart.mqtt.link import broker
 from neasmart.settings import loading as settings_loading
@@ -43,7 +45,7 @@ def capture_blocks(content: bytes) -> None:
 
 def settings_environment(content: bytes) -> None:
     """An environment is taken whole or refused in words; what was taken is taken again from a file."""
-    lines = content.decode("utf-8", "replace").replace("\0", "").splitlines()
+    lines = os.fsdecode(content.replace(b"\0", b"")).splitlines()
     variables = dict(line.partition("=")[::2] for line in lines)
     for name in (settings_loading.CONFIG_FILE, settings_loading.OPTIONS_FILE):
         variables.pop(name, None)
@@ -59,6 +61,7 @@ def settings_file(content: bytes) -> None:
         settings_loading.load({settings_loading.CONFIG_FILE: path})
     found = settings_loading.load_judged({settings_loading.OPTIONS_FILE: path})
     assert found.faults or found.settings
+    assert encoded(found)
     # What was refused never opens what it may have been meant to close.
     assert Closable.API not in found.closed or not found.settings.api.enabled
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 from collections.abc import Callable
 
-from neasmart.facts.errors import NeasmartError, SettingsError
+from neasmart.facts.errors import NeasmartError
+from neasmart.facts.network import encoded
 from neasmart.mqtt.orders import Orders
 from neasmart.settings import loading as settings_loading
 from neasmart.sysbus.capture.capture import CaptureReader
@@ -74,18 +76,17 @@ def capture(content: bytes) -> None:
 
 
 def settings(content: bytes) -> None:
-    """Any value of any option is taken or refused in words."""
-    name, _, text = content.decode("utf-8", "replace").replace("\0", "").partition("=")
+    """Any value of any option, as the system gives it, is taken or refused in words that can be told."""
+    name, _, text = os.fsdecode(content.replace(b"\0", b"")).partition("=")
     names = sorted(settings_loading.environment_names())
-    variable = names[sum(name.encode()) % len(names)]
-    with contextlib.suppress(SettingsError):
-        settings_loading.load({variable: text})
+    variable = names[sum(os.fsencode(name)) % len(names)]
+    encoded(settings_loading.load_judged({variable: text}))
 
 
 def rest_body(content: bytes) -> None:
-    """A body is an object or a client's error."""
+    """A body is an object whose texts can be told, or a client's error."""
     with contextlib.suppress(Problem):
-        json.dumps(bodies._parsed(content))
+        json.dumps(bodies._parsed(content), ensure_ascii=False).encode()
 
 
 def mqtt_payload(content: bytes) -> None:

@@ -223,6 +223,7 @@ def test_times_on_the_axis_are_told_apart_and_do_not_run_together(theatre: Theat
     week.get_by_role("button", name="7 days").click()
     week.wait_for_function("() => window.told.some(({ text }) => text === 'Jan 14')")
     times = [each["text"] for each in week.evaluate("window.told") if "°" not in each["text"]]
+    expect(week.locator("history-chart .caption")).to_have_text("Now")
     assert {"Jan 14", "04:00 AM"} <= set(times)
     assert times.count("Jan 14") == 1
 
@@ -233,6 +234,16 @@ def test_times_on_the_axis_are_told_apart_and_do_not_run_together(theatre: Theat
     assert len(drawing) >= 2
     for one, other in pairwise(drawing):
         assert one["x"] + (one["width"] + other["width"]) / 2 + 4 <= other["x"]
+
+
+def test_what_lies_in_the_past_is_not_told_as_of_now(theatre: Theatre) -> None:
+    page = opened(theatre, Stage())
+
+    for _ in range(2):
+        page.get_by_role("button", name="Earlier").click()
+        expect(page.locator(".tools").first).to_have_attribute("aria-busy", "false")
+
+    expect(page.locator("history-chart .caption")).to_contain_text("Jan 14, 2026")
 
 
 def test_what_is_shown_can_be_taken_along(theatre: Theatre) -> None:

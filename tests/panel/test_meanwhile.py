@@ -74,11 +74,28 @@ def test_a_change_that_a_restarted_gateway_knows_nothing_of_ends_and_says_so(the
     page.clock.run_for(1000)
 
     expect(page.locator(".disc.busy")).to_have_count(0)
-    expect(card(page, "1.1").locator("[data-fate=failed]")).to_contain_text("Nothing was changed")
+    expect(card(page, "1.1").locator("[data-fate=failed]")).to_contain_text("The gateway was restarted")
     expect(page.locator("[data-said]")).to_contain_text("Living room")
     stage.tell(commands=[stage.command("zone.1.1.setpoint", 22.0, "delivered", id="c1")])
     page.clock.run_for(100)
     expect(page.locator(".disc.busy")).to_have_count(1)
+
+
+def test_of_a_change_that_ended_long_ago_nothing_is_said(theatre: Theatre) -> None:
+    """A snapshot has the last twenty; who slept through more knows nothing of how an older one ended."""
+    stage = Stage()
+    page = theatre.open(stage)
+    stage.tell(commands=[stage.command("zone.1.1.setpoint", 22.0)])
+    expect(page.locator(".disc.busy")).to_have_count(1)
+    newer = stage.command("zone.1.2.setpoint", 22.0, "confirmed", queued_at="2026-01-15T20:40:00+00:00")
+    known = stage.snapshot
+    stage.snapshot = lambda: {**known(), "commands": [newer]}  # type: ignore[method-assign] # a gateway that knows one
+
+    reconnected(page, stage)
+    page.clock.run_for(1000)
+
+    expect(page.locator(".disc.busy")).to_have_count(0)
+    expect(page.locator("[data-fate=failed]")).to_have_count(0)
 
 
 @pytest.mark.parametrize("way", ["hidden", "closed"])

@@ -324,6 +324,20 @@ def test_a_banner_that_was_put_away_returns_when_its_cause_is_new(theatre: Theat
     expect(shown).to_have_count(1)
 
 
+def test_a_banner_that_was_put_away_returns_when_what_had_gone_comes_again(theatre: Theatre) -> None:
+    stage = Stage(values={"global.error": 1})
+    page = theatre.open(stage)
+    shown = page.locator("[data-finding=base_error]")
+    shown.get_by_role("button", name="Dismiss").click()
+    expect(shown).to_have_count(0)
+
+    stage.tell(readings=[{"id": "global.error", "value": False, "raw": 0}])
+    stage.tell(readings=[{"id": "global.error", "value": True, "raw": 1}])
+    page.clock.run_for(1500)
+
+    expect(shown).to_have_count(1)
+
+
 def test_a_base_that_is_silent_makes_values_look_old(theatre: Theatre) -> None:
     page = theatre.open(Stage(doctor=doctor("silent.fell_silent", "error", receiving=False)))
 

@@ -163,7 +163,7 @@ def test_the_day_is_told_in_numbers(theatre: Theatre) -> None:
 def test_a_day_that_cannot_be_loaded_is_told(theatre: Theatre) -> None:
     page = theatre.open(Stage(history_fails="The storage fails"), "#room/1/1")
 
-    expect(page.locator(".day")).to_contain_text("could not be loaded")
+    expect(page.locator(".day")).to_contain_text("could not be loaded: The storage fails. The page tries again.")
     theatre.complaints.clear()
 
 

@@ -221,6 +221,7 @@ def test_what_does_not_fit_is_named_with_what_is_allowed(folder: Path, content: 
         ("NEASMART_LOG_LEVEL", "loud", "debug, info, warning, error"),
         ("NEASMART_API_HOST", "", "127.0.0.1"),
         ("NEASMART_SERVER_TYPE", os.fsdecode(b"s\xe9riel"), "half of a sign"),
+        ("NEASMART_MODBUS_SLAVE_ID", os.fsdecode(b"24\xb0"), "half of a sign"),
         ("NEASMART_MQTT_HOUSE", os.fsdecode(b"K\xfcche"), "half of a sign"),
     ],
 )

@@ -37,7 +37,7 @@
   const walker = document.createTreeWalker(top, NodeFilter.SHOW_TEXT);
   for (let node = walker.nextNode(); node; node = walker.nextNode()) {
     const parent = node.parentElement;
-    if (!seen(parent) || parent.closest(".aside, .raw, code, svg, script, style")) continue;
+    if (!seen(parent) || parent.closest(".aside, .raw, svg, script, style")) continue;
     for (const word of node.data.matchAll(/[\p{L}\p{N}]{2,24}/gu)) {
       const range = document.createRange();
       range.setStart(node, word.index);

@@ -186,7 +186,7 @@ def from_text(name: str, path: tuple[str, ...], text: str) -> Any:
             return _number_or_text(text)
     try:
         return msgspec.convert(parts, kind, strict=False)
-    except msgspec.ValidationError:
+    except (msgspec.ValidationError, UnicodeEncodeError):
         return [_number_or_text(part) if isinstance(part, str) else part for part in parts]
 
 

@@ -7,7 +7,7 @@ import { speakAges, tickAges } from "./core/ages.js";
 import { get } from "./core/api.js";
 import { newestByPoint, takeOwnCommand } from "./core/commands.js";
 import { createEdits } from "./core/edits.js";
-import { isReachable, UNREACHABLE_AFTER_S } from "./core/findings.js";
+import { findingsOf, isReachable, UNREACHABLE_AFTER_S } from "./core/findings.js";
 import { createI18n, loadTexts, numberLocale, wantsFahrenheit } from "./core/i18n.js";
 import { createLazy } from "./core/lazy.js";
 import { createLive } from "./core/live.js";
@@ -135,6 +135,7 @@ function onMessage(message) {
   const knewNothing = !anythingReceived(state);
   noteTurned(message);
   const ended = applyMessage(state, message, pageClock());
+  forgetResolved();
   if (message.type !== "changes" && !anythingReceived(state)) ui.guide = "first";
   // A gateway may answer before its storage is open: then the rooms of before come a moment later.
   else if (knewNothing && ui.guide === "first" && isOfBefore(state)) ui.guide = null;
@@ -143,6 +144,13 @@ function onMessage(message) {
   // Four times a second rooms may report; a look once a second is calmer, and what somebody does is seen at once.
   if (message.type === "changes" && !message.commands.length) hasNews = true;
   else schedule();
+}
+
+/** What was put away and has gone is worth a banner when it comes again. */
+function forgetResolved() {
+  if (!ui.dismissed.size || !i18n || !schema || !isReachable(page())) return;
+  const present = new Set(findingsOf(page()).map((each) => each.cause));
+  for (const cause of ui.dismissed) if (!present.has(cause)) ui.dismissed.delete(cause);
 }
 
 /** A thermostat that is turned shows which room it is; a first value is no turn. @param {any} message */

@@ -136,7 +136,6 @@ export interface Edit {
 export interface Edits {
   get(point: string): Edit | undefined;
   set(point: string, value: number, options?: { delay_ms?: number }): void;
-  dismiss(point: string): void;
 }
 
 export type Samples = [number, number | null][];
@@ -217,6 +216,7 @@ export interface Ui {
   search: string;
   order: string;
   compact: boolean;
+  /** The causes of banners that were put away. */
   dismissed: Set<string>;
   toast: Toast | null;
   question: Question | null;
@@ -226,7 +226,7 @@ export interface Ui {
   history: HistoryUi;
   /** Rooms whose setpoint has moved while the page was open. */
   turned: Set<string>;
-  day: { room: string; at: number; series: Map<string, Samples>; from_s: number; to_s: number; failed: boolean } | null;
+  day: { room: string; at: number; series: Map<string, Samples>; from_s: number; to_s: number; failure: string | null } | null;
   registers: { search: string; all: boolean; open: boolean };
   notice: { key: string; parameters: Record<string, unknown> } | null;
   recordFailed: boolean;

@@ -143,13 +143,13 @@ export function createActions({ state, ui, update, page, clock, closeRoom }) {
     /** The last 24 hours of a room, for its sheet. @param {string} room id @param {string[]} points */
     async loadDay(room, points) {
       const to_s = Date.now() / 1000;
-      const empty = { room, at: clock(), series: new Map(), from_s: to_s - DAY_S, to_s, failed: false };
+      const empty = { room, at: clock(), series: new Map(), from_s: to_s - DAY_S, to_s, failure: null };
       ui.day = ui.day?.room === room ? { ...ui.day, at: clock() } : empty;
       try {
         const answer = await askHistory(points, to_s - DAY_S, to_s, DAY_SAMPLES);
-        if (ui.day.room === room) update({ day: { ...ui.day, ...answer, failed: false } });
-      } catch {
-        if (ui.day.room === room) update({ day: { ...ui.day, failed: true } });
+        if (ui.day.room === room) update({ day: { ...ui.day, ...answer, failure: null } });
+      } catch (error) {
+        if (ui.day.room === room) update({ day: { ...ui.day, failure: failureOf(error) } });
       }
     },
 

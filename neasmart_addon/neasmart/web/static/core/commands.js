@@ -25,19 +25,21 @@ export function takeCommands(state, message, now) {
 }
 
 /**
- * Ends what was on its way and is not in a snapshot: a gateway that was started anew knows nothing of it. If it is told
- * of all the same, because the answer to its PUT was quicker than the snapshot, that counts.
+ * Ends what was on its way and is not in a snapshot: a gateway that was started anew knows nothing of it. Where older
+ * ones are told of it would be among them, unless it has ended so long ago that nothing can be said of it. If it is told
+ * of after all, because the answer to its PUT was quicker than the snapshot, that counts.
  * @param {State} state @param {Command[]} told @param {number} now
  */
 function forgotten(state, told, now) {
   const known = new Set(told.map((command) => command.id));
-  return [...state.commands.values()]
-    .filter((command) => isLive(command) && !known.has(command.id))
-    .map((command) => {
-      const ended = { ...command, state: /** @type {const} */ ("expired"), isForgotten: true, endSeenAt: now };
-      state.commands.set(command.id, ended);
-      return ended;
-    });
+  const lost = [...state.commands.values()].filter((command) => isLive(command) && !known.has(command.id));
+  return lost.flatMap((command) => {
+    state.commands.delete(command.id);
+    if (told.length && !told.some((each) => each.queued_at < command.queued_at)) return [];
+    const ended = { ...command, state: /** @type {const} */ ("expired"), isForgotten: true, endSeenAt: now };
+    state.commands.set(command.id, ended);
+    return [ended];
+  });
 }
 
 /**

@@ -67,9 +67,5 @@ export function createEdits({ put, onCommand, onFailure, onChange, clock }) {
       change(point, { value, phase: "waiting", code: null, message: null, failedAt: 0 });
       timers.set(point, window.setTimeout(() => send(point), delay_ms));
     },
-    dismiss(point) {
-      if (edits.get(point)?.phase === "failed") edits.delete(point);
-      onChange();
-    },
   };
 }

@@ -73,6 +73,7 @@ export function reasonText(page, command) {
   const kept = page.state.readings.get(command.point)?.value ?? null;
   switch (command.state) {
     case "expired":
+      if (command.isForgotten) return t("reason.restarted");
       return t(command.delivered_at ? "reason.not_confirmed" : "reason.not_read");
     case "superseded":
       return t("reason.superseded");
@@ -106,6 +107,11 @@ export function errorText(page, { code, message }) {
   return page.i18n.t(page.i18n.has(key) ? key : "error.other", { message: message ?? "" });
 }
 
+/** Why a course could not be loaded. @param {Page} page @param {string} why empty where no answer came */
+export function failureText(page, why) {
+  return page.i18n.t(why ? "history.failed_why" : "history.failed", { why });
+}
+
 /**
  * How the newest change of some points fares, null if there is nothing to tell (any more).
  * @param {Page} page @param {string[]} points
@@ -130,7 +136,7 @@ export function fateOf(page, points) {
   if (command.state === "confirmed" && seen_s < CONFIRMED_SHOWN_S) {
     return { kind: "done", text: t("result.confirmed"), why: "", key: command.id };
   }
-  if (FAILED.includes(command.state) && seen_s < FAILED_SHOWN_S && !page.ui.dismissed.has(command.id)) {
+  if (FAILED.includes(command.state) && seen_s < FAILED_SHOWN_S) {
     return { kind: "failed", text: t(`result.${command.state}`), why: reasonText(page, command), key: command.id };
   }
   return null;

@@ -12,13 +12,14 @@ import { pinching } from "./pinch.js";
 const HEIGHT_PX = 320;
 const COLOURS = ["#2a78c8", "#d9730d", "#2e9e63", "#b03a8c", "#8a6d1c", "#5b5bd6", "#c0392b", "#168a9c"];
 const DASHES = [[], [8, 4], [2, 3], [10, 3, 2, 3]];
-const DAY_S = 86_400;
 const DASH = "–";
 const LEAST_DRAG_PX = 8;
 /** Below this many pixels a number does not fit beside the chart. */
 const AXIS_PX = 52;
 /** Nearer to each other than this times of day run together, in locales of twelve hours. */
 const TIME_PX = 60;
+/** What ends longer ago than this is not of now. */
+const NOW_S = 300;
 
 /**
  * @typedef {import("../types.d.ts").Plot} Plot
@@ -120,10 +121,8 @@ class HistoryChart extends HTMLElement {
     const font = `12px ${getComputedStyle(this).fontFamily}`;
     const grid = { stroke: resolved(this, "--divider-color"), width: 1 };
     const units = [...new Set(plot.series.map((each) => each.unit))];
-    const isLong = plot.to_s - plot.from_s > 2 * DAY_S;
     const day = new Intl.DateTimeFormat(words.locale, { day: "numeric", month: "short" });
-    // Where there is more than a day, each begins with its date.
-    const timeText = (/** @type {number} */ at_s) => (isLong && !new Date(at_s * 1000).getHours() ? day.format(at_s * 1000) : words.clock(at_s));
+    const timeText = (/** @type {number} */ at_s) => (isMidnight(at_s) ? day.format(at_s * 1000) : words.clock(at_s));
     this.#chart = new uPlot(
       {
         width: this.clientWidth,
@@ -179,6 +178,7 @@ class HistoryChart extends HTMLElement {
     if (!words) return;
     const [times, ...columns] = chart.data;
     const at = chart.cursor.idx ?? null;
+    const at_s = times[at ?? times.length - 1];
     const lines = (this.#plot?.series ?? []).map((each, index) => {
       const column = columns[index] ?? [];
       const value = column[heldAt(column, at ?? times.length - 1)] ?? null;
@@ -186,7 +186,8 @@ class HistoryChart extends HTMLElement {
       const text = value === null ? DASH : `${words.number(Math.round(value * 10) / 10)} ${each.unit}`;
       return { id: each.id, name: each.name, colour: stroke, dash, value: text, drop: words.t("history.drop", { name: each.name }) };
     });
-    const time = at === null ? words.t("day.now") : new Intl.DateTimeFormat(words.locale, { dateStyle: "medium", timeStyle: "short" }).format(times[at] * 1000);
+    const isNow = at === null && Date.now() / 1000 - at_s < NOW_S;
+    const time = isNow ? words.t("day.now") : new Intl.DateTimeFormat(words.locale, { dateStyle: "medium", timeStyle: "short" }).format(at_s * 1000);
     render(legend(time, lines, (id) => this.dispatchEvent(new CustomEvent("drop", { detail: id }))), this.#legend);
   }
 
@@ -218,6 +219,12 @@ class HistoryChart extends HTMLElement {
     chart.setCursor({ left: chart.valToPos(chart.data[0][index], "x"), top: 0 });
     return undefined;
   };
+}
+
+/** @param {number} at_s */
+function isMidnight(at_s) {
+  const at = new Date(at_s * 1000);
+  return at.getHours() === 0 && at.getMinutes() === 0;
 }
 
 /** @param {number} index of a line */

@@ -4,7 +4,7 @@ import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { choiceOf, historyKey, MOST, placesOf } from "../core/chosen.js";
 import { csvAddress, SPANS } from "../core/history.js";
 import { optionOf } from "../core/model.js";
-import { valueText } from "../core/words.js";
+import { failureText, valueText } from "../core/words.js";
 import { icons } from "../parts/icons.js";
 import { bands } from "./bands.js";
 import { chooser } from "./choose.js";
@@ -34,7 +34,7 @@ export function view(page) {
     <h2 id="history" class="aside">${t("tab.history")}</h2>
     ${toolbar(page, points, plot)}
     ${history.failure !== null
-      ? html`<p class="failure" role="status">${t(history.failure ? "history.failed_why" : "history.failed", { why: history.failure })}</p>`
+      ? html`<p class="failure" role="status">${failureText(page, history.failure)}</p>`
       : nothing}
     ${plot && points.length
       ? html`${plot.series.length

@@ -2,7 +2,7 @@
 
 import { html, nothing, svg } from "../vendor/lit-html/lit-html.js";
 import { numberOf } from "../core/rooms.js";
-import { pointTitle } from "../core/words.js";
+import { failureText, pointTitle } from "../core/words.js";
 import { outlineOf } from "../parts/spark.js";
 
 /**
@@ -31,7 +31,7 @@ export function dayChart(page, row, name) {
     <h3>${t("day.title")}</h3>
     ${day?.room === row.id && day.series.size
       ? drawn(page, row, name, day)
-      : html`<p class="note" role="status">${t(day?.failed ? "day.failed" : "day.loading")}</p>`}
+      : html`<p class="note" role="status">${day?.room === row.id && day.failure !== null ? failureText(page, day.failure) : t("day.loading")}</p>`}
   </section>`;
 }
 
