@@ -22,6 +22,7 @@ SENTENCES = {
     **{f"reason.{each}": set() for each in (Why.WITHDRAWN, Why.NOT_READ, Why.NOT_CONFIRMED, Why.SUPERSEDED)},
     **{f"reason.{each}": {"value"} for each in (Why.OVERRIDDEN, Why.KEPT)},
     **{f"error.{error.code}": set() for error in (NoLinkError, RoomOffError)},
+    "reason.restarted": set(),
     "error.other": {"message"},
     "command.limited": {"low", "high"},
 }

@@ -276,3 +276,15 @@ def test_a_command_does_not_wait_for_a_newer_one_or_for_ever() -> None:
 
     assert newer.served(SETPOINT, WANTED, 2.0) is Explanation.COMMAND
     assert later.served(SETPOINT, WANTED, 14.0) is Explanation.COMMAND
+
+
+@pytest.mark.parametrize("newer", [STATE, SETPOINT])
+def test_an_older_command_is_over_once_a_newer_one_was_read_that_it_would_undo(newer: int) -> None:
+    oracle = an_oracle()
+    oracle.ordered(GLOBAL_STATE, OperatingState.REDUCED, 1.0)
+    word = WANTED if newer == SETPOINT else OperatingState.NORMAL
+    oracle.ordered(newer, word, 1.0)
+    assert oracle.served(GLOBAL_STATE, OperatingState.REDUCED, 2.0) is Explanation.COMMAND
+
+    assert oracle.served(newer, word, 14.0) is Explanation.COMMAND
+    assert oracle.served(GLOBAL_STATE, OperatingState.REDUCED, 15.0) is Explanation.ENDED

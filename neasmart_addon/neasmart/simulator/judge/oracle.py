@@ -209,7 +209,7 @@ class Oracle:
             return Explanation.NOTHING
         orders = [order for order in self._orders.get(address, ()) if order.word == word]
         for order in reversed(orders):
-            if order.end_s > asked_s and not self._too_old(order, asked_s):
+            if order.end_s > asked_s and not self._too_old(order, asked_s) and not self._overtaken(order):
                 order.read_s = at_s if order.read_s is None else order.read_s
                 order.last_read_s = at_s
                 return Explanation.EARLY if self._has_to_wait(order, at_s) else Explanation.COMMAND
@@ -255,6 +255,15 @@ class Oracle:
             each.number < order.number and not each.unsure and at_s - each.given_s < self._waits_s
             for each in self._live()
             if each.address != _HOUSE and _affects(TABLE.by_address[each.address], ref)
+        )
+
+    def _overtaken(self, order: Order) -> bool:
+        """Return whether a newer command was read that a base that acts on this one may undo."""
+        cause = TABLE.by_address[order.address]
+        return any(
+            each.number > order.number and each.read_s is not None and _affects(cause, TABLE.by_address[address])
+            for address, orders in self._orders.items()
+            for each in orders
         )
 
     def _limit(self, order: Order, turn: Turn) -> Limit:
