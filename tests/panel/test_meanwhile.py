@@ -76,9 +76,40 @@ def test_a_change_that_a_restarted_gateway_knows_nothing_of_ends_and_says_so(the
     expect(page.locator(".disc.busy")).to_have_count(0)
     expect(card(page, "1.1").locator("[data-fate=failed]")).to_contain_text("The gateway was restarted")
     expect(page.locator("[data-said]")).to_contain_text("Living room")
-    stage.tell(commands=[stage.command("zone.1.1.setpoint", 22.0, "delivered", id="c1")])
-    page.clock.run_for(100)
-    expect(page.locator(".disc.busy")).to_have_count(1)
+
+
+def test_a_change_that_is_younger_than_a_slow_snapshot_is_not_missed_in_it(theatre: Theatre) -> None:
+    stage = Stage()
+    page = theatre.open(stage)
+    expect(page.locator(".room")).to_have_count(11)
+    stage.is_gone = True
+    held: list[Route] = []
+    stage.answers["GET snapshot"] = held.append
+    assert stage.socket is not None
+    stage.socket.close()
+    with page.expect_request("**/api/v1/snapshot"):
+        page.clock.run_for(500)
+
+    card(page, "1.1").locator(".disc").click()
+    page.get_by_role("dialog").get_by_role("button", name="Reduced").click()
+    expect(page.locator(".toast")).to_be_visible()
+    with page.expect_response("**/api/v1/snapshot"):
+        held[0].fulfill(json=stage.snapshot())
+    page.clock.run_for(200)
+
+    expect(card(page, "1.1").locator("[data-fate=busy]")).to_be_visible()
+
+
+def test_the_way_back_closes_a_menu_that_is_open(theatre: Theatre) -> None:
+    page = theatre.open(Stage(), "#history")
+    page.get_by_role("link", name="Rooms").click()
+    card(page, "1.1").locator(".disc").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+
+    page.go_back()
+
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.locator(".history")).to_be_visible()
 
 
 def test_of_a_change_that_ended_long_ago_nothing_is_said(theatre: Theatre) -> None:
