@@ -97,7 +97,10 @@ function draw() {
     root.replaceChildren();
   }
   const shown = page();
+  const held = /** @type {HTMLElement | null} */ (document.activeElement);
   render(pageView(shown), root);
+  // What is moved to another place loses the focus; what has gone keeps none.
+  if (held?.isConnected && held !== document.activeElement) held.focus({ preventScroll: true });
   showLayers(shown, root);
   isWhole = false;
   if (!state.received) return;
