@@ -118,6 +118,39 @@ def test_a_counter_that_was_left_aside_is_told_with_its_reason(theatre: Theatre)
     expect(page.locator(".ignored")).to_contain_text("a bad cable or missing ground")
 
 
+def test_the_bus_is_recorded_and_the_recording_taken_along(theatre: Theatre) -> None:
+    stage = Stage()
+    page = opened(theatre, stage)
+    stage.answers["POST captures"] = stage.answers["POST captures/stop"] = lambda route: route.fulfill(json={})
+
+    page.get_by_role("button", name="Record the bus").click()
+    stage.tell(status={"recorder": {"recording": True, "name": "bus.pcap"}})
+    expect(page.get_by_role("status").filter(has_text="ends by itself")).to_be_visible()
+    expect(page.get_by_role("link", name="Download recording")).to_have_count(0)
+    page.get_by_role("button", name="Stop recording").click()
+    stage.tell(status={"recorder": {"recording": False, "name": "bus.pcap"}})
+    told = {"Content-Disposition": 'attachment; filename="bus.pcap"'}
+    stage.answers["GET captures/bus.pcap"] = lambda route: route.fulfill(body=b"\xd4\xc3", headers=told)
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download recording").click()
+
+    assert download.value.suggested_filename == "bus.pcap"
+    assert download.value.path().read_bytes() == b"\xd4\xc3"
+    assert [path for method, path, _ in stage.asked if method == "POST"] == ["captures", "captures/stop"]
+
+
+def test_what_the_wire_carries_is_told_for_each_unit_id(theatre: Theatre) -> None:
+    stage = Stage()
+    page = opened(theatre, stage)
+
+    bus = stage.snapshot()["status"]["bus"]
+    stage.tell(status={"bus": {**bus, "frames_per_s": 3.4, "last_poll_age_s": {"240": 120.0, "241": None}}})
+    page.clock.run_for(100)
+
+    for words in (r"Frames per second\s*3\.4", r"240.*2 min\. ago", r"241.*never"):
+        expect(page.locator(".facts").first).to_contain_text(re.compile(words))
+
+
 def test_with_nothing_received_the_page_is_the_guide(theatre: Theatre) -> None:
     stage = Stage(rooms=(), doctor=doctor("noise.swapped", "error", receiving=False))
     page = theatre.open(stage)

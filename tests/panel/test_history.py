@@ -8,7 +8,7 @@ from itertools import pairwise
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Download, Page, expect
 
 from tests.support.staged import NOW, Stage, Theatre, many_rooms
 
@@ -247,11 +247,33 @@ def test_what_lies_in_the_past_is_not_told_as_of_now(theatre: Theatre) -> None:
 
 
 def test_what_is_shown_can_be_taken_along(theatre: Theatre) -> None:
-    page = opened(theatre, Stage())
+    stage = Stage()
+    page = opened(theatre, stage)
 
-    address = page.get_by_role("link", name="CSV").get_attribute("href") or ""
+    link = page.get_by_role("link", name="CSV")
+    address = link.get_attribute("href") or ""
+    told = {"Content-Disposition": 'attachment; filename="history.csv"'}
+    stage.answers["GET history"] = lambda route: route.fulfill(body="at,value", headers=told)
+    with page.expect_download() as download:
+        link.click()
 
     query = parse_qs(urlsplit(address).query)
     assert query["format"] == ["csv"]
     assert "zone.1.1.temperature" in query["points"][0]
     assert query["to"][0].startswith(NOW.strftime("%Y-%m-%dT%H:%M"))
+    assert download.value.suggested_filename == "history.csv"
+    assert download.value.path().read_text(encoding="utf-8") == "at,value"
+
+
+def test_a_file_that_cannot_be_taken_along_says_why_and_is_not_saved(theatre: Theatre) -> None:
+    stage = Stage()
+    page = opened(theatre, stage)
+    saved: list[Download] = []
+    page.on("download", lambda download: saved.append(download))  # noqa: PLW0108 - Playwright marks its handlers
+
+    stage.history_fails = "The storage is being repaired."
+    page.get_by_role("link", name="CSV").click()
+
+    expect(page.locator(".toast")).to_contain_text("The storage is being repaired.")
+    assert saved == []
+    theatre.complaints.clear()

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.panel.test_rooms import sent
+from tests.panel.test_rooms import COALESCED_MS, sent
 from tests.support.gateways import base_reports
 from tests.support.panel import card
-from tests.support.staged import ROOMS, SETUP, Stage, Theatre
+from tests.support.staged import ROOMS, SETUP, Stage, Theatre, many_rooms
 
 pytestmark = pytest.mark.xdist_group("stage")
 
@@ -76,9 +76,40 @@ def test_a_change_that_a_restarted_gateway_knows_nothing_of_ends_and_says_so(the
     expect(page.locator(".disc.busy")).to_have_count(0)
     expect(card(page, "1.1").locator("[data-fate=failed]")).to_contain_text("The gateway was restarted")
     expect(page.locator("[data-said]")).to_contain_text("Living room")
-    stage.tell(commands=[stage.command("zone.1.1.setpoint", 22.0, "delivered", id="c1")])
-    page.clock.run_for(100)
-    expect(page.locator(".disc.busy")).to_have_count(1)
+
+
+def test_a_change_that_is_younger_than_a_slow_snapshot_is_not_missed_in_it(theatre: Theatre) -> None:
+    stage = Stage()
+    page = theatre.open(stage)
+    expect(page.locator(".room")).to_have_count(11)
+    stage.is_gone = True
+    held: list[Route] = []
+    stage.answers["GET snapshot"] = held.append
+    assert stage.socket is not None
+    stage.socket.close()
+    with page.expect_request("**/api/v1/snapshot"):
+        page.clock.run_for(500)
+
+    card(page, "1.1").locator(".disc").click()
+    page.get_by_role("dialog").get_by_role("button", name="Reduced").click()
+    expect(page.locator(".toast")).to_be_visible()
+    with page.expect_response("**/api/v1/snapshot"):
+        held[0].fulfill(json=stage.snapshot())
+    page.clock.run_for(200)
+
+    expect(card(page, "1.1").locator("[data-fate=busy]")).to_be_visible()
+
+
+def test_the_way_back_closes_a_menu_that_is_open(theatre: Theatre) -> None:
+    page = theatre.open(Stage(), "#history")
+    page.get_by_role("link", name="Rooms").click()
+    card(page, "1.1").locator(".disc").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+
+    page.go_back()
+
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.locator(".history")).to_be_visible()
 
 
 def test_of_a_change_that_ended_long_ago_nothing_is_said(theatre: Theatre) -> None:
@@ -161,6 +192,36 @@ def test_the_key_of_an_adapter_stays_his_when_another_is_plugged_in(theatre: The
         page.keyboard.press("Enter")
 
     assert listening.value.post_data_json == {"device": SETUP["devices"][1]["path"]}
+
+
+def test_a_room_stays_under_the_finger_that_sets_it(theatre: Theatre) -> None:
+    stage = Stage(rooms=many_rooms())
+    page = theatre.open(stage)
+    page.locator(".order select").select_option("furthest")
+    room = page.locator(".room").first
+    zone = room.get_attribute("data-zone")
+    for _ in range(3):
+        room.get_by_role("button", name="Warmer").click()
+
+    expect(room).to_have_attribute("data-zone", str(zone))
+    page.clock.run_for(COALESCED_MS)
+    expect(page.locator(".toast")).to_be_visible()
+    assert [point for point, _ in sent(stage)] == [f"{zone}.setpoint"]
+
+
+def test_a_room_that_changes_its_place_keeps_the_focus(theatre: Theatre) -> None:
+    stage = Stage(rooms=many_rooms())
+    page = theatre.open(stage)
+    page.locator(".order select").select_option("coldest")
+    zone = page.locator(".room").nth(3).get_attribute("data-zone")
+    target = page.locator(f"[data-zone='{zone}'] .target")
+    target.focus()
+
+    stage.tell(readings=[{"id": f"{zone}.temperature", "value": 35.0, "raw": 1}])
+    page.clock.run_for(1500)
+
+    expect(page.locator(".room").last).to_have_attribute("data-zone", str(zone))
+    expect(target).to_be_focused()
 
 
 def test_a_room_that_has_moved_to_another_floor_has_the_focus_again(theatre: Theatre) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.panel.test_rooms import COALESCED_MS, sent
 from tests.support.panel import card
@@ -257,6 +257,26 @@ def test_a_name_that_is_refused_says_why(theatre: Theatre) -> None:
 
     expect(page.get_by_role("alert")).to_contain_text("The name is taken by zone 1.2")
     theatre.complaints.clear()
+
+
+def test_a_room_is_hidden_and_shown_again(theatre: Theatre) -> None:
+    stage = Stage()
+    hidden: list[bool] = []
+
+    def keep(route: Route) -> None:
+        hidden.append(saved(stage)[-1]["hidden"])
+        records = [{**each, "hidden": hidden[-1]} if each["name"] == "Wine" else each for each in stage.room_records()]
+        route.fulfill(json={"rooms": records, "stored": True})
+
+    stage.answers["PUT rooms"] = keep
+    page = theatre.open(stage, "#room/5/12")
+
+    page.get_by_role("button", name="Hide here").click()
+    expect(page.locator(".room")).to_have_count(10)
+    page.get_by_role("button", name="Show again").click()
+    expect(page.locator(".room")).to_have_count(11)
+
+    assert hidden == [True, False]
 
 
 def test_a_room_is_forgotten_only_after_a_question(theatre: Theatre) -> None:

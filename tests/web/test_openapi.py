@@ -168,6 +168,20 @@ def test_errors_have_the_one_shape_and_at_the_root_the_old_word_too(everything: 
     assert open_paths == {"/health", "/api/openapi.json", "/api/docs", "/api/docs/{name}"}
 
 
+async def test_what_a_room_that_is_off_answers_is_described(served: Served) -> None:
+    paths = document(TABLE, served.server.routes(Role.API))["paths"]
+
+    for method, path, body in (
+        ("post", "/api/v1/zones/{base_id}/{zone_id}", {"setpoint": 21}),
+        ("put", "/api/v1/points/{point_id}", {"value": 21}),
+        ("post", "/zones/{base_id}/{zone_id}", {"setpoint": 21}),
+    ):
+        asked = path.format(base_id=2, zone_id=3, point_id="zone.2.3.setpoint")
+        async with served.api.request(method, asked, json=body) as answer:
+            assert (await answer.json())["code"] == "room_is_off"
+        assert str(answer.status) in paths[path][method]["responses"]
+
+
 async def test_both_listeners_serve_the_description_of_their_own_routes(served: Served) -> None:
     for client, role in ((served.api, Role.API), (served.ingress, Role.INGRESS)):
         async with client.get("/api/openapi.json") as answer:

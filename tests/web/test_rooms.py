@@ -59,6 +59,13 @@ async def test_a_part_of_a_room_can_be_changed_and_what_is_read_can_be_sent_back
     assert await served.put(PATH, {"rooms": document["rooms"]}) == (200, document)
 
 
+@pytest.mark.parametrize("name", ["Kinder \U0001f468\u200d\U0001f469\u200d\U0001f467", "Caf\u00e9 \u2764\ufe0f"])
+async def test_signs_that_are_made_of_several_are_names_too(served: Served, name: str) -> None:
+    status, document = await put(served, {"base_id": 1, "zone_id": 1, "name": name})
+
+    assert (status, by_zone(document)[1, 1]["name"]) == (200, name)
+
+
 async def test_a_name_is_told_to_all_who_show_it_at_once(served: Served) -> None:
     with served.gateway.hub.subscribed() as (_, subscription):
         await put(served, {"base_id": 1, "zone_id": 1, "name": "Salon"})
@@ -83,6 +90,7 @@ async def test_a_name_is_told_to_all_who_show_it_at_once(served: Served) -> None
         ({"rooms": [{"base_id": 1, "zone_id": 13}]}, "Must be between 1 and 12"),
         ({"rooms": [{"base_id": 1, "zone_id": 1, "name": "x" * 61}]}, "rooms[0].name"),
         ({"rooms": [{"base_id": 1, "zone_id": 1, "name": "a\nb"}]}, "rooms[0].name"),
+        ({"rooms": [{"base_id": 1, "zone_id": 1, "floor": "a\u202eb"}]}, "rooms[0].floor"),
         ({"rooms": [{"base_id": 1, "zone_id": 1, "position": 0}]}, "rooms[0].position"),
         ({"rooms": [{"base_id": 1, "zone_id": 1, "hidden": 1}]}, "rooms[0].hidden"),
         ({"rooms": [{"base_id": 1, "zone_id": 1, "colour": 1}]}, "colour"),

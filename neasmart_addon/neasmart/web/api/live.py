@@ -29,6 +29,7 @@ from neasmart.web.http.problems import SERVER, Problem
 from neasmart.web.http.request_id import HEADER, REQUEST_ID
 
 CLIENTS_LIMIT = 200
+"""Of each listener, because who fills the one must not keep pages from the other."""
 CHANGES_EVERY_S = 0.25
 KEYS_AT_ONCE = 40
 """So many readings are 0.2 ms of work before they can be sent."""
@@ -190,7 +191,7 @@ class Feed:
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Serve one page until it goes away."""
-        if len(self._clients) >= self._clients_limit:
+        if sum(each.listener is request.app for each in self._clients) >= self._clients_limit:
             message = f"Too many open pages. Allowed: {self._clients_limit}"
             raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "too_many_clients", message, headers={"Retry-After": "30"})
         offered = request.headers.get(PROTOCOL_HEADER)

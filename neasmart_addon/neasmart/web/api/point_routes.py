@@ -92,6 +92,7 @@ class PointRoutes:
         names={"point_id": "WritablePointId"},
         status=HTTPStatus.ACCEPTED,
         commands=True,
+        problems=(HTTPStatus.CONFLICT,),
     )
     async def set_point(self, request: web.Request) -> web.Response:
         """Set one point. Sets any value that the base asks for."""

@@ -51,7 +51,15 @@ class Rest:
         base_id, zone_id = places.room(request, self._gateway.table)
         return reply(documents.zone(self._gateway, base_id, zone_id, self._now()))
 
-    @Route("POST", f"{API}/zones/{{base_id}}/{{zone_id}}", "rooms", "ZoneUpdate", sends="ZoneCommand", commands=True)
+    @Route(
+        "POST",
+        f"{API}/zones/{{base_id}}/{{zone_id}}",
+        "rooms",
+        "ZoneUpdate",
+        sends="ZoneCommand",
+        commands=True,
+        problems=(HTTPStatus.CONFLICT,),
+    )
     async def set_zone(self, request: web.Request) -> web.Response:
         """Set a room's state, setpoint or both. Nothing is applied unless the whole body is valid."""
         queue = queued(request)

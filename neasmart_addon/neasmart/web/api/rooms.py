@@ -19,6 +19,9 @@ from neasmart.web.http.bodies import Document, read_document, reply
 from neasmart.web.http.problems import Problem
 from neasmart.web.http.routes import Route
 
+_JOINER = "\N{ZERO WIDTH JOINER}"
+"""It makes a family of a man, a woman and a child."""
+
 
 class RoomKeeper(Protocol):
     """Where the owner's word and the past of rooms are kept."""
@@ -96,7 +99,7 @@ class RoomRoutes:
             seen.add((room.base_id, room.zone_id))
             for key in ("name", "floor"):
                 text = getattr(room, key)
-                if isinstance(text, str) and not text.isprintable():
+                if isinstance(text, str) and not text.replace(_JOINER, "").isprintable():
                     raise _invalid(f"rooms[{position}].{key}", "only letters and signs that can be seen are allowed")
             yield room
 

@@ -41,8 +41,12 @@ _LINGERING_S = 2.0
 _KEEP_ALIVE_S = 75.0
 _PROTOCOL_ERROR = b"\x88\x02" + int(WSCloseCode.PROTOCOL_ERROR).to_bytes(2)
 """The frame that closes a WebSocket with 1002."""
-_QUOTED = re.compile(r":?\s+b?(['\"]).*\1\W*\Z", re.DOTALL)
-"""What aiohttp quotes, at the end, of a request that it cannot read; the line may hold a key."""
+_QUOTED = re.compile(
+    r""":?\s*(?:bytearray\()?(?:\bb|(?<![A-Za-z]))(?:"|'(?![A-Z][\w-]*' header)).*""",
+    re.DOTALL,
+)
+"""What aiohttp quotes of a request that it cannot read, because the line may hold a key: all from the first quotation
+mark on that is neither an apostrophe nor before the name of a header."""
 _USER_TIMEOUT: int | None = getattr(socket, "TCP_USER_TIMEOUT", None)
 
 

@@ -48,7 +48,7 @@ let looks = 0;
 let sheetTimer = 0;
 
 const sight = createSight(schedule);
-const router = createRouter((route) => update({ route, roomFailure: null }));
+const router = createRouter((route) => update({ route, menu: null, question: null, roomFailure: null }));
 const actions = createActions({ state, ui, update, page, clock: pageClock, closeRoom: router.closeRoom });
 const edits = createEdits({ put: actions.put, onCommand, onFailure, onChange: schedule, clock: pageClock });
 const trends = createTrends({ pointsOf: trendPoints, onChange: schedule });
@@ -97,7 +97,10 @@ function draw() {
     root.replaceChildren();
   }
   const shown = page();
+  const held = /** @type {HTMLElement | null} */ (document.activeElement);
   render(pageView(shown), root);
+  // What is moved to another place loses the focus; what has gone keeps none.
+  if (held?.isConnected && held !== document.activeElement) held.focus({ preventScroll: true });
   showLayers(shown, root);
   isWhole = false;
   if (!state.received) return;
@@ -128,13 +131,13 @@ function tick() {
   frame();
 }
 
-/** @param {any} message */
-function onMessage(message) {
+/** @param {any} message @param {number} [askedAt] when a snapshot was asked for */
+function onMessage(message, askedAt = 0) {
   if (message.type === "hello") return onVersion(message.version);
   const hadRooms = state.status["rooms"];
   const knewNothing = !anythingReceived(state);
   noteTurned(message);
-  const ended = applyMessage(state, message, pageClock());
+  const ended = applyMessage(state, message, pageClock(), askedAt);
   forgetResolved();
   if (message.type !== "changes" && !anythingReceived(state)) ui.guide = "first";
   // A gateway may answer before its storage is open: then the rooms of before come a moment later.

@@ -27,6 +27,8 @@ export interface Command {
   warning: string | null;
   /** Seconds of the page's own clock, if the end was seen while the page was open. */
   endSeenAt?: number | null;
+  /** Seconds of the page's own clock. */
+  takenAt: number;
   /** Whether the gateway knows nothing of it any more. */
   isForgotten?: boolean;
 }

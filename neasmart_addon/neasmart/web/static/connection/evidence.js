@@ -13,9 +13,9 @@ export function evidence(page) {
     <p class="actions">
       <button type="button" class="outlined" @click=${() => page.actions.record(!recorder.recording)}>${t(recorder.recording ? "bus.record_stop" : "bus.record")}</button>
       ${recorder.name && !recorder.recording
-        ? html`<a class="outlined" href=${`api/v1/captures/${recorder.name}`} download>${icons.download}${t("bus.capture")}</a>`
+        ? html`<a class="outlined" href=${`api/v1/captures/${recorder.name}`} @click=${page.actions.download}>${icons.download}${t("bus.capture")}</a>`
         : nothing}
-      <a class="outlined" href="api/v1/diagnostics" download>${icons.download}${t("bus.diagnostics")}</a>
+      <a class="outlined" href="api/v1/diagnostics" @click=${page.actions.download}>${icons.download}${t("bus.diagnostics")}</a>
       <span class="caption" role="status">${page.ui.recordFailed ? t("bus.record_failed") : recorder.recording ? t("bus.recording") : nothing}</span>
     </p>
   </section>`;

@@ -9,8 +9,8 @@ import { valueText } from "../core/words.js";
 import { icons } from "../parts/icons.js";
 import { saveRegisters } from "./save.js";
 
-/** Where an id may go on in the next line. */
-const BREAKS = /(?<=[._])/;
+/** Between these an id may go on in the next line. */
+const PARTS = /[^._]+[._]?/g;
 const COLUMNS = ["address", "id", "raw", "value", "age", "source"];
 
 /**
@@ -70,7 +70,7 @@ function row(page, reading, line) {
   const born = bornAt(reading);
   return html`<tr>
     <td class="address">${reading.address}</td>
-    <td><code>${reading.id.split(BREAKS).map((part) => html`${part}<wbr />`)}</code>${line.name ? html`<small dir="auto">${line.name}</small>` : nothing}</td>
+    <td><code>${reading.id.match(PARTS)?.map((part) => html`${part}<wbr />`)}</code>${line.name ? html`<small dir="auto">${line.name}</small>` : nothing}</td>
     <td><code>${line.raw}</code></td>
     <td class="short">${line.decoded}</td>
     <td class="short">

@@ -1,5 +1,6 @@
 /** Hands the register table to the browser as a file. */
 
+import { saveFile } from "../core/files.js";
 import { ageOf, groupOf, hex } from "../core/model.js";
 
 const COLUMNS = ["address", "id", "name", "raw", "value", "quality", "source", "stale", "age_s"];
@@ -25,12 +26,7 @@ export function saveRegisters(page, readings, format) {
     };
   });
   const text = format === "csv" ? csvOf(rows) : JSON.stringify({ version: page.schema.version, registers: rows }, null, 2);
-  const blob = new Blob([text], { type: format === "csv" ? "text/csv" : "application/json" });
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(blob);
-  link.download = `neasmart-registers.${format}`;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  saveFile(new Blob([text], { type: format === "csv" ? "text/csv" : "application/json" }), `neasmart-registers.${format}`);
 }
 
 /** @param {Record<string, unknown>[]} rows */

@@ -1,8 +1,9 @@
 /** Everything that the page asks of the gateway on the owner's behalf; views call these and never fetch. */
 
 import { codeOf, get, messageOf, send, statusOf } from "./api.js";
-import { askAll, askHistory, failureOf, SPANS } from "./history.js";
 import { takeOwnCommand } from "./commands.js";
+import { takeAlong } from "./files.js";
+import { askAll, askHistory, failureOf, SPANS } from "./history.js";
 import { roomGroup, takeRooms } from "./model.js";
 import { signOut } from "./session.js";
 import { errorText } from "./words.js";
@@ -199,6 +200,9 @@ export function createActions({ state, ui, update, page, clock, closeRoom }) {
         update({ recordFailed: true });
       }
     },
+
+    /** Takes a file along. @param {Event} event of the link to it */
+    download: (event) => takeAlong(event, sayFailure),
 
     async signOut() {
       try {

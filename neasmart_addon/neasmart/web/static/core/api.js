@@ -4,6 +4,8 @@
  */
 
 const TIMEOUT_MS = 10_000;
+/** A file of two years takes a small computer a while. */
+const FILE_MS = 600_000;
 
 /** What went wrong, with the stable code that the texts are looked up by. */
 export class ApiError extends Error {
@@ -33,8 +35,20 @@ export function send(method, path, body = method === "DELETE" ? undefined : {}) 
   return request(path, body === undefined ? { method } : { method, body: JSON.stringify(body) }, TIMEOUT_MS);
 }
 
+/** Asks for a file. @param {string} path @returns {Promise<{blob: Blob, name: string}>} */
+export async function getFile(path) {
+  const response = await answered(path, { method: "GET" }, FILE_MS);
+  const name = /filename="(.+?)"/.exec(response.headers.get("Content-Disposition") ?? "")?.[1];
+  return { blob: await response.blob(), name: name ?? "neasmart" };
+}
+
 /** @param {string} path @param {RequestInit} options @param {number} timeout_ms */
 async function request(path, options, timeout_ms) {
+  return (await answered(path, options, timeout_ms)).json().catch(() => null);
+}
+
+/** @param {string} path @param {RequestInit} options @param {number} timeout_ms @returns {Promise<Response>} a good one */
+async function answered(path, options, timeout_ms) {
   let response;
   try {
     response = await fetch(addressOf(path), {
@@ -49,13 +63,13 @@ async function request(path, options, timeout_ms) {
   }
   // Where the gateway asks for a key it has a form for it; in Home Assistant this answer is not ours.
   if (response.status === 401 && document.documentElement.dataset["login"] !== undefined) location.reload();
-  const body = await response.json().catch(() => null);
   if (!response.ok) {
+    const body = await response.json().catch(() => null);
     // Home Assistant answers 502 to 504 itself while the gateway restarts; that answer has no code of ours.
     const code = body?.code ?? (response.status >= 500 ? "unreachable" : "failed");
     throw new ApiError(code, body?.error ?? response.statusText, response.status);
   }
-  return body;
+  return response;
 }
 
 /** @param {unknown} error */

@@ -10,14 +10,14 @@ const LIVE = ["queued", "delivered"];
 
 /**
  * Takes the commands of a snapshot or of changes.
- * @param {State} state @param {any} message @param {number} now
+ * @param {State} state @param {any} message @param {number} now @param {number} askedAt when a snapshot was asked for
  * @returns {Command[]} those that have ended with this message
  */
-export function takeCommands(state, message, now) {
+export function takeCommands(state, message, now, askedAt) {
   /** @type {Command[]} */
   const told = message.commands ?? [];
   const ended = told.filter((command) => takeCommand(state, command, now));
-  if (message.type !== "changes") ended.push(...forgotten(state, told, now));
+  if (message.type !== "changes") ended.push(...forgotten(state, told, now, askedAt));
   if (state.commands.size > KEPT) {
     state.commands = new Map(newestFirst(state).slice(0, KEPT / 2).map((command) => [command.id, command]));
   }
@@ -26,13 +26,13 @@ export function takeCommands(state, message, now) {
 
 /**
  * Ends what was on its way and is not in a snapshot: a gateway that was started anew knows nothing of it. Where older
- * ones are told of it would be among them, unless it has ended so long ago that nothing can be said of it. If it is told
- * of after all, because the answer to its PUT was quicker than the snapshot, that counts.
- * @param {State} state @param {Command[]} told @param {number} now
+ * ones are told of it would be among them, unless it has ended so long ago that nothing can be said of it. What was given
+ * since the snapshot was asked for cannot be in it.
+ * @param {State} state @param {Command[]} told @param {number} now @param {number} askedAt
  */
-function forgotten(state, told, now) {
+function forgotten(state, told, now, askedAt) {
   const known = new Set(told.map((command) => command.id));
-  const lost = [...state.commands.values()].filter((command) => isLive(command) && !known.has(command.id));
+  const lost = [...state.commands.values()].filter((command) => isLive(command) && command.takenAt < askedAt && !known.has(command.id));
   return lost.flatMap((command) => {
     state.commands.delete(command.id);
     if (told.length && !told.some((each) => each.queued_at < command.queued_at)) return [];
@@ -51,7 +51,7 @@ function takeCommand(state, command, now) {
   const known = state.commands.get(command.id);
   if (known && progressOf(known) > progressOf(command)) return false;
   const endedNow = known !== undefined && isLive(known) && !isLive(command);
-  state.commands.set(command.id, { ...command, endSeenAt: endedNow ? now : (known?.endSeenAt ?? null) });
+  state.commands.set(command.id, { ...command, takenAt: known?.takenAt ?? now, endSeenAt: endedNow ? now : (known?.endSeenAt ?? null) });
   return endedNow;
 }
 
@@ -68,7 +68,6 @@ export function takeOwnCommand(state, command, now) {
 
 /** @param {Command} command */
 function progressOf(command) {
-  if (command.isForgotten) return 0;
   const at = LIVE.indexOf(command.state);
   return at < 0 ? LIVE.length : at;
 }

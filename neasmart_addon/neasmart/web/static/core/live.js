@@ -4,6 +4,7 @@
  */
 
 import { addressOf, get, statusOf } from "./api.js";
+import { pageClock } from "./model.js";
 import { isBehindLogin } from "./session.js";
 
 const FIRST_WAIT_S = 1;
@@ -15,7 +16,7 @@ const POLL_EVERY_S = 5;
 /** @typedef {import("../types.d.ts").Connection} Connection */
 
 /**
- * @param {{onMessage: (message: any) => void, onConnection: (connection: Connection) => void}} listener
+ * @param {{onMessage: (message: any, askedAt: number) => void, onConnection: (connection: Connection) => void}} listener
  * @returns {{start: () => void}}
  */
 export function createLive({ onMessage, onConnection }) {
@@ -35,6 +36,7 @@ export function createLive({ onMessage, onConnection }) {
     address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
     const mine = new WebSocket(address);
     socket = mine;
+    const askedAt = pageClock();
     let gotAny = false;
     heardAt_ms = performance.now();
     watchSilence(mine, SILENCE_MS);
@@ -48,7 +50,7 @@ export function createLive({ onMessage, onConnection }) {
         stopPolling();
         onConnection("live");
       }
-      onMessage(message);
+      onMessage(message, askedAt);
     });
     mine.addEventListener("close", () => {
       if (socket !== mine) return;
@@ -101,9 +103,10 @@ export function createLive({ onMessage, onConnection }) {
 
   /** Asks once; a failure tells what is gone, unless the socket is back meanwhile. @returns {Promise<boolean>} whether an answer came */
   async function ask() {
+    const askedAt = pageClock();
     try {
       const snapshot = await get("api/v1/snapshot");
-      if (failures) onMessage(snapshot);
+      if (failures) onMessage(snapshot, askedAt);
       return true;
     } catch (error) {
       // Without Home Assistant in between there is only one way to be cut off.

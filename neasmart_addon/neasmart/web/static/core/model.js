@@ -40,11 +40,11 @@ export function pageClock() {
 
 /**
  * Takes a snapshot or changes.
- * @param {State} state @param {any} message @param {number} now
+ * @param {State} state @param {any} message @param {number} now @param {number} askedAt when a snapshot was asked for
  * @returns {import("../types.d.ts").Command[]} commands that have ended with this message
  */
-export function applyMessage(state, message, now) {
-  const ended = takeCommands(state, message, now);
+export function applyMessage(state, message, now, askedAt) {
+  const ended = takeCommands(state, message, now, askedAt);
   for (const reading of message.readings ?? []) {
     state.readings.set(reading.id, { ...state.readings.get(reading.id), ...USUAL, ...reading, receivedAt: now });
   }

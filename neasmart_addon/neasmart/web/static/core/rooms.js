@@ -133,8 +133,9 @@ export function arranged(page, rows) {
   const text = (/** @type {Row} */ row) => `${roomName(page, row.index)} ${floorOf(page, row.index)} ${row.index.join(".")}`.toLocaleLowerCase();
   const found = words.length ? rows.filter((row) => words.every((word) => text(row).includes(word))) : [...rows];
   const actual = (/** @type {Row} */ row) => numberOf(row.readings["temperature"]?.value) ?? Infinity;
+  // By what the base has: a room whose target is being set stays under the finger.
   const gap = (/** @type {Row} */ row) => {
-    const target = shownValue(page, `${row.id}.setpoint`);
+    const target = numberOf(row.readings["setpoint"]?.value);
     return target === null || actual(row) === Infinity ? -1 : Math.abs(actual(row) - target);
   };
   switch (page.ui.order) {

@@ -67,7 +67,7 @@ function toolbar(page, points, plot) {
       ${round("zoom_out", icons.minus, by(0, 2))} ${round("later", icons.forward, by(0.5, 1))}
     </div>
     ${plot && points.length
-      ? html`<a class="outlined" href=${csvAddress(points, plot.from_s, plot.to_s)} download>${icons.download}CSV</a>`
+      ? html`<a class="outlined" href=${csvAddress(points, plot.from_s, plot.to_s)} @click=${page.actions.download}>${icons.download}CSV</a>`
       : nothing}
   </div>`;
 }
