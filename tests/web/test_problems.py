@@ -7,6 +7,7 @@ import io
 import json
 import logging
 import time
+from itertools import product
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from neasmart.core.gateway import Gateway
-from neasmart.web.guard import connections
+from neasmart.web.guard import auth, connections
 from neasmart.web.http import bodies
 from tests.support.gateways import FakeClock
 from tests.web.conftest import Served, Start, eventually
@@ -337,13 +338,49 @@ async def test_a_body_that_does_not_arrive_is_given_up(served: Served, monkeypat
     assert served.gateway.commands.recent == []
 
 
-async def test_an_unmet_expectation_has_the_one_shape(served: Served) -> None:
-    request = b"GET /health HTTP/1.1\r\nHost: x\r\nExpect: miracles\r\nConnection: close\r\n\r\n"
+@pytest.mark.parametrize("expected", [b"miracles", b"\xff\xfe", b"100-continue, miracles"])
+@pytest.mark.parametrize("path", [b"/health", b"/nothing"])
+async def test_an_unmet_expectation_has_the_one_shape(served: Served, path: bytes, expected: bytes) -> None:
+    request = b"GET %s HTTP/1.1\r\nHost: x\r\nExpect: %s\r\nConnection: close\r\n\r\n" % (path, expected)
 
     head, _, body = (await raw(served.api_port, request)).partition(b"\r\n\r\n")
 
     assert head.startswith(b"HTTP/1.1 417")
     assert json.loads(body)["code"] == "expectation_failed"
+
+
+async def test_who_asks_before_he_sends_is_told_to_go_on(served: Served) -> None:
+    head = b"POST /zones/1/1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 15\r\n"
+
+    answers = await raw(served.api_port, head + b'Expect: 100-Continue\r\n\r\n{"setpoint":21}')
+
+    assert [line for line in answers.split(b"\r\n") if line.startswith(b"HTTP/")] == [
+        b"HTTP/1.1 100 Continue",
+        b"HTTP/1.1 202 Accepted",
+    ]
+
+
+HEADERS = (
+    "Accept Accept-Encoding Accept-Language Access-Control-Request-Method Authorization Connection Content-Encoding "
+    "Content-Type Cookie Origin Range Referer Sec-Fetch-Site Sec-WebSocket-Protocol TE Upgrade X-API-Key "
+    "X-Forwarded-For X-Forwarded-Host X-Forwarded-Proto X-Request-ID"
+)
+
+
+async def test_bytes_in_a_header_that_are_no_text_are_no_fault_of_the_server(
+    start: Start, gateway: Gateway, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(auth, "DELAY_S", 0.0)
+    # With all that makes an answer tell of a header.
+    loose = {"enable_auth": True, "key": "a key of the owner", "cors_origins": ["*"], "trusted_proxies": ["127.0.0.1"]}
+    served = await start(gateway, clock, **loose)
+
+    for name, method, key in product(
+        HEADERS.split(), ("GET", "POST", "OPTIONS"), ("", f"X-API-Key: {loose['key']}\r\n")
+    ):
+        head = f"{method} /api/v1/mode HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{key}{name}: ".encode()
+        answer = await raw(served.api_port, head + b"\xff\xfe\xed\xa0\x80\r\n\r\n")
+        assert answer[9:10] in (b"2", b"4"), (name, method, answer)
 
 
 @pytest.mark.parametrize("path", ["/health", "/zones/1/1", "/api/v1/zones", "/api/v1/schema", "/api/v1/health"])

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 from aiohttp import hdrs, web
-from aiohttp.hdrs import CONTENT_ENCODING, TRANSFER_ENCODING
+from aiohttp.hdrs import CONTENT_ENCODING, EXPECT, TRANSFER_ENCODING
 
 from neasmart.facts.errors import (
     InvalidValueError,
@@ -58,6 +58,7 @@ _LOG = logging.getLogger(__name__)
 _API = "/api/"
 _SHOWN_PATH = 80
 _ROUNDS = 3
+_CONTINUE = "100-continue"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"})
 
 
@@ -113,6 +114,7 @@ def answering(
             if bus_waits():
                 await _step_back(bus_waits)
             _refuse_compressed(request)
+            _refuse_expectations(request)
             early = await gate.admit(request)
             if early is None:
                 admitted, known = True, paths.known(request)
@@ -153,6 +155,13 @@ def _refuse_compressed(request: web.BaseRequest) -> None:
         message = "The body may not be compressed"
         headers = {"Accept-Encoding": "identity", "Connection": "close"}
         raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "compressed_body", message, headers=headers)
+
+
+def _refuse_expectations(request: web.BaseRequest) -> None:
+    """Raise Problem for what is expected beyond HTTP's one thing; aiohttp would quote it, and it may be no text."""
+    if request.headers.get(EXPECT, _CONTINUE).lower() != _CONTINUE:
+        message = f"Only {_CONTINUE} can be expected"
+        raise Problem(HTTPStatus.EXPECTATION_FAILED, "expectation_failed", message)
 
 
 async def _step_back(bus_waits: Callable[[], bool]) -> None:
