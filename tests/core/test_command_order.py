@@ -125,6 +125,24 @@ def test_after_a_silence_a_room_still_waits_for_the_house_that_was_set_before() 
     assert (hand.state(house), hand.reads(STATE, REDUCED)) == (CONFIRMED, True)
 
 
+def test_a_setpoint_waits_for_its_room_s_state_when_the_house_is_offered_no_longer(hand: ByHand) -> None:
+    hand.set((HOUSE, REDUCED))
+    hand.read(HOUSE)
+    hand.set((STATE, 5), (SETPOINT, 22.0))
+
+    hand.wait(3 * WALK_S)
+
+    assert (hand.reads(STATE, 5), hand.read(SETPOINT)) == (True, 0)
+
+
+def test_a_command_that_ends_with_another_holds_up_no_third_one(hand: ByHand) -> None:
+    commands = hand.gateway.submit([(STATE, REDUCED), (SETPOINT, 22.0), (OTHER_SETPOINT, 22.0)], origin="test")
+
+    hand.wait(30.0)
+
+    assert [hand.state(each) for each in commands] == [CommandState.EXPIRED] * 3
+
+
 def test_a_state_is_not_offered_again_beside_a_newer_setpoint(hand: ByHand) -> None:
     state, setpoint = hand.gateway.submit([(STATE, REDUCED), (SETPOINT, 22.0)], origin="test")
     hand.wait(1.0)

@@ -129,10 +129,10 @@ class Commands:
 
     def on_write(self, ref: Ref, value: Value, now: float, carrier: Carrier | None = None) -> list[Command]:
         """Judge by a value that the base wrote; return the commands that ended."""
-        part = ref.point.part
         # No data, mixed, not applicable: what could not be commanded decides nothing.
-        if part is None or value is None:
+        if value is None:
             return []
+        part = ref.point.part
         changes: list[Command] = []
         if part is Part.SEASON and self._asks_us(carrier):
             changes += self._season_told(int(value), now)
