@@ -19,10 +19,9 @@ from neasmart.web.assets import FOLDER
 
 LANGUAGES = languages.known()
 SENTENCES = {
-    **{f"reason.{each}": set() for each in (Why.WITHDRAWN, Why.NOT_READ, Why.NOT_CONFIRMED, Why.SUPERSEDED)},
-    **{f"reason.{each}": {"value"} for each in (Why.OVERRIDDEN, Why.KEPT)},
+    **{f"reason.{each}": set() for each in Why},
+    **{f"reason.{each}": {"value"} for each in (Why.OVERRIDDEN, Why.KEPT, Why.LIMITED)},
     **{f"error.{error.code}": set() for error in (NoLinkError, RoomOffError)},
-    "reason.restarted": set(),
     "error.other": {"message"},
     "command.limited": {"low", "high"},
 }

@@ -116,7 +116,6 @@ REASONS = {
     Why.KEPT: Reason(why=Why.KEPT, text="x", value=21.5),
     Why.OVERRIDDEN: Reason(why=Why.OVERRIDDEN, text="x", value=4),
     Why.LIMITED: Reason(why=Why.LIMITED, text="x", value=31.0),
-    Why.WAITED: Reason(why=Why.WAITED, text="x", waited_for=CommandState.EXPIRED),
 }
 
 
@@ -131,11 +130,8 @@ def test_why_a_command_ended_is_said_in_the_owners_language(language: Language, 
     told = json.loads(command_payload(ended, Clock(), Words(language), SETPOINT_BY_MODE[GlobalMode.HEATING]))
 
     number = {Why.KEPT: "21.5 °C", Why.LIMITED: "31.0 °C"}.get(why, "")
-    parts = {
-        "value": words["state.time_program"] if why is Why.OVERRIDDEN else in_letters(number, language),
-        "result": words["result.expired"],
-    }
-    assert told["reason"] == words[f"reason.{why}"].format(**parts)
+    value = words["state.time_program"] if why is Why.OVERRIDDEN else in_letters(number, language)
+    assert told["reason"] == words[f"reason.{why}"].format(value=value)
     if why is Why.KEPT:
         limits = {"low": in_letters("5.0 °C", language), "high": in_letters("31.0 °C", language)}
         assert told["warning"] == words["command.limited"].format(**limits)

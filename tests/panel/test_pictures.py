@@ -19,7 +19,7 @@ from playwright.sync_api import Page, expect
 
 from tests.panel.test_look import NARROWED, PLACES, STAGES
 from tests.panel.test_rooms import FAHRENHEIT
-from tests.support.staged import NOW, ROOMS, Stage, Theatre
+from tests.support.staged import NOW, ROOMS, Stage, Theatre, why
 
 pytestmark = pytest.mark.xdist_group("pictures")
 
@@ -71,7 +71,7 @@ def pending(page: Page, stage: Stage) -> None:
         commands=[given, refused],
         readings=[{"id": "zone.1.1.setpoint", "value": 21.5, "raw": 1, "pending": given}],
     )
-    stage.tell(commands=[{**refused, "state": "rejected"}])
+    stage.tell(commands=[{**refused, "state": "rejected", **why("kept", 20.0)}])
     expect(page.locator(".disc.busy")).to_have_count(1)
     expect(page.locator("[data-fate=failed]")).to_have_count(1)
 

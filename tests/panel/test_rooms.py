@@ -14,7 +14,7 @@ from neasmart.facts.points import TABLE
 from neasmart.facts.rows import setpoint_limits
 from tests.panel.conftest import JAPANESE, WITH_HTML
 from tests.support.panel import UNKNOWN, card, target
-from tests.support.staged import ROOMS, Stage, StagedRoom, Theatre, doctor, many_rooms
+from tests.support.staged import ROOMS, Stage, StagedRoom, Theatre, doctor, many_rooms, why
 
 pytestmark = pytest.mark.xdist_group("stage")
 
@@ -121,15 +121,41 @@ def test_a_pending_change_is_a_ring_and_a_word_and_moves_nothing(theatre: Theatr
     expect(room.locator(".sub")).to_have_text("Waiting for the base")
     given = stage.command("zone.1.3.setpoint", 21.5, "delivered", id="c1")
     stage.tell(commands=[given])
-    stage.tell(commands=[{**given, "state": "overridden", "ended_at": given["queued_at"], "reason": "x"}])
+    stage.tell(
+        commands=[{**given, "state": "overridden", "ended_at": given["queued_at"], **why("overridden_by", 19.5)}]
+    )
     page.clock.run_for(200)
 
-    expect(room.locator("[data-fate=failed]")).to_contain_text("thermostat")
+    expect(room.locator("[data-fate=failed]")).to_contain_text("set to 19.5 °C at the thermostat")
     expect(page.locator("[data-said]")).to_contain_text("Dining room, target temperature")
     assert height is not None
     after = room.bounding_box()
     assert after is not None
     assert after["height"] == height["height"]
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "said"),
+    [
+        ("overridden", why("room_off"), "The room was switched off."),
+        ("overridden", why("limited", 24.0), "The base station limits it to 24.0 °C."),
+        ("expired", why("waited"), "It waited for another change, which did not take effect."),
+        ("expired", why("not_read"), "The base station did not ask for it in time."),
+        ("expired", why("a code of a newer gateway"), "No answer"),
+    ],
+)
+def test_a_card_says_why_a_change_ended_and_does_not_guess(
+    theatre: Theatre, state: str, reason: dict[str, Any], said: str
+) -> None:
+    stage = Stage()
+    page = theatre.open(stage)
+    given = stage.command("zone.1.3.setpoint", 21.5, "delivered")
+    stage.tell(commands=[given])
+    stage.tell(commands=[{**given, "state": state, "ended_at": given["queued_at"], **reason}])
+    page.clock.run_for(200)
+
+    expect(card(page, "1.3").locator("[data-fate=failed]")).to_contain_text(said)
+    expect(card(page, "1.3").locator("[data-fate=failed]")).not_to_contain_text("thermostat")
 
 
 def test_a_confirmed_change_is_said_aloud_and_fades(theatre: Theatre) -> None:

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, Route, expect
 
 from tests.panel.test_rooms import COALESCED_MS, sent
 from tests.support.panel import card
-from tests.support.staged import Stage, Theatre
+from tests.support.staged import Stage, Theatre, why
 
 pytestmark = pytest.mark.xdist_group("stage")
 
@@ -173,7 +173,10 @@ def test_the_last_changes_tell_who_gave_them_and_why_they_ended(theatre: Theatre
     stage.tell(
         commands=[
             stage.command(
-                "zone.1.1.setpoint", 20.0, "overridden", origin="mqtt/home_assistant", queued_at="2026-01-15T20:10:00Z"
+                *("zone.1.1.setpoint", 20.0, "overridden"),
+                origin="mqtt/home_assistant",
+                queued_at="2026-01-15T20:10:00Z",
+                **why("overridden_by", 19.0),
             ),
             stage.command("zone.1.1.state", 2, "withdrawn", origin="rest", queued_at="2026-01-15T20:20:00Z"),
             stage.command("zone.1.1.setpoint", 22.0, "confirmed", origin="panel", queued_at="2026-01-15T20:25:00Z"),

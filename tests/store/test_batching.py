@@ -210,7 +210,7 @@ async def test_the_file_is_kept_small_and_careful(stores: Callable[..., Bench]) 
 
     assert bench.rows("PRAGMA journal_mode") == [("wal",)]
     assert bench.rows("PRAGMA page_size") == [(1024,)]
-    assert bench.rows("PRAGMA user_version") == [(2,)]
+    assert bench.rows("PRAGMA user_version") == [(3,)]
 
 
 async def test_a_reader_beside_the_gateway_stops_no_flush(stores: Callable[..., Bench]) -> None:

@@ -1,8 +1,14 @@
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
+from importlib.resources import files
+from pathlib import Path
 
-from neasmart.core.commands.command import CommandState
+import pytest
+
+from neasmart.core.commands.command import CommandState, Reason, Why
 from neasmart.core.state.plant import Source
 from tests.support.store import NOON, Bench, MovedClock
 
@@ -176,7 +182,61 @@ async def test_a_command_that_was_live_at_a_crash_is_shown_as_ended(stores: Call
     (command,) = await second.store.command_history(10)
 
     assert command.state is CommandState.EXPIRED
-    assert command.reason == "the gateway stopped before the command ended"
+    assert command.reason == Reason(why=Why.RESTARTED, text="the gateway stopped before the command ended")
+
+
+async def test_why_a_command_ended_outlives_a_restart(stores: Callable[..., Bench]) -> None:
+    first = stores()
+    await first.store.open()
+    setpoint, state = (first.gateway.table.ref(f"zone.1.1.{key}") for key in ("setpoint", "state"))
+    first.gateway.submit([(setpoint, 22.0)], origin="test", queue=True)
+    first.gateway.submit([(state, 3)], origin="test", queue=True)
+    told = {command.point: command.reason for command in await first.store.command_history(10)}
+    await first.close()
+
+    second = stores()
+    await second.store.open()
+    history = await second.store.command_history(10)
+
+    assert told[setpoint.id] == Reason(why=Why.ROOM_OFF, text="the room is switched off")
+    assert [each.reason for each in history if each.point == setpoint.id] == [told[setpoint.id]]
+
+
+@pytest.mark.parametrize("code", [None, "a code of a newer gateway"])
+async def test_a_reason_whose_code_is_not_known_keeps_its_sentence(
+    stores: Callable[..., Bench], tmp_path: Path, code: str | None
+) -> None:
+    first = stores()
+    await first.store.open()
+    first.command("zone.1.1.setpoint", 22.0)
+    await first.close()
+    with closing(sqlite3.connect(tmp_path / "data" / "neasmart.db")) as file, file:
+        file.execute("UPDATE commands SET reason = 'x', reason_code = ?, reason_value = 21.5", (code,))
+
+    second = stores()
+    await second.store.open()
+    (command,) = await second.store.command_history(10)
+
+    assert command.reason == Reason(why=None, text="x", value=21.5)
+
+
+async def test_a_file_of_an_older_version_keeps_its_commands(stores: Callable[..., Bench], tmp_path: Path) -> None:
+    scripts = sorted(files("neasmart.store.migrations").iterdir(), key=lambda each: each.name)[:2]
+    (tmp_path / "data").mkdir()
+    with closing(sqlite3.connect(tmp_path / "data" / "neasmart.db")) as file:
+        for script in scripts:
+            file.executescript(script.read_text(encoding="utf-8"))
+        row = (1, "old", "zone.1.1.setpoint", 22.0, "rest", "rejected", 1.0, 2.0, 3.0, "240", "the base keeps 20.0 °C")
+        file.execute("INSERT INTO commands VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+        file.execute("PRAGMA user_version = 2")
+        file.commit()
+
+    bench = stores()
+    await bench.store.open()
+    (command,) = await bench.store.command_history(10)
+
+    assert (command.id, command.state) == ("old", CommandState.REJECTED)
+    assert command.reason == Reason(why=None, text="the base keeps 20.0 °C")
 
 
 async def test_the_history_keeps_the_last_thousand_commands(stores: Callable[..., Bench]) -> None:

@@ -245,6 +245,8 @@ class Stage:
             "ended_at": None,
             "read_by": [],
             "reason": None,
+            "reason_code": None,
+            "reason_value": None,
             "warning": None,
             **more,
         }
@@ -341,6 +343,11 @@ class Stage:
             )
             for at in times
         ]
+
+
+def why(code: str, value: float | None = None) -> dict[str, Any]:
+    """Return what tells why a command ended."""
+    return {"reason": code, "reason_code": code, "reason_value": value}
 
 
 def doctor(code: str, level: str, *, receiving: bool, **more: Any) -> dict[str, Any]:

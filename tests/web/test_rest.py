@@ -437,6 +437,8 @@ async def test_commands_of_an_earlier_run_come_from_the_store(start: Start, gate
         "ended_at": None,
         "read_by": [240],
         "reason": None,
+        "reason_code": None,
+        "reason_value": None,
         "warning": None,
     }
 

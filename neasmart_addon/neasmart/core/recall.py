@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from neasmart.core.commands.command import CommandState
+from neasmart.core.commands.command import CommandState, Reason
 
 TimedWords = list[tuple[float, int | None]]
 Series = dict[int, TimedWords]
@@ -25,7 +25,7 @@ class PastCommand:
     delivered_at: float | None = None
     ended_at: float | None = None
     read_by: tuple[int, ...] = ()
-    reason: str | None = None
+    reason: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import aiosqlite
 
-from neasmart.core.commands.command import Command, CommandState
+from neasmart.core.commands.command import Command, CommandState, Reason, Why
 from neasmart.core.recall import PastCommand
 from neasmart.facts.clock import Clock
 from neasmart.store.source import Parameters, RowChanges
@@ -16,11 +16,16 @@ from neasmart.store.source import Parameters, RowChanges
 HISTORY_LENGTH = 1000
 """How many commands are kept; also the bound of what waits in memory while the disk fails."""
 
-_COLUMNS = "number, id, point, value, origin, state, queued_at, delivered_at, ended_at, read_by, reason"
+_COLUMNS = (
+    "number, id, point, value, origin, state, queued_at, delivered_at, ended_at, read_by"
+    ", reason, reason_code, reason_value"
+)
+_PLACES = ", ".join("?" * (_COLUMNS.count(",") + 1))
 _READ = f"SELECT {_COLUMNS} FROM commands ORDER BY number"  # noqa: S608 - a constant of this module
-_WRITE = f"INSERT OR REPLACE INTO commands ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - the same
+_WRITE = f"INSERT OR REPLACE INTO commands ({_COLUMNS}) VALUES ({_PLACES})"  # noqa: S608 - the same
 _DELETE = "DELETE FROM commands WHERE number = ?"
-_CUT_OFF = "the gateway stopped before the command ended"
+_CUT_OFF = Reason(why=Why.RESTARTED, text="the gateway stopped before the command ended")
+_CODES = {each.value: each for each in Why}
 
 
 class CommandLog:
@@ -114,7 +119,7 @@ class CommandLog:
             delivered_at=wall(command.delivered_at, known.delivered_at if known else None),
             ended_at=wall(command.ended_at, known.ended_at if known else None),
             read_by=command.read_by,
-            reason=None if command.reason is None else command.reason.text,
+            reason=command.reason,
         )
 
     def _trim(self) -> None:
@@ -131,7 +136,7 @@ def _cut_off(row: PastCommand) -> PastCommand:
 
 def _parsed(rows: Iterable[sqlite3.Row]) -> Iterable[tuple[int, PastCommand]]:
     states = set(CommandState)
-    for number, command_id, point, value, origin, state, queued_at, delivered_at, ended_at, read_by, reason in rows:
+    for number, command_id, point, value, origin, state, queued_at, delivered_at, ended_at, read_by, *reason in rows:
         if state not in states:
             continue
         yield (
@@ -146,12 +151,17 @@ def _parsed(rows: Iterable[sqlite3.Row]) -> Iterable[tuple[int, PastCommand]]:
                 delivered_at=delivered_at,
                 ended_at=ended_at,
                 read_by=tuple(int(unit_id) for unit_id in read_by.split(",") if unit_id.isdecimal()),
-                reason=reason,
+                reason=_reason(*reason),
             ),
         )
 
 
+def _reason(text: str | None, code: str | None, value: float | None) -> Reason | None:
+    return None if text is None else Reason(why=_CODES.get(code or ""), text=text, value=value)
+
+
 def _parameters(number: int, row: PastCommand) -> Parameters:
+    why = row.reason
     return (
         number,
         row.id,
@@ -163,5 +173,5 @@ def _parameters(number: int, row: PastCommand) -> Parameters:
         row.delivered_at,
         row.ended_at,
         ",".join(map(str, row.read_by)),
-        row.reason,
+        *((None, None, None) if why is None else (why.text, why.why, why.value)),
     )

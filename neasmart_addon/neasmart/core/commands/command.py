@@ -48,19 +48,19 @@ class Why(StrEnum):
     NOT_READ = "not_read"
     NOT_CONFIRMED = "not_confirmed"
     WAITED = "waited"
+    RESTARTED = "restarted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reason:
-    """Why a command ended; `text` is the sentence for programs.
+    """Why a command ended; `text` is the sentence for programs, `value` what the base says where that decided.
 
-    `value` is what the base says where that decided, `waited_for` how the command ended for which this one waited.
+    What an older version has stored is known by its sentence only.
     """
 
-    why: Why
+    why: Why | None
     text: str
     value: float | None = None
-    waited_for: CommandState | None = None
 
 
 OUTCOMES = tuple(state for state in CommandState if not state.live)

@@ -406,7 +406,7 @@ class Commands:
             else:
                 text = f"it waited for {command.ref.label}, which ended as {state.value}"
                 text += f": {reason.text}" if reason else ""
-                changes += self._end(other, state, now, Reason(why=Why.WAITED, text=text, waited_for=state))
+                changes += self._end(other, state, now, Reason(why=Why.WAITED, text=text))
         return changes
 
 

@@ -154,8 +154,6 @@ def _sentence(reason: Reason, point: Point, words: Words) -> str:
     parts = {}
     if reason.value is not None:
         parts["value"] = words.value(point, reason.value)
-    if reason.waited_for is not None:
-        parts["result"] = words("result", reason.waited_for.value)
     return words.sentence(f"reason.{reason.why}", **parts) or reason.text
 
 

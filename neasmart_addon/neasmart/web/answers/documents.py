@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from neasmart.core.commands.command import Command
+from neasmart.core.commands.command import Command, Reason
 from neasmart.core.gateway import Gateway
 from neasmart.core.recall import PastCommand
 from neasmart.core.state.plant import Reading
@@ -137,7 +137,7 @@ def command(given: Command, clock: Clock) -> CommandAnswer:
         delivered_at=clock.to_iso(given.delivered_at),
         ended_at=clock.to_iso(given.ended_at),
         read_by=given.read_by,
-        reason=None if given.reason is None else given.reason.text,
+        **_reason(given.reason),
         warning=given.warning,
     )
 
@@ -156,9 +156,14 @@ def past_command(past: PastCommand, table: RegisterTable) -> CommandAnswer:
         delivered_at=None if past.delivered_at is None else iso(past.delivered_at),
         ended_at=None if past.ended_at is None else iso(past.ended_at),
         read_by=past.read_by,
-        reason=past.reason,
+        **_reason(past.reason),
         warning=None,
     )
+
+
+def _reason(reason: Reason | None) -> Document:
+    told = reason or Reason(why=None, text="")
+    return {"reason": told.text or None, "reason_code": told.why, "reason_value": told.value}
 
 
 def age_of(at: float | None, now: float) -> float | None:

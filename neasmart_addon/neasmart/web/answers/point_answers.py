@@ -13,6 +13,7 @@ from neasmart.web.answers.shapes import (
     Address,
     Age,
     Answer,
+    CommandReason,
     Count,
     PointId,
     Sample,
@@ -35,7 +36,11 @@ class CommandAnswer(Answer, frozen=True, kw_only=True):
     delivered_at: Time
     ended_at: Time
     read_by: Annotated[tuple[int, ...], Meta(description="Unit ids")]
-    reason: str | None
+    reason: Annotated[str | None, Meta(description="Why it ended, in a sentence")]
+    reason_code: Annotated[
+        CommandReason | None, Meta(description="The same as a code; null: nothing to tell, or not known")
+    ]
+    reason_value: Annotated[float | None, Meta(description="What the base says, where that decided")]
     warning: str | None
 
 

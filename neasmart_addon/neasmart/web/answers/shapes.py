@@ -12,6 +12,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from neasmart.core.commands.command import Why
 from neasmart.diagnosis.verdicts import BY_CODE
 from neasmart.facts.codecs import Value
 from neasmart.facts.registers import ADDRESS_LIMIT
@@ -29,6 +30,7 @@ Time = Annotated[str | None, Meta(description=_WHEN, extra_json_schema={"format"
 Address = Annotated[int, Meta(ge=0, lt=ADDRESS_LIMIT)]
 Word = Annotated[int, Meta(ge=0, le=0xFFFF)]
 VerdictCode = Annotated[str, Meta(extra_json_schema={"enum": list(BY_CODE)})]
+CommandReason = Annotated[str, Meta(extra_json_schema={"enum": list(Why)})]
 UnitAges = Annotated[dict[str, Age], Meta(description="By unit id")]
 PointId = Annotated[str, of_table("PointId")]
 Sample = Annotated[

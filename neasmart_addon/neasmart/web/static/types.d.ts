@@ -24,13 +24,13 @@ export interface Command {
   ended_at: string | null;
   read_by?: number[];
   reason: string | null;
+  reason_code: string | null;
+  reason_value: number | null;
   warning: string | null;
   /** Seconds of the page's own clock, if the end was seen while the page was open. */
   endSeenAt?: number | null;
   /** Seconds of the page's own clock. */
   takenAt: number;
-  /** Whether the gateway knows nothing of it any more. */
-  isForgotten?: boolean;
 }
 
 export interface Reading {

@@ -36,7 +36,7 @@ function forgotten(state, told, now, askedAt) {
   return lost.flatMap((command) => {
     state.commands.delete(command.id);
     if (told.length && !told.some((each) => each.queued_at < command.queued_at)) return [];
-    const ended = { ...command, state: /** @type {const} */ ("expired"), isForgotten: true, endSeenAt: now };
+    const ended = { ...command, state: /** @type {const} */ ("expired"), reason_code: "restarted", endSeenAt: now };
     state.commands.set(command.id, ended);
     return [ended];
   });

@@ -67,25 +67,12 @@ export function pointTitle(page, point) {
   return name.charAt(0).toLocaleUpperCase(page.i18n.locale) + name.slice(1);
 }
 
-/** Why a command did not end as it was meant, empty where there is nothing to tell. @param {Page} page @param {Command} command */
+/** Why a command ended as it did, empty where there is nothing to tell. @param {Page} page @param {Command} command */
 export function reasonText(page, command) {
-  const { t } = page.i18n;
-  const kept = page.state.readings.get(command.point)?.value ?? null;
-  switch (command.state) {
-    case "expired":
-      if (command.isForgotten) return t("reason.restarted");
-      return t(command.delivered_at ? "reason.not_confirmed" : "reason.not_read");
-    case "superseded":
-      return t("reason.superseded");
-    case "withdrawn":
-      return t("reason.withdrawn");
-    case "overridden":
-      return kept === null ? t("reason.overridden") : t("reason.overridden_by", { value: valueText(page, command.point, kept) });
-    case "rejected":
-      return kept === null ? t("reason.refused") : t("reason.kept", { value: valueText(page, command.point, kept) });
-    default:
-      return command.warning ? limitText(page) : "";
-  }
+  const key = `reason.${command.reason_code}`;
+  if (!page.i18n.has(key)) return command.warning ? limitText(page) : "";
+  const said = command.reason_value;
+  return page.i18n.t(key, said === null ? {} : { value: valueText(page, command.point, said) });
 }
 
 /** @param {Page} page */
