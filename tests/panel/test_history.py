@@ -8,7 +8,7 @@ from itertools import pairwise
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Download, Page, expect
+from playwright.sync_api import Download, Locator, Page, expect
 
 from tests.support.staged import NOW, Stage, Theatre, many_rooms
 
@@ -90,19 +90,44 @@ def test_dragging_zooms_and_a_double_click_goes_back(theatre: Theatre) -> None:
     assert asked[0] == pytest.approx(6, abs=0.3)
 
 
+def fingers_on(page: Page, plot: Locator) -> Callable[..., None]:
+    """Return what touches a chart: an event, and where each finger is in parts of its width."""
+    box = plot.bounding_box()
+    assert box is not None
+    finger = page.context.new_cdp_session(page)
+    left, width, y = box["x"], box["width"], box["y"] + 60
+
+    def touch(kind: str, *shares: float) -> None:
+        points = [{"x": left + width * share, "y": y, "id": at} for at, share in enumerate(shares)]
+        finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    return touch
+
+
+def test_two_fingers_move_the_time_without_stretching_it(theatre: Theatre) -> None:
+    page = opened(theatre, Stage(), width=400, touch=True)
+    plot = page.locator("history-chart .u-over")
+    plot.scroll_into_view_if_needed()
+    asked = ranges(page)
+    touch = fingers_on(page, plot)
+
+    touch("touchStart", 0.2)
+    touch("touchStart", 0.2, 0.4)
+    for step in range(1, 6):
+        touch("touchMove", 0.2 + 0.1 * step, 0.4 + 0.1 * step)
+    touch("touchEnd")
+
+    expect(page.get_by_role("button", name="24 hours")).to_have_attribute("aria-pressed", "false")
+    until(page, asked, lambda hours: hours == pytest.approx(24, rel=0.1))
+    expect(page.locator("history-chart .caption")).to_contain_text("Jan 15, 2026")
+
+
 def test_two_fingers_zoom_and_a_double_tap_goes_back(theatre: Theatre) -> None:
     page = opened(theatre, Stage(), width=400, touch=True)
     plot = page.locator("history-chart .u-over")
     plot.scroll_into_view_if_needed()
-    box = plot.bounding_box()
-    assert box is not None
     asked = ranges(page)
-    finger = page.context.new_cdp_session(page)
-    y = box["y"] + 60
-
-    def touch(kind: str, *shares: float) -> None:
-        points = [{"x": box["x"] + box["width"] * share, "y": y, "id": at} for at, share in enumerate(shares)]
-        finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    touch = fingers_on(page, plot)
 
     touch("touchStart", 0.4)
     touch("touchStart", 0.4, 0.6)

@@ -254,6 +254,22 @@ def test_what_was_done_in_a_sheet_is_said_in_it(theatre: Theatre) -> None:
     expect(page.locator("dialog[open] [data-said][aria-live=polite]")).to_have_count(1)
 
 
+def test_what_is_done_twice_is_said_twice(theatre: Theatre) -> None:
+    stage = Stage()
+    stage.answers["PUT rooms"] = lambda route: route.fulfill(json={"rooms": stage.room_records(), "stored": True})
+    page = theatre.open(stage, "#room/1/3")
+    spoken = page.locator("[data-said]")
+    spoken.evaluate("""said => { window.spoken = 0;
+      new MutationObserver(() => window.spoken++)
+        .observe(said, { characterData: true, childList: true, subtree: true }); }""")
+
+    for times in (1, 2):
+        with page.expect_response("**/api/v1/rooms"):
+            page.get_by_role("button", name="Move up").click()
+        expect(spoken).to_have_text("Saved")
+        page.wait_for_function("times => window.spoken === times", arg=times)
+
+
 def test_what_failed_is_told_in_the_owners_language_and_for_its_room_alone(theatre: Theatre) -> None:
     stage = Stage()
     for question in ("PUT rooms", "POST sync"):

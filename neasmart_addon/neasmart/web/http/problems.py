@@ -122,7 +122,7 @@ def answering(
                 response = await (paths.find(request) if known is None else known.handler(request))
             else:
                 response = early
-        except (Problem, NeasmartError, web.HTTPException) as error:
+        except (Problem, NeasmartError, web.HTTPNotFound, web.HTTPMethodNotAllowed) as error:
             response = shaped(_problem(request, error), path=request.path, request_id=request_id)
         except ConnectionError:
             raise
@@ -207,11 +207,13 @@ def one_line(text: str | None) -> str | None:
     return " ".join(text.split())[:200] if text else None
 
 
-def _problem(request: web.BaseRequest, error: Problem | NeasmartError | web.HTTPException) -> Problem:
+def _problem(
+    request: web.BaseRequest, error: Problem | NeasmartError | web.HTTPNotFound | web.HTTPMethodNotAllowed
+) -> Problem:
     if isinstance(error, Problem):
         return error
-    if isinstance(error, web.HTTPException):
-        return _http_problem(request, error)
+    if isinstance(error, web.HTTPNotFound | web.HTTPMethodNotAllowed):
+        return _no_route(request, error)
     if isinstance(error, InvalidValueError):
         details = f"Validation failed for parameter {error.parameter}"
         code, err = f"invalid_{error.parameter}", f"invalid {error.parameter}"
@@ -227,16 +229,9 @@ def _problem(request: web.BaseRequest, error: Problem | NeasmartError | web.HTTP
     return Problem(_STATUS.get(type(error), HTTPStatus.BAD_REQUEST), error.code, str(error))
 
 
-def _http_problem(request: web.BaseRequest, error: web.HTTPException) -> Problem:
+def _no_route(request: web.BaseRequest, error: web.HTTPNotFound | web.HTTPMethodNotAllowed) -> Problem:
     where = f"{request.method[:_SHOWN_PATH]} {request.path[:_SHOWN_PATH]!r}"
-    headers = {name: value for name, value in error.headers.items() if name in ("Allow", "Retry-After", "Location")}
     if isinstance(error, web.HTTPNotFound):
         return Problem(error.status, "not_found", f"Unknown path: {where}")
-    if isinstance(error, web.HTTPMethodNotAllowed):
-        allowed = ", ".join(sorted(error.allowed_methods))
-        return Problem(
-            error.status, "method_not_allowed", f"Not possible: {where}. Allowed: {allowed}", headers=headers
-        )
-    phrase = HTTPStatus(error.status).phrase
-    code = phrase.lower().replace(" ", "_").replace("-", "_")
-    return Problem(error.status, code, phrase, details=one_line(error.text), headers=headers)
+    message = f"Not possible: {where}. Allowed: {', '.join(sorted(error.allowed_methods))}"
+    return Problem(error.status, "method_not_allowed", message, headers={"Allow": error.headers["Allow"]})

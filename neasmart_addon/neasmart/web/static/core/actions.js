@@ -35,7 +35,9 @@ export function createActions({ state, ui, update, page, clock, closeRoom }) {
   /** @param {string} text @param {Record<string, unknown>} [parameters] @param {{commands?: string[], failed?: boolean}} [more] */
   function toast(text, parameters = {}, { commands = [], failed = false } = {}) {
     const until = clock() + (commands.length ? UNDO_S : SAID_S);
-    update({ toast: { text, parameters, commands, until, failed }, said: page().i18n.t(text, parameters) });
+    const said = page().i18n.t(text, parameters);
+    // A live region speaks when it changes; what is done once more is said once more.
+    update({ toast: { text, parameters, commands, until, failed }, said: said === ui.said ? `${said}\u00a0` : said });
   }
 
   /** @param {unknown} error */
