@@ -126,6 +126,24 @@ def test_what_somebody_has_set_since_by_hand_is_not_undone(hand: ByHand, ref: Re
         hand.undo(command)
 
 
+def test_a_word_without_a_value_is_nobody_s_hand(hand: ByHand) -> None:
+    command = hand.set((SETPOINT, 23.0))
+    hand.read(SETPOINT)
+    hand.tell(SETPOINT, 23.0)
+    hand.tell_word(SETPOINT, OFF)
+
+    assert [each.value for each in hand.undo(command).commands] == [21.0]
+
+
+def test_a_room_s_state_is_brought_back_in_the_other_season_without_its_setpoint(hand: ByHand) -> None:
+    command = hand.set((STATE, 2))
+    hand.read(STATE)
+    hand.tell(STATE, 2)
+    hand.tell(MODE, COOLING)
+
+    assert [(each.ref, each.value) for each in hand.undo(command).commands] == [(STATE, NORMAL)]
+
+
 def test_what_is_under_way_can_be_undone_whatever_the_base_tells_meanwhile(hand: ByHand) -> None:
     hand.wait(2 * WALK_S + 1)
     command = hand.set((SETPOINT, 23.0))
