@@ -12,6 +12,8 @@ from neasmart.core.gateway import DOCTOR
 from neasmart.diagnosis.doctor import Diagnosis
 from neasmart.diagnosis.verdicts import BY_CODE, Level
 from neasmart.mqtt.messages.states import wiring_payload
+from neasmart.mqtt.messages.words import Words
+from neasmart.settings.model import Language
 from neasmart.web.answers import bus_documents, page_documents
 from neasmart.web.answers.health_answers import HealthStatus
 from neasmart.web.api.health import health
@@ -20,6 +22,7 @@ from tests.support.played_bus import PlayedBus
 
 GOOD = (POLL_240, BROADCAST_TEMPERATURE)
 LATE_S = 10
+ENGLISH = Words(Language.EN)
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,7 @@ def agreed(bus: PlayedBus, asked_first: int) -> Diagnosis:
     assert published is not None
     assert {*codes, published.code, gateway.watch.diagnosis.code} == {published.code}
     assert {*late, not published.receiving} == {not published.receiving}
-    assert json.loads(wiring_payload(gateway.watch.diagnosis))["state"] == published.state
+    assert json.loads(wiring_payload(gateway.watch.diagnosis, ENGLISH))["state"] == published.state
     return published
 
 

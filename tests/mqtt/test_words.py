@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from neasmart.core.commands.command import Command, CommandState, Reason, Why
-from neasmart.diagnosis.verdicts import DoctorState
+from neasmart.diagnosis.doctor import Diagnosis
+from neasmart.diagnosis.verdicts import BY_CODE, DoctorState
 from neasmart.facts import languages
 from neasmart.facts.clock import Clock
 from neasmart.facts.codecs import GlobalMode
@@ -20,7 +21,7 @@ from neasmart.facts.points import TABLE
 from neasmart.facts.rows import SETPOINT_BY_MODE
 from neasmart.mqtt.messages.discovery import RESULTS, Style
 from neasmart.mqtt.messages.inventory import Inventory
-from neasmart.mqtt.messages.states import command_payload
+from neasmart.mqtt.messages.states import command_payload, wiring_payload
 from neasmart.mqtt.messages.words import Words, key_of
 from neasmart.settings.model import Language
 from tests.mqtt.discovery_snapshot import TOPICS
@@ -139,6 +140,47 @@ def test_why_a_command_ended_is_said_in_the_owners_language(language: Language, 
 
 def in_letters(number: str, language: Language) -> str:
     return number if language is Language.EN else number.replace(".", ",")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_doctor_is_told_in_the_owners_language(language: Language) -> None:
+    words = words_of(language)
+    for code, verdict in BY_CODE.items():
+        found = Diagnosis(
+            state=verdict.state,
+            hint=verdict.hint,
+            code=code,
+            level=verdict.level,
+            sentence="x",
+            advice="x",
+            evidence=(),
+            parameters={"ids": "240, 241", "others": "16", "detail": "y {z}"},
+            receiving=False,
+        )
+
+        told = json.loads(wiring_payload(found, Words(language)))
+
+        assert told["sentence"] == words[f"find.{code}"]
+        assert told["advice"] == words[f"help.{code}"].replace("{ids}", "240, 241").replace("{others}", "16")
+
+
+def test_a_verdict_without_words_is_told_in_the_doctors_own() -> None:
+    (verdict, *_) = BY_CODE.values()
+    found = Diagnosis(
+        state=verdict.state,
+        hint=None,
+        code="news",
+        level=verdict.level,
+        sentence="Something new.",
+        advice="Look.",
+        evidence=(),
+        parameters={},
+        receiving=False,
+    )
+
+    told = json.loads(wiring_payload(found, Words(Language.DE)))
+
+    assert (told["sentence"], told["advice"]) == ("Something new.", "Look.")
 
 
 def test_a_state_that_is_newer_than_the_words_is_shown_in_plain_letters() -> None:

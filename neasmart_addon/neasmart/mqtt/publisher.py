@@ -115,7 +115,7 @@ class Publisher:
             self._say_command(command)
         self._say_house()
         self._say_bus(now)
-        self._say_wiring(self._gateway.watch.diagnosis)
+        self._outbox.put(self._topics.wiring, self._wiring(self._gateway.watch.diagnosis))
         self._say_diagnostics(now)
 
     def take(self, batch: Mapping[str, object], now: float, again: Mapping[str, object] = MappingProxyType({})) -> None:
@@ -226,7 +226,7 @@ class Publisher:
         if topic in self._results:
             self._outbox.put(topic, self._results[topic], repeat=True)
         if zone is None:
-            self._outbox.put(self._topics.wiring, wiring_payload(self._gateway.watch.diagnosis), repeat=True)
+            self._outbox.put(self._topics.wiring, self._wiring(self._gateway.watch.diagnosis), repeat=True)
 
     def _say_command(self, command: Command) -> None:
         topic = self._topics.last_command(command.ref.place)
@@ -288,10 +288,10 @@ class Publisher:
             self._say_bus(now)
         found = batch.get(DOCTOR)
         if isinstance(found, Diagnosis):
-            self._say_wiring(found)
+            self._outbox.put(self._topics.wiring, self._wiring(found))
 
-    def _say_wiring(self, found: Diagnosis) -> None:
-        self._outbox.put(self._topics.wiring, wiring_payload(found))
+    def _wiring(self, found: Diagnosis) -> str:
+        return wiring_payload(found, self._style.words)
 
     def _say_diagnostics(self, now: float) -> None:
         polls = self._gateway.bus.counters.polls

@@ -132,11 +132,13 @@ def link_payload(link: LinkStatus, *, heard: bool) -> str:
     return json_text({"connected": link.connected, "heard": heard, "code": link.code, "detail": link.detail})
 
 
-def wiring_payload(found: Diagnosis) -> str:
-    """Return what the doctor says of the bus."""
-    return json_text(
-        {"state": found.state.value, "hint": found.hint, "sentence": found.sentence, "advice": found.advice}
-    )
+def wiring_payload(found: Diagnosis, words: Words) -> str:
+    """Return what the doctor says of the bus, as the page says it."""
+    said = {
+        "sentence": words.sentence(f"find.{found.code}", **found.parameters) or found.sentence,
+        "advice": words.sentence(f"help.{found.code}", **found.parameters) or found.advice,
+    }
+    return json_text({"state": found.state.value, "hint": found.hint, **said})
 
 
 def diagnostics_payload(*, age_s: float | None, polls_per_minute: int, pending: int) -> str:
