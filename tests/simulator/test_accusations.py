@@ -24,6 +24,7 @@ from neasmart.simulator.options import NO_COMMANDS, SimulatorOptions
 from neasmart.simulator.run import Simulator
 from neasmart.simulator.session import Actors, Session
 from tests.support.bus import until
+from tests.support.ports import free_port
 from tests.support.slave import Replies, Request, Slave, slave
 
 SETPOINT = TABLE.at("zone", "setpoint", 1, 1).address
@@ -285,6 +286,27 @@ async def test_a_word_that_nobody_commanded_is_an_accusation_even_if_the_base_ha
 
     assert set(report.other_faults) == {Fault.UNEXPLAINED_WORD}
     assert report.words.verdicts[Explanation.UNEXPLAINED] == report.faults[Fault.UNEXPLAINED_WORD]
+
+
+async def test_a_gateway_that_does_not_tell_its_commands_for_a_while_is_not_accused_for_it() -> None:
+    async with slave() as served:
+        url = f"http://127.0.0.1:{free_port()}"
+        simulator = Simulator(replace(OPTIONS, polls=None, commands=url, target=f"127.0.0.1:{served.port}"))
+        running = asyncio.create_task(simulator.run())
+        await until(lambda: simulator.report.walks > 1, "a walk")
+        served.commands[SETPOINT] = encode_dpt9(24.0)
+        await until(simulator.report.adopted, "the command is read")
+        walks = simulator.report.walks
+        await until(lambda: simulator.report.walks > walks + 1, "another walk")
+        simulator.stop()
+        report = await running
+        now = asyncio.get_running_loop().time()
+        simulator.oracle.ordered(SETPOINT, encode_dpt9(24.0), now)
+        simulator.oracle.told(SETPOINT, encode_dpt9(24.0), now)
+
+        assert simulator.oracle.served(SETPOINT, encode_dpt9(24.0), now) is Explanation.COMMAND
+
+    assert not report.other_faults
 
 
 async def test_a_command_of_somebody_is_no_accusation_until_its_end_has_been_told() -> None:

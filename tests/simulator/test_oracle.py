@@ -55,6 +55,38 @@ def test_a_command_explains_its_word_for_its_register_only() -> None:
     assert oracle.served(SETPOINT, TURNED, 2.0) is Explanation.UNEXPLAINED
 
 
+@pytest.mark.parametrize(
+    ("read", "told", "verdict"),
+    [
+        (WANTED, WANTED, Explanation.COMMAND),
+        (WANTED, TURNED, Explanation.COMMAND),
+        (0, WANTED, Explanation.ENDED),
+        (0, TURNED, Explanation.TURNED),
+    ],
+)
+def test_what_was_read_while_nobody_told_the_commands_is_held_against_none(
+    read: int, told: int, verdict: Explanation
+) -> None:
+    oracle = an_oracle()
+    oracle.ordered(SETPOINT, WANTED, 1.0)
+    oracle.unjudged(SETPOINT, read, 2.0)
+    oracle.ordered(SETPOINT, WANTED, 5.0)
+    oracle.told(SETPOINT, told, 8.0)
+
+    assert oracle.served(SETPOINT, WANTED, 10.0) is verdict
+
+
+def test_a_related_word_that_was_read_unjudged_excuses_a_change() -> None:
+    oracle = an_oracle()
+    oracle.ordered(SETPOINT, WANTED, 1.0)
+    oracle.unjudged(GLOBAL_STATE, 10, 2.0)
+    oracle.unjudged(4711, 1, 2.0)
+    oracle.unjudged(STATE, OperatingState.REDUCED, 3.0)
+    oracle.told(SETPOINT, TURNED, 8.0)
+
+    assert oracle.served(SETPOINT, WANTED, 10.0) is Explanation.COMMAND
+
+
 def test_a_command_has_ended_when_the_base_says_its_value_also_within_a_tenth() -> None:
     for said in (WANTED, encode_dpt9(23.1)):
         oracle = an_oracle()

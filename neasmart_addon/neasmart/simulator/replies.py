@@ -120,6 +120,8 @@ class Replies:
         if self._options.commands is None:
             return
         if self._rest is not None and any(word for _, word, _ in words) and not await self._rest.refresh():
+            for address, word, exchange in words:
+                self._oracle.unjudged(address, word, exchange.at_s)
             return
         for address, word, exchange in words:
             verdict = self._oracle.served(address, word, exchange.at_s, asked_s=exchange.asked_s)

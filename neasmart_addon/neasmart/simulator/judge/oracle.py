@@ -121,6 +121,7 @@ class Oracle:
         self._orders: dict[int, deque[Order]] = {}
         self._told: dict[int, deque[tuple[float, int]]] = {}
         self._turns: dict[int, Turn] = {}
+        self._unjudged: dict[int, float] = {}
         self.figures = Figures()
 
     def ordered(self, address: int, word: int, at_s: float) -> Order:
@@ -171,6 +172,12 @@ class Oracle:
         for order in self._orders.get(address, ()):
             order.known.setdefault(word, Limit.UNTOLD)
 
+    def unjudged(self, address: int, word: int, at_s: float) -> None:
+        """Note a word that the base has read while nobody could say what people had commanded."""
+        ref = TABLE.by_address.get(address)
+        if ref is not None and not _says_nothing(ref, word):
+            self._unjudged[address] = at_s
+
     def turned(self, address: int, word: int, at_s: float) -> None:
         """Note that somebody changed a register by hand."""
         self.figures.turns += 1
@@ -204,8 +211,7 @@ class Oracle:
 
     def _judged(self, address: int, word: int, at_s: float, asked_s: float) -> Explanation:
         ref = TABLE.by_address.get(address)
-        is_global = ref is not None and ref.of_house and ref.point.writable
-        if word == 0 or (is_global and word == _GLOBAL_NO_DATA):
+        if _says_nothing(ref, word):
             return Explanation.NOTHING
         orders = [order for order in self._orders.get(address, ()) if order.word == word]
         for order in reversed(orders):
@@ -230,9 +236,10 @@ class Oracle:
             for each in self._orders[order.address]
             if each is not order and each.last_read_s is not None and at_s - each.last_read_s <= self._grace_s
         ]
+        unjudged = 0 <= at_s - self._unjudged.get(order.address, float("-inf")) <= self._grace_s
         if _confirms(ref, word, order.word):
             # Before it was read, the base's own value may be about to change by a command that has to do with it.
-            unsure = others or (order.read_s is None and self._follows_another(order, at_s))
+            unsure = others or unjudged or (order.read_s is None and self._follows_another(order, at_s))
             order.unsure = True
             if not unsure:
                 order.stop(Explanation.ENDED, at_s)
@@ -243,7 +250,7 @@ class Oracle:
             order.known[word] = Limit.FIRST
         elif any(_affects(cause, ref) for cause in self._read_lately(at_s)):
             order.known[word] = Limit.GRACE
-        elif any(_confirms(ref, word, each.word) for each in others):
+        elif unjudged or any(_confirms(ref, word, each.word) for each in others):
             order.known[word] = Limit.ECHO
         elif word not in order.known:
             order.stop(Explanation.TURNED, at_s)
@@ -273,6 +280,7 @@ class Oracle:
         return order.known.get(turn.word, Limit.NONE)
 
     def _read_lately(self, at_s: float) -> Iterator[Ref]:
+        yield from (TABLE.by_address[each] for each, read_s in self._unjudged.items() if at_s - read_s <= self._grace_s)
         for address, orders in self._orders.items():
             if any(each.last_read_s is not None and at_s - each.last_read_s <= self._grace_s for each in orders):
                 yield TABLE.by_address[address]
@@ -289,6 +297,10 @@ class Oracle:
 
     def _live(self) -> Iterator[Order]:
         return (order for orders in self._orders.values() for order in orders if order.end is None)
+
+
+def _says_nothing(ref: Ref | None, word: int) -> bool:
+    return word == 0 or (word == _GLOBAL_NO_DATA and ref is not None and ref.of_house and ref.point.writable)
 
 
 def _affects(cause: Ref, ref: Ref) -> bool:
