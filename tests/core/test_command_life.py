@@ -123,6 +123,21 @@ def test_the_old_value_is_no_proof_while_another_command_may_still_act(hand: ByH
     assert (hand.state(first), hand.state(back)) == (CommandState.SUPERSEDED, CONFIRMED)
 
 
+@pytest.mark.parametrize("read", [False, True])
+def test_the_value_of_a_command_that_is_given_again_proves_both(hand: ByHand, *, read: bool) -> None:
+    hand.set((SETPOINT, 22.0))
+    hand.read(SETPOINT)
+    if read:
+        hand.tell(SETPOINT, 22.0)
+    again = hand.set((SETPOINT, 22.0))
+    if read:
+        hand.read(SETPOINT)
+
+    hand.tell(SETPOINT, 22.0)
+
+    assert (hand.state(again), hand.read(SETPOINT)) == (CONFIRMED, 0)
+
+
 def test_the_old_value_is_proof_again_after_two_walks(hand: ByHand) -> None:
     hand.set((SETPOINT, 22.0))
     hand.read(SETPOINT)

@@ -292,7 +292,9 @@ class Commands:
         others = self._leavings.others(command.ref.address, command.id, since)
         graced = any(self._leavings.lately(each, since) for each in self._table.related[command.ref.address])
         if point.agrees(value, command.value):
-            if life.proven(value, others=bool(others), graced=graced):
+            # Another command of the same value would only make the base say it once more.
+            contrary = any(not point.agrees(each, command.value) for each in others)
+            if life.proven(value, others=contrary, graced=graced):
                 already = Reason(why=Why.ALREADY, text="the base has it already")
                 return self._end(life, CommandState.CONFIRMED, now, already if life.delivered_at is None else None)
             return []

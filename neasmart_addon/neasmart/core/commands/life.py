@@ -78,9 +78,9 @@ class Life:
     def proven(self, value: float, *, others: bool, graced: bool) -> bool:
         """Return whether the commanded value, as the base says it, is the end of this command.
 
-        `others`: another command for the register was delivered within the grace; `graced`: a related one was. Before
-        the base has read the command, its value may then be about to change. After that, the value of before is no
-        proof while an older command may still be acted on.
+        `others`: one of another value for the register was delivered within the grace; `graced`: a related one was.
+        Before the base has read the command, its value may then be about to change. After that, the value of before is
+        no proof while an older command may still be acted on.
         """
         if self.phase is Phase.WAITING:
             return False
