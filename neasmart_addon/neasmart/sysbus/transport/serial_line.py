@@ -91,10 +91,11 @@ class LenientTransport(RFC2217SerialTransport):
         return max(*kept, self.get_write_buffer_size())
 
     async def _negotiate(self) -> None:
-        if self._tcp_transport is not None:
-            keep_alive(self._tcp_transport.get_extra_info("socket"))
-            if hasattr(self._tcp_transport, "max_size"):
-                self._tcp_transport.max_size = READ_BYTES
+        transport = self._tcp_transport
+        if transport is not None:
+            keep_alive(transport.get_extra_info("socket"))
+        if hasattr(transport, "max_size"):
+            transport.max_size = READ_BYTES
         try:
             await super()._negotiate()
         except OSError as error:
