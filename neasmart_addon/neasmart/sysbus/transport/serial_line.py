@@ -92,9 +92,8 @@ class LenientTransport(RFC2217SerialTransport):
 
     async def _negotiate(self) -> None:
         transport = self._tcp_transport
-        if transport is not None:
+        if transport is not None and hasattr(transport, "max_size"):
             keep_alive(transport.get_extra_info("socket"))
-        if hasattr(transport, "max_size"):
             transport.max_size = READ_BYTES
         try:
             await super()._negotiate()
