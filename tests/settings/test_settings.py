@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from neasmart.facts.errors import SettingsError
@@ -219,7 +220,8 @@ def test_what_does_not_fit_is_named_with_what_is_allowed(folder: Path, content: 
         ("NEASMART_DEBUG_MODE", "perhaps", "bool"),
         ("NEASMART_ZONES", "{", "not valid JSON"),
         ("NEASMART_LOG_LEVEL", "loud", "debug, info, warning, error"),
-        ("NEASMART_API_HOST", "", "127.0.0.1"),
+        ("NEASMART_API_HOST", "a b", "127.0.0.1"),
+        ("NEASMART_SERVER_ALLOWED_PEERS", " , ", "names nothing"),
         ("NEASMART_SERVER_TYPE", os.fsdecode(b"s\xe9riel"), "half of a sign"),
         ("NEASMART_MODBUS_SLAVE_ID", os.fsdecode(b"24\xb0"), "half of a sign"),
         ("NEASMART_MQTT_HOUSE", os.fsdecode(b"K\xfcche"), "half of a sign"),
@@ -231,6 +233,40 @@ def test_a_wrong_environment_variable_is_named(name: str, text: str, part: str) 
 
     assert name in str(caught.value)
     assert part in str(caught.value)
+
+
+SWITCHES = {
+    f"{section.name}.{field.name}"
+    for section in msgspec.structs.fields(Settings)
+    if isinstance(getattr(Settings(), section.name), msgspec.Struct)
+    for field in msgspec.structs.fields(getattr(Settings(), section.name))
+    if field.type is bool
+}
+
+
+@pytest.mark.parametrize("empty", ["", " "])
+def test_an_empty_variable_counts_as_not_set_unless_it_is_a_switch(folder: Path, empty: str) -> None:
+    written = {
+        "server": {"allowed_peers": ["192.168.1.50"], "address": "127.0.0.1", "serial_port": "/dev/ttyUSB0"},
+        "api": {"enable_auth": True, "key": "of-the-file"},
+        "zones": [{"base": 1, "zone": 1, "name": "Kitchen"}],
+    }
+    write(folder / "config.json", written)
+    alone = load({})
+
+    for name, path in environment_names().items():
+        found = load_judged({name: empty})
+
+        if ".".join(path) in SWITCHES:
+            assert [(fault.key, name in fault.text) for fault in found.faults] == [(".".join(path), True)]
+        else:
+            assert (found.faults, found.settings) == ((), alone), name
+
+
+def test_an_empty_variable_does_not_hide_the_older_name_beside_it() -> None:
+    environment = {"NEASMART_API_KEY": "", "NEASMART_API_API_KEY": "older", "NEASMART_MQTT_HOST": ""}
+
+    assert load(environment).api.key == "older"
 
 
 @pytest.mark.parametrize("word", ["false", "OFF", "flase"])

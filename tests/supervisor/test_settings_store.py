@@ -170,6 +170,11 @@ async def test_what_the_environment_decides_is_refused_by_name(name: str, client
             await store.change("server", DIALLED)
 
 
+@pytest.mark.usefixtures("folder")
+def test_an_empty_variable_decides_nothing() -> None:
+    assert SettingsStore({"NEASMART_SERVER_URL": ""}, None).decider("server", DIALLED) is Decider.FILE
+
+
 async def test_outside_home_assistant_nobody_opens_ports(folder: Path) -> None:
     store = SettingsStore({}, None)
 

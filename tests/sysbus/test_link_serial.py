@@ -412,6 +412,44 @@ async def test_an_rfc2217_server_that_does_not_serve_is_told_by_what_it_does(
         await running.stop()
 
 
+SERVED = b"\xff\xfd\x00\xff\xfb\x00\xff\xfd\x2c" + b"".join(
+    b"\xff\xfa\x2c" + bytes((100 + command,)) + value + b"\xff\xf0"
+    for command, value in ((1, b"\0\0\x96\0"), (2, b"\x08"), (3, b"\x01"), (4, b"\x01"), (5, b"\x01"))
+)
+"""All that serialx waits for: binary, the option, and the settings of the line; 38400 8N1 without flow control."""
+
+
+@pytest.mark.parametrize("served", [True, False], ids=["later", "at once"])
+@pytest.mark.parametrize(
+    ("talk", "why"),
+    [
+        (b"\xff\xfa\x2c\x6b\xff\xf0", "it sends what is no RFC 2217"),
+        (b"\xff\xfa\x2c\x67\x09\xff\xf0", "it sends what is no RFC 2217"),
+        (b"\xff\xfa\x2c" + bytes(100_000), "it negotiates without end"),
+        (b"\xff\xfd\x63" * 100_000, "it negotiates without end"),
+    ],
+    ids=["an empty state", "a parity that is none", "an option without end", "options without end"],
+)
+async def test_an_rfc2217_server_that_talks_nonsense_is_left(
+    start_link: StartLink, caplog: pytest.LogCaptureFixture, talk: bytes, why: str, *, served: bool
+) -> None:
+    over = asyncio.Event()
+
+    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # Nothing is read, so that answers lie.
+        writer.write((SERVED if served else b"") + talk)
+        await over.wait()
+        writer.transport.abort()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        running = start_link(serial(f"rfc2217://127.0.0.1:{server.sockets[0].getsockname()[1]}"))
+        await until(lambda: why in caplog.text, "it is left", 10)
+        await running.stop()
+        over.set()
+
+    assert "Traceback" not in caplog.text
+
+
 async def test_the_words_of_a_server_that_hangs_up_while_it_is_answered_are_read(
     start_link: StartLink, monkeypatch: pytest.MonkeyPatch
 ) -> None:

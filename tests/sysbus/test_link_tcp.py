@@ -17,12 +17,13 @@ from neasmart.core.commands.command import CommandState
 from neasmart.facts.points import TABLE
 from neasmart.settings.model import ServerSettings, ServerType
 from neasmart.sysbus.line import telling
-from neasmart.sysbus.line.connection import READ_BYTES, Direction
+from neasmart.sysbus.line.connection import Direction
 from neasmart.sysbus.line.journal import FREE_LINES
 from neasmart.sysbus.line.link import LinkTuning
 from neasmart.sysbus.line.link_faults import listening_fault
 from neasmart.sysbus.line.listener import PeerLimits
 from neasmart.sysbus.line.telling import PAST_CONNECTIONS
+from neasmart.sysbus.transport.tcp_options import READ_BYTES
 from tests.support.bus import (
     BROADCAST_TEMPERATURE,
     NO_DATA_240,

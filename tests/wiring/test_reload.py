@@ -269,6 +269,39 @@ async def test_a_file_that_is_gone_for_a_moment_opens_nothing(
     await house.until(lambda: not house.used.api.enable_auth)
 
 
+async def test_what_the_form_says_while_a_file_is_gone_is_used_when_it_is_back(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    form = Form()
+    form.saved = {"server": {"port": 1502}}
+    house = Changing(tmp_path, {"api": {"enable_auth": True, "key": KEY}}, form)
+
+    house.file.rename(tmp_path / "config.json~")
+    house.reloader.page_opened()
+    await house.until(lambda: form.asked.is_set() and "config.json is gone" in caplog.text)
+    assert house.changes == 0
+    # Moved there and back it is the same file, so that nothing but what was asked is new.
+    (tmp_path / "config.json~").rename(house.file)
+
+    await house.until(lambda: house.used.server.port == 1502)
+
+    assert house.used.api.enable_auth
+
+
+async def test_a_signal_counts_although_the_page_is_opened_at_the_same_moment(tmp_path: Path) -> None:
+    form = Form()
+    form.saved = {}
+    house = Changing(tmp_path, {"api": {"enable_auth": True, "key": KEY}}, form)
+    # A file that is gone is read as gone only if somebody wants it.
+    house.file.unlink()
+    house.reloader.wake()
+    house.reloader.page_opened()
+
+    await house.until(lambda: house.status.refused is not None)
+
+    assert "config.json" in (house.status.refused or "")
+
+
 def test_no_setting_is_forgotten_when_two_are_compared() -> None:
     other = Settings(zones=[config.ZoneSettings(base=1, zone=1, name="x")], mqtt=config.MqttSettings(password="x"))
 

@@ -12,9 +12,10 @@ from typing import Any
 
 import msgspec
 import pytest
+import serialx
 
 from neasmart.settings.model import Language, MqttSettings, ServerSettings, Settings
-from neasmart.sysbus.transport.devices import SerialDevice, known_as, locked_by_others
+from neasmart.sysbus.transport.devices import SerialDevice, devices, known_as, locked_by_others
 from neasmart.web.answers.page_answers import Setup
 from neasmart.wiring import setup_guide
 from neasmart.wiring.settings_store import SettingsStore
@@ -122,6 +123,40 @@ def test_a_lock_of_another_program_is_seen_and_none_of_ours() -> None:
     finally:
         os.close(base)
         os.close(ours)
+
+
+def test_dongles_that_call_themselves_alike_are_told_apart_by_their_sockets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def port(number: int, **known: Any) -> serialx.SerialPortInfo:
+        alike = {"vid": 0x1A86, "pid": 0x7523, "manufacturer": None, "product": "USB Serial", "interface_num": 0}
+        none = {"serial_number": None, "bcd_device": None, "interface_description": None}
+        path = {"device": str(tmp_path / f"ttyUSB{number}"), "resolved_device": str(tmp_path / f"ttyUSB{number}")}
+        return serialx.SerialPortInfo(**(path | alike | none | known))
+
+    sockets = tmp_path / "by-path"
+    sockets.mkdir()
+    for number, link in enumerate(("pci-1-usb-0:1.3:1.0-port0", "pci-1-usb-0:1.4:1.0-port0")):
+        (tmp_path / f"ttyUSB{number}").touch()
+        (sockets / link).symlink_to(tmp_path / f"ttyUSB{number}")
+        (sockets / link.replace("usb", "usbv2")).symlink_to(tmp_path / f"ttyUSB{number}")
+    found = [
+        port(0),
+        port(1, device="/dev/serial/by-id/usb-1a86_USB_Serial-if00"),
+        port(2, device="/dev/serial/by-id/usb-1a86_USB_Serial_A1-if00", serial_number="A1"),
+        port(3, vid=None, pid=None, interface_num=None),
+        port(4, vid=None, pid=None, interface_num=None),
+    ]
+    monkeypatch.setattr(serialx, "list_serial_ports", lambda: found)
+
+    paths = [each.path for each in devices(sockets)]
+
+    assert paths == [
+        str(sockets / "pci-1-usb-0:1.3:1.0-port0"),
+        str(sockets / "pci-1-usb-0:1.4:1.0-port0"),
+        *(each.device for each in found[2:]),
+    ]
+    assert [each.path for each in devices(tmp_path / "nowhere")][:2] == [each.resolved_device for each in found[:2]]
 
 
 async def test_a_link_under_a_name_of_its_own_is_the_chosen_device(desk: Desk, tmp_path: Path) -> None:

@@ -43,7 +43,6 @@ class Outcome:
     replies_recorded: int = 0
     replies_now: int = 0
     sent: int = 0
-    reply_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +157,6 @@ async def served(capture: CaptureReader, opener: Opener, framing: Framing, speed
             outcome.sent += 1
             if piece.asks and speed is None:
                 await line.more(REPLY_PATIENCE_S)
-                outcome.reply_bytes += len(line.received)
         # The last reply may be on its way.
         await line.more(REPLY_PATIENCE_S)
     finally:

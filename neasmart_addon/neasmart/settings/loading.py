@@ -21,7 +21,7 @@ from neasmart.facts.errors import SettingsError
 from neasmart.settings.checks import Judged, Sources, judged, strict, suggestion, without_login
 from neasmart.settings.first_rooms import rooms
 from neasmart.settings.model import Section, Settings
-from neasmart.settings.older_words import is_comment, level, modern_variables, modernised
+from neasmart.settings.older_words import ENVIRONMENT, is_comment, level, modern_variables, modernised
 
 CONFIG_FILE = "NEASMART_CONFIG_FILE"
 OPTIONS_FILE = "NEASMART_OPTIONS_FILE"
@@ -55,6 +55,21 @@ def environment_names() -> dict[str, tuple[str, ...]]:
         else:
             names[f"NEASMART_{section}".upper()] = (section,)
     return names
+
+
+def variables(environment: Mapping[str, str]) -> tuple[dict[str, tuple[str, str]], list[str]]:
+    """Return what the environment sets, as `modern_variables` does.
+
+    An empty variable sets nothing: it comes from a template that nobody has filled in. Only an empty switch is kept, to
+    be refused by name, because one that asks for a key or for TLS would be off without a word.
+    """
+    names = environment_names()
+
+    def counts(name: str, text: str) -> bool:
+        path = names.get(ENVIRONMENT.get(name, name))
+        return bool(text.strip()) or path is None or (len(path) > 1 and _kind(path) is bool)
+
+    return modern_variables({name: text for name, text in environment.items() if counts(name, text)})
 
 
 def load(environment: Mapping[str, str] | None = None) -> Settings:
@@ -167,11 +182,14 @@ def read_regular(path: Path, limit: int = SIZE_LIMIT) -> bytes:
 def from_text(name: str, path: tuple[str, ...], text: str) -> Any:
     """Return the value that a text gives a setting, or what is nearest to it, for `checked` to refuse in words.
 
-    Raises SettingsError for broken JSON; `name` says where the text comes from.
+    Raises SettingsError for broken JSON, and for a list of commas alone; `name` says where the text comes from.
     """
-    kind = get_type_hints(get_type_hints(Settings)[path[0]], include_extras=True)[path[1]]
+    kind = _kind(path)
     if str(kind).startswith("list") and not text.strip().startswith("["):
         parts: list[Any] = [part.strip() for part in text.split(",") if part.strip()]
+        if text and not parts:
+            # Commas alone are what is left of names that nobody has filled in; an empty list may let everybody in.
+            raise SettingsError(f"{name}: {text[:60]!r} names nothing")
     elif str(kind).startswith("list"):
         parts = _json(name, text)
     else:
@@ -227,9 +245,9 @@ def _add(sources: Sources, content: Mapping[str, Any], name: str) -> None:
 
 def _add_environment(sources: Sources, environment: Mapping[str, str]) -> None:
     names = environment_names()
-    variables, notes = modern_variables(environment)
+    found, notes = variables(environment)
     sources.notes.extend(notes)
-    for ours, (text, name) in variables.items():
+    for ours, (text, name) in found.items():
         path = names.get(ours)
         if path is None:
             if name.startswith("NEASMART_") and name not in _OTHER_NAMES:
@@ -241,6 +259,11 @@ def _add_environment(sources: Sources, environment: Mapping[str, str]) -> None:
             sources.blame(path, str(error))
         else:
             sources.set(path, value, name)
+
+
+def _kind(path: tuple[str, ...]) -> Any:
+    """Return the type of a setting, with its limits."""
+    return get_type_hints(get_type_hints(Settings)[path[0]], include_extras=True)[path[1]]
 
 
 def _alike(name: str, names: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:

@@ -86,6 +86,8 @@ class Reloader:
         self._asked_at = float("-inf")
         self._woken = asyncio.Event()
         self._asking = False
+        self._wanted = False
+        self._unused_options = False
         self._stamps = self._stamped()
         self._told_gone = False
         self._changing = asyncio.Lock()
@@ -93,6 +95,7 @@ class Reloader:
 
     def wake(self) -> None:
         """Load everything anew."""
+        self._wanted = True
         self._woken.set()
 
     def page_opened(self) -> None:
@@ -114,40 +117,39 @@ class Reloader:
                     await self._woken.wait()
             except TimeoutError:
                 pass
-            asked, woken = self._asking, self._woken.is_set()
+            asked, wanted = self._asking, self._wanted
             self._woken.clear()
-            self._asking = False
-            changed = await self._ask(now=asked)
+            self._asking = self._wanted = False
+            await self._ask(now=asked)
             stamps = await asyncio.to_thread(self._stamped)
-            wanted = woken and not asked
             if not wanted and self._is_one_gone(stamps):
                 continue
-            if changed or stamps != self._stamps or wanted:
+            if self._unused_options or stamps != self._stamps or wanted:
                 self._stamps = stamps
                 await self.reload()
 
     async def reload(self) -> None:
         """Load the settings and use them as far as they can be used."""
         async with self._changing:
+            self._unused_options = False
             found = await asyncio.to_thread(self._load, self._options)
             await self._take(found)
 
-    async def _ask(self, *, now: bool) -> bool:
-        """Learn what is saved in the form, if it is time; return whether that is news."""
+    async def _ask(self, *, now: bool) -> None:
+        """Learn what is saved in the form, if it is time."""
         status = self._gateway.hub.state(SETTINGS, SettingsStatus) or SettingsStatus()
         at = self._gateway.clock.monotonic()
         due = bool(status.faults) and at - self._asked_at >= self._ask_s
         if self._saved is None or not (now or due):
-            return False
+            return
         self._asked_at = at
         try:
             options = await self._saved.options()
         except NeasmartError as error:
             _LOG.debug("What is saved in the form is not known: %s", error)
-            return False
-        changed = options != self._options
+            return
+        self._unused_options |= options != self._options
         self._options = options
-        return changed
 
     async def _take(self, found: Judged) -> None:
         before = self._gateway.hub.state(SETTINGS, SettingsStatus) or SettingsStatus()

@@ -16,7 +16,6 @@ from typing import Any
 
 from neasmart.facts.errors import NeasmartError, SettingsError
 from neasmart.settings import loading as settings_loading
-from neasmart.settings.older_words import modern_variables
 from neasmart.supervisor import Supervisor, SupervisorError
 
 COPY_SUFFIX = ".before"
@@ -99,7 +98,7 @@ class SettingsStore:
         return self._supervisor
 
     def _deciding(self, section: str, keys: Mapping[str, Any]) -> list[str]:
-        variables, _ = modern_variables(self._environment)
+        variables, _ = settings_loading.variables(self._environment)
         wanted = {(section, key) for key in keys}
         ours = {name for name, path in settings_loading.environment_names().items() if path in wanted}
         return sorted(original for name, (_, original) in variables.items() if name in ours)

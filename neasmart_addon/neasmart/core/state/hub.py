@@ -92,8 +92,3 @@ class Hub:
     def entries(self, prefix: str) -> list[tuple[str, object]]:
         """Return the keys that begin with the prefix, each with its latest item."""
         return [(key, item) for key, item in self._state.items() if key.startswith(prefix)]
-
-    @property
-    def consumers(self) -> int:
-        """How many subscriptions are open."""
-        return len(self._subscriptions)

@@ -16,14 +16,8 @@ from neasmart.sysbus.slave.slaves import Guard, Received
 from neasmart.sysbus.slave.station import Station
 from neasmart.sysbus.transport.doorbell import Doorbell
 from neasmart.sysbus.transport.lag import LagWatch
+from neasmart.sysbus.transport.tcp_options import READ_BYTES
 
-READ_BYTES = 448
-"""At most so much is read at once: a tenth of a second of the line, and what Python still calls a small object.
-
-asyncio and serialx would allocate 256 KiB for each read, which musl maps anew every time. With larger pieces than these
-glibc's heap grew by megabytes in an hour, because what is kept in between stands in its way. A read that is full is
-followed by another, so what it holds has waited.
-"""
 UNREAD_LIMIT = 16384
 """A peer that lets so many bytes of our replies lie is gone."""
 LONGEST_WORK_S = 0.1

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +38,9 @@ _FLOCK = re.compile(r" FLOCK +\w+ +\w+ +(?P<pid>-?\d+) (?P<major>\w+):(?P<minor>
 class SerialDevice:
     """A serial device; `path` stays the same when it is plugged in elsewhere, if the system knows such a path.
 
+    Of several that call themselves alike, udev gives that path to the one that was plugged in last; then `path` is that
+    of the socket.
+
     `known_as` is None, or what it is that is no adapter for the bus, such as ``zigbee``.
     """
 
@@ -48,20 +52,24 @@ class SerialDevice:
     """Whether another program holds it, as far as can be seen without opening it."""
 
 
-def devices() -> list[SerialDevice]:
+def devices(sockets: Path = Path("/dev/serial/by-path")) -> list[SerialDevice]:
     """Return what is plugged in now; reads a few files of the system, and so belongs into a thread."""
-    from serialx import list_serial_ports  # noqa: PLC0415 - as for serial lines, loaded when it is needed
+    from serialx import list_serial_ports, udev_serial_by_id_stem  # noqa: PLC0415 - loaded when it is needed
 
     held = locked_by_others()
+    ports = [(port, udev_serial_by_id_stem(port)) for port in list_serial_ports()]
+    alike = Counter(name for _, name in ports if name is not None)
+    # The last counts: newer systems know a socket by two names, and the one that older ones have, too, comes first.
+    by_socket = {os.path.realpath(link): str(link) for link in sorted(sockets.glob("*"), reverse=True)}
     return [
         SerialDevice(
-            path=port.device,
+            path=by_socket.get(port.resolved_device, port.resolved_device) if alike[name or ""] > 1 else port.device,
             name=port.product or Path(port.resolved_device).name,
             maker=port.manufacturer,
             busy=_file(port.device) in held,
             known_as=known_as(port.vid, port.pid, port.product, port.manufacturer, port.interface_description),
         )
-        for port in list_serial_ports()
+        for port, name in ports
     ]
 
 

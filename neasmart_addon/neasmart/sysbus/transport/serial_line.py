@@ -11,18 +11,26 @@ neither.
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
+import re
 
 import serialx
-from serialx.platforms.serial_rfc2217 import RFC2217SerialTransport, TelnetParser
+from serialx.platforms.serial_rfc2217 import RFC2217SerialTransport
 from serialx.platforms.serial_rfc2217.types import Rfc2217Command, SetLinestateMaskCmd, SetModemstateMaskCmd
 
 from neasmart.settings.model import RFC2217, ServerSettings
 from neasmart.sysbus.transport.hung_up import HungUpError
+from neasmart.sysbus.transport.tcp_options import READ_BYTES, keep_alive
 
 CONFIRM_S = 0.3
 GREETING_BYTES = 400
 """So much of what a server says before it serves is kept."""
+_TALK_LIMIT = 4096
+"""A server that asks for so many options, sends one so long, or lets so many bytes of our answers lie, never serves."""
+
+_COMMAND = re.compile(rb"\xff(\xfa.*?(\xff\xf0|$)|[\xfb-\xfe].?|.?)", re.DOTALL)
+"""A command of Telnet, which is no word of the server's; cut off at the end, too."""
 
 
 async def open_line(target: str, settings: ServerSettings, protocol: asyncio.Protocol) -> None:
@@ -52,21 +60,47 @@ class LenientTransport(RFC2217SerialTransport):
 
     def _data_received(self, data: bytes) -> None:
         if not self._connection_made_called:
-            self._greeting = (self._greeting + data)[:GREETING_BYTES]
-        super()._data_received(data)
+            self._keep(data)
+        try:
+            super()._data_received(data)
+        except (IndexError, ValueError) as error:
+            # An option that is too short or has no such value; a fault of the connection is no fault of the program.
+            raise OSError(errno.EPROTO, "it sends what is no RFC 2217") from error
+        if self._talk > _TALK_LIMIT:
+            raise OSError(errno.EPROTO, "it negotiates without end")
 
     def _tcp_connection_lost(self, exc: Exception | None) -> None:
         if self._tcp_transport is not None:
             # Where an answer of ours met the end of the connection, nobody has read what was said before it.
-            self._greeting += _unread(self._tcp_transport)
+            self._keep(_unread(self._tcp_transport))
         super()._tcp_connection_lost(exc)
 
+    def _keep(self, said: bytes) -> None:
+        self._greeting = (self._greeting + said)[:GREETING_BYTES]
+
+    @property
+    def _talk(self) -> int:
+        """How much is kept of a negotiation, which serialx does not bound."""
+        if self._serial is None:
+            return 0
+        engine = self._serial._engine  # noqa: SLF001 - there is no other way to see it
+        if self._connection_made_called:
+            # What is asked later is answered and then kept for nobody.
+            engine._pending_telnet.clear()  # noqa: SLF001
+        kept = (len(engine._pending_telnet), len(engine._parser._subneg_buffer))  # noqa: SLF001
+        return max(*kept, self.get_write_buffer_size())
+
     async def _negotiate(self) -> None:
+        transport = self._tcp_transport
+        if transport is not None and hasattr(transport, "max_size"):
+            keep_alive(transport.get_extra_info("socket"))
+            transport.max_size = READ_BYTES
         try:
             await super()._negotiate()
         except OSError as error:
-            words = (each for each in TelnetParser().feed(self._greeting) if isinstance(each, bytes))
-            raise HungUpError(b"".join(words)) from error
+            if error.errno == errno.EPROTO:
+                raise
+            raise HungUpError(_COMMAND.sub(b"", self._greeting)) from error
 
     async def _send_and_wait(self, cmd: Rfc2217Command) -> Rfc2217Command:
         if not isinstance(cmd, SetLinestateMaskCmd | SetModemstateMaskCmd):

@@ -1,8 +1,16 @@
-"""Socket options for the bus: replies leave at once, and a converter without power is noticed within a minute."""
+"""How connections of the bus are set: replies leave at once, and a converter without power is noticed in a minute."""
 
 from __future__ import annotations
 
 import socket
+
+READ_BYTES = 448
+"""At most so much is read at once: a tenth of a second of the line, and what Python still calls a small object.
+
+asyncio and serialx would allocate 256 KiB for each read, which musl maps anew every time. With larger pieces than these
+glibc's heap grew by megabytes in an hour, because what is kept in between stands in its way. A read that is full is
+followed by another, so what it holds has waited.
+"""
 
 _OPTIONS = (
     (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
