@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sqlite3
 import stat
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -150,3 +152,24 @@ async def test_a_file_that_is_small_enough_is_left_alone(stores: Callable[..., B
     await bench.wait(60)
 
     assert first.path.stat().st_mtime_ns == changed_at
+
+
+def test_two_threads_of_one_gateway_take_the_folder_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock = FolderLock(tmp_path)
+    other = threading.Thread(target=lock.acquire)
+    real = fcntl.flock
+
+    def late(number: int, operation: int) -> None:
+        monkeypatch.setattr(fcntl, "flock", real)
+        other.start()
+        other.join(0.05)
+        real(number, operation)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+
+    lock.acquire()
+    other.join()
+
+    assert lock.held
+    lock.release()
+    FolderLock(tmp_path).acquire()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import threading
 from pathlib import Path
 
 from neasmart.facts.errors import NeasmartError
@@ -27,14 +28,19 @@ class FolderLock:
         """Take nothing yet."""
         self._path = folder / NAME
         self._number: int | None = None
+        self._taking = threading.Lock()
 
     def acquire(self) -> None:
         """Take the right, unless it is ours already; raise FolderInUseError, or OSError where the folder is no use.
 
         A file system that knows no locks lets everybody write, as before there were any.
         """
-        if self._number is not None:
-            return
+        # Two threads ask at a start, and a file that is opened twice is locked against itself.
+        with self._taking:
+            if self._number is None:
+                self._number = self._locked()
+
+    def _locked(self) -> int:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         number = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _MODE)
         try:
@@ -46,7 +52,7 @@ class FolderLock:
                     f"Another gateway uses the folder {self._path.parent}. Stop it, or give this one a folder of its"
                     " own (database.path)."
                 ) from error
-        self._number = number
+        return number
 
     @property
     def held(self) -> bool:
