@@ -130,3 +130,26 @@ def test_what_is_set_while_importing_is_as_before_afterwards(
         assert os.environ["FROZENLIST_NO_EXTENSIONS"] == "1"
 
     assert os.environ.get("FROZENLIST_NO_EXTENSIONS") == before
+
+
+def test_a_thread_that_computes_lets_the_bus_go_on_soon(tmp_path: Path) -> None:
+    code = """
+import sys
+from neasmart.cli import serve
+with serve.sparingly():
+    from neasmart.wiring import app
+async def run(*_, **__):
+    print(sys.getswitchinterval())
+app.run = run
+serve.run(None)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(PACKAGE_ROOT)},
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+
+    assert 0 < float(done.stdout) <= 0.001

@@ -53,6 +53,36 @@ async def test_the_second_takes_over_when_the_first_ends(stores: Callable[..., B
     assert second.rows("SELECT word FROM reported") == [(encode_dpt9(5.0),)]
 
 
+def test_two_threads_of_one_gateway_do_not_take_each_other_for_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = FolderLock(tmp_path)
+    refused: list[Exception] = []
+
+    def acquire() -> None:
+        try:
+            lock.acquire()
+        except FolderInUseError as error:
+            refused.append(error)
+
+    second = threading.Thread(target=acquire)
+    flock = fcntl.flock
+
+    def late(number: int, operation: int) -> None:
+        if second.ident is None:
+            # In the midst of the first; what has to wait for it would wait for ever here.
+            second.start()
+            second.join(0.2)
+        flock(number, operation)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    acquire()
+    second.join()
+
+    assert (refused, lock.held) == ([], True)
+    lock.release()
+
+
 def test_two_processes_on_one_folder_both_serve_and_one_stores(tmp_path: Path) -> None:
     with gateway_process(tmp_path) as first:
         (tmp_path / "second").mkdir()
@@ -152,24 +182,3 @@ async def test_a_file_that_is_small_enough_is_left_alone(stores: Callable[..., B
     await bench.wait(60)
 
     assert first.path.stat().st_mtime_ns == changed_at
-
-
-def test_two_threads_of_one_gateway_take_the_folder_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    lock = FolderLock(tmp_path)
-    other = threading.Thread(target=lock.acquire)
-    real = fcntl.flock
-
-    def late(number: int, operation: int) -> None:
-        monkeypatch.setattr(fcntl, "flock", real)
-        other.start()
-        other.join(0.05)
-        real(number, operation)
-
-    monkeypatch.setattr(fcntl, "flock", late)
-
-    lock.acquire()
-    other.join()
-
-    assert lock.held
-    lock.release()
-    FolderLock(tmp_path).acquire()

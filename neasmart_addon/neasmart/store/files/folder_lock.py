@@ -35,12 +35,23 @@ class FolderLock:
 
         A file system that knows no locks lets everybody write, as before there were any.
         """
-        # Two threads ask at a start, and a file that is opened twice is locked against itself.
+        # Rooms and values come from threads of their own; two at once would take each other for another gateway.
         with self._taking:
             if self._number is None:
-                self._number = self._locked()
+                self._number = self._taken()
 
-    def _locked(self) -> int:
+    @property
+    def held(self) -> bool:
+        """Whether the right is ours."""
+        return self._number is not None
+
+    def release(self) -> None:
+        """Give the right back."""
+        number, self._number = self._number, None
+        if number is not None:
+            os.close(number)
+
+    def _taken(self) -> int:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         number = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _MODE)
         try:
@@ -53,14 +64,3 @@ class FolderLock:
                     " own (database.path)."
                 ) from error
         return number
-
-    @property
-    def held(self) -> bool:
-        """Whether the right is ours."""
-        return self._number is not None
-
-    def release(self) -> None:
-        """Give the right back."""
-        number, self._number = self._number, None
-        if number is not None:
-            os.close(number)
