@@ -65,6 +65,8 @@ class Plant:
         self.stale_times = stale or StaleTimes()
         self._readings: dict[int, Reading] = {ref.address: Reading(ref=ref) for ref in table}
         self.last_write_at: float | None = None
+        self.changed: set[int] = set()
+        """Registers whose value, or whether it is stale, has changed; `Derivations` takes them out."""
 
     def use(self, stale: StaleTimes) -> None:
         """Take values for late and stale at these ages from now on."""
@@ -92,6 +94,7 @@ class Plant:
         forgotten = self.table.room(base_id, zone_id)
         for ref in forgotten:
             self._readings[ref.address] = Reading(ref=ref)
+            self.changed.add(ref.address)
         return [self._readings[ref.address] for ref in forgotten]
 
     def sweep(self, now: float) -> list[Reading]:
@@ -100,6 +103,7 @@ class Plant:
         aged = [r for r in self._readings.values() if not r.stale and r.at is not None and r.at < limit]
         for reading in aged:
             self._readings[reading.ref.address] = replace(reading, stale=True)
+            self.changed.add(reading.ref.address)
         return [self._readings[reading.ref.address] for reading in aged]
 
     def reading(self, ref: Ref) -> Reading:
@@ -168,4 +172,6 @@ class Plant:
             told=2 if source is Source.STORED else min(before.told + 1, 2),
         )
         self._readings[address] = reading
+        if value != before.value or stale != before.stale:
+            self.changed.add(address)
         return reading
