@@ -21,6 +21,7 @@ from neasmart.facts.points import TABLE
 from neasmart.settings.loading import load
 from neasmart.settings.model import Settings
 from neasmart.store import Store
+from neasmart.store.files.folder_lock import FolderLock
 from neasmart.store.older import pickled_int
 from neasmart.wiring.app import build_gateway
 
@@ -153,6 +154,37 @@ def test_a_file_that_is_nothing_of_ours_is_refused_in_words(
 
     assert capsys.readouterr().err.startswith("neasmart: file: ")
     assert [each.name for each in folder.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [("holding_registers", "Set it to another file, such as data/neasmart.db, and"), ("x", "another program")],
+)
+def test_our_storage_must_be_ours_before_registers_are_taken(
+    table: str, said: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "data").mkdir()
+    older_file(folder / "older.db", {str(TEMPERATURE.address): 5})
+    own = older_file(folder / "data" / "registers.db", {str(TEMPERATURE.address): 5}, table)
+    (folder / "config.json").write_text('{"database": {"path": "data/registers.db"}}', encoding="utf-8")
+    content = own.read_bytes()
+
+    assert main(["import", "older.db", "--apply"]) == 1
+
+    assert said in capsys.readouterr().err
+    assert own.read_bytes() == content
+
+
+def test_registers_are_not_taken_while_a_gateway_writes_there(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    older_file(folder / "older.db", {str(TEMPERATURE.address): 5})
+    lock = FolderLock(folder / "data")
+    lock.acquire()
+
+    assert main(["import", "older.db", "--apply"]) == 1
+    assert "Another gateway uses the folder data. Stop it" in capsys.readouterr().err
+
+    lock.release()
+    assert main(["import", "older.db", "--apply"]) == 0
 
 
 def test_a_dry_run_writes_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

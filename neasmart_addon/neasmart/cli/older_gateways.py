@@ -111,12 +111,16 @@ def _parsed(path: Path, content: bytes) -> dict[str, object]:
     if len(content) > _SIZE_LIMIT:
         raise older_registers.OlderFileError(f"{path}: is larger than {_SIZE_LIMIT} bytes, so it holds no settings")
     try:
-        text = content.decode("utf-8-sig")
+        text = content.decode(json.detect_encoding(content))
         if text.lstrip().startswith(("{", "[")):
             document = json.loads(text)
             if isinstance(document, dict):
                 return document
             raise older_registers.OlderFileError(f"{path}: must hold one JSON object")
+    except UnicodeDecodeError as error:
+        raise older_registers.OlderFileError(
+            f"{path}: is not saved as UTF-8 (byte {error.start}). Save it so"
+        ) from error
     except (ValueError, RecursionError) as error:
         raise older_registers.OlderFileError(f"{path}: holds neither registers nor settings ({error})") from error
     found = (_ASSIGNMENT.fullmatch(line) for line in text.splitlines())
@@ -126,7 +130,10 @@ def _parsed(path: Path, content: bytes) -> dict[str, object]:
         if each
     }
     if not assigned:
-        raise older_registers.OlderFileError(f"{path}: holds neither registers nor settings of an older gateway")
+        raise older_registers.OlderFileError(
+            f"{path}: holds neither registers nor settings of an older gateway. What can be read are its registers.db,"
+            " options.json, config.json and .env"
+        )
     return assigned
 
 

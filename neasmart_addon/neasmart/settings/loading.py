@@ -31,6 +31,7 @@ DEFAULT_OPTIONS_FILE = Path("/data/options.json")
 SIZE_LIMIT = 1_000_000
 _OLDER_FOLDER = Path("/app/data")
 """Where compose files of an older gateway mount its data."""
+_ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG})
 _DATABASE_PATH = "NEASMART_DATABASE_PATH"
 _ENVIRONMENT_EXCEPTIONS = {
     ("api", "ingress_port"): "NEASMART_INGRESS_PORT",
@@ -123,11 +124,14 @@ def config_target(environment: Mapping[str, str] | None = None) -> Path:
 
 
 def may_exist(path: Path) -> bool:
-    """Return whether a file is there, or may be: what must not be looked at may mean anything, so it is to be read."""
+    """Return whether a file is there, or may be: what cannot be looked at may mean anything, so it is to be read.
+
+    That holds for a link, too, that leads to a disk or a share which is not there.
+    """
     try:
-        path.stat()
+        path.lstat()
     except OSError as error:
-        return isinstance(error, PermissionError)
+        return error.errno not in _ABSENT
     return True
 
 
@@ -159,6 +163,8 @@ def read_file(path: Path) -> dict[str, Any]:
         content = json.loads(text, object_pairs_hook=_each_once)
     except OSError as error:
         raise SettingsError(f"{path}: cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path}: is not saved as UTF-8 (byte {error.start}). Save it so, or remove it") from error
     except (ValueError, RecursionError) as error:
         raise SettingsError(f"{path}: is not valid JSON ({error}). Correct it or remove it") from error
     if not isinstance(content, dict):

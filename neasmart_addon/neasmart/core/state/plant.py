@@ -67,6 +67,8 @@ class Plant:
         self.last_write_at: float | None = None
         self.changed: set[int] = set()
         """Registers whose value, or whether it is stale, has changed; `Derivations` takes them out."""
+        self.revision = 0
+        """Rises when there is more or less in the house than before, or under another name."""
 
     def use(self, stale: StaleTimes) -> None:
         """Take values for late and stale at these ages from now on."""
@@ -91,6 +93,7 @@ class Plant:
 
     def forget(self, base_id: int, zone_id: int) -> list[Reading]:
         """Know nothing of a zone any more, until the base writes it again; return its empty readings."""
+        self.revision += 1
         forgotten = self.table.room(base_id, zone_id)
         for ref in forgotten:
             self._readings[ref.address] = Reading(ref=ref)
@@ -141,6 +144,7 @@ class Plant:
     def rename(self, names: Mapping[ZoneIndex, str]) -> set[ZoneIndex]:
         """Give the zones other names; return those whose name is another one now."""
         before, self.names = self.names, dict(names)
+        self.revision += before != self.names
         return {zone for zone in before.keys() | names.keys() if before.get(zone) != names.get(zone)}
 
     def zone_name(self, base_id: int, zone_id: int) -> str | None:
@@ -174,4 +178,5 @@ class Plant:
         self._readings[address] = reading
         if value != before.value or stale != before.stale:
             self.changed.add(address)
+        self.revision += reading.told != before.told or (reading.held is None) != (before.held is None)
         return reading
