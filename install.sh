@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Installs the gateway without Docker and without Home Assistant: a virtual environment and a systemd service.
 # Run it again after "git pull" to update; settings and data stay.
+# Also where somebody has written "sh install.sh".
+[ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@"
 set -euo pipefail
 
 prefix=/opt/neasmart

@@ -101,8 +101,9 @@ def test_a_dongle_that_is_plugged_in_again_is_there_again() -> None:
     )
 
 
-def test_install_explains_itself_and_refuses_what_it_does_not_know() -> None:
-    helped = subprocess.run([str(ROOT / "install.sh"), "--help"], check=True, capture_output=True, text=True)
+@pytest.mark.parametrize("shell", [[], ["sh"], ["bash"]], ids=["by itself", "sh", "bash"])
+def test_install_explains_itself_and_refuses_what_it_does_not_know(shell: list[str]) -> None:
+    helped = subprocess.run([*shell, str(ROOT / "install.sh"), "--help"], check=True, capture_output=True, text=True)
     refused = subprocess.run([str(ROOT / "install.sh"), "--colour"], check=False, capture_output=True, text=True)
 
     assert "--prefix" in helped.stdout
