@@ -21,7 +21,6 @@ from neasmart.facts.points import TABLE
 from neasmart.settings.loading import load, load_judged
 from neasmart.settings.model import Settings
 from neasmart.store import Store
-from neasmart.store.files.folder_lock import FolderLock
 from neasmart.store.older import pickled_int
 from neasmart.wiring.app import build_gateway
 
@@ -262,16 +261,21 @@ def test_a_slip_elsewhere_does_not_keep_registers_away(folder: Path, capsys: pyt
     assert "database.path = 5" in capsys.readouterr().err
 
 
-def test_registers_are_not_taken_while_a_gateway_writes_there(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    older_file(folder / "older.db", {str(TEMPERATURE.address): 5})
-    lock = FolderLock(folder / "data")
-    lock.acquire()
+async def test_registers_are_taken_beside_a_gateway_that_runs(folder: Path) -> None:
+    older_file(folder / "older.db", {str(TEMPERATURE.address): encode_dpt9(20.5), str(SETPOINT.address): 300})
+    settings = Settings()
+    running = build_gateway(settings)
+    store = Store(settings.database, settings.modbus, running)
+    await store.open()
+    running.bus.write(SETPOINT.address, [400], function_code=16, unit_id=0, now=1.0)
 
-    assert main(["import", "older.db", "--apply"]) == 1
-    assert "Another gateway uses the folder data. Stop it" in capsys.readouterr().err
+    assert await asyncio.to_thread(main, ["import", "older.db", "--apply"]) == 0
+    await store.close()
 
-    lock.release()
-    assert main(["import", "older.db", "--apply"]) == 0
+    assert store._fault is None
+    with closing(sqlite3.connect(settings.database.path)) as connection:
+        found = dict(connection.execute("SELECT address, word FROM reported"))
+    assert found == {TEMPERATURE.address: encode_dpt9(20.5), SETPOINT.address: 400}
 
 
 def test_a_dry_run_writes_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
