@@ -16,6 +16,10 @@ SEED ?= 1
 # Debian's ordinary accounts do not look where the broker and ser2net are.
 export PATH := $(PATH):/usr/sbin:/sbin
 
+# What pip and npm say themselves stands above these.
+NO_PYPI := { echo "Not everything could be fetched from https://pypi.org, for the reason above. If it is the connection to the internet, run make again when there is one." >&2; false; }
+NO_NPM := { echo "Not everything could be fetched from https://registry.npmjs.org, for the reason above. If it is the connection to the internet, run make again when there is one." >&2; false; }
+
 .PHONY: help needs needs-tests needs-bench setup demo run test lint unit browsers docs screenshots bench fuzz load mutants soak fleet audit lock clean
 
 help: ## list the targets
@@ -38,12 +42,12 @@ $(VENV)/.created: | needs
 
 $(VENV)/.runtime: neasmart_addon/requirements.txt | $(VENV)/.created
 	@echo "Fetching what the gateway needs, $$(grep -c == $<) packages of Python ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $< || $(NO_PYPI)
 	@touch $@
 
 $(VENV)/.tools: tests/requirements.txt | $(VENV)/.created
 	@echo "Fetching what the tests need, $$(grep -c == $<) packages of Python; this takes a minute ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $< || $(NO_PYPI)
 	@touch $@
 
 $(VENV)/.debian: tests/debian-packages.txt | $(VENV)/.created
@@ -56,7 +60,7 @@ $(VENV)/.bench: bench/debian-packages.txt | $(VENV)/.created
 
 neasmart_addon/node_modules/.created: neasmart_addon/package-lock.json | needs
 	@echo "Fetching the page's libraries ..."
-	@npm --prefix neasmart_addon ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@[ -w "$$HOME" ] || export npm_config_cache="$(CURDIR)/$(VENV)/npm"; npm --prefix neasmart_addon ci --ignore-scripts --no-audit --no-fund --loglevel=error || $(NO_NPM)
 	@touch $@
 
 $(VENDOR)/.copied: neasmart_addon/node_modules/.created neasmart_addon/vendor.mjs $(shell find $(PAGE) -path $(VENDOR) -prune -o -type f -print)
@@ -67,7 +71,7 @@ $(VENDOR)/.copied: neasmart_addon/node_modules/.created neasmart_addon/vendor.mj
 setup: $(VENV)/.runtime $(VENDOR)/.copied ## create .venv and fetch the page's libraries, all locked
 
 demo: setup ## run the gateway with a simulated base and house
-	@$(BIN)/python -m neasmart demo
+	@exec $(BIN)/python -m neasmart.cli.tethered $$PPID demo
 
 run: setup ## run the gateway with config.json and environment variables
 	@$(BIN)/python -m neasmart run

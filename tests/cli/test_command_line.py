@@ -40,6 +40,7 @@ WRONG = [
     ("replay bus.pcapng --serve --tcp 127.0.0.1", "is not HOST:PORT"),
     ("replay bus.pcapng --speed 0", "from 0.001"),
     ("token --days 0", "from 1 to 3650"),
+    ("token --days 30", "--days needs --jwt"),
 ]
 
 
@@ -68,6 +69,14 @@ def test_a_base_that_never_reaches_a_gateway_says_so_and_fails(capsys: pytest.Ca
 
     assert code == 1
     assert capsys.readouterr().err == f"neasmart: no gateway was reached at 127.0.0.1:{port}\n"
+
+
+@pytest.mark.parametrize("key", ["a\nb", "\u20ac"])
+def test_a_key_that_no_header_can_carry_is_refused_in_words(key: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code = main(["record", "--api-key", key, "--url", "http://127.0.0.1:1", "/dev/null"])
+
+    assert code == 1
+    assert "The API key has signs that no key can have" in capsys.readouterr().err
 
 
 def test_a_reader_that_has_seen_enough_gets_no_traceback() -> None:
@@ -121,3 +130,26 @@ def test_what_is_set_while_importing_is_as_before_afterwards(
         assert os.environ["FROZENLIST_NO_EXTENSIONS"] == "1"
 
     assert os.environ.get("FROZENLIST_NO_EXTENSIONS") == before
+
+
+def test_a_thread_that_computes_lets_the_bus_go_on_soon(tmp_path: Path) -> None:
+    code = """
+import sys
+from neasmart.cli import serve
+with serve.sparingly():
+    from neasmart.wiring import app
+async def run(*_, **__):
+    print(sys.getswitchinterval())
+app.run = run
+serve.run(None)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(PACKAGE_ROOT)},
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+
+    assert 0 < float(done.stdout) <= 0.001

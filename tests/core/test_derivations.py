@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neasmart.core.gateway import Gateway
+from neasmart.core.state.derivations import Derivations
 from neasmart.facts.codecs import GlobalMode, Value
 from neasmart.facts.derived import cold, condensation_risk, dew_point, mean
 from neasmart.facts.rows import Margins
@@ -154,3 +155,39 @@ def test_the_owners_margins_count_and_the_last_value_is_remembered(gateway: Gate
     assert derived(gateway, "zone.2.3.cold") is False
     base_reports(gateway, "zone.2.3.temperature", 18.8)
     assert derived(gateway, "zone.2.3.cold") is False
+
+
+@given(steps=st.lists(st.tuples(st.integers(0, 4), st.sampled_from([7.0, 8.2, 16.0, 24.0, 30.0])), max_size=30))
+def test_what_is_remembered_is_what_would_be_worked_out_anew(steps: list[tuple[int, float]]) -> None:
+    clock = FakeClock()
+    told, anew = make_gateway(clock), make_gateway(clock)
+    for each in (told, anew):
+        fill_house(each)
+    for what, value in steps:
+        for each in (told, anew):
+            match what:
+                case 0:
+                    base_reports(each, "zone.1.1.temperature", value)
+                case 1:
+                    base_reports(each, "mixed_circuit.1.flow_temperature", value)
+                case 2:
+                    base_reports(each, "zone.2.3.humidity", value)
+                case 3:
+                    each.forget_zone(1, 2, clock.now)
+                case _:
+                    base_reports(each, "zone.2.3.temperature", value)
+        if what == 3:
+            clock.advance(100)
+            for each in (told, anew):
+                each.tick(clock.now)
+        anew.derived.use(Margins())
+        assert told.derived.all() == anew.derived.all()
+
+
+def test_nothing_is_worked_out_twice(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    gateway.derived.all()
+    monkeypatch.setattr(Derivations, "_known", lambda *_: pytest.fail("no source has changed"))
+
+    base_reports(gateway, "zone.1.1.temperature", 22.0)
+
+    assert gateway.derived.all()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 
 import pytest
 
@@ -333,3 +334,17 @@ def test_the_last_status_of_each_part_is_told(gateway: Gateway) -> None:
         gateway.hub.publish(key, status)
 
     assert (gateway.link, gateway.store, gateway.mqtt) == (link, store, mqtt)
+
+
+def test_a_busy_second_is_counted_in_pieces_that_do_not_hold_up_the_bus(
+    gateway: Gateway, hands: Hands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(500):
+        gateway.bus.traffic.heard((hands.now + number / 1000, 16, bytes.fromhex("03 00 64 00 02")))
+    counted: list[float] = []
+    monkeypatch.setattr(gateway.bus.traffic, "_count", lambda at, *_: counted.append(at))
+
+    pieces = [len(counted) for _ in gateway.ticking(hands.now)]
+
+    assert max(after - before for before, after in pairwise(pieces)) <= 50
+    assert len(counted) == 500

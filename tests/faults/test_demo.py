@@ -49,14 +49,24 @@ def test_the_demo_tells_what_has_ended_by_itself(tmp_path: Path, argument: str, 
 
 
 class Demo:
-    """A demo in a terminal of its own."""
+    """A demo in a terminal of its own, which belongs to the demo or to the make that has started it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, by_make: bool) -> None:
+        self.by_make = by_make
         self.ports = {f"NEASMART_{each}_PORT": free_port() for each in ("API", "INGRESS", "SERVER")}
-        environment = os.environ | {name: str(port) for name, port in self.ports.items()}
+        environment = os.environ | {name: str(port) for name, port in self.ports.items()} | {"MAKEFLAGS": ""}
         self.terminal, inner = pty.openpty()
+        make = [
+            "make",
+            "-f",
+            str(PACKAGE_ROOT.parent / "Makefile"),
+            "-o",
+            "setup",
+            f"BIN={Path(sys.executable).parent}",
+            "demo",
+        ]
         self.process = subprocess.Popen(
-            ["setsid", "--ctty", sys.executable, "-m", "neasmart", "demo"],
+            ["setsid", "--ctty", *(make if by_make else [sys.executable, "-m", "neasmart", "demo"])],
             cwd=folder,
             env=environment | {"PYTHONPATH": str(PACKAGE_ROOT)},
             stdin=inner,
@@ -69,7 +79,9 @@ class Demo:
     def wait_until_it_serves(self) -> list[int]:
         """Return its two processes."""
         eventually(self._says_where, within_s=30)
-        return [pid for word in ("run", "simulate") if (pid := child(self.process.pid, word)) is not None]
+        demo = child(self.process.pid, "demo") if self.by_make else self.process.pid
+        assert demo is not None
+        return [pid for word in ("run", "simulate") if (pid := child(demo, word)) is not None]
 
     def _says_where(self) -> bool:
         self.shown += os.read(self.terminal, 4096)
@@ -94,12 +106,13 @@ def is_free(port: int) -> bool:
     return True
 
 
-@pytest.mark.parametrize("end", ["the terminal is closed", "the demo is killed"])
-def test_nothing_of_a_demo_outlives_it(tmp_path: Path, end: str) -> None:
-    demo = Demo(tmp_path)
+@pytest.mark.parametrize("by_make", [False, True], ids=["alone", "by make"])
+@pytest.mark.parametrize("end", ["the terminal is closed", "it is killed"])
+def test_nothing_of_a_demo_outlives_it(tmp_path: Path, end: str, *, by_make: bool) -> None:
+    demo = Demo(tmp_path, by_make=by_make)
     processes = demo.wait_until_it_serves()
     assert len(processes) == 2
-    if end == "the demo is killed":
+    if end == "it is killed":
         demo.process.kill()
     else:
         os.close(demo.terminal)
@@ -109,7 +122,7 @@ def test_nothing_of_a_demo_outlives_it(tmp_path: Path, end: str) -> None:
         eventually(partial(ended, pid), within_s=15)
     for port in demo.ports.values():
         eventually(partial(is_free, port), within_s=15)
-    if end == "the demo is killed":
+    if end == "it is killed":
         os.close(demo.terminal)
 
 

@@ -66,3 +66,32 @@ def test_a_full_file_is_compressed_and_no_line_is_lost(tmp_path: Path, monkeypat
     with gzip.open(compressed, "rt", encoding="utf-8") as older:
         lines = older.read().splitlines() + file.read_text(encoding="utf-8").splitlines()
     assert [line.split()[-2] for line in lines] == [str(number) for number in range(60)]
+
+
+def test_a_full_disk_costs_one_line_and_not_the_console(capsys: pytest.CaptureFixture[str]) -> None:
+    last = logs.set_up(LoggingSettings(file="/dev/full"))
+
+    LOG.info("one")
+    LOG.info("two")
+
+    assert [line.split(": ", 1)[1] for line in last.lines] == [
+        "one",
+        "Cannot write the log file /dev/full: No space left on device. Its lines are on the console until it works",
+        "two",
+    ]
+    assert capsys.readouterr().err.splitlines() == last.lines
+
+
+def test_a_file_that_cannot_be_opened_is_tried_with_each_line(tmp_path: Path) -> None:
+    file = tmp_path / "gateway.log"
+    file.mkdir()
+    last = logs.set_up(LoggingSettings(file=str(file)))
+
+    LOG.info("one")
+    file.rmdir()
+    LOG.info("two")
+    LOG.info("three")
+
+    again = f"The log file {file} is written again"
+    assert last.lines[-1].endswith("three")
+    assert [line.split(": ", 1)[1] for line in file.read_text(encoding="utf-8").splitlines()] == ["two", again, "three"]

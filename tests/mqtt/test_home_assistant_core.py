@@ -97,7 +97,7 @@ async def test_core_shows_the_house_with_names_units_and_limits(
         assert states["sensor.neasmart_zone_1_1_dew_point"]["state"] == "9.5"
         assert states["binary_sensor.neasmart_zone_1_1_condensation"]["state"] == "off"
         assert states["binary_sensor.neasmart_zone_1_1_cold"]["state"] == "off"
-        assert states["sensor.neasmart_wiring"]["state"] == "The bus is being listened to"
+        assert states["sensor.neasmart_wiring"]["state"] == "The gateway listens to the bus"
         assert states["event.neasmart_changed"]["state"] == "unknown"
         assert states["button.neasmart_read_all"]["state"] == "unknown"
         base_reports(gateway, "zone.1.1.setpoint", 20.0)

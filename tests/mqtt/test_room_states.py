@@ -37,7 +37,7 @@ class Screen:
                 self.rooms.command(item)
             elif isinstance(item, Reading):
                 self.visits.note(item)
-                self.rooms.reading(item)
+                self.rooms.readings([item])
         self.rooms.tick()
         return self.rooms.payload(self.gateway.table.at("zone", "state", *zone))
 

@@ -129,7 +129,7 @@ def test_a_page_that_is_cut_off_does_not_blame_the_base(house: House, visitor: V
     expect(card(page, "1.1")).to_be_visible()
 
     page.context.set_offline(True)
-    expect(page.locator("[data-finding=cut_off]")).to_contain_text("This page is cut off", timeout=15_000)
+    expect(page.locator("[data-finding=cut_off]")).to_contain_text("This page has no connection", timeout=15_000)
     expect(page.locator("main")).to_have_class("content resting")
     page.context.set_offline(False)
 

@@ -201,7 +201,7 @@ def test_a_port_that_another_program_has_is_said_and_opened_once_it_is_free(desk
 def test_a_device_that_vanishes_before_the_tap_is_said_and_nothing_is_lost(desk: Desk, visitor: Visitor) -> None:
     desk.sockets.plug("ttyUSB0")
     page = visitor.open(desk.proxy, language="de", network_trouble_expected=True)
-    listen = button(device(page, ADAPTER.product), "Lauschen")
+    listen = button(device(page, ADAPTER.product), "Mithören")
     expect(listen).to_be_visible()
     page.route("**/api/v1/setup", lambda route: route.abort())
 
@@ -395,7 +395,7 @@ def test_under_home_assistant_the_port_is_opened_and_what_it_refuses_is_said(tmp
         button(device(page, ADAPTER.product), "Listen").click()
         supervisor.refuses = "App is not ready"
         button(device(page, ADAPTER.product), "Keep it").click()
-        expect(page.get_by_role("alert")).to_contain_text("the settings of before count")
+        expect(page.get_by_role("alert")).to_contain_text("the previous settings stay in use")
         expect(page.get_by_role("alert")).to_contain_text("App is not ready")
         supervisor.refuses = None
         assert supervisor.options == before
@@ -408,7 +408,7 @@ def test_under_home_assistant_the_port_is_opened_and_what_it_refuses_is_said(tmp
 
         page.evaluate("sessionStorage.removeItem('taps')")
         button(page, "Open the port").click()
-        expect(page.get_by_text("This counts after a restart of the app.")).to_be_visible()
+        expect(page.get_by_text("This takes effect after a restart of the app.")).to_be_visible()
         assert supervisor.network == {f"{port}/tcp": port, "5001/tcp": None}
         button(page, "Restart the app").click()
         expect(page.locator(".toast")).to_contain_text("restarts")

@@ -370,7 +370,7 @@ def test_a_base_that_is_silent_makes_values_look_old(theatre: Theatre) -> None:
     expect(page.locator("main")).to_have_class("content resting")
     expect(page.locator("[data-finding='silent.fell_silent']")).to_contain_text("gone silent")
     room = card(page, "1.1")
-    expect(room).to_contain_text("Rests: the base is silent")
+    expect(room).to_contain_text("Paused: the base is silent")
     expect(room.get_by_role("button", name="Warmer")).to_be_disabled()
     expect(room.locator(".trend")).to_have_text("")
 

@@ -87,7 +87,7 @@ def test_a_phone_signs_in_sets_up_the_link_commands_a_room_and_signs_out(gateway
     with converter() as port:
         phone.locator("input[name=address]").fill(f"127.0.0.1:{port}")
         phone.get_by_role("button", name="Anrufen").click()
-        phone.get_by_role("button", name="Behalten").click()
+        phone.get_by_role("button", name="Übernehmen").click()
         phone.get_by_role("link", name="Fertig, Räume zeigen").click(timeout=SLOW_MS)
         expect(card(phone, "1.1")).to_be_visible()
 
@@ -133,5 +133,5 @@ def test_a_changed_key_leads_an_open_page_back_to_the_form(gateway: Remote, phon
     gateway.environment["NEASMART_API_KEY"] = "another-key-of-the-owner-0123456789"
     gateway.start()
 
-    expect(phone.get_by_role("alert")).to_contain_text("Sitzung ist zu Ende", timeout=SLOW_MS)
+    expect(phone.get_by_role("alert")).to_contain_text("Sitzung ist abgelaufen", timeout=SLOW_MS)
     eventually(lambda: phone.context.cookies() == [])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sqlite3
 import stat
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -49,6 +51,36 @@ async def test_the_second_takes_over_when_the_first_ends(stores: Callable[..., B
 
     assert second.status.healthy
     assert second.rows("SELECT word FROM reported") == [(encode_dpt9(5.0),)]
+
+
+def test_two_threads_of_one_gateway_do_not_take_each_other_for_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = FolderLock(tmp_path)
+    refused: list[Exception] = []
+
+    def acquire() -> None:
+        try:
+            lock.acquire()
+        except FolderInUseError as error:
+            refused.append(error)
+
+    second = threading.Thread(target=acquire)
+    flock = fcntl.flock
+
+    def late(number: int, operation: int) -> None:
+        if second.ident is None:
+            # In the midst of the first; what has to wait for it would wait for ever here.
+            second.start()
+            second.join(0.2)
+        flock(number, operation)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    acquire()
+    second.join()
+
+    assert (refused, lock.held) == ([], True)
+    lock.release()
 
 
 def test_two_processes_on_one_folder_both_serve_and_one_stores(tmp_path: Path) -> None:

@@ -221,10 +221,21 @@ async def test_a_taken_port_is_tried_again_and_the_other_listener_works(
 
     assert taken is not None
     assert f"port {api_port}" in taken.detail
+    assert taken.detail.endswith("Stop the other program or choose another api.port.")
     assert health["status"] == "unhealthy"
     assert health["reasons"] == [taken.detail]
     assert freed == WebStatus(api=True, ingress=True, detail="Both listeners are open.")
     assert len([record for record in caplog.records if record.levelno == logging.WARNING]) == 1
+
+
+async def test_an_address_of_another_computer_is_called_so(gateway: Gateway) -> None:
+    api = ApiSettings(host="192.0.2.9", port=free_port(), ingress_port=free_port())
+    server = WebServer(Settings(api=api), gateway, None)
+    running = asyncio.create_task(server.run())
+    await eventually(lambda: server.status.failed)
+    await stopped(running)
+
+    assert "This computer has no such address: set api.host to 127.0.0.1" in server.status.detail
 
 
 async def stopped(running: asyncio.Task[None]) -> float:

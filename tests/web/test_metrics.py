@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from dataclasses import fields
+from typing import Any
 
+import prometheus_client
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -130,3 +133,18 @@ async def test_promtool_has_nothing_to_complain_about(served: Served) -> None:
         said, _ = await promtool.communicate(text)
 
     assert (promtool.returncode, said.decode()) == (0, "")
+
+
+async def test_the_loop_only_reads_what_is_told(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    made_in: list[threading.Thread] = []
+    plain = prometheus_client.generate_latest
+
+    def noted(*arguments: Any) -> bytes:
+        made_in.append(threading.current_thread())
+        return plain(*arguments)
+
+    monkeypatch.setattr(prometheus_client, "generate_latest", noted)
+    await scrape(served)
+
+    assert made_in
+    assert threading.current_thread() not in made_in

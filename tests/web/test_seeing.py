@@ -7,6 +7,7 @@ import contextlib
 import io
 import json
 import logging
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -21,6 +22,7 @@ from neasmart.core.gateway import LINK, Gateway
 from neasmart.facts.status import LinkStatus, PastConnection
 from neasmart.logs.output import LastLines
 from neasmart.settings.model import ServerSettings, Settings, ZoneSettings
+from neasmart.settings.redaction import Scrubber
 from neasmart.sysbus import Framing, LineFacts, Recorder, Tap
 from neasmart.sysbus.capture.capture import CaptureReader
 from neasmart.sysbus.line.connection import Direction
@@ -232,6 +234,21 @@ async def test_no_secret_and_no_name_of_a_room_is_in_the_diagnostics(seen: Seen)
     assert "192.168.1.5" in text
     assert "Grandma" in json.dumps(await seen.get("/api/v1/diagnostics?names=true"), ensure_ascii=False)
     assert PLANTED not in json.dumps(await seen.get("/api/v1/diagnostics?names=true"), ensure_ascii=False)
+
+
+async def test_the_bus_does_not_wait_while_secrets_are_looked_for(seen: Seen, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_in: list[threading.Thread] = []
+    plain = Scrubber.document
+
+    def noted(self: Scrubber, value: Any) -> Any:
+        looked_in.append(threading.current_thread())
+        return plain(self, value)
+
+    monkeypatch.setattr(Scrubber, "document", noted)
+    await seen.get("/api/v1/diagnostics")
+
+    assert looked_in
+    assert threading.current_thread() not in looked_in
 
 
 def test_the_planted_secrets_are_where_they_should_be() -> None:

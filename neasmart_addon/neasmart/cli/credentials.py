@@ -24,7 +24,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--days",
         type=arguments.whole(1, LONGEST_DAYS),
-        default=_DEFAULT_DAYS,
         metavar="N",
         help=f"how long the token of --jwt is valid, 1 to {LONGEST_DAYS} (default: {_DEFAULT_DAYS})",
     )
@@ -32,9 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(namespace: argparse.Namespace) -> int:
     """Print a key or a token alone on a line, so that it can be piped; raise SettingsError without a secret."""
-    made = (
-        signed(settings_loading.load().api.jwt_secret, days=namespace.days, now=time.time()) if namespace.jwt else key()
-    )
+    if namespace.days is not None and not namespace.jwt:
+        raise arguments.UsageError("--days needs --jwt: a key is valid until it is changed")
+    days = namespace.days or _DEFAULT_DAYS
+    made = signed(settings_loading.load().api.jwt_secret, days=days, now=time.time()) if namespace.jwt else key()
     sys.stdout.write(f"{made}\n")
     return 0
 

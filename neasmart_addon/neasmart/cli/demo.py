@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import json
 import os
+import select
 import signal
 import socket
 import sys
@@ -33,6 +34,7 @@ TURNS = 0.0002
 HOUSE_SPEED = 30.0
 _HEALTHY_WITHIN_S = 20.0
 _STOP_WITHIN_S = 2.5
+_LOOK_S = 0.5
 _SETTINGS = {
     "server": {"type": "tcp", "address": "127.0.0.1", "port": 1502},
     "api": {"host": "127.0.0.1", "port": 5001, "ingress_host": "127.0.0.1", "ingress_port": 8099},
@@ -75,12 +77,13 @@ async def shown() -> int:
         for name, process in (("gateway", gateway), ("simulated base", house))
     }
     stopping = asyncio.create_task(stop.wait())
+    watching = asyncio.create_task(_stop_with_the_terminal(stop))
     serving = asyncio.create_task(_serving(settings.api.port))
     serving.add_done_callback(lambda _: _say_where(settings))
     first, _ = await asyncio.wait({*ended, stopping}, return_when=asyncio.FIRST_COMPLETED)
     if not stop.is_set():
         _say_what_ended(first)
-    for task in (stopping, serving):
+    for task in (stopping, watching, serving):
         task.cancel()
     for process in (gateway, house):
         if process.returncode is None:
@@ -134,6 +137,17 @@ async def _start(environment: Mapping[str, str], *arguments: str) -> asyncio.sub
         env=environment,
         start_new_session=True,
     )
+
+
+async def _stop_with_the_terminal(stop: asyncio.Event) -> None:
+    """Set `stop` when our terminal is closed; where it is make's, make alone gets the signal, and waits for us."""
+    terminal = select.poll()
+    for number in filter(os.isatty, range(3)):
+        # Only its end is told, not what is typed.
+        terminal.register(number, 0)
+    while not terminal.poll(0):  # noqa: ASYNC110 - asyncio cannot wait for an end without taking what is typed
+        await asyncio.sleep(_LOOK_S)
+    stop.set()
 
 
 async def _serving(port: int) -> None:

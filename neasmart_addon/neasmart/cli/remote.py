@@ -47,6 +47,11 @@ class Remote:
             connection.request(method, self._prefix + path, body=content, headers=self._headers)
             answer = connection.getresponse()
             received = answer.read()
+        except ValueError as error:
+            # Nothing else of a request comes from outside unchecked.
+            raise RemoteError(
+                "The API key has signs that no key can have; see --api-key and NEASMART_API_KEY"
+            ) from error
         except (OSError, http.client.HTTPException) as error:
             raise RemoteError(f"No gateway answers at {self.url} ({error})") from error
         finally:

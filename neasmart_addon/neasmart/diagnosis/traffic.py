@@ -105,11 +105,12 @@ class Traffic:
         self._walk: list[Block] = []
         self._order: list[Block] = []
 
-    def digest(self) -> None:
-        """Count what has been noted; called about once a second."""
+    def digest(self, at_once: int = WAITING_FRAMES) -> bool:
+        """Count so much of what has been noted; return whether there is more. Called about once a second."""
         waiting = self._waiting
-        while waiting:
+        for _ in range(min(at_once, len(waiting))):
             self._count(*waiting.popleft())
+        return bool(waiting)
 
     @property
     def units(self) -> dict[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import logging
@@ -30,19 +31,16 @@ def set_up(settings: LoggingSettings, *, request_id: Callable[[], str] = str) ->
     """Send all log lines to standard error and, if named, to a rotating file and to syslog; return what keeps the last.
 
     `request_id` tells which request is being answered, empty for none; it then stands in the line. A full file is
-    compressed. A file that cannot be written costs only the file: one warning, and the console goes on. A
-    syslog server that is away costs nobody anything.
+    compressed. A file that cannot be written costs only the file: one warning, the console goes on, and each line tries
+    it again. A syslog server that is away costs nobody anything.
     """
     formatter = JsonFormatter() if settings.format is LogFormat.JSON else TextFormatter()
     last = LastLines()
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr), last]
-    failure: OSError | None = None
     if settings.file:
-        try:
+        with contextlib.suppress(OSError):
             Path(settings.file).parent.mkdir(parents=True, exist_ok=True)
-            handlers.append(_rotating(settings.file))
-        except OSError as error:
-            failure = error
+        handlers.append(_rotating(settings.file))
     for handler in handlers:
         handler.setFormatter(formatter)
     if settings.syslog:
@@ -54,8 +52,6 @@ def set_up(settings: LoggingSettings, *, request_id: Callable[[], str] = str) ->
         handler.addFilter(RequestFilter(request_id))
         root.addHandler(handler)
     set_level(settings)
-    if failure is not None:
-        logging.getLogger(__name__).warning("Cannot write the log file %s: %s", settings.file, failure.strerror)
     return last
 
 
@@ -133,7 +129,37 @@ class JsonFormatter(logging.Formatter):
 def _rotating(path: str) -> logging.Handler:
     from logging.handlers import RotatingFileHandler  # noqa: PLC0415 - with what it needs 0.1 MB
 
-    handler = RotatingFileHandler(path, maxBytes=_FILE_BYTES, backupCount=_FILE_COUNT, encoding="utf-8")
+    log = logging.getLogger(__name__)
+
+    class LogFile(RotatingFileHandler):
+        """A file that may fail at any line and work again later; the library would print its innards for each."""
+
+        _failed = _told = False
+
+        def emit(self, record: logging.LogRecord) -> None:
+            """Write a line; where that fails it is on the console only."""
+            self._failed = False
+            super().emit(record)
+            if self._told and not self._failed:
+                self._told = False
+                log.info("The log file %s is written again", path)
+
+        def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802 - as the library has it
+            """Say once that lines are missing in the file, and why."""
+            self._failed = True
+            error = sys.exception()
+            with contextlib.suppress(OSError):
+                # What is left of the line must not come later, and the file may be another one by then.
+                self.close()
+            if not self._told:
+                self._told = True
+                reason = error.strerror if isinstance(error, OSError) else error
+                log.warning(
+                    "Cannot write the log file %s: %s. Its lines are on the console until it works", path, reason
+                )
+
+    # It is opened with its first line, and again with each until that works.
+    handler = LogFile(path, maxBytes=_FILE_BYTES, backupCount=_FILE_COUNT, encoding="utf-8", delay=True)
     handler.namer = lambda name: f"{name}{_COMPRESSED}"
     handler.rotator = _rotate
     return handler

@@ -223,7 +223,7 @@ class MqttBridge:
                 urgent = subscription.take()
                 if urgent:
                     self._publisher.take(urgent, clock.monotonic(), subscription.repeated())
-                if self._publisher.announcer.describing:
+                if self._publisher.unsaid:
                     self._publisher.tick(clock.monotonic())
             if self._publisher.online:
                 self._outbox.keep_pace()

@@ -120,15 +120,13 @@ class Publisher:
 
     def take(self, batch: Mapping[str, object], now: float, again: Mapping[str, object] = MappingProxyType({})) -> None:
         """Take the changes that the hub has collected, and what was only told `again`: it shows where the base is."""
-        self.announcer.hear(batch)
         commands = [item for item in batch.values() if isinstance(item, Command)]
         readings = [item for item in batch.values() if isinstance(item, Reading)]
         repeated = [item for item in again.values() if isinstance(item, Reading)]
         for change in self._changes.take(commands, [*repeated, *readings]):
             if self._online:
                 self._outbox.tell(self._topics.changed, self._change_payload(change))
-        for reading in [*repeated, *readings] if self.rooms.awaits_reports else readings:
-            self.rooms.reading(reading)
+        self.rooms.readings([*repeated, *readings] if self.rooms.awaits_reports else readings)
         for command in commands:
             self._say_command(command)
         if any(reading.ref.point.part is Part.SEASON for reading in readings):
@@ -147,6 +145,7 @@ class Publisher:
             self._say_diagnostics(now)
         for _ in range(min(_SAID_AT_ONCE, len(self._unsaid))):
             self.rooms.say_all(self._unsaid.popleft())
+        self.rooms.say_some()
         self.rooms.tick()
         self.announcer.tick(now)
         if self._heard_since is not None and now - self._heard_since >= self._times.forget_room_s:
@@ -198,6 +197,11 @@ class Publisher:
         """Whether the first publication is complete."""
         return self._online
 
+    @property
+    def unsaid(self) -> bool:
+        """Whether `tick` has more to say or to describe at once."""
+        return bool(self._unsaid) or self.rooms.unsaid or self.announcer.describing
+
     def farewell(self) -> list[tuple[str, str]]:
         """Return what is to be said last, topic and payload, so that nothing retained claims that we live."""
         gone = link_payload(self._gateway.link, heard=False)
@@ -205,7 +209,7 @@ class Publisher:
 
     def wait_s(self, now: float) -> float:
         """Return how long nothing will be due unless the hub reports a change."""
-        if self._unsaid:
+        if self.unsaid:
             return 0.0
         dues = (self.announcer.wait_s(now), self._outbox.wait_s(now))
         return min([1.0, *(due for due in dues if due is not None)])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import islice
 
 from neasmart.core.commands.command import Command, CommandState
 from neasmart.core.gateway import Gateway
@@ -22,6 +23,9 @@ from neasmart.mqtt.messages.outbox import Outbox
 from neasmart.mqtt.messages.states import UNKNOWN, ClimateState, Steady, on_off, value_payload
 from neasmart.mqtt.messages.topics import OFFLINE, ONLINE, Topics
 from neasmart.mqtt.visits import Visits
+
+_SAID_AT_ONCE = 4
+"""How many rooms are said before the bus gets its turn: sixty at once would delay the reply to a poll."""
 
 
 @dataclass(slots=True)
@@ -51,6 +55,8 @@ class RoomStates:
     steady: Steady = field(default_factory=Steady)
     _rooms: dict[ZoneIndex, _Room] = field(default_factory=dict)
     _house: _HouseCommand | None = None
+    # Rooms that are to be said, each with whether that is an echo of what somebody did.
+    _unsaid: dict[ZoneIndex, bool] = field(default_factory=dict)
     _flow: float | None = None
     _flow_refs: list[Ref] = field(init=False)
 
@@ -61,6 +67,7 @@ class RoomStates:
     def begin(self) -> None:
         """Look at what concerns all rooms: a new connection, or Home Assistant has started."""
         self._flow = self._coldest_flow()
+        self._unsaid.clear()
 
     def say_all(self, zone: ZoneIndex) -> None:
         """Say everything that is known of a room."""
@@ -74,23 +81,36 @@ class RoomStates:
                 self._say_availability(reading)
         self._say_room(zone)
 
-    def reading(self, reading: Reading) -> None:
-        """Say what follows from a report about a room or the whole house."""
-        ref = reading.ref
-        if ref.room:
-            zone = ref.room
-            if ref.point.options is not None:
+    def readings(self, readings: Iterable[Reading]) -> None:
+        """Say what follows from reports about rooms and the whole house, of all rooms at once the first few."""
+        touched: dict[ZoneIndex, None] = {}
+        for reading in readings:
+            ref, zone = reading.ref, reading.ref.room
+            if zone and ref.point.options is not None:
                 self._answered(zone, reading)
             self.say_value(ref)
-            self._say_room(zone)
-            self._say_availability(reading)
-            return
-        self.say_value(ref)
-        flow = self._coldest_flow()
-        if ref.point.part is Part.SEASON or flow != self._flow:
-            self._flow = flow
-            for each in self.gateway.plant.zones:
-                self._say_room(each)
+            if zone:
+                self._say_availability(reading)
+                touched[zone] = None
+            elif ref.point.part is Part.SEASON or (ref.point.part is Part.FLOW and self._coldest_flow() != self._flow):
+                self._flow = self._coldest_flow()
+                self._unsaid = dict.fromkeys(self.gateway.plant.zones, False) | self._unsaid
+        for each in touched:
+            self._say_room(each)
+        self.say_some()
+
+    def say_some(self) -> None:
+        """Say the next few of the rooms that wait for it."""
+        for zone in list(islice(self._unsaid, _SAID_AT_ONCE)):
+            urgent = self._unsaid.pop(zone)
+            if urgent:
+                self.say_value(self.gateway.table.part(Part.ROOM, *zone), urgent=True)
+            self._say_room(zone, urgent=urgent)
+
+    @property
+    def unsaid(self) -> bool:
+        """Whether any room waits to be said."""
+        return bool(self._unsaid)
 
     def command(self, command: Command) -> None:
         """Show a command of somebody at once, and the truth again when it has ended."""
@@ -177,8 +197,8 @@ class RoomStates:
             topic = self.topics.zone(reading.ref.room, "available")
             self.outbox.put(topic, OFFLINE if reading.stale else ONLINE)
 
-    def _say_room(self, zone: ZoneIndex) -> None:
-        self.say_climate(zone)
+    def _say_room(self, zone: ZoneIndex, *, urgent: bool = False) -> None:
+        self.say_climate(zone, urgent=urgent)
         self._say_derived(self.gateway.table.derived_at(*zone))
 
     def _say_derived(self, refs: Iterable[DerivedRef]) -> None:
@@ -192,7 +212,8 @@ class RoomStates:
                 room = self._room(zone)
                 room.expected = int(command.value)
                 room.before = self._value(zone, Part.ROOM)
-                self._say_state(zone, urgent=True)
+                self._unsaid[zone] = True
+            self.say_some()
         elif command.state is CommandState.CONFIRMED and self._house is not None:
             self._house.confirmed_at = command.ended_at
         else:
@@ -214,11 +235,8 @@ class RoomStates:
                 continue
             if passed_since is None or self.visits.since(zone, passed_since) or self._told(zone, Part.AIR).stale:
                 room.expected = None
-                self._say_state(zone, urgent=True)
-
-    def _say_state(self, zone: ZoneIndex, *, urgent: bool) -> None:
-        self.say_value(self.gateway.table.part(Part.ROOM, *zone), urgent=urgent)
-        self.say_climate(zone, urgent=urgent)
+                self._unsaid[zone] = True
+        self.say_some()
 
     def _coldest_flow(self) -> float | None:
         readings = map(self.gateway.plant.reading, self._flow_refs)

@@ -6,6 +6,7 @@ The listener is the security boundary: the ingress one trusts its peer's address
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 from collections.abc import AsyncIterator, Sequence
@@ -268,13 +269,24 @@ class WebServer:
     def _report_failure(self, site: _Site, error: OSError) -> None:
         reason = os.strerror(error.errno) if error.errno is not None and error.errno > 0 else str(error)
         detail = f"The {site.role.value} listener cannot use {site.host} port {site.port}: {reason}."
+        detail = f"{detail} {_advice(site.role, error)}"
         if detail != self.status.detail:
-            _LOG.warning("%s Stop the other program or choose another port; trying again", detail)
+            _LOG.warning("%s It is tried again", detail)
         self._publish(replace(self.status, failed=True, detail=detail))
 
     def _publish(self, status: WebStatus) -> None:
         self.status = status
         self._gateway.hub.publish(WEB, status)
+
+
+def _advice(role: Role, error: OSError) -> str:
+    prefix = "api." if role is Role.API else "api.ingress_"
+    if error.errno == errno.EADDRINUSE:
+        return f"Stop the other program or choose another {prefix}port."
+    if error.errno == errno.EACCES:
+        return f"Choose a port above 1023 as {prefix}port."
+    # An address of another computer, for which Python has different errors, or a name that nobody knows.
+    return f"This computer has no such address: set {prefix}host to 127.0.0.1, or to 0.0.0.0 for the whole network."
 
 
 def _place(api: ApiSettings) -> tuple[bool, str, int]:

@@ -220,7 +220,8 @@ class Keeper:
 
     async def _tick(self) -> None:
         while True:
-            self._gateway.tick(self._gateway.clock.monotonic())
+            for _ in self._gateway.ticking(self._gateway.clock.monotonic()):
+                await asyncio.sleep(0)
             await asyncio.sleep(_TICK_S)
 
     @property

@@ -1,7 +1,8 @@
 """Works out the derived values of the table from the readings of their sources, whenever somebody asks.
 
 What is remembered between two looks is the last value of each, because some risks end later than they begin, and since
-when it has been so.
+when it has been so. It is worked out anew only when a source has changed: REST, MQTT and pages all ask, and the mean of
+sixty rooms at each report would be a third of their work.
 """
 
 from __future__ import annotations
@@ -24,10 +25,12 @@ class Derivations:
         self._clock = clock
         self._margins = Margins()
         self._last: dict[str, tuple[Value, float]] = {}
+        self._current: set[str] = set()
 
     def use(self, margins: Margins) -> None:
         """Judge by these margins from now on."""
         self._margins = margins
+        self._current.clear()
 
     def exists(self, ref: DerivedRef) -> bool:
         """Return whether the base has ever told a value of each source."""
@@ -36,11 +39,17 @@ class Derivations:
 
     def value(self, ref: DerivedRef) -> Value:
         """Return a value as it follows from what is known now, None if it cannot be told."""
+        changed = self._plant.changed
+        while changed:
+            self._current.difference_update(each.id for each in self._plant.table.dependants.get(changed.pop(), ()))
         before, _ = self._last.get(ref.id, (None, 0.0))
+        if ref.id in self._current:
+            return before
         inputs = {part: self._known(refs) for part, refs in ref.sources.items()}
         found = ref.point.work(Inputs(values=inputs, before=before, margins=self._margins))
         if found != before or ref.id not in self._last:
             self._last[ref.id] = (found, self._clock.monotonic())
+        self._current.add(ref.id)
         return found
 
     def replayed(self, ref: DerivedRef, values: Mapping[int, Value], before: Value) -> Value:

@@ -50,15 +50,16 @@ class IdlePollStatistics:
         if address in self._of:
             self._seen.append((address, 0, (), now))
 
-    def digest(self) -> None:
-        """Count what has been noted; apart from the noting, for which the base waits."""
-        while self._seen:
+    def digest(self, at_once: int = _UNREAD) -> bool:
+        """Count so much of what has been noted, apart from the noting, for which the base waits; return if more is."""
+        for _ in range(min(at_once, len(self._seen))):
             address, count, commanded, at = self._seen.popleft()
             if count:
                 block = range(address, address + count)
                 self._count_read((each for each in block if each in self._of and each not in commanded), at)
             else:
                 self._count_written(address, at)
+        return bool(self._seen)
 
     def _count_read(self, addresses: Iterable[int], now: float) -> None:
         for address in addresses:

@@ -65,6 +65,10 @@ class Plant:
         self.stale_times = stale or StaleTimes()
         self._readings: dict[int, Reading] = {ref.address: Reading(ref=ref) for ref in table}
         self.last_write_at: float | None = None
+        self.changed: set[int] = set()
+        """Registers whose value, or whether it is stale, has changed; `Derivations` takes them out."""
+        self.revision = 0
+        """Rises when there is more or less in the house than before, or under another name."""
 
     def use(self, stale: StaleTimes) -> None:
         """Take values for late and stale at these ages from now on."""
@@ -89,9 +93,11 @@ class Plant:
 
     def forget(self, base_id: int, zone_id: int) -> list[Reading]:
         """Know nothing of a zone any more, until the base writes it again; return its empty readings."""
+        self.revision += 1
         forgotten = self.table.room(base_id, zone_id)
         for ref in forgotten:
             self._readings[ref.address] = Reading(ref=ref)
+            self.changed.add(ref.address)
         return [self._readings[ref.address] for ref in forgotten]
 
     def sweep(self, now: float) -> list[Reading]:
@@ -100,6 +106,7 @@ class Plant:
         aged = [r for r in self._readings.values() if not r.stale and r.at is not None and r.at < limit]
         for reading in aged:
             self._readings[reading.ref.address] = replace(reading, stale=True)
+            self.changed.add(reading.ref.address)
         return [self._readings[reading.ref.address] for reading in aged]
 
     def reading(self, ref: Ref) -> Reading:
@@ -137,6 +144,7 @@ class Plant:
     def rename(self, names: Mapping[ZoneIndex, str]) -> set[ZoneIndex]:
         """Give the zones other names; return those whose name is another one now."""
         before, self.names = self.names, dict(names)
+        self.revision += before != self.names
         return {zone for zone in before.keys() | names.keys() if before.get(zone) != names.get(zone)}
 
     def zone_name(self, base_id: int, zone_id: int) -> str | None:
@@ -168,4 +176,7 @@ class Plant:
             told=2 if source is Source.STORED else min(before.told + 1, 2),
         )
         self._readings[address] = reading
+        if value != before.value or stale != before.stale:
+            self.changed.add(address)
+        self.revision += reading.told != before.told or (reading.held is None) != (before.held is None)
         return reading

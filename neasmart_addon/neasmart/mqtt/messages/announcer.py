@@ -8,7 +8,7 @@ message in. Two messages for one device within `apart_s` would lose parts of the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
@@ -16,7 +16,7 @@ from neasmart.core.gateway import Gateway
 from neasmart.core.state.plant import ZoneIndex
 from neasmart.facts.network import json_text
 from neasmart.mqtt.messages.discovery import Device, Style, described
-from neasmart.mqtt.messages.inventory import HomeAssistantBook, Inventory, take_inventory
+from neasmart.mqtt.messages.inventory import HomeAssistantBook, Inventory, global_mode, take_inventory
 from neasmart.mqtt.messages.outbox import Outbox
 from neasmart.mqtt.messages.topics import ZONE_TOPICS
 
@@ -76,6 +76,7 @@ class Announcer:
         self._round: _Round | None = None
         self._look_at = 0.0
         self._news = True
+        self._looked_at: tuple[object, ...] = ()
         self._published: set[ZoneIndex] = set()
         topics = style.topics
         self._zone_by_topic = {topics.discovery(topics.zone_device(zone)): zone for zone in gateway.plant.all_zones}
@@ -94,16 +95,13 @@ class Announcer:
         self._round = None
         self.complete = False
 
-    def hear(self, batch: Mapping[str, object]) -> None:
-        """Take note that something has changed: a look at the inventory of sixty rooms takes half a millisecond."""
-        self._news = self._news or bool(batch)
-
     def look(self, now: float) -> None:
         """Compare what exists with what was announced, now and not only when it is time for it."""
         if self._announced is None or self._round is not None or self._announce_at is not None:
             return
         self._look_at = now + self._times.look_s
         self._news = False
+        self._looked_at = self._decisive()
         inventory = self._inventory()
         if inventory == self._announced:
             return
@@ -123,7 +121,8 @@ class Announcer:
             self._round = _Round(
                 inventory=self._announced, first=before is None, devices=described(self._announced, self._style)
             )
-        elif self._news and now >= self._look_at:
+        elif now >= self._look_at and (self._news or self._decisive() != self._looked_at):
+            # A look at the inventory of sixty rooms takes half a millisecond.
             self.look(now)
         if self._round is not None:
             self._describe(self._round)
@@ -174,6 +173,10 @@ class Announcer:
     def _topic(self, zone: ZoneIndex | None) -> str:
         topics = self._topics
         return topics.discovery(topics.base_device if zone is None else topics.zone_device(zone))
+
+    def _decisive(self) -> tuple[object, ...]:
+        """Return what the inventory follows from, beside what the announcer itself has done."""
+        return self._gateway.plant.revision, global_mode(self._gateway), frozenset(self._book.absent())
 
     def _inventory(self) -> Inventory:
         return take_inventory(self._gateway, self._book.absent(), self._published)

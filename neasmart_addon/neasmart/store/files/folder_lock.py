@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import threading
 from pathlib import Path
 
 from neasmart.facts.errors import NeasmartError
@@ -27,26 +28,17 @@ class FolderLock:
         """Take nothing yet."""
         self._path = folder / NAME
         self._number: int | None = None
+        self._taking = threading.Lock()
 
     def acquire(self) -> None:
         """Take the right, unless it is ours already; raise FolderInUseError, or OSError where the folder is no use.
 
         A file system that knows no locks lets everybody write, as before there were any.
         """
-        if self._number is not None:
-            return
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        number = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _MODE)
-        try:
-            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno in _TAKEN:
-                os.close(number)
-                raise FolderInUseError(
-                    f"Another gateway uses the folder {self._path.parent}. Stop it, or give this one a folder of its"
-                    " own (database.path)."
-                ) from error
-        self._number = number
+        # Rooms and values come from threads of their own; two at once would take each other for another gateway.
+        with self._taking:
+            if self._number is None:
+                self._number = self._taken()
 
     @property
     def held(self) -> bool:
@@ -58,3 +50,17 @@ class FolderLock:
         number, self._number = self._number, None
         if number is not None:
             os.close(number)
+
+    def _taken(self) -> int:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        number = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _MODE)
+        try:
+            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno in _TAKEN:
+                os.close(number)
+                raise FolderInUseError(
+                    f"Another gateway uses the folder {self._path.parent}. Stop it, or give this one a folder of its"
+                    " own (database.path)."
+                ) from error
+        return number

@@ -1,18 +1,22 @@
 """Tells Prometheus what the gateway has counted and what it knows, in its text format.
 
-Nothing is counted here: bus and listeners keep plain numbers, and this module reads them when it is asked.
+Nothing is counted here: bus and listeners keep plain numbers, and this module reads them when it is asked. The bus does
+not wait for more than that: the library is loaded, and the text made of what was read, in a thread.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import fields
+import asyncio
+import importlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 
 from neasmart import __version__
 from neasmart.core.gateway import Gateway
+from neasmart.core.state.plant import ZoneIndex
 from neasmart.facts.codecs import Value
 from neasmart.facts.registers import DerivedRef, Ref
 from neasmart.facts.status import BusCounters
@@ -40,20 +44,16 @@ class Metrics:
         In the text format of Prometheus: readings, bus, commands, storage, MQTT and answers.
         """
         # A megabyte that only those pay who ask for metrics.
-        from prometheus_client import CollectorRegistry, generate_latest  # noqa: PLC0415
+        await asyncio.to_thread(importlib.import_module, "prometheus_client")
         from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4  # noqa: PLC0415
 
-        registry = CollectorRegistry(auto_describe=False)
-        registry.register(self)
-        return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
-
-    def collect(self) -> Iterator[Metric]:
-        """Yield every metric; called by the registry."""
-        yield from self._process()
-        yield from self._bus()
-        yield from self._commands_and_store()
-        yield from self._http()
-        yield from self._readings()
+        plant, table = self._gateway.plant, self._gateway.table
+        known: list[_Known] = [(each.ref, each.value, each.stale) for each in plant.readings if each.value is not None]
+        derived = self._gateway.derived.all()
+        known += [(table.derived[name], value, None) for name, value in derived.items() if value is not None]
+        counted = (*self._process(), *self._bus(), *self._commands_and_store(), *self._http())
+        body = await asyncio.to_thread(_text, _Collected(counted, known, dict(plant.names)))
+        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
 
     def _process(self) -> Iterator[Metric]:
         from prometheus_client.core import GaugeMetricFamily  # noqa: PLC0415
@@ -144,25 +144,42 @@ class Metrics:
             durations.add_metric([route], list(histogram.cumulated), histogram.total_s)
         yield durations
 
-    def _readings(self) -> Iterator[Metric]:
+
+_Known = tuple[Ref | DerivedRef, Value, bool | None]
+"""A value that is known, and whether it is old, None for one that is derived."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Collected:
+    """What was read, as the registry asks for it."""
+
+    counted: Iterable[Metric]
+    known: Iterable[_Known]
+    names: Mapping[ZoneIndex, str]
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield every metric."""
         from prometheus_client.core import GaugeMetricFamily  # noqa: PLC0415
 
+        yield from self.counted
         labels = ["id", "group", "base", "zone", "name", "unit"]
         readings = GaugeMetricFamily("neasmart_reading", "Last value of a point, in its unit", labels=labels)
-        stale = GaugeMetricFamily("neasmart_reading_stale", "1 if the value is old", labels=["id"])
-        plant = self._gateway.plant
-        told: list[tuple[Ref | DerivedRef, Value]] = [(each.ref, each.value) for each in plant.readings]
-        derived = self._gateway.derived.all()
-        told += [(self._gateway.table.derived[name], value) for name, value in derived.items()]
-        for ref, value in told:
-            if value is not None:
-                place = [*map(str, ref.room), plant.zone_name(*ref.room) or ""] if ref.room else ["", "", ""]
-                readings.add_metric([ref.id, ref.group.key, *place, ref.point.unit or ""], float(value))
-        for reading in plant.readings:
-            if reading.value is not None:
-                stale.add_metric([reading.ref.id], int(reading.stale))
+        old = GaugeMetricFamily("neasmart_reading_stale", "1 if the value is old", labels=["id"])
+        for ref, value, stale in self.known:
+            place = [*map(str, ref.room), self.names.get(ref.room, "")] if ref.room else ["", "", ""]
+            readings.add_metric([ref.id, ref.group.key, *place, ref.point.unit or ""], float(value or 0))
+            if stale is not None:
+                old.add_metric([ref.id], int(stale))
         yield readings
-        yield stale
+        yield old
+
+
+def _text(collected: _Collected) -> bytes:
+    from prometheus_client import CollectorRegistry, generate_latest  # noqa: PLC0415
+
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(collected)
+    return generate_latest(registry)
 
 
 _BUS_KINDS = tuple(each.name for each in fields(BusCounters) if isinstance(each.default, int))

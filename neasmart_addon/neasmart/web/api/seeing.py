@@ -23,11 +23,12 @@ from neasmart.facts.status import CaptureFile, RecorderStatus
 from neasmart.settings.model import Settings
 from neasmart.web.answers import bus_documents
 from neasmart.web.answers.bus_answers import Capture, Captures, DoctorAnswer
-from neasmart.web.api.diagnostics import diagnostics
+from neasmart.web.api.diagnostics import diagnostics, gathered
 from neasmart.web.api.live import Feed
 from neasmart.web.api.rooms import RoomKeeper
 from neasmart.web.api.setup import Guide
 from neasmart.web.http.bodies import Document, flag, query, read_object, reply
+from neasmart.web.http.json_response import JsonResponse
 from neasmart.web.http.problems import Problem
 from neasmart.web.http.routes import FLAG, Route
 
@@ -109,14 +110,10 @@ class Seeing:
         names = flag(query(request, "names"), "names")
         beside: Document = await asyncio.to_thread(about.facts)
         beside |= {"frames": list(self._sights.last_frames()), "log": list(self._sights.log_lines())}
-        document = diagnostics(
-            self._gateway,
-            self._settings(),
-            beside=beside,
-            frames_per_s=self._feed.frames_per_s,
-            names=names,
+        document = gathered(self._gateway, beside=beside, frames_per_s=self._feed.frames_per_s, names=names)
+        response = JsonResponse(
+            await asyncio.to_thread(diagnostics, document, self._settings(), names=names), status=HTTPStatus.OK
         )
-        response = reply(document)
         stamp = datetime.fromtimestamp(self._gateway.clock.wall(), tz=UTC).strftime("%Y%m%d-%H%M%S")
         response.headers["Content-Disposition"] = f'attachment; filename="neasmart-diagnostics-{stamp}.json"'
         return response
