@@ -321,6 +321,27 @@ def test_a_link_to_a_disk_that_is_away_closes_what_it_may_have_meant(folder: Pat
     assert "config.json: cannot be read (No such file or directory)" in found.faults[0].text
 
 
+def test_a_form_of_an_older_gateway_is_answered_in_one_sentence(folder: Path) -> None:
+    write(folder / "options.json", {"listen_address": "0.0.0.0", "listen_port": "502", "slave_id": 240})
+
+    found = load_judged({"NEASMART_OPTIONS_FILE": "options.json"})
+
+    said = "Take over what it says by `neasmart import options.json --apply`, then move the file away"
+    assert [fault.text for fault in found.faults] == [f"options.json: is of an older gateway. {said}"]
+
+
+@pytest.mark.parametrize(("kind", "port"), [("tcp", ""), ("TCP", ""), ("serial", "/dev/ttyUSB0")])
+def test_the_device_of_every_published_example_is_the_link_only_if_it_was(folder: Path, kind: str, port: str) -> None:
+    server = {"type": kind, "serial_port": "/dev/ttyUSB0", "serial_baudrate": 38400}
+    write(folder / "config.json", {"server": server, "features": {"debug_mode": True}})
+
+    found = load_judged({})
+
+    assert found.settings.server.serial_port == port
+    assert found.settings.logging.debug_mode
+    assert ("server.serial_port has no effect" in " ".join(found.notes)) is not bool(port)
+
+
 @pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.ELOOP])
 def test_a_disk_that_fails_closes_what_it_may_hold(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
     def failing(path: Path, *_: object, **__: object) -> Any:

@@ -18,7 +18,6 @@ from urllib.parse import quote
 from neasmart.facts.errors import NeasmartError
 from neasmart.facts.points import TABLE
 from neasmart.store.files.database import DatabaseFile
-from neasmart.store.files.folder_lock import FolderLock
 
 MAGIC = b"SQLite format 3\x00"
 ROW_LIMIT = 65_536
@@ -117,12 +116,12 @@ def present(path: Path) -> set[int]:
 def add(path: Path, words: dict[int, int], *, at_unix_s: float, copy: Path) -> None:
     """Add words that our file does not have, in one transaction; a file that exists is copied to `copy` before.
 
-    Raises OlderFileError, and FolderInUseError while a gateway runs that writes there.
+    A gateway may run that has the file open: in a container there is no other way to call this. What the base tells it
+    replaces what is added here.
     """
     existed = path.exists()
-    lock = FolderLock(path.parent)
     try:
-        with closing(DatabaseFile(path, wall=time.time, lock=lock).open()) as connection:
+        with closing(DatabaseFile(path, wall=time.time).open()) as connection:
             if existed:
                 with closing(sqlite3.connect(copy)) as target:
                     connection.backup(target)
@@ -134,8 +133,6 @@ def add(path: Path, words: dict[int, int], *, at_unix_s: float, copy: Path) -> N
             connection.execute("COMMIT")
     except (sqlite3.Error, OSError) as error:
         raise OlderFileError(f"{path}: cannot be written ({error})") from error
-    finally:
-        lock.release()
 
 
 def _tables(connection: sqlite3.Connection) -> set[str]:

@@ -15,7 +15,10 @@ _REFUSED = "The folder {folder} cannot be written. Check that it exists, is a fo
 _FOLDER = "{path} is a folder. Name a file in it as database.path, such as {path}/neasmart.db."
 _FILE = "The file {path} cannot be opened. Check whom it belongs to, and that the gateway may read and write it."
 _BROKEN = "The disk under {folder} reports errors. Check the SD card or disk and make a backup."
-_BUSY = "Another program uses the file {path}. Stop it, or choose another database.path."
+_BUSY = (
+    "Another program uses the file {path}, or its disk knows no locks, as some network shares do. Stop the program, or"
+    " choose a database.path on a disk of this computer."
+)
 _DAMAGED = "The file {path} is damaged and could not be set aside. Move it away."
 _SLOW = "The disk under {folder} is slow to answer. Check the SD card or disk and make a backup."
 
