@@ -183,6 +183,9 @@ class Feed:
                 ordered = sorted(keys)
                 for first in range(0, len(ordered), KEYS_AT_ONCE):
                     changes = _Changes(frozenset(ordered[first : first + KEYS_AT_ONCE]), since)
+                    if self._clients:
+                        changes.encoded(self._gateway, self.frames_per_s)
+                        await asyncio.sleep(0)
                     for client in tuple(self._clients):
                         client.offer(changes)
                         await asyncio.sleep(0)
