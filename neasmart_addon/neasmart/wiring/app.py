@@ -40,7 +40,6 @@ from neasmart.wiring.setup_guide import SetupGuide
 __all__ = ["build_gateway", "line_facts", "run"]
 
 _LOG = logging.getLogger(__name__)
-_YOUNG_OBJECTS = 200
 _SETTLED_S = 5.0
 """By then the edges have made what they keep, too."""
 
@@ -119,8 +118,6 @@ async def run(found: Judged, *, log_lines: Callable[[], Sequence[str]] = tuple) 
         edges.begin("ports", OpenPorts(gateway, supervisor).run)
         # What has been made by now lives as long as the process; looking through it again would stop the bus for 20 ms.
         gc.freeze()
-        # What is left to look through is looked through in smaller pieces: 0.15 ms and not 0.5 at a time.
-        gc.set_threshold(_YOUNG_OBJECTS)
         loop.call_later(_SETTLED_S, gc.freeze)
         await stop.wait()
         _LOG.info("Nea Smart gateway stops")
