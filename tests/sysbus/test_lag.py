@@ -99,6 +99,49 @@ async def test_each_block_is_said_once(caplog: pytest.LogCaptureFixture) -> None
     assert [record.getMessage().split(" for ")[0] for record in caplog.records] == ["the gateway itself was blocked"]
 
 
+async def test_the_kernel_is_asked_as_seldom_as_whoever_is_connected_allows(
+    start_tcp: StartTcp, dial: Dial, caplog: pytest.LogCaptureFixture
+) -> None:
+    running = await start_tcp(ServerType.AUTO)
+    watch = asyncio.get_running_loop()._selector.select.__self__  # type: ignore[attr-defined]
+    assert isinstance(watch, LagWatch)
+    assert watch.patience_s() == 0.0
+
+    tcp = await dial(running)
+    assert watch.patience_s() == 0.0
+    assert await ask(*tcp, POLL, len(NO_DATA)) == NO_DATA
+    assert watch.patience_s() == 1.0
+    await asyncio.sleep(0.6)
+    assert await ask(*tcp, POLL, len(NO_DATA)) == NO_DATA
+    assert "blocked" not in caplog.text
+
+    rtu = await dial(running)
+    await until(lambda: watch.patience_s() == 0.0, "who has just come may speak RTU")
+    await asyncio.sleep(0.15)
+    assert (await ask(*rtu, POLL_240, 9))[:3] == b"\xf0\x03\x04"
+    assert watch.patience_s() == 0.0
+
+
+async def test_a_loop_that_may_wait_longer_is_woken_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop = asyncio.get_running_loop()
+    selector = getattr(loop, "_selector")  # noqa: B009 - asyncio has no public way to it
+    ask_kernel, waits = selector.select, list[float | None]()
+
+    def noted(timeout: float | None = None) -> Any:
+        waits.append(timeout)
+        return ask_kernel(timeout)
+
+    monkeypatch.setattr(selector, "select", noted)
+    watch = LagWatch(loop)
+    watch.patience_s = lambda: 1.0
+    watch.start()
+    await asyncio.sleep(0.5)
+    watch.stop()
+
+    assert max(each or 0.0 for each in waits) == 0.25
+    assert len(waits) < 8
+
+
 async def test_over_modbus_tcp_requests_that_waited_a_second_are_not_answered(start_tcp: StartTcp, dial: Dial) -> None:
     running = await start_tcp(ServerType.TCP)
     reader, writer = await dial(running)
