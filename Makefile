@@ -16,9 +16,9 @@ SEED ?= 1
 # Debian's ordinary accounts do not look where the broker and ser2net are.
 export PATH := $(PATH):/usr/sbin:/sbin
 
-# The words of pip and npm stand above these.
-NO_PYPI := { echo "Not everything could be fetched from https://pypi.org. Is this computer connected to the internet? If not, connect it and run make again." >&2; false; }
-NO_NPM := { echo "Not everything could be fetched from https://registry.npmjs.org. Is this computer connected to the internet? If not, connect it and run make again." >&2; false; }
+# What pip and npm say themselves stands above these.
+NO_PYPI := { echo "Not everything could be fetched from https://pypi.org, for the reason above. If it is the connection to the internet, run make again when there is one." >&2; false; }
+NO_NPM := { echo "Not everything could be fetched from https://registry.npmjs.org, for the reason above. If it is the connection to the internet, run make again when there is one." >&2; false; }
 
 .PHONY: help needs needs-tests needs-bench setup demo run test lint unit browsers docs screenshots bench fuzz load mutants soak fleet audit lock clean
 
@@ -60,7 +60,7 @@ $(VENV)/.bench: bench/debian-packages.txt | $(VENV)/.created
 
 neasmart_addon/node_modules/.created: neasmart_addon/package-lock.json | needs
 	@echo "Fetching the page's libraries ..."
-	@npm --prefix neasmart_addon ci --ignore-scripts --no-audit --no-fund --loglevel=error || $(NO_NPM)
+	@[ -w "$$HOME" ] || export npm_config_cache="$(CURDIR)/$(VENV)/npm"; npm --prefix neasmart_addon ci --ignore-scripts --no-audit --no-fund --loglevel=error || $(NO_NPM)
 	@touch $@
 
 $(VENDOR)/.copied: neasmart_addon/node_modules/.created neasmart_addon/vendor.mjs $(shell find $(PAGE) -path $(VENDOR) -prune -o -type f -print)

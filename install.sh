@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Installs the gateway without Docker and without Home Assistant: a virtual environment and a systemd service.
 # Run it again after "git pull" to update; settings and data stay.
+# Also where somebody has written "sh install.sh".
+[ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@"
 set -euo pipefail
 
 prefix=/opt/neasmart
@@ -40,6 +42,41 @@ done
 prefix=$(realpath -m -- "$prefix")
 [[ $prefix =~ ^/[A-Za-z0-9\ ._@+/-]+$ ]] || fail "--prefix may hold letters, digits, spaces and . _ @ + - only"
 cd "$(dirname "$(readlink -f "$0")")/neasmart_addon"
+
+# The program. Beside a service, what somebody calls by hand means the gateway that runs: its settings, its data, and its
+# account, to which everything belongs that is written there.
+launcher() {
+    echo '#!/bin/sh'
+    [[ $service == no ]] || cat <<LAUNCHER
+case "\${1:-}\${NEASMART_DATABASE_PATH:-}" in import | record | diagnostics | token)
+    export NEASMART_DATABASE_PATH=$data/neasmart.db
+    if [ -r $settings/environment ]; then
+        while IFS= read -r line || [ -n "\$line" ]; do
+            name=\${line%%=*} value=\${line#*=}
+            case \$name in "" | "\$line" | *[!A-Z0-9_]*) continue ;; esac
+            case \$value in \"*\" | \'*\') value=\${value#?} value=\${value%?} ;; esac
+            export "\$name=\$value"
+        done <$settings/environment
+    fi
+    if [ "\$1" = import ]; then
+        for word; do
+            shift
+            [ ! -e "\$word" ] || [ "\$word" = import ] || word=\$(realpath -- "\$word")
+            set -- "\$@" "\$word"
+        done
+        cd $data || exit
+        "$prefix/bin/python" -P -m neasmart "\$@"
+        code=\$?
+        [ "\$(id -u)" -ne 0 ] || chown -R neasmart: $data
+        exit \$code
+    fi
+    ;;
+esac
+LAUNCHER
+    cat <<LAUNCHER
+exec "$prefix/bin/python" -P -m neasmart "\$@"
+LAUNCHER
+}
 
 is_ours() { [[ -f $prefix/pyvenv.cfg && -f $prefix/bin/neasmart ]]; }
 
@@ -95,10 +132,7 @@ echo "Installing to $prefix; this takes a minute ..."
 packages=$("$prefix/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 rm -rf "$packages/neasmart"
 cp -R neasmart "$packages/neasmart"
-cat >"$prefix/bin/neasmart" <<LAUNCHER
-#!/bin/sh
-exec "$prefix/bin/python" -P -m neasmart "\$@"
-LAUNCHER
+launcher >"$prefix/bin/neasmart"
 chmod 755 "$prefix/bin/neasmart"
 "$prefix/bin/neasmart" --version >/dev/null
 

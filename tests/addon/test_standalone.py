@@ -101,8 +101,9 @@ def test_a_dongle_that_is_plugged_in_again_is_there_again() -> None:
     )
 
 
-def test_install_explains_itself_and_refuses_what_it_does_not_know() -> None:
-    helped = subprocess.run([str(ROOT / "install.sh"), "--help"], check=True, capture_output=True, text=True)
+@pytest.mark.parametrize("shell", [[], ["sh"], ["bash"]], ids=["by itself", "sh", "bash"])
+def test_install_explains_itself_and_refuses_what_it_does_not_know(shell: list[str]) -> None:
+    helped = subprocess.run([*shell, str(ROOT / "install.sh"), "--help"], check=True, capture_output=True, text=True)
     refused = subprocess.run([str(ROOT / "install.sh"), "--colour"], check=False, capture_output=True, text=True)
 
     assert "--prefix" in helped.stdout
@@ -112,6 +113,55 @@ def test_install_explains_itself_and_refuses_what_it_does_not_know() -> None:
 def test_the_systemd_unit_stops_in_time_and_has_an_account_of_its_own() -> None:
     assert f"TimeoutStopSec={manifest()['timeout']}" in INSTALL
     assert "\nUser=neasmart\n" in INSTALL
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> Path:
+    """A program as the installation of a service writes it, whose Python tells how it was called."""
+    for name in ("prefix/bin", "settings", "data", "home"):
+        (tmp_path / name).mkdir(parents=True)
+    names = "; ".join(f"{name}={tmp_path / name}" for name in ("prefix", "settings", "data"))
+    script = f"service=yes; {names}; {INSTALL[INSTALL.index('launcher() {') : INSTALL.index('is_ours() {')]} launcher"
+    (tmp_path / "neasmart").write_bytes(subprocess.run(["bash", "-c", script], check=True, capture_output=True).stdout)
+    told = 'echo "$PWD|$*|$NEASMART_DATABASE_PATH|$NEASMART_API_KEY|$NEASMART_ZONES"; exit 3'
+    for path, text in (("prefix/bin/python", told), ("chown", f'echo "$*" >{tmp_path}/given')):
+        (tmp_path / path).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / path).chmod(0o755)
+    (tmp_path / "settings/environment").write_text(
+        '# A key\nNEASMART_API_KEY="a $(b) c"\n#NEASMART_MQTT_HOST=x\nNEASMART_ZONES=[{"base": 1, "zone": 1}]'
+    )
+    (tmp_path / "home/config.json").touch()
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("line", "where", "called", "own"),
+    [
+        ("record new.pcapng", "home", "record new.pcapng", False),
+        ("token --jwt", "home", "token --jwt", False),
+        ("import config.json --apply", "data", "import {home}/config.json --apply", False),
+        ("import --apply nothing.json", "data", "import --apply nothing.json", False),
+        ("simulate --tcp 127.0.0.1:502", "home", "simulate --tcp 127.0.0.1:502", True),
+        ("run", "home", "run", True),
+    ],
+)
+def test_what_is_called_by_hand_means_the_gateway_that_runs(
+    installed: Path, line: str, where: str, called: str, own: bool
+) -> None:
+    done = subprocess.run(
+        ["sh", str(installed / "neasmart"), *line.split()],
+        check=False,
+        cwd=installed / "home",
+        env={"PATH": f"{installed}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+    )
+
+    settings = "||" if own else f'{installed}/data/neasmart.db|a $(b) c|[{{"base": 1, "zone": 1}}]'
+    told = f"{installed / where}|-P -m neasmart {called.format(home=installed / 'home')}|{settings}\n"
+    assert (done.returncode, done.stdout, done.stderr) == (3, told, "")
+    given = installed / "given"
+    assert given.exists() is (where == "data" and os.getuid() == 0)
 
 
 def install(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -158,9 +159,9 @@ def test_unit_ids_may_be_one_or_a_list(folder: Path, unit_ids: object, expected:
     ("content", "parts"),
     [
         ({"server": {"port": 99999}}, ["server.port", "99999", "65535"]),
-        ({"server": {"port": "502"}}, ["server.port", '"502"', "int"]),
-        ({"server": {"port": True}}, ["server.port", "true", "int"]),
-        ({"server": {"type": "udp"}}, ["server.type", '"udp"', "auto, tcp, rtu_tcp, serial"]),
+        ({"server": {"port": "502"}}, ["server.port", '"502"', "Expected a whole number, got text"]),
+        ({"server": {"port": True}}, ["server.port", "true", "Expected a whole number, got true or false"]),
+        ({"server": {"type": "udp"}}, ["server.type", '"udp" is not allowed. Allowed: auto, tcp, rtu_tcp, serial']),
         ({"server": {"prot": 502}}, ["server.prot", "port"]),
         ({"sever": {}}, ["sever", "server"]),
         ({"server": 5}, ["server = 5", "object"]),
@@ -178,7 +179,11 @@ def test_unit_ids_may_be_one_or_a_list(folder: Path, unit_ids: object, expected:
         ({"server": {"serial_port": "http://x:1"}}, ["server.serial_port", "socket://HOST:PORT"]),
         ({"zones": [{"base": 1, "zone": 1}, {"base": 6, "zone": 1}]}, ["zones[1].base = 6", "5"]),
         ({"zones": [{"base": 1, "zone": 1}, {"base": 1, "zone": 1}]}, ["zone 1.1", "twice"]),
-        ({"zones": {"1": "x"}}, ["zones", "array"]),
+        ({"zones": {"1": "x"}}, ["zones", "Expected a list"]),
+        ({"zones": [{"base": 1}]}, ['zones[0] = {"base": 1} is not allowed. zone is missing']),
+        ({"server": {"reply_delay_ms": "1"}}, ["server.reply_delay_ms", "Expected a number, got text"]),
+        ({"mqtt": {"prefix": "a b"}}, ["mqtt.prefix", "Expected text of letters, digits, - and _"]),
+        ({"database": {"path": ""}}, ["database.path = ''", "such as data/neasmart.db"]),
         ("{", ["not valid JSON"]),
         ("[]", ["JSON object", "server"]),
         ("[" * 100_000, ["not valid JSON"]),
@@ -214,10 +219,10 @@ def test_what_does_not_fit_is_named_with_what_is_allowed(folder: Path, content: 
     ("name", "text", "part"),
     [
         ("NEASMART_SERVER_PORT", "99999", "65535"),
-        ("NEASMART_SERVER_PORT", "abc", "int"),
+        ("NEASMART_SERVER_PORT", "abc", "a whole number"),
         ("NEASMART_SERVER_PROT", "502", "Did you mean NEASMART_SERVER_PORT?"),
         ("NEASMART_MODBUS_SLAVE_ID", "240,900", "247"),
-        ("NEASMART_DEBUG_MODE", "perhaps", "bool"),
+        ("NEASMART_DEBUG_MODE", "perhaps", "true or false"),
         ("NEASMART_ZONES", "{", "not valid JSON"),
         ("NEASMART_LOG_LEVEL", "loud", "debug, info, warning, error"),
         ("NEASMART_API_HOST", "a b", "127.0.0.1"),
@@ -298,13 +303,54 @@ def test_a_file_that_may_not_be_looked_at_closes_what_it_may_have_meant(monkeypa
     def refused(path: Path, *_: object, **__: object) -> Any:
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(Path, "stat", refused)
+    monkeypatch.setattr(Path, "lstat", refused)
     monkeypatch.setattr(os, "open", refused)
 
     found = load_judged({})
 
     assert found.closed == ALL
     assert "config.json: cannot be read (Permission denied)" in found.faults[0].text
+
+
+def test_a_link_to_a_disk_that_is_away_closes_what_it_may_have_meant(folder: Path) -> None:
+    (folder / "config.json").symlink_to(folder / "disk" / "config.json")
+
+    found = load_judged({})
+
+    assert found.closed == ALL
+    assert "config.json: cannot be read (No such file or directory)" in found.faults[0].text
+
+
+def test_a_form_of_an_older_gateway_is_answered_in_one_sentence(folder: Path) -> None:
+    write(folder / "options.json", {"listen_address": "0.0.0.0", "listen_port": "502", "slave_id": 240})
+
+    found = load_judged({"NEASMART_OPTIONS_FILE": "options.json"})
+
+    said = "Take over what it says by `neasmart import options.json --apply`, then move the file away"
+    assert [fault.text for fault in found.faults] == [f"options.json: is of an older gateway. {said}"]
+
+
+@pytest.mark.parametrize(("kind", "port"), [("tcp", ""), ("TCP", ""), ("serial", "/dev/ttyUSB0")])
+def test_the_device_of_every_published_example_is_the_link_only_if_it_was(folder: Path, kind: str, port: str) -> None:
+    server = {"type": kind, "serial_port": "/dev/ttyUSB0", "serial_baudrate": 38400}
+    write(folder / "config.json", {"server": server, "features": {"debug_mode": True}})
+
+    found = load_judged({})
+
+    assert found.settings.server.serial_port == port
+    assert found.settings.logging.debug_mode
+    assert ("server.serial_port has no effect" in " ".join(found.notes)) is not bool(port)
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.ELOOP])
+def test_a_disk_that_fails_closes_what_it_may_hold(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(path: Path, *_: object, **__: object) -> Any:
+        raise OSError(number, os.strerror(number), str(path))
+
+    monkeypatch.setattr(Path, "lstat", failing)
+    monkeypatch.setattr(os, "open", failing)
+
+    assert load_judged({}).closed == ALL
 
 
 def test_a_file_with_a_foreign_name_can_be_told(folder: Path) -> None:
@@ -330,7 +376,7 @@ def test_a_configuration_file_that_is_named_must_exist() -> None:
 def test_a_file_that_is_not_utf_8_is_named(folder: Path) -> None:
     (folder / "config.json").write_bytes(b'{"server": {"address": "\xff\xfe"}}')
 
-    with pytest.raises(SettingsError, match="not valid JSON"):
+    with pytest.raises(SettingsError, match=r"not saved as UTF-8 \(byte 24\)"):
         load({})
 
 

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -16,6 +18,7 @@ import pytest
 from neasmart.core.commands.command import CommandState
 from neasmart.facts.retries import BreakerState
 from neasmart.settings.model import ModbusSettings
+from neasmart.store.files.storage_faults import explain
 from tests.support.store import Bench
 
 STATE, SETPOINT, TEMPERATURE = 100, 101, 102
@@ -383,7 +386,7 @@ async def test_a_value_that_was_restored_keeps_its_age_when_the_file_is_opened_a
     finally:
         other.close()
 
-    bench.time.wall_s += 86400.0
+    bench.time.wall_s += 30.0
     await bench.wait(61)
 
     assert bench.status.healthy
@@ -441,3 +444,23 @@ def test_a_size_limit_of_the_operating_system_is_survived(tmp_path: Path) -> Non
     )
 
     assert (finished.stdout, finished.returncode) == ("done\n", 0), finished.stderr
+
+
+def test_a_folder_in_the_place_of_the_file_is_called_so(tmp_path: Path) -> None:
+    with pytest.raises(sqlite3.OperationalError) as refused:
+        sqlite3.connect(tmp_path).execute("SELECT 1")
+
+    assert (
+        explain(refused.value, tmp_path)
+        == f"{tmp_path} is a folder. Name a file in it as database.path, such as {tmp_path}/neasmart.db."
+    )
+
+
+def test_a_file_of_somebody_else_is_told_from_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "neasmart.db"
+    refused = PermissionError(errno.EACCES, "Permission denied")
+    assert f"The folder {tmp_path} cannot be written" in explain(refused, file)
+    file.touch()
+    monkeypatch.setattr(os, "access", lambda *_: False)
+
+    assert f"The file {file} cannot be opened" in explain(refused, file)

@@ -18,7 +18,7 @@ from neasmart.cli.command_line import EXIT_SETTINGS, main
 from neasmart.core.state.plant import Source
 from neasmart.facts.codecs import encode_dpt9
 from neasmart.facts.points import TABLE
-from neasmart.settings.loading import load
+from neasmart.settings.loading import load, load_judged
 from neasmart.settings.model import Settings
 from neasmart.store import Store
 from neasmart.store.older import pickled_int
@@ -153,6 +153,129 @@ def test_a_file_that_is_nothing_of_ours_is_refused_in_words(
 
     assert capsys.readouterr().err.startswith("neasmart: file: ")
     assert [each.name for each in folder.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [("holding_registers", "Set it to another file, such as data/neasmart.db, and"), ("x", "another program")],
+)
+def test_our_storage_must_be_ours_before_registers_are_taken(
+    table: str, said: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "data").mkdir()
+    older_file(folder / "older.db", {str(TEMPERATURE.address): 5})
+    own = older_file(folder / "data" / "registers.db", {str(TEMPERATURE.address): 5}, table)
+    (folder / "config.json").write_text('{"database": {"path": "data/registers.db"}}', encoding="utf-8")
+    content = own.read_bytes()
+
+    assert main(["import", "older.db", "--apply"]) == 1
+
+    assert said in capsys.readouterr().err
+    assert own.read_bytes() == content
+
+
+MODULES: dict[str, object] = {
+    "main.json": {
+        "// MAIN": "",
+        "config_modules": {"server": "./config/server.json"},
+        "overrides": {"// Example": "", "api.port": 8080, "debug_mode": True},
+    },
+    "server.json": {
+        "// SERVER": "",
+        "server": {"type": "tcp", "// Serial": "", "port": 1502, "serial_port": "/dev/ttyUSB0", "serial_bytesize": 8},
+        "modbus": {"slave_id": 241},
+    },
+    "api.json": {"api": {"port": 5001, "enable_cors": False, "cors_origins": ["http://panel.example"]}},
+    "logging.json": {"logging": {"enable_file": False, "file_path": "gateway.log"}},
+    "features.json": {"features": {"enable_swagger": True, "debug_mode": False}, "advanced": {"cache_ttl": 300}},
+    "zones.json": {"structures": [{"base_id": 1, "base_label": "Ground", "zones": [{"id": 1, "label": "Kitchen"}]}]},
+}
+
+
+@pytest.mark.parametrize("named", ["config", "config/main.json"])
+def test_settings_in_several_files_are_taken_together(
+    named: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "config").mkdir()
+    for name, content in MODULES.items():
+        (folder / "config" / name).write_text(json.dumps(content), encoding="utf-8")
+    assert any("`neasmart import config --apply`" in note for note in load_judged({}).notes)
+
+    assert main(["import", named, "--apply"]) == 0
+
+    assert json.loads((folder / "config.json").read_text(encoding="utf-8")) == {
+        "api": {"port": 8080},
+        "logging": {"debug_mode": True},
+        "modbus": {"slave_id": 241},
+        "server": {"port": 1502, "type": "tcp"},
+        "zones": [{"base": 1, "zone": 1, "name": "Kitchen", "floor": "Ground"}],
+    }
+    told = dict(
+        line.removeprefix("dropped  ").split(": ", 1)
+        for line in capsys.readouterr().out.splitlines()
+        if line.startswith("dropped")
+    )
+    assert told == {
+        "advanced.cache_ttl": "it has no effect here: there are no such switches here",
+        "api.cors_origins": "api.enable_cors is off",
+        "api.enable_cors": "it is no setting of its own here; api.cors_origins is off where it is empty",
+        "features.debug_mode": "debug_mode is taken instead",
+        "features.enable_swagger": "it has no effect here: everything is always on here",
+        "logging.enable_file": "it is no setting of its own here; logging.file is off where it is empty",
+        "logging.file_path": "logging.enable_file is off",
+        "server.serial_bytesize": "it has no effect here: the SYSBUS has 8 bits",
+        "server.serial_port": "its server.type is tcp, and there the device did not count",
+    }
+
+
+def test_a_folder_without_settings_is_refused_in_words(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "photos").mkdir()
+
+    assert main(["import", "photos"]) == 1
+
+    assert capsys.readouterr().err == "neasmart: photos: is a folder without settings of an older gateway\n"
+
+
+def test_an_older_file_in_the_place_of_ours_becomes_ours(folder: Path) -> None:
+    older = {"api": {"api_key": "k", "cors_origins": ["*"]}, "database": {"path": "./data/registers.db"}}
+    (folder / "config.json").write_text(json.dumps(older), encoding="utf-8")
+    (folder / "data").mkdir()
+    older_file(folder / "data" / "registers.db", {str(TEMPERATURE.address): 5})
+
+    assert main(["import", "config.json", "--apply"]) == 0
+    assert main(["import", "data/registers.db", "--apply"]) == 0
+
+    assert load({}).api.key == "k"
+    assert load({}).database.path == "data/neasmart.db"
+    (copy,) = folder.glob("config.json.before-import-*")
+    assert json.loads(copy.read_text(encoding="utf-8")) == older
+
+
+def test_a_slip_elsewhere_does_not_keep_registers_away(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    older_file(folder / "older.db", {str(TEMPERATURE.address): 5})
+    (folder / "config.json").write_text('{"logging": {"level": "loud"}}', encoding="utf-8")
+    assert main(["import", "older.db"]) == 0
+
+    (folder / "config.json").write_text('{"database": {"path": 5}}', encoding="utf-8")
+    assert main(["import", "older.db"]) == EXIT_SETTINGS
+    assert "database.path = 5" in capsys.readouterr().err
+
+
+async def test_registers_are_taken_beside_a_gateway_that_runs(folder: Path) -> None:
+    older_file(folder / "older.db", {str(TEMPERATURE.address): encode_dpt9(20.5), str(SETPOINT.address): 300})
+    settings = Settings()
+    running = build_gateway(settings)
+    store = Store(settings.database, settings.modbus, running)
+    await store.open()
+    running.bus.write(SETPOINT.address, [400], function_code=16, unit_id=0, now=1.0)
+
+    assert await asyncio.to_thread(main, ["import", "older.db", "--apply"]) == 0
+    await store.close()
+
+    assert store._fault is None
+    with closing(sqlite3.connect(settings.database.path)) as connection:
+        found = dict(connection.execute("SELECT address, word FROM reported"))
+    assert found == {TEMPERATURE.address: encode_dpt9(20.5), SETPOINT.address: 400}
 
 
 def test_a_dry_run_writes_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

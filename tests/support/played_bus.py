@@ -16,7 +16,7 @@ from neasmart.sysbus.slave.station import Station
 from tests.support.bus import Hands, new_gateway
 
 CONNECTED = LinkStatus(connected=True, code="connected", detail="The converter is connected.", peers=("10.0.0.7:4001",))
-WAITING = LinkStatus(code="waiting_for_peer", detail="Port 502 waits for the adapter to connect.")
+WAITING = LinkStatus(code="waiting_for_peer", detail="Port 502 waits for the converter to connect.")
 Slave = Callable[[Station], RtuSlave | MbapSlave]
 
 

@@ -96,7 +96,7 @@ async def test_each_block_is_said_once(caplog: pytest.LogCaptureFixture) -> None
     await until(lambda: watch.waited_s == 0.0, "the watch has come round")
     watch.stop()
 
-    assert [record.getMessage().split(" for ")[0] for record in caplog.records] == ["the gateway itself was blocked"]
+    assert [record.getMessage().split(" for ")[0] for record in caplog.records] == ["The gateway itself was blocked"]
 
 
 async def test_the_kernel_is_asked_as_seldom_as_whoever_is_connected_allows(

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from neasmart.web.guard.connections import HttpConnection
 from neasmart.web.http.masks import MaskWatch
 from tests.web.conftest import Served, eventually
 
@@ -16,7 +17,7 @@ HELLO = (
     "GET /api/v1/live HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
     "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
 )
-PING, TEXT, CLOSE = 0x89, 0x81, 0x88
+PING, PONG, TEXT, CLOSE = 0x89, 0x8A, 0x81, 0x88
 PROTOCOL_ERROR = b"\x88\x02\x03\xea"
 
 
@@ -65,6 +66,28 @@ async def test_a_frame_without_a_mask_closes_the_websocket_with_1002(served: Ser
 
     assert received.endswith(PROTOCOL_ERROR)
     await eventually(lambda: served.server.feed.clients == 0)
+
+
+async def test_what_a_page_says_is_read_in_small_pieces(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full read of empty frames takes longer than the base waits for a reply."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", served.api_port)
+    writer.write(HELLO.encode())
+    await reader.readuntil(b"\r\n\r\n")
+    pieces: list[int] = []
+    receive = HttpConnection.data_received
+
+    def watched(connection: HttpConnection, data: bytes) -> None:
+        pieces.append(len(data))
+        receive(connection, data)
+
+    monkeypatch.setattr(HttpConnection, "data_received", watched)
+    said = frame(PONG, b"") * 5000
+    writer.write(said)
+
+    await eventually(lambda: sum(pieces) == len(said))
+    writer.close()
+
+    assert max(pieces) <= 1024
 
 
 @pytest.mark.parametrize("path", ["/health", "/nothing", "/api/v1/live", "/api/openapi.json", "/api/docs/start.js"])

@@ -23,7 +23,7 @@ COMMANDS = {
     "docs": ("print the tables of registers and settings as Markdown", "neasmart.cli.tables"),
     "simulate": ("play the base station for any gateway", "neasmart.simulator.play"),
     "doctor": ("look at the wiring before anything is configured; sends nothing", "neasmart.cli.check"),
-    "replay": ("print a capture in words, or act as the base that was recorded", "neasmart.cli.replay"),
+    "replay": ("print a recording in words, or act as the base that was recorded", "neasmart.cli.replay"),
     "record": ("let a running gateway record the bus for Wireshark", "neasmart.cli.record"),
     "diagnostics": ("fetch what a helper needs to know, without secrets", "neasmart.cli.diagnostics"),
     "import": ("take settings and registers of an older gateway", "neasmart.cli.older_gateways"),

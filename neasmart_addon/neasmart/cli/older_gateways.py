@@ -13,13 +13,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from neasmart.facts.errors import NeasmartError, SettingsError
+from neasmart.facts.status import Closable
 from neasmart.settings import loading as settings_loading
 from neasmart.settings import model as config
 from neasmart.settings import older_settings
+from neasmart.settings.checks import joined
+from neasmart.settings.named_files import SIZE_LIMIT, read_regular
 from neasmart.store import older as older_registers
 from neasmart.wiring import settings_store
 
-_SIZE_LIMIT = 1_000_000
+_MODULES = "config_modules"
+"""With this key an older gateway's `main.json` names the files beside it."""
 _ASSIGNMENT = re.compile(
     r"""\s*(?:export\s+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)\s*=\s*"""
     r"""(?:"(?P<double>[^"]*)"|'(?P<single>[^']*)'|(?P<plain>.*?))(?:\s+\#.*)?\s*"""
@@ -28,18 +32,22 @@ _ASSIGNMENT = re.compile(
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `import`."""
-    parser.add_argument("path", type=Path, metavar="PATH", help="registers.db, options.json, config.json or .env")
+    parser.add_argument(
+        "path", type=Path, metavar="PATH", help="registers.db, options.json, config.json, a folder of such, or .env"
+    )
     parser.add_argument("--apply", action="store_true", help="write; without it, only say what would be done")
 
 
 def run(namespace: argparse.Namespace) -> int:
     """Say what is taken, changed and dropped, and do it with `--apply`; raise SettingsError for our own settings."""
     try:
-        content = settings_loading.read_regular(namespace.path, _SIZE_LIMIT)
+        path = namespace.path
+        content = b"" if path.is_dir() else read_regular(path)
         if content.startswith(older_registers.MAGIC):
-            _import_registers(namespace.path, apply=namespace.apply)
+            _import_registers(path, apply=namespace.apply)
         else:
-            _import_settings(namespace.path, content, apply=namespace.apply)
+            old = _of_folder(path) if path.is_dir() else _parsed(path, content)
+            _import_settings(path, _of_folder(path.parent) if _MODULES in old else old, apply=namespace.apply)
     except SettingsError:
         raise
     except NeasmartError as error:
@@ -57,10 +65,13 @@ def _shown(key: str, value: object) -> object:
     return "(hidden)" if key in config.SECRETS and value else value
 
 
-def _import_settings(path: Path, content: bytes, *, apply: bool) -> None:
+def _import_settings(path: Path, old: dict[str, object], *, apply: bool) -> None:
     own = settings_loading.config_target()
     present = settings_loading.read_file(own) if own.exists() else {}
-    document, result = older_settings.accepted(present, older_settings.translated(_parsed(path, content)), str(own))
+    if present and own.samefile(path) and settings_loading.load_document(present, str(own)).faults:
+        # The older file lies where ours does, and becomes ours as a whole.
+        present = {}
+    document, result = older_settings.accepted(present, older_settings.translated(old), str(own))
     changes = 0
     for (section, key), (value, old_name) in result.taken.items():
         before = present.get(section, {}).get(key)
@@ -87,7 +98,10 @@ def _import_settings(path: Path, content: bytes, *, apply: bool) -> None:
 
 
 def _import_registers(path: Path, *, apply: bool) -> None:
-    target = Path(settings_loading.load().database.path)
+    judged = settings_loading.load_judged()
+    if Closable.STORE in judged.closed:
+        raise SettingsError(joined(judged.faults))
+    target = Path(judged.settings.database.path)
     found = older_registers.read(path)
     known = older_registers.present(target)
     new = {address: word for address, word in found.words.items() if address not in known}
@@ -106,17 +120,40 @@ def _import_registers(path: Path, *, apply: bool) -> None:
     _say(f"{target} is written. The page shows it from the next start on.")
 
 
+def _of_folder(folder: Path) -> dict[str, object]:
+    """Return what the files of a folder say together; `main.json` has the last word on single settings."""
+    found: dict[str, object] = {}
+    for path in sorted(folder.glob("*.json")):
+        found |= _parsed(path, read_regular(path))
+    overrides = found.pop("overrides", None)
+    found.pop(_MODULES, None)
+    if not found:
+        raise older_registers.OlderFileError(f"{folder}: is a folder without settings of an older gateway")
+    for name, value in overrides.items() if isinstance(overrides, dict) else ():
+        section, _, key = name.partition(".")
+        values = found.setdefault(section, {})
+        if key and isinstance(values, dict):
+            values[key] = value
+        elif not key:
+            found[name] = value
+    return found
+
+
 def _parsed(path: Path, content: bytes) -> dict[str, object]:
     """Read JSON or lines such as SLAVE_ID=240."""
-    if len(content) > _SIZE_LIMIT:
-        raise older_registers.OlderFileError(f"{path}: is larger than {_SIZE_LIMIT} bytes, so it holds no settings")
+    if len(content) > SIZE_LIMIT:
+        raise older_registers.OlderFileError(f"{path}: is larger than {SIZE_LIMIT} bytes, so it holds no settings")
     try:
-        text = content.decode("utf-8-sig")
+        text = content.decode(json.detect_encoding(content))
         if text.lstrip().startswith(("{", "[")):
             document = json.loads(text)
             if isinstance(document, dict):
                 return document
             raise older_registers.OlderFileError(f"{path}: must hold one JSON object")
+    except UnicodeDecodeError as error:
+        raise older_registers.OlderFileError(
+            f"{path}: is not saved as UTF-8 (byte {error.start}). Save it so"
+        ) from error
     except (ValueError, RecursionError) as error:
         raise older_registers.OlderFileError(f"{path}: holds neither registers nor settings ({error})") from error
     found = (_ASSIGNMENT.fullmatch(line) for line in text.splitlines())
@@ -126,7 +163,10 @@ def _parsed(path: Path, content: bytes) -> dict[str, object]:
         if each
     }
     if not assigned:
-        raise older_registers.OlderFileError(f"{path}: holds neither registers nor settings of an older gateway")
+        raise older_registers.OlderFileError(
+            f"{path}: holds neither registers nor settings of an older gateway. What can be read are its registers.db,"
+            " options.json, config.json and .env"
+        )
     return assigned
 
 

@@ -56,7 +56,7 @@ class Piece:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
-    parser.add_argument("file", type=Path, metavar="FILE", help="a capture of this gateway")
+    parser.add_argument("file", type=Path, metavar="FILE", help="a recording of this gateway")
     parser.add_argument("--serve", action="store_true", help="act as the recorded base; needs one of the lines below")
     line = parser.add_mutually_exclusive_group()
     line.add_argument("--tcp", metavar="HOST:PORT", type=arguments.host_port, help="dial a gateway with Modbus TCP")

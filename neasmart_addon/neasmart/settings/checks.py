@@ -11,8 +11,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -31,6 +30,7 @@ from neasmart.settings.model import (
     ZoneSettings,
 )
 from neasmart.settings.objections import OBJECTIONS
+from neasmart.settings.plain_words import allowed, in_plain_words
 
 _SHORT_NUMBER = re.compile(r"[0-9]{1,5}")
 _NO_TEXT = re.compile("[\0\ud800-\udfff]")
@@ -171,7 +171,7 @@ def _section(section: str, kind: type[Section], sources: Sources) -> Section:
         except _RefusedError as refused:
             shown = "(hidden)" if key in SECRETS else _shown(refused.value)
             name = f"{section}.{key}{refused.at}"
-            text = f"{where}: {name} = {shown} is not allowed. {refused}{_choices(kinds[key])}"
+            text = f"{where}: {name} = {shown} is not allowed. {allowed(str(refused), kinds[key])}"
             sources.blame((section, key), text, name)
     built = kind(**good)
     for objection in OBJECTIONS.get(section, lambda _: iter(()))(built):
@@ -191,7 +191,7 @@ def _zones(sources: Sources) -> Iterator[ZoneSettings]:
     entries = sources.merged.get("zones", [])
     where = sources.origins.get(("zones",), "settings")
     if not isinstance(entries, list):
-        sources.blame(("zones",), f"{where}: zones = {_shown(entries)} is not allowed. Expected an array")
+        sources.blame(("zones",), f"{where}: zones = {_shown(entries)} is not allowed. Expected a list")
         return
     known: set[tuple[int, int]] = set()
     for position, entry in enumerate(entries):
@@ -223,7 +223,7 @@ def _converted(kind: Any, value: Any) -> Any:
         text, _, at = str(error).partition(" - at `$")
         at = at.rstrip("`")
         inner = value.get(at.removeprefix(".")) if isinstance(value, dict) and at.startswith(".") else value
-        raise _RefusedError(inner, text.replace("`", ""), at) from error
+        raise _RefusedError(inner, in_plain_words(text), at) from error
 
 
 def _element(kind: Any, position: int, value: Any) -> Any:
@@ -244,14 +244,6 @@ def _normalised(section: str, key: str, value: Any) -> Any:
         # A key of digits only is the text that it is; files and forms make a number of it.
         return str(value)
     return value
-
-
-def _choices(kind: Any) -> str:
-    if isinstance(kind, type) and issubclass(kind, StrEnum):
-        return f". Allowed: {', '.join(kind)}"
-    if get_origin(kind) is Literal:
-        return f". Allowed: {', '.join(map(str, get_args(kind)))}"
-    return ""
 
 
 def _shown(value: object) -> str:

@@ -6,10 +6,8 @@ judged together; what does not fit costs its own part only, and all of it is nam
 
 from __future__ import annotations
 
-import errno
 import json
 import os
-import stat
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -21,16 +19,19 @@ from neasmart.facts.errors import SettingsError
 from neasmart.settings.checks import Judged, Sources, judged, strict, suggestion, without_login
 from neasmart.settings.first_rooms import rooms
 from neasmart.settings.model import Section, Settings
-from neasmart.settings.older_words import ENVIRONMENT, is_comment, level, modern_variables, modernised
+from neasmart.settings.named_files import SIZE_LIMIT, may_exist, read_regular
+from neasmart.settings.older_words import ENVIRONMENT, OLDER_FORM, is_comment, level, modern_variables, modernised
 
 CONFIG_FILE = "NEASMART_CONFIG_FILE"
 OPTIONS_FILE = "NEASMART_OPTIONS_FILE"
 CONFIG_NAME = "config.json"
 DEFAULT_CONFIG_FILE = Path(CONFIG_NAME)
 DEFAULT_OPTIONS_FILE = Path("/data/options.json")
-SIZE_LIMIT = 1_000_000
 _OLDER_FOLDER = Path("/app/data")
 """Where compose files of an older gateway mount its data."""
+_OLDER_MODULES = (Path("config"), Path("/app/config"))
+_MODULES = ("main.json", "server.json", "zones.json", "api.json")
+"""Where an older gateway has its settings in several files, and how these are called."""
 _DATABASE_PATH = "NEASMART_DATABASE_PATH"
 _ENVIRONMENT_EXCEPTIONS = {
     ("api", "ingress_port"): "NEASMART_INGRESS_PORT",
@@ -96,6 +97,9 @@ def load_judged(environment: Mapping[str, str] | None = None, *, options: Mappin
     elif environment.get(OPTIONS_FILE) or may_exist(path):
         _add_file(sources, path)
     _add_environment(sources, environment)
+    for folder in _OLDER_MODULES:
+        if any(may_exist(folder / name) for name in _MODULES):
+            sources.notes.append(f"{folder} holds settings of an older gateway and is not read. {_take_over(folder)}")
     if may_exist(_OLDER_FOLDER):
         sources.notes.append(f"{_OLDER_FOLDER} is not read here: mount the folder of the older gateway at /data")
     return judged(sources)
@@ -120,15 +124,6 @@ def config_target(environment: Mapping[str, str] | None = None) -> Path:
         return found
     # A working directory that nobody has chosen, as in a container, does not outlive the next update.
     return _config_candidates(environment)[-1] if environment.get(_DATABASE_PATH) else DEFAULT_CONFIG_FILE
-
-
-def may_exist(path: Path) -> bool:
-    """Return whether a file is there, or may be: what must not be looked at may mean anything, so it is to be read."""
-    try:
-        path.stat()
-    except OSError as error:
-        return isinstance(error, PermissionError)
-    return True
 
 
 def files(environment: Mapping[str, str] | None = None) -> list[Path]:
@@ -159,6 +154,8 @@ def read_file(path: Path) -> dict[str, Any]:
         content = json.loads(text, object_pairs_hook=_each_once)
     except OSError as error:
         raise SettingsError(f"{path}: cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path}: is not saved as UTF-8 (byte {error.start}). Save it so, or remove it") from error
     except (ValueError, RecursionError) as error:
         raise SettingsError(f"{path}: is not valid JSON ({error}). Correct it or remove it") from error
     if not isinstance(content, dict):
@@ -166,17 +163,6 @@ def read_file(path: Path) -> dict[str, Any]:
             f"{path}: must hold one JSON object with the sections {', '.join(Settings.__struct_fields__)}"
         )
     return content
-
-
-def read_regular(path: Path, limit: int = SIZE_LIMIT) -> bytes:
-    """Return a file's content, cut one byte after the limit; raise OSError for what would never end or begin."""
-    # Without O_NONBLOCK a pipe is waited for until somebody writes to it.
-    number = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    if not stat.S_ISREG(os.fstat(number).st_mode):
-        os.close(number)
-        raise OSError(errno.EINVAL, "it is no regular file", str(path))
-    with os.fdopen(number, "rb") as file:
-        return file.read(limit + 1)
 
 
 def from_text(name: str, path: tuple[str, ...], text: str) -> Any:
@@ -234,7 +220,14 @@ def _add_file(sources: Sources, path: Path) -> None:
     except SettingsError as error:
         sources.blame_whole(str(error))
     else:
-        _add(sources, content, str(path))
+        if content.keys() & OLDER_FORM:
+            sources.blame_whole(f"{path}: is of an older gateway. {_take_over(path)}, then move the file away")
+        else:
+            _add(sources, content, str(path))
+
+
+def _take_over(path: Path) -> str:
+    return f"Take over what it says by `neasmart import {path} --apply`"
 
 
 def _add(sources: Sources, content: Mapping[str, Any], name: str) -> None:

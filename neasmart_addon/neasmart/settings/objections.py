@@ -16,6 +16,7 @@ from neasmart.settings.model import (
     RFC2217,
     SOCKET,
     ApiSettings,
+    DatabaseSettings,
     LoggingSettings,
     ModbusSettings,
     MqttSettings,
@@ -127,6 +128,11 @@ def _of_api(api: ApiSettings) -> Iterator[Objection]:
             yield Objection("allowed_hosts", host, allowed)
 
 
+def _of_database(database: DatabaseSettings) -> Iterator[Objection]:
+    if not database.path.strip():
+        yield Objection("path", database.path, "Allowed: a file, such as data/neasmart.db")
+
+
 def _of_logging(logging: LoggingSettings) -> Iterator[Objection]:
     if not logging.syslog:
         return
@@ -145,6 +151,7 @@ OBJECTIONS: dict[str, Callable[[Any], Iterator[Objection]]] = {
     "server": _of_server,
     "modbus": _of_modbus,
     "api": _of_api,
+    "database": _of_database,
     "logging": _of_logging,
     "mqtt": _of_mqtt,
 }

@@ -22,6 +22,7 @@ _PORTS = ("gateway_port", "listen_port")
 _TYPES = ("server_type", "server.type", "server.server_type", "neasmart_server_type", "neasmart_gateway_server_type")
 _LISTS = ("structures", "zones", "neasmart_zones")
 _MANY, _ONE = ("slave_ids", "modbus.slave_ids"), ("slave_id", "modbus.slave_id")
+_LAST = frozenset({"features.debug_mode"})
 _SAMPLE = "it is the sample of a published description, so everybody knows it; the page makes one (Connection)"
 _FLAT = {
     "server_type": ("server", "type"),
@@ -62,11 +63,21 @@ def translated(old: Mapping[str, object]) -> Translation:
     serial = kind == config.ServerType.SERIAL
     taken: dict[tuple[str, str], tuple[object, str]] = {}
     dropped: dict[str, str] = {}
-    # Where one unit id and several are named, the several are meant.
-    for name, value in sorted(values.items(), key=lambda each: each[0].lower() not in _MANY):
+    off = {
+        settings_words.SWITCHED[name.lower()]: name
+        for name, value in values.items()
+        if name.lower() in settings_words.SWITCHED and settings_words.is_off(value)
+    }
+    listens = kind == config.ServerType.TCP and any(name in lowered for name in _TYPES)
+    # Where one unit id and several are named, the several are meant; what stands among features counts last.
+    for name, value in sorted(values.items(), key=lambda each: (each[0] in _LAST, each[0].lower() not in _MANY)):
         target = _target(name.lower(), value, serial=serial)
         if target is None:
             dropped[name] = _reason(name.lower(), serial=serial)
+        elif target in off:
+            dropped[name] = f"{off[target]} is off"
+        elif target == ("server", "serial_port") and listens:
+            dropped[name] = settings_words.NOT_SERIAL
         elif _foreign(target, value):
             dropped[name] = f"{str(value)[:60]} is no address of this computer, and one listens on one's own only"
         elif target[1] in config.SECRETS and str(value) in settings_words.SAMPLES:
@@ -174,13 +185,18 @@ def _reason(name: str, *, serial: bool) -> str:
     if serial and name in _PORTS:
         return "a serial line has no port"
     variables = {key.lower(): why for key, why in settings_words.ENVIRONMENT_WITHOUT_EFFECT.items()}
-    why = settings_words.WITHOUT_EFFECT.get(name) or variables.get(name)
+    if name in settings_words.SWITCHED:
+        return f"it is no setting of its own here; {'.'.join(settings_words.SWITCHED[name])} is off where it is empty"
+    section = name.partition(".")[0]
+    why = settings_words.WITHOUT_EFFECT.get(name) or settings_words.WITHOUT_EFFECT.get(section) or variables.get(name)
     return f"it has no effect here: {why}" if why else "there is no such setting here"
 
 
 def _flattened(old: Mapping[str, object], prefix: str = "", depth: int = 1) -> Iterator[tuple[str, object]]:
     """Yield all values, those in sections under names such as ``server.port``."""
     for key, value in old.items():
+        if settings_words.is_comment(key):
+            continue
         if isinstance(value, Mapping) and value and depth < _DEPTH:
             yield from _flattened(value, f"{prefix}{key}.", depth + 1)
         else:

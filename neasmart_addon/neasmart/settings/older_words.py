@@ -21,6 +21,7 @@ RENAMED = {
     "api.api_key": "api.key",
     "api.rate_limit_per_minute": "api.rate_limit",
     "debug_mode": "logging.debug_mode",
+    "features.debug_mode": "logging.debug_mode",
     "logging.file_path": "logging.file",
     "modbus.slave_ids": "modbus.slave_id",
     "server.serial_baudrate": "server.baudrate",
@@ -99,6 +100,23 @@ _SWITCHES = {
     "NEASMART_LOG_ENABLE_FILE": "NEASMART_LOG_FILE",
 }
 """Switches that have no setting here: off, they take the effect from the setting beside them."""
+SWITCHED = {
+    "api.enable_cors": ("api", "cors_origins"),
+    "logging.enable_file": ("logging", "file"),
+    "neasmart_api_enable_cors": ("api", "cors_origins"),
+    "neasmart_log_enable_file": ("logging", "file"),
+}
+"""The same by their names in files and, in small letters, in the environment."""
+_SERIAL = ("serial_baudrate", "serial_bytesize", "serial_parity", "serial_stopbits")
+NOT_SERIAL = "its server.type is tcp, and there the device did not count"
+OLDER_FORM = frozenset(
+    {
+        *("config_modules", "overrides"),
+        *("gateway_address", "gateway_port", "listen_address", "listen_port", "server_address", "server_port"),
+        *("server_type", "slave_id", "slave_ids", "startup_global_mode", "startup_global_state"),
+    }
+)
+"""What no file of ours has outside of its sections, but forms and first files of older gateways do."""
 _ON, _OFF = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 
 SAMPLES = frozenset(
@@ -132,9 +150,12 @@ def modernised(content: Mapping[str, Any], name: str) -> tuple[dict[str, Any], l
         notes.append(f"{name}: structures is taken as zones")
     if "zones" in document:
         document["zones"] = rooms(content.get("structures", content.get("zones")))
-    for old, why in WITHOUT_EFFECT.items():
-        if _popped(document, old) is not None:
-            notes.append(f"{name}: {old} has no effect: {why}")
+    server = document.get("server")
+    # The description has a device in every example; of ours, the device would be the link.
+    if isinstance(server, dict) and str(server.get("type")).lower() == "tcp" and any(key in server for key in _SERIAL):
+        unused = server.pop("serial_port", None)
+        if unused:
+            notes.append(f"{name}: server.serial_port has no effect: {NOT_SERIAL}")
     _apply_switches(document)
     for old, new in RENAMED.items():
         value = _popped(document, old)
@@ -144,6 +165,9 @@ def modernised(content: Mapping[str, Any], name: str) -> tuple[dict[str, Any], l
             if isinstance(values, dict) and (old == "modbus.slave_ids" or key not in values):
                 values[key] = value
             notes.append(f"{name}: {old} is taken as {new}")
+    for old, why in WITHOUT_EFFECT.items():
+        if _popped(document, old) is not None:
+            notes.append(f"{name}: {old} has no effect: {why}")
     _lower(document, "server", "type")
     _lower(document, "logging", "level")
     _lower(document, "logging", "format")
@@ -159,10 +183,9 @@ def modern_variables(environment: Mapping[str, str]) -> tuple[dict[str, tuple[st
         if name in ENVIRONMENT_WITHOUT_EFFECT:
             notes.append(f"{name} has no effect: {ENVIRONMENT_WITHOUT_EFFECT[name]}")
         elif name in _SWITCHES:
-            word = text.strip().lower()
-            if word and word not in _ON:
+            if is_off(text):
                 off[_SWITCHES[name]] = name
-                if word not in _OFF:
+                if text.strip().lower() not in _OFF:
                     notes.append(f"{name} counts as off. Allowed: true or false")
         else:
             ours = ENVIRONMENT.get(name, name)
@@ -171,6 +194,11 @@ def modern_variables(environment: Mapping[str, str]) -> tuple[dict[str, tuple[st
                 found[ours] = (text, name)
     # What is empty is off, whatever the files say.
     return {**found, **{ours: ("", name) for ours, name in off.items()}}, notes
+
+
+def is_off(value: object) -> bool:
+    """Return whether a switch that has no setting here is off, as a file or the environment has it."""
+    return str(value).strip().lower() not in (*_ON, "")
 
 
 def is_comment(key: object) -> bool:

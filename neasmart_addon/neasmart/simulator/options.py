@@ -130,7 +130,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--unit-ids", type=line_types.unit_ids, default=DEFAULT_UNIT_IDS, metavar="240,241", help="polled ids"
     )
     house = parser.add_argument_group("house")
-    house.add_argument("--house", choices=sorted(HOUSES), default="demo", help="2, 11 or 60 zones")
+    house.add_argument("--house", choices=sorted(HOUSES), default="demo", help="demo has 11 zones, full 60, small 2")
     house.add_argument(
         "--seed",
         type=line_types.whole(0, 2**63 - 1),

@@ -22,6 +22,7 @@ from neasmart.store.files.database import DatabaseFile
 MAGIC = b"SQLite format 3\x00"
 ROW_LIMIT = 65_536
 _WORD_LIMIT = 65_536
+_OLDER_TABLE = "holding_registers"
 _LENGTH_LIMIT = 1_000_000
 _PATIENCE_S = 10.0
 _STEPS = 1000
@@ -71,8 +72,7 @@ def read(path: Path) -> OlderRegisters:
     known = {ref.address for ref in TABLE}
     never_reported = not_ours = refused = 0
     with _reading(path) as connection:
-        kind = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'holding_registers'"
-        if connection.execute(kind).fetchone() != (1,):
+        if _OLDER_TABLE not in _tables(connection):
             raise OlderFileError(f"{path}: has no table holding_registers, so no older gateway wrote it")
         # One row at a time, and of each no more than a register has: a row can be a megabyte, and computed.
         rows = connection.execute(_ROWS, (_KEY_LENGTH + 1, _PICKLE_LENGTH, ROW_LIMIT + 1))
@@ -93,15 +93,32 @@ def read(path: Path) -> OlderRegisters:
 
 
 def present(path: Path) -> set[int]:
-    """Return the addresses that our own file already has; empty without a file. Writes nothing."""
+    """Return the addresses that our own file already has; empty without a file or with one of nothing. Writes nothing.
+
+    Raises OlderFileError where the settings name a file that is none of ours.
+    """
     if not path.exists():
         return set()
     with _reading(path) as connection:
+        tables = _tables(connection)
+        if _OLDER_TABLE in tables:
+            raise OlderFileError(
+                f"database.path is {path}, which is the storage of the older gateway itself and stays as it is. Set it"
+                f" to another file, such as {path.with_name('neasmart.db')}, and import again"
+            )
+        if not tables:
+            return set()
+        if "reported" not in tables:
+            raise OlderFileError(f"database.path is {path}, which belongs to another program. Choose another one")
         return {address for (address,) in connection.execute("SELECT address FROM reported")}
 
 
 def add(path: Path, words: dict[int, int], *, at_unix_s: float, copy: Path) -> None:
-    """Add words that our file does not have, in one transaction; a file that exists is copied to `copy` before."""
+    """Add words that our file does not have, in one transaction; a file that exists is copied to `copy` before.
+
+    A gateway may run that has the file open: in a container there is no other way to call this. What the base tells it
+    replaces what is added here.
+    """
     existed = path.exists()
     try:
         with closing(DatabaseFile(path, wall=time.time).open()) as connection:
@@ -116,6 +133,10 @@ def add(path: Path, words: dict[int, int], *, at_unix_s: float, copy: Path) -> N
             connection.execute("COMMIT")
     except (sqlite3.Error, OSError) as error:
         raise OlderFileError(f"{path}: cannot be written ({error})") from error
+
+
+def _tables(connection: sqlite3.Connection) -> set[str]:
+    return {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
 
 
 @contextmanager

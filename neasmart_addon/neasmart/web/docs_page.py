@@ -1,7 +1,7 @@
 """Serves the description of the API, and Swagger UI to read it and to try it, without any help from outside.
 
-The files of Swagger UI are kept packed on the disk and are read when somebody asks: two megabytes are too much to hold
-for a page that is hardly ever open.
+Everything is kept packed, once somebody has asked for it, and sent in pieces: it needs no key, and two megabytes for
+each connection that does not read would be more memory than a small computer has.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import gzip
 from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
+from io import BytesIO
 from pathlib import Path
 
 from aiohttp import web
@@ -38,7 +40,7 @@ class DocsPage:
     def __init__(self) -> None:
         """Start without a description."""
         self._describe: Callable[[], bytes] = bytes
-        self._packed = b""
+        self._packed: dict[str, bytes] = {}
 
     def describe(self, table: RegisterTable, routes: list[Route]) -> None:
         """Describe these routes, once somebody asks."""
@@ -47,9 +49,7 @@ class DocsPage:
     @Route("GET", "/api/openapi.json", "system", {"type": "object"}, is_open=True)
     async def openapi(self, request: web.Request) -> web.Response:
         """Read this document; needs no key. Made from the register table and the routes that this listener has."""
-        if not self._packed:
-            self._packed = await asyncio.to_thread(self._describe)
-        return await _answer(request, self._packed, content_type="application/json")
+        return await self._answer(request, "openapi.json", self._describe, content_type="application/json")
 
     @Route("GET", "/api/docs", "system", {"text/html": TEXT}, any_query=True, is_open=True)
     async def page(self, _: web.Request) -> web.Response:
@@ -76,22 +76,27 @@ class DocsPage:
         if name not in DOCS_FILES:
             raise Problem(HTTPStatus.NOT_FOUND, "not_found", "The page has no such file")
         try:
-            packed = await asyncio.to_thread(_packed, name)
+            response = await self._answer(request, name, partial(_packed, name), content_type=_TYPES[Path(name).suffix])
         except FileNotFoundError as error:
             raise Problem(HTTPStatus.NOT_FOUND, "not_found", "Swagger UI is missing: run `make setup`") from error
-        response = await _answer(request, packed, content_type=_TYPES[Path(name).suffix])
         response.headers["Cache-Control"] = _HOUR
         response.charset = "utf-8"
         return response
 
-
-async def _answer(request: web.Request, packed: bytes, *, content_type: str) -> web.Response:
-    headers = {"Vary": "Accept-Encoding"}
-    if takes_gzip(request):
-        return web.Response(body=packed, content_type=content_type, headers=headers | {"Content-Encoding": "gzip"})
-    return web.Response(
-        body=await asyncio.to_thread(gzip.decompress, packed), content_type=content_type, headers=headers
-    )
+    async def _answer(
+        self, request: web.Request, name: str, made: Callable[[], bytes], *, content_type: str
+    ) -> web.Response:
+        """Answer with what `made` gives, packed."""
+        packed = self._packed.get(name)
+        if packed is None:
+            packed = self._packed[name] = await asyncio.to_thread(made)
+        headers = {"Vary": "Accept-Encoding"}
+        body: BytesIO | gzip.GzipFile = BytesIO(packed)
+        if takes_gzip(request):
+            headers["Content-Encoding"] = "gzip"
+        else:
+            body = gzip.GzipFile(fileobj=body)
+        return web.Response(body=body, content_type=content_type, headers=headers)
 
 
 def _packed(name: str) -> bytes:

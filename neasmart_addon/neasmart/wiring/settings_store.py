@@ -16,6 +16,7 @@ from typing import Any
 
 from neasmart.facts.errors import NeasmartError, SettingsError
 from neasmart.settings import loading as settings_loading
+from neasmart.settings.named_files import may_exist
 from neasmart.supervisor import Supervisor, SupervisorError
 
 COPY_SUFFIX = ".before"
@@ -113,7 +114,7 @@ class SettingsStore:
 
     def _change_file(self, section: str, values: Mapping[str, Any]) -> None:
         path = settings_loading.config_target(self._environment)
-        present = settings_loading.read_file(path) if settings_loading.may_exist(path) else {}
+        present = settings_loading.read_file(path) if may_exist(path) else {}
         wanted = _changed(present, section, values)
         before = {fault.text for fault in settings_loading.load_document(present, str(path)).faults}
         new = [

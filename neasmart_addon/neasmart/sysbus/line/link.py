@@ -130,7 +130,7 @@ class Link:
         except LinkError as fault:
             return fault
         except Exception as error:
-            _LOGGER.exception("the link failed in an unforeseen way")
+            _LOGGER.exception("The link failed in an unforeseen way")
             return LinkError("device_lost", f"{line.description} failed unexpectedly ({error}). It is tried again.")
 
     async def _pause(self, line: Listener | Port, fault: LinkError, signature: object) -> None:

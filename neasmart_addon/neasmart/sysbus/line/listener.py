@@ -32,9 +32,8 @@ _KINDS = {
     ServerType.RTU_TCP: "RTU over TCP",
 }
 _STRANGE = {
-    Framing.MBAP: 'no Modbus TCP. Set server.type to auto, or the protocol of the adapter to Modbus TCP ("Simple Modbus'
-    ' TCP to RTU")',
-    Framing.RTU: 'no Modbus RTU. Set server.type to auto, or the protocol of the adapter to pass the bytes on ("None")',
+    Framing.MBAP: 'no Modbus TCP. Set server.type to auto, or the converter to Modbus TCP ("Simple Modbus TCP to RTU")',
+    Framing.RTU: 'no Modbus RTU. Set server.type to auto, or the converter to pass the bytes on (protocol "None")',
 }
 
 
@@ -201,7 +200,7 @@ class Listener:
         self._say(
             logging.WARNING,
             f"{older} and {newer} carry the same bus; only the newest, {newer}, is answered."
-            " Leave the adapter one connection to this computer",
+            " Leave the converter one connection to this computer",
         )
 
     @property

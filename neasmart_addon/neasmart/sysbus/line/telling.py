@@ -55,8 +55,8 @@ class Teller:
     def waits(self) -> None:
         """Publish that nobody is connected to what is open."""
         detail = (
-            f"{self._status.description} waits for the adapter to connect. Enter the address of this computer and this"
-            " port in the adapter."
+            f"{self._status.description} waits for the converter to connect. Enter this computer's address and"
+            " this port in the converter."
         )
         self.publish("waiting_for_peer", detail)
 

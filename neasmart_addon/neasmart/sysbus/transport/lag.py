@@ -79,7 +79,7 @@ class LagWatch:
         if gap_s > LATE_S + max(0.0, wait_s - ASKED_EVERY_S):
             level = logging.WARNING if self._answered_at >= self._quiet_until else logging.DEBUG
             blocked_ms = 1000 * (gap_s - min(wait_s, ASKED_EVERY_S))
-            _LOGGER.log(level, "the gateway itself was blocked for %.0f ms; no reply leaves late", blocked_ms)
+            _LOGGER.log(level, "The gateway itself was blocked for %.0f ms; no reply leaves late", blocked_ms)
             self._quiet_until = now + QUIET_S
         if gap_s > LATE_S or now >= self._remembered_until:
             self.suspect_from = self._answered_at + LATE_S

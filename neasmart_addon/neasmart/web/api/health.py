@@ -123,7 +123,7 @@ def troubled(gateway: Gateway, wiring: Diagnosis) -> list[str]:
     if settings.problem is not None and not settings.closed:
         reasons.append(f"Some settings are left out: {settings.problem}")
     if settings.refused is not None:
-        reasons.append(f"The changed settings are refused, and those of before are in use: {settings.refused}")
+        reasons.append(f"The changed settings are refused, and the previous ones stay in use: {settings.refused}")
     if wiring.level is not Level.OK and wiring.code not in _FAILED:
         reasons.append(wiring.sentence)
     if link.breaker is not BreakerState.CLOSED:
