@@ -41,11 +41,14 @@ class LagWatch:
         self._plain = self._selector.select
         self.suspect_from = math.inf
         """Bytes that are read from this monotonic time on may have waited; `waited_s` tells."""
-        self.patience_s: Callable[[], float] = lambda: 0.0
-        """How long a request may have waited and is still answered, on each of the open connections."""
+        self._patience_s: Callable[[], float] = lambda: 0.0
         self._answered_at = 0.0
         self._remembered_until = 0.0
         self._quiet_until = 0.0
+
+    def use(self, patience_s: Callable[[], float]) -> None:
+        """Take how to learn for how long a request may have waited and is still answered, on any open connection."""
+        self._patience_s = patience_s
 
     def start(self) -> None:
         """Begin to watch."""
@@ -69,7 +72,7 @@ class LagWatch:
     def _select(self, timeout: float | None = None) -> Any:
         wait_s = timeout
         if wait_s is None or wait_s > ASKED_EVERY_S:
-            longest_s = max(ASKED_EVERY_S, self.patience_s() / 4)
+            longest_s = max(ASKED_EVERY_S, self._patience_s() / 4)
             wait_s = longest_s if wait_s is None else min(wait_s, longest_s)
         events = self._plain(wait_s)
         now = monotonic()
