@@ -7,6 +7,7 @@ import pytest
 from neasmart.core.commands.command import Command, CommandState
 from neasmart.facts.errors import RoomOffError
 from neasmart.facts.points import TABLE
+from neasmart.facts.registers import Ref
 from tests.support.by_hand import (
     AUTO,
     COOLING,
@@ -287,6 +288,49 @@ def test_a_room_that_differs_afterwards_changes_nothing(hand: ByHand) -> None:
     hand.tell_word(HOUSE, 0)
 
     assert hand.state(house) is CONFIRMED
+
+
+@pytest.mark.parametrize(("told", "turned"), [(REDUCED, NORMAL), (NORMAL, 5)])
+def test_a_room_that_is_set_by_hand_after_the_house_was_read_is_not_set_again(
+    hand: ByHand, told: int, turned: int
+) -> None:
+    hand.set((HOUSE, REDUCED))
+    hand.read(HOUSE)
+    hand.tell(STATE, told)
+    assert hand.reads(HOUSE, REDUCED)
+
+    hand.tell(STATE, turned)
+    hand.tell_word(HOUSE, 0)
+    read: list[int] = []
+    hand.wait(13 * WALK_S, lambda: read.append(hand.read(HOUSE)))
+
+    assert set(read) == {10}
+
+
+def test_the_house_is_confirmed_when_a_room_is_set_by_hand_that_had_said_its_state(hand: ByHand) -> None:
+    hand.tell_word(HOUSE, 0)
+    house = hand.set((HOUSE, REDUCED))
+    hand.read(HOUSE)
+
+    for state in (REDUCED, 5):
+        hand.tell(STATE, state)
+    assert hand.state(house) is DELIVERED
+    hand.wait(2 * WALK_S + 1)
+    hand.tell(OTHER_STATE, REDUCED)
+
+    assert hand.state(house) is CONFIRMED
+
+
+@pytest.mark.parametrize("ref", [HOUSE, STATE])
+def test_what_an_older_command_does_to_a_room_is_nobody_s_hand(hand: ByHand, ref: Ref) -> None:
+    hand.set((ref, 5))
+    hand.read(ref)
+    hand.set((HOUSE, REDUCED))
+    hand.read(HOUSE)
+
+    hand.tell(STATE, 5)
+
+    assert hand.reads(HOUSE, REDUCED)
 
 
 def test_a_whole_house_state_that_is_read_while_rooms_differ_is_taken(hand: ByHand) -> None:

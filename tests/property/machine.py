@@ -109,6 +109,17 @@ class LastHand(RuleBasedStateMachine):
         for unit_id in unit_ids:
             self.world.poll(Read(unit_id=unit_id, address=address, count=1), withheld=False)
 
+    @rule(room=rooms, value=states, turned=states)
+    def the_house_and_a_thermostat_race(
+        self, room: tuple[int, int], value: OperatingState, turned: OperatingState
+    ) -> None:
+        self._order((HOUSE, int(value)))
+        for _ in range(2):
+            for unit_id in self.world.nature.unit_ids:
+                self.world.poll(Read(unit_id=unit_id, address=HOUSE.address, count=1), withheld=False)
+            self.world.base.local_state(*room, turned)
+            self.world.write(Write(address=state(room).address, count=1, function_code=WRITE_MULTIPLE), CALM)
+
     @rule(room=rooms, value=states)
     def a_thermostat_changes_its_state(self, room: tuple[int, int], value: OperatingState) -> None:
         self.world.base.local_state(*room, value)

@@ -320,3 +320,41 @@ def test_an_older_command_is_over_once_a_newer_one_was_read_that_it_would_undo(n
 
     assert oracle.served(newer, word, 14.0) is Explanation.COMMAND
     assert oracle.served(GLOBAL_STATE, OperatingState.REDUCED, 15.0) is Explanation.ENDED
+
+
+@pytest.mark.parametrize(("told", "turned"), [(2, 5), (2, 1), (1, 5)])
+def test_a_room_that_was_set_otherwise_since_the_house_was_read_ends_that(told: int, turned: int) -> None:
+    oracle = an_oracle()
+    oracle.told(STATE, 1, 0.0)
+    oracle.ordered(GLOBAL_STATE, 2, 1.0)
+    assert oracle.served(GLOBAL_STATE, 2, 2.0) is Explanation.COMMAND
+    oracle.told(STATE, told, 3.0)
+    assert oracle.served(GLOBAL_STATE, 2, 4.0) is Explanation.COMMAND
+
+    oracle.told(STATE, turned, 5.0)
+
+    assert oracle.served(GLOBAL_STATE, 2, 6.0) is Explanation.TURNED
+
+
+@pytest.mark.parametrize(
+    "why", ["unread", "known", "first", "perhaps", "echo of the room", "echo of the house", "unjudged"]
+)
+def test_a_room_may_be_in_another_state_than_the_house(why: str) -> None:
+    oracle = an_oracle()
+    if why != "first":
+        oracle.told(STATE, 5 if why == "known" else 1, 0.0)
+    if why == "unjudged":
+        oracle.unjudged(STATE, 5, 0.5)
+    if why.startswith("echo"):
+        address = STATE if why == "echo of the room" else GLOBAL_STATE
+        oracle.ordered(address, 5, 0.5)
+        oracle.served(address, 5, 0.6)
+    oracle.ordered(GLOBAL_STATE, 2, 1.0)
+    if why != "unread":
+        oracle.served(GLOBAL_STATE, 2, 2.0)
+    if why == "perhaps":
+        oracle.perhaps_told(STATE, 5)
+
+    oracle.told(STATE, 5, 3.0)
+
+    assert oracle.served(GLOBAL_STATE, 2, 4.0) is Explanation.COMMAND

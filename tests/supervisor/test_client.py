@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 
@@ -78,6 +79,37 @@ async def test_a_refusal_is_told_in_one_sentence(serve: Serve, status: int, body
         await supervisor.options()
     assert TOKEN not in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+async def test_an_answer_that_comes_in_pieces_is_read_to_its_end(serve: Serve) -> None:
+    told = {"slug": "neasmart", "long_description": "x" * 40_000}
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        text = json.dumps({"result": "ok", "data": told}).encode()
+        response = web.StreamResponse(headers={"Content-Length": str(len(text))})
+        await response.prepare(request)
+        for begin in range(0, len(text), 15_000):
+            await response.write(text[begin : begin + 15_000])
+            # Whoever reads only the first piece has it by then.
+            await asyncio.sleep(0.05)
+        return response
+
+    supervisor = await serve(answer)
+
+    assert await supervisor.info() == told
+
+
+async def test_an_answer_without_end_is_not_waited_for(serve: Serve) -> None:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        while True:
+            await response.write(b"x" * 65_536)
+
+    supervisor = await serve(answer)
+
+    with pytest.raises(SupervisorError, match="too long"):
+        await supervisor.info()
 
 
 async def test_a_supervisor_that_hangs_is_left_alone(serve: Serve) -> None:

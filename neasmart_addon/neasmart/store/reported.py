@@ -21,6 +21,8 @@ from neasmart.store.source import Parameters, RowChanges
 
 LONGEST_AGE_S = 30 * 86400.0
 """Older than this is shown as this old: so large an age more likely comes from a clock that was wrong."""
+CLOCK_SLACK_S = 60.0
+"""So far a clock may move without having been wrong before."""
 
 _WRITE = (
     "INSERT INTO reported (address, word, at_unix_s) VALUES (?, ?, ?) "
@@ -97,7 +99,9 @@ class ReportedRows:
         now, wall = self._clock.monotonic(), self._clock.wall()
         for address, row in self._stored.items():
             at = self._saved_at if row.silent_since is None else row.silent_since
-            age_s = LONGEST_AGE_S if at is None or not math.isfinite(at) else wall - at
+            # What is of tomorrow was written, or is read, by a clock that is wrong.
+            is_past = at is not None and math.isfinite(at) and at <= wall + CLOCK_SLACK_S
+            age_s = wall - at if is_past and at is not None else LONGEST_AGE_S
             yield address, row.word, now - min(max(age_s, 0.0), LONGEST_AGE_S)
 
     def changes(self) -> RowChanges:

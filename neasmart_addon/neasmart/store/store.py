@@ -31,7 +31,7 @@ from neasmart.store.files.database import Connect, DatabaseFile, is_damage
 from neasmart.store.files.folder_lock import FolderLock
 from neasmart.store.files.storage_faults import explain, slow
 from neasmart.store.history import History
-from neasmart.store.reported import ReportedRows
+from neasmart.store.reported import CLOCK_SLACK_S, ReportedRows
 from neasmart.store.source import RowSource
 
 MEASUREMENT_INTERVALS = 10
@@ -43,6 +43,8 @@ HISTORY_PATIENCE_S = 50.0
 RETRY_S = (2.0, 30.0)
 _LOGGER = logging.getLogger(__name__)
 _TICK_S = 1.0
+_TAKEN_AT_ONCE = 16
+"""Changes, before the bus gets its turn."""
 _THREAD_END_S = 0.1
 _FORGET_PAGES = "PRAGMA shrink_memory"
 """Pages are read anew next time: that costs little, and finds damage while all values are still in memory."""
@@ -78,7 +80,7 @@ class Store:
         self._work: asyncio.Task[None] | None = None
         self._subscriptions = ExitStack()
         self._subscription: Subscription | None = None
-        self._restored = False
+        self._restored_by: float | None = None
         self._closing = False
         self._too_large = False
         self._waiting_since: float | None = None
@@ -106,7 +108,11 @@ class Store:
 
     async def step(self) -> None:
         """Take what has changed and write it if it is time; returns after `PATIENCE_S` at the latest."""
-        self._collect()
+        if self._restored_by is not None and abs(self._clock.to_wall(0.0) - self._restored_by) > CLOCK_SLACK_S:
+            # A computer without a clock of its own learns the time late, and only then how old is what it has shown.
+            self._restore()
+        while self._collect(_TAKEN_AT_ONCE):  # noqa: ASYNC110 - nothing is waited for, the bus gets its turn
+            await asyncio.sleep(0)
         if self._work is None and not self._closing and self._due(self._clock.monotonic()):
             self._waiting_since = self._urgent_since = None
             self._work = asyncio.create_task(self._opened_and_flushed())
@@ -164,15 +170,17 @@ class Store:
 
     # What is taken from the hub.
 
-    def _collect(self) -> None:
-        if self._subscription is not None:
-            self._take(self._subscription.take())
+    def _collect(self, at_most: int | None = None) -> bool:
+        """Take what has changed, or so much of it; return whether there is more."""
+        items = {} if self._subscription is None else self._subscription.take(at_most)
+        self._take(items)
         self._history.roll()
         now = self._clock.monotonic()
         if self._waiting_since is None and any(source.waiting for source in self._sources):
             self._waiting_since = now
         if self._urgent_since is None and any(source.urgent for source in self._sources):
             self._urgent_since = now
+        return len(items) == at_most
 
     def _take(self, items: dict[str, object]) -> None:
         keep = self._settings.enable_fallback or self._fault is None
@@ -268,10 +276,13 @@ class Store:
         await connection.execute_fetchall(_FORGET_PAGES)
         if self._file.set_aside_as is not None:
             self._notice = f"The storage file was damaged. It was set aside as {self._file.set_aside_as.name}."
-        if not self._restored:
-            self._restored = True
-            self._gateway.restore(self._reported.restorable())
+        if self._restored_by is None:
+            self._restore()
         return connection
+
+    def _restore(self) -> None:
+        self._restored_by = self._clock.to_wall(0.0)
+        self._gateway.restore(self._reported.restorable())
 
     async def _unmoved(self, connection: aiosqlite.Connection) -> bool:
         """Ask for the file in the connection's own thread, because even that can hang on a bad disk."""

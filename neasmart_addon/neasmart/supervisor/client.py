@@ -95,7 +95,12 @@ class Supervisor:
                 ) as response,
             ):
                 status = response.status
-                text = await response.content.read(_ANSWER_LIMIT)
+                text = b""
+                # What the Supervisor knows of an app is some ten kilobytes, which come in several pieces.
+                async for piece in response.content.iter_any():
+                    text += piece
+                    if len(text) > _ANSWER_LIMIT:
+                        raise SupervisorError("The Supervisor's answer is too long.", status=status)
         except TimeoutError as error:
             raise SupervisorError(f"The Supervisor did not answer within {self._timeout_s:g} s.") from error
         except (aiohttp.ClientError, OSError, ValueError) as error:

@@ -289,7 +289,7 @@ class Commands:
         """Decide by a value of the base that could be a command."""
         command, point = life.command, life.command.ref.point
         since = now - self.times.grace_walks * self.walks.walk_s
-        others = self._leavings.others(command.ref.address, command.id, since)
+        others = self._left(life, command.ref, now)
         graced = any(self._leavings.lately(each, since) for each in self._table.related[command.ref.address])
         if point.agrees(value, command.value):
             # Another command of the same value would only make the base say it once more.
@@ -338,11 +338,23 @@ class Commands:
                 changes += self._end(life, CommandState.OVERRIDDEN, now, reason)
         for life in self._parts(Part.HOUSE):
             if life.delivered_at is not None:
-                life.rooms[ref.address] = state
+                value, phase = life.command.value, life.phase
+                if phase.served and before is not None and state not in (before, value, *self._left(life, ref, now)):
+                    # Somebody has set this room since the base had the word, which would undo that.
+                    patience = self.times.hold_walks + self.times.probe_walks
+                    self._probe(life, now + patience * self.walks.walk_s)
+                if life.rooms.get(ref.address) != value:
+                    life.rooms[ref.address] = state
                 walked = now - life.delivered_at >= self.walks.walk_s or len(life.rooms) >= len(self._room_states)
-                if walked and all(each == life.command.value for each in life.rooms.values()):
+                if walked and all(each == value for each in life.rooms.values()):
                     changes += self._end(life, CommandState.CONFIRMED, now, None)
         return changes
+
+    def _left(self, life: Life, ref: Ref, now: float) -> list[float]:
+        """Return the values of other commands for its register, or for this one, that the base may still act on."""
+        since = now - self.times.grace_walks * self.walks.walk_s
+        addresses = {life.command.ref.address, ref.address}
+        return [each for at in addresses for each in self._leavings.others(at, life.command.id, since)]
 
     def _switched_on(self, room: Ref) -> bool:
         """Return whether a live command has a room switched on."""
@@ -363,9 +375,7 @@ class Commands:
             text = f"the base read it but did not confirm it within {patience_s:.0f} s"
             return self._end(life, CommandState.EXPIRED, now, Reason(why=Why.NOT_CONFIRMED, text=text))
         if life.phase is Phase.OFFERED and now - life.delivered_at >= times.hold_walks * walk_s:
-            life.enter(Phase.PROBED, until=now + times.probe_walks * walk_s)
-            self._image.drop(address)
-            self._image.ask(life.until, [address])
+            self._probe(life, now + times.probe_walks * walk_s)
         elif life.phase is Phase.PROBED and now >= life.until:
             if life.offered_again_may_help:
                 life.enter(Phase.OFFERED_AGAIN, until=now + times.hold_walks * walk_s)
@@ -381,6 +391,12 @@ class Commands:
                 reason = Reason(why=Why.KEPT, text=text, value=life.baseline)
                 return self._end(life, CommandState.REJECTED, now, reason)
         return []
+
+    def _probe(self, life: Life, until: float) -> None:
+        """Serve a command no longer but ask the base for its own value, until a time."""
+        life.enter(Phase.PROBED, until=until)
+        self._image.drop(life.command.ref.address)
+        self._image.ask(until, [life.command.ref.address])
 
     def _end(
         self, life: Life, state: CommandState, now: float, reason: Reason | None, *, replaced: bool = False

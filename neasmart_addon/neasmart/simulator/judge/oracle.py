@@ -29,6 +29,8 @@ _AFTER_READ_S = 120.0
 _CLOCK_TICKS_S = 5.0
 _GLOBAL_NO_DATA = 10
 _KEPT = 16
+_ORDERS_KEPT = 64
+"""A gateway remembers what the base has read, and of commands in a hurry most are never read."""
 _HOUSE = TABLE.part(Part.HOUSE).address
 """It may end early, by what the rooms say."""
 _CONFIRMED_WITHIN_C = 0.1 + 1e-6
@@ -120,6 +122,7 @@ class Oracle:
         self._waits_s = WALKS_WAITING * shortest_walk_s
         self._orders: dict[int, deque[Order]] = {}
         self._told: dict[int, deque[tuple[float, int]]] = {}
+        self._rooms: dict[int, int] = {}
         self._turns: dict[int, Turn] = {}
         self._unjudged: dict[int, float] = {}
         self.figures = Figures()
@@ -137,7 +140,7 @@ class Oracle:
         if before:
             order.known[before[-1][1]] = Limit.BACK
         order.first_counts = not before or at_s - before[-1][0] > self._young_s
-        self._orders.setdefault(address, deque(maxlen=_KEPT)).append(order)
+        self._orders.setdefault(address, deque(maxlen=_ORDERS_KEPT)).append(order)
         for told_s, told_word in told:
             if told_s > at_s:
                 self._weigh(order, told_word, told_s)
@@ -152,6 +155,7 @@ class Oracle:
     def gap(self) -> None:
         """Note that the gateway may have missed what was told; the first word after it tells of no turn."""
         self._told.clear()
+        self._rooms.clear()
 
     def told(self, address: int, word: int, at_s: float) -> None:
         """Note a word that the base has written, and that has reached the gateway for certain."""
@@ -164,11 +168,14 @@ class Oracle:
         if not _decides(ref, word):
             return
         self._told.setdefault(address, deque(maxlen=_KEPT)).append((at_s, word))
+        if ref.point.part is Part.ROOM:
+            self._room_told(address, word, at_s)
         for order in self._orders.get(address, ()):
             self._weigh(order, word, at_s)
 
     def perhaps_told(self, address: int, word: int) -> None:
         """Note a word that the base has written, and that may have reached the gateway or not."""
+        self._rooms.pop(address, None)
         for order in self._orders.get(address, ()):
             order.known.setdefault(word, Limit.UNTOLD)
 
@@ -254,6 +261,21 @@ class Oracle:
             order.known[word] = Limit.ECHO
         elif word not in order.known:
             order.stop(Explanation.TURNED, at_s)
+
+    def _room_told(self, address: int, word: int, at_s: float) -> None:
+        """End a state of the house that was read if a room has been set otherwise since."""
+        before, self._rooms[address] = self._rooms.get(address, word), word
+        house = self._orders.get(_HOUSE, ())
+        echo = any(
+            each.word == word and each.last_read_s is not None and at_s - each.last_read_s <= self._grace_s
+            for each in (*house, *self._orders.get(address, ()))
+        )
+        unjudged = any(at_s - self._unjudged.get(each, float("-inf")) <= self._grace_s for each in (_HOUSE, address))
+        if word == before or echo or unjudged:
+            return
+        for order in house:
+            if order.read_s is not None and order.word != word:
+                order.stop(Explanation.TURNED, at_s)
 
     def _has_to_wait(self, order: Order, at_s: float) -> bool:
         """Return whether a command that has to do with this one was given before it and is live for certain."""
