@@ -348,3 +348,20 @@ def test_a_busy_second_is_counted_in_pieces_that_do_not_hold_up_the_bus(
 
     assert max(after - before for before, after in pairwise(pieces)) <= 50
     assert len(counted) == 500
+
+
+async def test_a_subscriber_may_take_a_little_at_a_time_and_misses_nothing(gateway: Gateway) -> None:
+    with gateway.hub.subscribed() as (_, subscription):
+        for zone in range(1, 13):
+            write(gateway, f"zone.1.{zone}.temperature", encode_dpt9(20.0))
+
+        first = subscription.take(5)
+        write(gateway, "zone.1.12.temperature", encode_dpt9(22.0))
+        rest = await subscription.batch()
+
+        assert len(first) == 5
+        assert [*first, *rest] == [f"reading/zone.1.{zone}.temperature" for zone in range(1, 13)]
+        last = rest["reading/zone.1.12.temperature"]
+        assert isinstance(last, Reading)
+        assert last.value == 22.0
+        assert subscription.take(5) == {}

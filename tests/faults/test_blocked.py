@@ -109,6 +109,25 @@ def test_over_modbus_tcp_nothing_that_waited_for_two_seconds_is_answered(tmp_pat
         assert base.recv(100) == mbap(NO_DATA, 999)
 
 
+def test_a_converter_of_another_kind_that_dialled_during_the_stop_is_not_answered_late(tmp_path: Path) -> None:
+    with (
+        gateway_process(tmp_path) as gateway,
+        socket.create_connection(("127.0.0.1", gateway.bus_port), 5) as known,
+    ):
+        known.sendall(mbap(POLL, 1))
+        assert known.recv(100) == mbap(NO_DATA, 1)
+
+        with stopped(gateway, 0.6), socket.create_connection(("127.0.0.1", gateway.bus_port), 5) as base:
+            base.sendall(BROADCAST_STATE_AND_SETPOINT + POLL_240)
+            time.sleep(0.5)
+            assert gateway.process is not None
+            gateway.process.send_signal(signal.SIGCONT)
+
+            eventually(lambda: counted(gateway, "replies_late") == 1)
+            assert not select.select([base], [], [], 0.2)[0], "a late reply"
+            assert eventually(lambda: _answered(base)) == NO_DATA_240
+
+
 def test_what_a_full_serial_buffer_held_during_a_stop_is_not_answered(tmp_path: Path) -> None:
     base, ours = os.openpty()
     tty.setraw(ours)

@@ -149,3 +149,23 @@ def test_values_that_move_are_no_reason_to_look_at_the_inventory(house: House, m
             house.ticks()
             house.rest()
         looks.clear()
+
+
+def test_another_flow_temperature_concerns_those_rooms_alone_for_which_it_decides(house: House) -> None:
+    def says(flow: float) -> set[str]:
+        base_reports(house.gateway, "mixed_circuit.1.flow_temperature", flow)
+        first = house.takes()
+        assert len(first) <= AT_ONCE
+        while house.publisher.rooms.unsaid:
+            house.publisher.tick(house.clock.now)
+        said = set()
+        while (message := house.outbox.next(house.clock.now)) is not None:
+            said.add(message.topic)
+        return {topic for topic in said if "/zone/" in topic}
+
+    assert says(31.0) == set()
+    base_reports(house.gateway, "global.mode", 3)
+    house.takes()
+    house.rest()
+    # Rooms 1.1 and 2.3 have told their humidity, without which nobody knows when it condenses.
+    assert says(5.0) == {TOPICS.point(f"zone.{room}.condensation") for room in ("1.1", "2.3")}

@@ -7,6 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from neasmart.core.recall import Question
+from neasmart.core.state.hub import Subscription
+from neasmart.facts.points import TABLE
 from neasmart.wiring import edges
 from neasmart.wiring.edges import Edges
 from tests.support.bus import until
@@ -33,6 +35,30 @@ async def test_only_reported_registers_have_rows(stores: Callable[..., Bench]) -
     await bench.wait(31)
 
     assert bench.rows("SELECT address, word FROM reported") == [(STATE, 1), (SETPOINT, 0x0C33), (TEMPERATURE, 0x0C1A)]
+
+
+async def test_what_many_rooms_told_is_taken_in_pieces_and_stored_whole(
+    stores: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = stores()
+    await bench.store.open()
+    taken: list[int] = []
+    plain = Subscription.take
+
+    def take(self: Subscription, at_most: int | None = None) -> dict[str, object]:
+        found = plain(self, at_most)
+        taken.append(len(found))
+        return found
+
+    monkeypatch.setattr(Subscription, "take", take)
+    rooms = [TABLE.ref(f"zone.1.{zone}.state").address for zone in range(1, 13)]
+    for room in rooms:
+        bench.write(room, 1, 0x0C33)
+
+    await bench.wait(31)
+
+    assert 0 < max(taken) <= 16
+    assert len(bench.rows("SELECT address FROM reported")) == 2 * len(rooms)
 
 
 async def test_what_the_base_told_before_the_file_was_opened_is_written_too(stores: Callable[..., Bench]) -> None:

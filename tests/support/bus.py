@@ -53,6 +53,13 @@ class Hands:
         self.clock = Clock(monotonic=lambda: self.now)
 
 
+RFC2217_SERVED = b"\xff\xfd\x00\xff\xfb\x00\xff\xfd\x2c" + b"".join(
+    b"\xff\xfa\x2c" + bytes((100 + command,)) + value + b"\xff\xf0"
+    for command, value in ((1, b"\0\0\x96\0"), (2, b"\x08"), (3, b"\x01"), (4, b"\x01"), (5, b"\x01"))
+)
+"""All that serialx waits for of a server: binary, the option, and the settings of a line with 38400 8N1."""
+
+
 def new_gateway(clock: Clock | None = None, unit_ids: Sequence[int] = (240, 241)) -> Gateway:
     """Return a gateway with the default settings and no edges."""
     image = RegisterImage(TABLE)

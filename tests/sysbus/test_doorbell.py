@@ -15,12 +15,13 @@ import serialx
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
-from neasmart.settings.model import ServerType
+from neasmart.settings.model import ServerSettings, ServerType
 from neasmart.sysbus.transport.doorbell import Doorbell
+from neasmart.sysbus.transport.serial_line import open_line
 from neasmart.web.http.known_paths import Handler
 from neasmart.web.http.problems import answering
 from neasmart.web.http.web_counters import WebCounters
-from tests.support.bus import POLL_240, until
+from tests.support.bus import POLL_240, RFC2217_SERVED, until
 from tests.support.bus_links import Dial, StartTcp, ask
 
 
@@ -45,7 +46,27 @@ async def over_serial() -> AsyncIterator[tuple[asyncio.BaseTransport, Callable[[
     os.close(line)
 
 
-@pytest.mark.parametrize("opened", [over_socket, over_serial])
+@asynccontextmanager
+async def over_rfc2217() -> AsyncIterator[tuple[asyncio.BaseTransport, Callable[[bytes], object]]]:
+    opened = asyncio.get_running_loop().create_future()
+
+    class Line(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            opened.set_result(transport)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        target = f"rfc2217://127.0.0.1:{listener.getsockname()[1]}"
+        opening = asyncio.create_task(open_line(target, ServerSettings(serial_port=target), Line()))
+        server, _ = await asyncio.to_thread(listener.accept)
+    with server:
+        server.sendall(RFC2217_SERVED)
+        await opening
+        transport = await opened
+        yield transport, server.send
+        transport.abort()
+
+
+@pytest.mark.parametrize("opened", [over_socket, over_serial, over_rfc2217])
 async def test_bytes_that_wait_ring_until_the_loop_has_read_them(
     opened: Callable[[], AbstractAsyncContextManager[tuple[asyncio.BaseTransport, Callable[[bytes], object]]]],
 ) -> None:

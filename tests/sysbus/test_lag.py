@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -97,6 +99,60 @@ async def test_each_block_is_said_once(caplog: pytest.LogCaptureFixture) -> None
     watch.stop()
 
     assert [record.getMessage().split(" for ")[0] for record in caplog.records] == ["The gateway itself was blocked"]
+
+
+async def test_the_kernel_is_asked_as_seldom_as_whoever_is_connected_allows(
+    start_tcp: StartTcp, dial: Dial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use = Mock()
+    monkeypatch.setattr(LagWatch, "use", use)
+    running = await start_tcp(ServerType.AUTO)
+    patience_s: Callable[[], float] = use.call_args.args[0]
+    assert patience_s() == 0.0
+
+    tcp = await dial(running)
+    assert patience_s() == 0.0
+    assert await ask(*tcp, POLL, len(NO_DATA)) == NO_DATA
+    assert patience_s() == 1.0
+    rtu = await dial(running)
+    await until(lambda: patience_s() == 0.0, "who has just come may speak RTU")
+    await asyncio.sleep(0.15)
+    assert (await ask(*rtu, POLL_240, 9))[:3] == b"\xf0\x03\x04"
+    assert patience_s() == 0.0
+
+
+async def test_whoever_is_patient_is_answered_after_a_pause(
+    start_tcp: StartTcp, dial: Dial, caplog: pytest.LogCaptureFixture
+) -> None:
+    running = await start_tcp(ServerType.TCP)
+    reader, writer = await dial(running)
+    assert await ask(reader, writer, POLL, len(NO_DATA)) == NO_DATA
+    await asyncio.sleep(0.6)
+
+    assert await ask(reader, writer, POLL, len(NO_DATA)) == NO_DATA
+
+    assert running.gateway.bus.counters.requests_stale == 0
+    assert "blocked" not in caplog.text
+
+
+async def test_a_loop_that_may_wait_longer_is_woken_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop = asyncio.get_running_loop()
+    selector = getattr(loop, "_selector")  # noqa: B009 - asyncio has no public way to it
+    ask_kernel, waits = selector.select, list[float | None]()
+
+    def noted(timeout: float | None = None) -> Any:
+        waits.append(timeout)
+        return ask_kernel(timeout)
+
+    monkeypatch.setattr(selector, "select", noted)
+    watch = LagWatch(loop)
+    watch.use(lambda: 1.0)
+    watch.start()
+    await asyncio.sleep(0.5)
+    watch.stop()
+
+    assert max(each or 0.0 for each in waits) == 0.25
+    assert len(waits) < 8
 
 
 async def test_over_modbus_tcp_requests_that_waited_a_second_are_not_answered(start_tcp: StartTcp, dial: Dial) -> None:

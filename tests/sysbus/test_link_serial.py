@@ -26,7 +26,7 @@ from neasmart.settings.model import ModbusSettings, ServerSettings, ServerType
 from neasmart.sysbus.line.link import FIRST_WAIT_S, LinkTuning
 from neasmart.sysbus.line.port import PortTimes
 from neasmart.sysbus.transport.serial_line import LenientTransport
-from tests.support.bus import BROADCAST_STATE_AND_SETPOINT, NO_DATA_240, POLL_240, mbap, until
+from tests.support.bus import BROADCAST_STATE_AND_SETPOINT, NO_DATA_240, POLL_240, RFC2217_SERVED, mbap, until
 from tests.support.bus_links import PtyPair, StartLink, ask
 from tests.support.ports import free_port
 
@@ -412,13 +412,6 @@ async def test_an_rfc2217_server_that_does_not_serve_is_told_by_what_it_does(
         await running.stop()
 
 
-SERVED = b"\xff\xfd\x00\xff\xfb\x00\xff\xfd\x2c" + b"".join(
-    b"\xff\xfa\x2c" + bytes((100 + command,)) + value + b"\xff\xf0"
-    for command, value in ((1, b"\0\0\x96\0"), (2, b"\x08"), (3, b"\x01"), (4, b"\x01"), (5, b"\x01"))
-)
-"""All that serialx waits for: binary, the option, and the settings of the line; 38400 8N1 without flow control."""
-
-
 @pytest.mark.parametrize("served", [True, False], ids=["later", "at once"])
 @pytest.mark.parametrize(
     ("talk", "why"),
@@ -437,7 +430,7 @@ async def test_an_rfc2217_server_that_talks_nonsense_is_left(
 
     async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         # Nothing is read, so that answers lie.
-        writer.write((SERVED if served else b"") + talk)
+        writer.write((RFC2217_SERVED if served else b"") + talk)
         await over.wait()
         writer.transport.abort()
 

@@ -14,8 +14,9 @@ import pytest
 from neasmart import __version__
 from neasmart.core.gateway import Gateway
 from neasmart.core.state.hub import Subscription
+from neasmart.core.state.plant import Reading
 from neasmart.facts.points import TABLE
-from neasmart.web.answers import page_documents
+from neasmart.web.answers import documents, page_documents
 from neasmart.web.api import live
 from neasmart.web.api.live import Feed, FrameRate
 from tests.support.gateways import base_polls, base_reports, set_link
@@ -74,6 +75,31 @@ async def test_a_page_gets_hello_snapshot_and_changes(served: Served, listener: 
     assert snapshot["status"]["link"]["connected"] is True
     assert "last_write_age_s" in snapshot["status"]["bus"]
     assert reading["raw"] == TABLE.ref("zone.1.1.temperature").point.codec.encode(23.0)
+    await page.close()
+
+
+async def test_the_bus_goes_on_while_a_snapshot_is_made_and_what_it_tells_follows(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+
+    def the_base_tells() -> None:
+        told.append("the base")
+        base_reports(served.gateway, "zone.1.1.temperature", 23.0)
+
+    def reading(gateway: Gateway, known: Reading, now: float) -> Any:
+        if not told:
+            asyncio.get_running_loop().call_soon(the_base_tells)
+        told.append(known.ref.id)
+        return documents.reading(gateway, known, now)
+
+    monkeypatch.setattr("neasmart.web.answers.page_documents.reading", reading)
+    page, snapshot = await opened(served.ingress)
+
+    assert told.index("the base") < len(TABLE) / 2
+    (first,) = [each for each in snapshot["readings"] if each["id"] == "zone.1.1.temperature"]
+    assert first["value"] == 22.0
+    await change_of(page, "readings", id="zone.1.1.temperature", value=23.0)
     await page.close()
 
 

@@ -212,6 +212,7 @@ class MqttBridge:
             self._publisher.take(batch, now, subscription.repeated())
             self._publisher.tick(now)
             self._reception.tick(now)
+            await asyncio.sleep(0)
             while (message := self._outbox.next(clock.monotonic())) is not None:
                 acknowledged = message.acknowledged or message.topic == self._topics.status
                 await connection.publish(

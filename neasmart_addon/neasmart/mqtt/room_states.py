@@ -16,7 +16,7 @@ from neasmart.core.state.plant import Reading, ZoneIndex
 from neasmart.facts.codecs import Quality, Value
 from neasmart.facts.registers import DerivedRef, Ref
 from neasmart.facts.rows import Kind, Part
-from neasmart.mqtt.messages.climate import SEASON_WORDS, Action, RoomFacts, action
+from neasmart.mqtt.messages.climate import SEASON_WORDS, Action, RoomFacts, action, heeds_flow
 from neasmart.mqtt.messages.discovery import MIXED
 from neasmart.mqtt.messages.inventory import global_mode
 from neasmart.mqtt.messages.outbox import Outbox
@@ -82,7 +82,7 @@ class RoomStates:
         self._say_room(zone)
 
     def readings(self, readings: Iterable[Reading]) -> None:
-        """Say what follows from reports about rooms and the whole house, of all rooms at once the first few."""
+        """Say what follows from reports about rooms; what follows for many of them is left to `say_some`."""
         touched: dict[ZoneIndex, None] = {}
         for reading in readings:
             ref, zone = reading.ref, reading.ref.room
@@ -92,12 +92,18 @@ class RoomStates:
             if zone:
                 self._say_availability(reading)
                 touched[zone] = None
-            elif ref.point.part is Part.SEASON or (ref.point.part is Part.FLOW and self._coldest_flow() != self._flow):
-                self._flow = self._coldest_flow()
-                self._unsaid = dict.fromkeys(self.gateway.plant.zones, False) | self._unsaid
+            elif ref.point.part in (Part.SEASON, Part.FLOW):
+                self._unsaid = dict.fromkeys(self._concerned(reading), False) | self._unsaid
         for each in touched:
             self._say_room(each)
-        self.say_some()
+
+    def _concerned(self, reading: Reading) -> Iterable[ZoneIndex]:
+        """Return the rooms that may show something else after a report of the season or of a flow temperature."""
+        plant, before, self._flow = self.gateway.plant, self._flow, self._coldest_flow()
+        if reading.ref.point.part is Part.SEASON or (self._flow != before and heeds_flow(global_mode(self.gateway))):
+            return plant.zones
+        moved = self.gateway.derived.moved((reading.ref.address,), reading.at or 0.0)
+        return [ref.room for ref, _ in moved if ref.room and plant.zone_active(*ref.room)]
 
     def say_some(self) -> None:
         """Say the next few of the rooms that wait for it."""
@@ -213,7 +219,6 @@ class RoomStates:
                 room.expected = int(command.value)
                 room.before = self._value(zone, Part.ROOM)
                 self._unsaid[zone] = True
-            self.say_some()
         elif command.state is CommandState.CONFIRMED and self._house is not None:
             self._house.confirmed_at = command.ended_at
         else:
@@ -236,7 +241,6 @@ class RoomStates:
             if passed_since is None or self.visits.since(zone, passed_since) or self._told(zone, Part.AIR).stale:
                 room.expected = None
                 self._unsaid[zone] = True
-        self.say_some()
 
     def _coldest_flow(self) -> float | None:
         readings = map(self.gateway.plant.reading, self._flow_refs)

@@ -43,6 +43,8 @@ HISTORY_PATIENCE_S = 50.0
 RETRY_S = (2.0, 30.0)
 _LOGGER = logging.getLogger(__name__)
 _TICK_S = 1.0
+_TAKEN_AT_ONCE = 16
+"""Changes, before the bus gets its turn."""
 _THREAD_END_S = 0.1
 _FORGET_PAGES = "PRAGMA shrink_memory"
 """Pages are read anew next time: that costs little, and finds damage while all values are still in memory."""
@@ -109,7 +111,8 @@ class Store:
         if self._restored_by is not None and abs(self._clock.to_wall(0.0) - self._restored_by) > CLOCK_SLACK_S:
             # A computer without a clock of its own learns the time late, and only then how old is what it has shown.
             self._restore()
-        self._collect()
+        while self._collect(_TAKEN_AT_ONCE):  # noqa: ASYNC110 - nothing is waited for, the bus gets its turn
+            await asyncio.sleep(0)
         if self._work is None and not self._closing and self._due(self._clock.monotonic()):
             self._waiting_since = self._urgent_since = None
             self._work = asyncio.create_task(self._opened_and_flushed())
@@ -167,15 +170,17 @@ class Store:
 
     # What is taken from the hub.
 
-    def _collect(self) -> None:
-        if self._subscription is not None:
-            self._take(self._subscription.take())
+    def _collect(self, at_most: int | None = None) -> bool:
+        """Take what has changed, or so much of it; return whether there is more."""
+        items = {} if self._subscription is None else self._subscription.take(at_most)
+        self._take(items)
         self._history.roll()
         now = self._clock.monotonic()
         if self._waiting_since is None and any(source.waiting for source in self._sources):
             self._waiting_since = now
         if self._urgent_since is None and any(source.urgent for source in self._sources):
             self._urgent_since = now
+        return len(items) == at_most
 
     def _take(self, items: dict[str, object]) -> None:
         keep = self._settings.enable_fallback or self._fault is None

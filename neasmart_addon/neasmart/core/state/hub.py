@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -38,8 +39,10 @@ class Subscription:
         await self._ready.wait()
         return self.take()
 
-    def take(self) -> dict[str, object]:
-        """Return what has changed without waiting; empty if nothing has."""
+    def take(self, at_most: int | None = None) -> dict[str, object]:
+        """Return what has changed without waiting, so much of it if told how much; empty if nothing has."""
+        if at_most is not None and len(self._pending) > at_most:
+            return {key: self._pending.pop(key) for key in list(islice(self._pending, at_most))}
         self._ready.clear()
         batch, self._pending = self._pending, {}
         return batch

@@ -81,6 +81,11 @@ def mode_and_preset(state: Value, season: str) -> tuple[str | None, str]:
     return season, _PRESET_OF[operating]
 
 
+def heeds_flow(mode: GlobalMode | None) -> bool:
+    """Return whether the coldest flow decides what a room is doing: only where the base chooses the season."""
+    return SEASON_WORDS[mode] == SEASON_WORDS[None]
+
+
 def action(room: RoomFacts, before: Action | None) -> Action | None:
     """Return what a room is most likely doing, None if that cannot be told.
 

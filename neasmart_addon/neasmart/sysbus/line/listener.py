@@ -81,6 +81,7 @@ class Listener:
         self._same_bus = SameBus(wiring.gateway.bus.counters, self._found_same_bus)
         self._told: set[tuple[str, str]] = set()
         self.port = settings.port
+        wiring.lag.use(lambda: min((each.slave.patience_s for each in self._peers), default=0.0))
 
     @property
     def description(self) -> str:

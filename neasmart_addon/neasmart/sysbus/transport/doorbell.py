@@ -6,7 +6,6 @@ The loop reads the bus only after all that is ready; for ten answers of REST the
 from __future__ import annotations
 
 import asyncio
-import io
 import select
 
 
@@ -19,15 +18,11 @@ class Doorbell:
         self._watched: dict[asyncio.BaseTransport, int] = {}
 
     def watch(self, transport: asyncio.BaseTransport) -> None:
-        """Include a connection that has opened; one without a descriptor of its own never rings."""
+        """Include a connection that has opened; one without a descriptor never rings."""
         source = transport.get_extra_info("socket") or transport.get_extra_info("serial")
         if source is None:
             return
-        try:
-            number: int = source.fileno()
-        except io.UnsupportedOperation:  # RFC 2217: its socket is the library's own
-            return
-        self._watched[transport] = number
+        number = self._watched[transport] = source.fileno()
         self._poll.register(number, select.POLLIN)
 
     def forget(self, transport: asyncio.BaseTransport) -> None:

@@ -4,6 +4,14 @@ What the loop reads in a round cannot have waited for longer than since the kern
 not there. So the watch stands where the loop asks the kernel, and lets it ask every 50 ms: that is one waking between
 two frames of a busy bus, where a timer that is fine enough would be four. After a stop of the whole process (SIGSTOP,
 swap) Python may end the waiting without having asked again, so a long gap is remembered for 100 ms.
+
+A gap that is longer than the loop was to wait is a stop; one that is not may be nothing but waiting, and nothing in the
+process tells the two apart. So the wait must be shorter than what is still answered. Where every open connection
+answers what has waited for a second, as Modbus TCP does, it is a quarter of that: what is read then counts as having
+waited for the whole gap, which is never less than it was, and 0.75 s are left before that matters. Who connects ends
+the wait. On a port for both kinds he has no patience before his first frame, so from then on the kernel is asked every
+50 ms; and if he speaks RTU, what he sent before counts as having waited for the gap while that is remembered, and gets
+no reply.
 """
 
 from __future__ import annotations
@@ -11,6 +19,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
@@ -32,9 +41,14 @@ class LagWatch:
         self._plain = self._selector.select
         self.suspect_from = math.inf
         """Bytes that are read from this monotonic time on may have waited; `waited_s` tells."""
+        self._patience_s: Callable[[], float] = lambda: 0.0
         self._answered_at = 0.0
         self._remembered_until = 0.0
         self._quiet_until = 0.0
+
+    def use(self, patience_s: Callable[[], float]) -> None:
+        """Take how to learn for how long a request may have waited and is still answered, on any open connection."""
+        self._patience_s = patience_s
 
     def start(self) -> None:
         """Begin to watch."""
@@ -56,14 +70,18 @@ class LagWatch:
         return waited_s if waited_s > LATE_S else 0.0
 
     def _select(self, timeout: float | None = None) -> Any:
-        wait_s = ASKED_EVERY_S if timeout is None or timeout > ASKED_EVERY_S else timeout
+        wait_s = timeout
+        if wait_s is None or wait_s > ASKED_EVERY_S:
+            longest_s = max(ASKED_EVERY_S, self._patience_s() / 4)
+            wait_s = longest_s if wait_s is None else min(wait_s, longest_s)
         events = self._plain(wait_s)
         now = monotonic()
         gap_s = now - self._answered_at
         if gap_s > LATE_S:
             self._remembered_until = now + REMEMBERED_S
+        if gap_s > LATE_S + max(0.0, wait_s - ASKED_EVERY_S):
             level = logging.WARNING if self._answered_at >= self._quiet_until else logging.DEBUG
-            blocked_ms = 1000 * (gap_s - wait_s)
+            blocked_ms = 1000 * (gap_s - min(wait_s, ASKED_EVERY_S))
             _LOGGER.log(level, "The gateway itself was blocked for %.0f ms; no reply leaves late", blocked_ms)
             self._quiet_until = now + QUIET_S
         if gap_s > LATE_S or now >= self._remembered_until:

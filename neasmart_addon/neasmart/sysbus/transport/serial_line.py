@@ -95,6 +95,8 @@ class LenientTransport(RFC2217SerialTransport):
         if transport is not None and hasattr(transport, "max_size"):
             keep_alive(transport.get_extra_info("socket"))
             transport.max_size = READ_BYTES
+            # For those who ask whether bytes of the bus wait, before they do other work.
+            self._extra["socket"] = transport.get_extra_info("socket")
         try:
             await super()._negotiate()
         except OSError as error:

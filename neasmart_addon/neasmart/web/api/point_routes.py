@@ -188,7 +188,7 @@ class PointRoutes:
 
         What the WebSocket sends first, for programs that would rather ask again and again.
         """
-        return reply(page_documents.snapshot(self._gateway, self._now(), self._feed.frames_per_s))
+        return reply(await page_documents.snapshot_in_pieces(self._gateway, self._now(), self._feed.frames_per_s))
 
     @Route("GET", f"{API}/live", "system", {}, shown=False)
     async def live(self, request: web.Request) -> web.StreamResponse:
