@@ -192,6 +192,43 @@ def test_what_is_pending_counts_as_what_was_there_before(hand: ByHand) -> None:
     assert [each.value for each in hand.undo(command).commands] == [22.0]
 
 
+@pytest.mark.parametrize("told", [False, True])
+def test_a_state_of_the_house_that_was_under_way_is_brought_back(hand: ByHand, *, told: bool) -> None:
+    holiday = hand.set((HOUSE, 6))
+    hand.read(HOUSE)
+    assert hand.state(holiday) is CommandState.DELIVERED
+    command = hand.set((HOUSE, 2))
+    hand.read(HOUSE)
+    if told:
+        for state in (STATE, OTHER_STATE):
+            hand.tell(state, 2)
+
+    undone = hand.undo(command)
+
+    assert [(each.ref, each.value) for each in undone.commands] == [(STATE, 6), (OTHER_STATE, 6)]
+
+
+def test_a_room_that_was_set_after_a_house_under_way_is_brought_back_as_it_was_set(hand: ByHand) -> None:
+    hand.set((HOUSE, 6))
+    hand.read(HOUSE)
+    hand.now += 1.0
+    hand.set((STATE, 5), (SETPOINT, 23.0))
+    command = hand.set((HOUSE, NORMAL))
+    hand.read(HOUSE)
+
+    undone = hand.undo(command)
+
+    assert [(each.ref, each.value) for each in undone.commands] == [(STATE, 5), (OTHER_STATE, 6), (SETPOINT, 23.0)]
+
+
+def test_a_room_s_state_that_was_under_way_is_brought_back_without_the_setpoint_of_before(hand: ByHand) -> None:
+    hand.set((STATE, 2))
+    command = hand.set((STATE, 5))
+    hand.read(STATE)
+
+    assert [(each.ref, each.value) for each in hand.undo(command).commands] == [(STATE, 2)]
+
+
 @pytest.mark.parametrize(
     ("told", "why"),
     [(18.0, "the base has been set otherwise since"), (21.0, "the base did not take it")],

@@ -88,7 +88,7 @@ def test_a_key_for_programs_is_made_here_and_told_to_nobody(theatre: Theatre) ->
     assert len(set(made)) == 3
     assert {len(each) for each in made} == {len(credentials.key())}
     assert all(re.fullmatch(r"[A-Za-z0-9_-]+", each) for each in made)
-    expect(page.get_by_text("as api.key")).to_be_visible()
+    expect(page.get_by_text("(api.key)")).to_be_visible()
     assert [each for each in stage.asked if each not in asked and each[0] != "GET"] == []
     page.reload()
     expect(page.locator(".registers tbody tr").first).to_be_visible()

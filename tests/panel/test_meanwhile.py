@@ -292,7 +292,7 @@ def test_what_failed_is_told_in_the_owners_language_and_for_its_room_alone(theat
     expect(page.get_by_role("alert")).to_have_count(0)
     page.evaluate("location.hash = '#connection'")
     page.get_by_role("button", name="Alles neu einlesen").click()
-    expect(page.get_by_role("status").filter(has_text="Das ging nicht")).to_contain_text("nicht geantwortet")
+    expect(page.get_by_role("status").filter(has_text="Das hat nicht geklappt")).to_contain_text("nicht geantwortet")
     theatre.complaints.clear()
 
 

@@ -6,8 +6,11 @@ import ipaddress
 
 API = "/api/v1"
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _LAST_PORT = 65535
+_MAPPED_BITS = 96
+"""How many bits stand before an IPv4 address that is written as IPv6."""
 
 
 def encoded(document: object) -> bytes:
@@ -29,6 +32,16 @@ def ip_address(text: str) -> IpAddress | None:
     except ValueError:
         return None
     return getattr(found, "ipv4_mapped", None) or found
+
+
+def ip_network(text: str) -> IpNetwork:
+    """Return the network that a text names, one address included, so that what `ip_address` returns can be in it.
+
+    Raises ValueError for any other text.
+    """
+    found = ipaddress.ip_network(text.strip(), strict=False)
+    mapped = getattr(found.network_address, "ipv4_mapped", None)
+    return found if mapped is None else ipaddress.IPv4Network((mapped, found.prefixlen - _MAPPED_BITS))
 
 
 def host_and_port(text: str) -> tuple[str, int | None]:

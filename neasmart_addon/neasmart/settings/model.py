@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from enum import StrEnum
 from typing import Annotated, Literal
 
 import msgspec
+
+from neasmart.facts.network import IpNetwork, ip_network
 
 PortNumber = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 UnitId = Annotated[int, msgspec.Meta(ge=1, le=247)]
@@ -107,9 +108,9 @@ class ServerSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=T
         return "://" in self.serial_port
 
     @property
-    def networks(self) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    def networks(self) -> list[IpNetwork]:
         """The networks from which a peer may connect; empty means any."""
-        return [ipaddress.ip_network(text.strip(), strict=False) for text in self.allowed_peers]
+        return [ip_network(text) for text in self.allowed_peers]
 
 
 class ModbusSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):

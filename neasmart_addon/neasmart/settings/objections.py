@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from neasmart.facts.network import ip_address
+from neasmart.facts.network import ip_address, ip_network
 from neasmart.facts.points import TABLE
 from neasmart.facts.rows import Part
 from neasmart.settings.model import (
@@ -65,7 +64,7 @@ def _dialled(url: str) -> bool:
 def _of_networks(key: str, texts: list[str]) -> Iterator[Objection]:
     for text in texts:
         try:
-            ipaddress.ip_network(text.strip(), strict=False)
+            ip_network(text)
         except ValueError:
             yield Objection(key, text, "Allowed: addresses or networks such as 192.168.1.7 or 192.168.1.0/24")
 

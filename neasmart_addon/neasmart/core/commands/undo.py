@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from neasmart.core.commands.command import Command, CommandState
 from neasmart.core.commands.commands import Commands
 from neasmart.core.state.plant import Plant, Source
-from neasmart.facts.codecs import OperatingState, Season
+from neasmart.facts.codecs import OperatingState, Season, Value
 from neasmart.facts.errors import UndoError, UnknownCommandError
 from neasmart.facts.network import API
 from neasmart.facts.registers import Ref
@@ -26,13 +27,21 @@ _REFUSED = {
 }
 
 
+class Before(NamedTuple):
+    """What a register had before a command: the `value` commanded or told, and what the base had `told`."""
+
+    ref: Ref
+    value: int | float
+    told: Value
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
     """The values before a command, in the order in which they would be commanded; `number` counts commands."""
 
     number: int
     season: Season | None
-    values: tuple[tuple[Ref, int | float], ...]
+    values: tuple[Before, ...]
 
 
 class UndoBook:
@@ -46,10 +55,11 @@ class UndoBook:
         self._newest: dict[int, int] = {}
         self._count = 0
 
-    def before(self, ref: Ref) -> tuple[tuple[Ref, int | float], ...]:
+    def before(self, ref: Ref) -> tuple[Before, ...]:
         """Return what a command for a register is about to change, as it is now.
 
-        A state turns setpoints, so they are kept with it where the room is on; a state of the house, all rooms.
+        A state turns setpoints, so they are kept with it where the room is on; a state of the house, all rooms. Of a
+        state that is under way the base has not told the setpoint yet.
         """
         table = self._plant.table
         if ref.point.part is Part.HOUSE:
@@ -58,11 +68,13 @@ class UndoBook:
             rooms = (ref,)
         else:
             return self._valued((ref,))
-        rooms = [room for room, _ in self._valued(rooms)]
+        rooms = [each.ref for each in self._valued(rooms)]
         on = [room for room in rooms if self._value(room) != OperatingState.STANDBY]
-        return self._valued((*rooms, *(target for room in on for target in table.of_part(Part.TARGET, room.index))))
+        targets = [(room, target) for room in on for target in table.of_part(Part.TARGET, room.index)]
+        known = [target for room, target in targets if self._pending(target) or not self._pending(room)]
+        return self._valued((*rooms, *known))
 
-    def accepted(self, command: Command, before: tuple[tuple[Ref, int | float], ...], season: Season | None) -> None:
+    def accepted(self, command: Command, before: tuple[Before, ...], season: Season | None) -> None:
         """Keep what was there before a command that was accepted."""
         self._count += 1
         self._newest[command.ref.address] = self._count
@@ -89,7 +101,7 @@ class UndoBook:
             if not command.state.live:
                 raise UndoError("There is nothing to undo: the base never read it")
             return []
-        values = [(ref, value) for ref, value in kept.values if self._still(ref, value, command, kept)]
+        values = [(each.ref, each.value) for each in kept.values if self._still(each, command, kept)]
         if command.ref.point.part is not Part.TARGET:
             rooms = {ref.index for ref, _ in values if ref.point.part is not Part.TARGET}
             values = [(ref, value) for ref, value in values if ref.index in rooms]
@@ -103,8 +115,9 @@ class UndoBook:
         """Forget a command that was taken back."""
         self._kept.pop(command_id, None)
 
-    def _still(self, ref: Ref, value: float, command: Command, kept: Kept) -> bool:
+    def _still(self, before: Before, command: Command, kept: Kept) -> bool:
         """Return whether nobody has touched a register since the command."""
+        ref = before.ref
         if self._newest.get(ref.address, 0) > kept.number:
             return False
         if ref.point.part is Part.TARGET and kept.season not in (None, self._commands.season):
@@ -114,15 +127,21 @@ class UndoBook:
             # What the base tells may be on its way yet; and a setpoint is turned by the state that was commanded.
             return True
         now_there = self._plant.reading(ref).value
-        return now_there is None or any(ref.point.agrees(now_there, each) for each in (value, command.value))
+        known = (each for each in (before.value, before.told, command.value) if each is not None)
+        return now_there is None or any(ref.point.agrees(now_there, each) for each in known)
 
-    def _valued(self, refs: Iterable[Ref]) -> tuple[tuple[Ref, int | float], ...]:
-        return tuple((ref, value) for ref in refs if (value := self._value(ref)) is not None)
+    def _valued(self, refs: Iterable[Ref]) -> tuple[Before, ...]:
+        valued = ((ref, self._value(ref)) for ref in refs)
+        return tuple(Before(ref, value, self._plant.reading(ref).value) for ref, value in valued if value is not None)
 
     def _value(self, ref: Ref) -> int | float | None:
         """Return what is commanded, else what the base has said in this process and lately."""
-        command = self._commands.live(ref)
-        if command is not None:
-            return command.value
-        reading = self._plant.reading(ref)
-        return reading.value if reading.source is Source.BUS and not reading.stale else None
+        command, reading = self._pending(ref), self._plant.reading(ref)
+        told = reading.value if reading.source is Source.BUS and not reading.stale else None
+        # A state of the house is for the rooms that there are.
+        return told if command is None or (told is None and command.ref != ref) else command.value
+
+    def _pending(self, ref: Ref) -> Command | None:
+        """Return the live command for a register; for the state of a room that of the house, too."""
+        house = self._plant.table.of_part(Part.HOUSE) if ref.point.part is Part.ROOM else ()
+        return self._commands.newest((ref, *house))

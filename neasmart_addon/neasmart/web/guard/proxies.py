@@ -6,11 +6,11 @@ says about them stands in headers that anybody can write, so they count from the
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Collection
 
 from aiohttp import hdrs, web
 
+from neasmart.facts.network import ip_network
 from neasmart.web.http import clients
 
 FORWARDED_FOR = "X-Forwarded-For"
@@ -23,7 +23,7 @@ class Proxies:
 
     def __init__(self, networks: Collection[str] = ()) -> None:
         """Take addresses and networks."""
-        self._networks = [ipaddress.ip_network(text.strip(), strict=False) for text in networks]
+        self._networks = [ip_network(text) for text in networks]
 
     def client(self, request: web.BaseRequest) -> str:
         """Return who is counted for a request: the last address in the chain that is no proxy of ours."""
