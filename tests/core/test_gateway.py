@@ -365,3 +365,13 @@ async def test_a_subscriber_may_take_a_little_at_a_time_and_misses_nothing(gatew
         assert isinstance(last, Reading)
         assert last.value == 22.0
         assert subscription.take(5) == {}
+
+
+async def test_who_wants_one_key_is_not_woken_for_others(gateway: Gateway) -> None:
+    with gateway.hub.subscribed(only=ROOMS) as (_, subscription):
+        write(gateway, TEMPERATURE.id, encode_dpt9(20.0))
+        assert subscription.take() == {}
+
+        gateway.hub.publish(ROOMS, "told")
+
+        assert await subscription.batch() == {ROOMS: "told"}

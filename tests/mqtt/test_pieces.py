@@ -78,7 +78,7 @@ def house() -> Iterator[House]:
         house = House(gateway, clock, subscription, publisher, outbox)
         publisher.begin(clock.now)
         while not publisher.online:
-            house.ticks()
+            assert len(house.ticks()) <= AT_ONCE
         house.rest()
         yield house
 

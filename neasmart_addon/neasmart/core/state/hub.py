@@ -18,15 +18,21 @@ T = TypeVar("T")
 class Subscription:
     """The changes that one consumer has not seen yet: the last item of each key."""
 
-    def __init__(self, *, repeats: bool = True) -> None:
-        """Start with nothing pending; without `repeats` nobody is woken for what is told again and has not changed."""
+    def __init__(self, *, repeats: bool = True, only: str | None = None) -> None:
+        """Start with nothing pending; without `repeats` nobody is woken for what is told again and has not changed.
+
+        With `only` nothing but that key is told.
+        """
         self._repeats = repeats
+        self._only = only
         self._pending: dict[str, object] = {}
         self._repeated: dict[str, object] = {}
         self._ready = asyncio.Event()
 
     def offer(self, key: str, item: object, *, repeated: bool = False) -> None:
         """Replace what is pending for the key."""
+        if self._only is not None and key != self._only:
+            return
         if repeated and not self._repeats and key not in self._pending:
             self._repeated[key] = item
             return
@@ -74,9 +80,11 @@ class Hub:
             subscription.offer(key, item, repeated=repeated)
 
     @contextmanager
-    def subscribed(self, *, repeats: bool = True) -> Iterator[tuple[dict[str, object], Subscription]]:
-        """Give a snapshot and the subscription that continues it without a gap."""
-        subscription = Subscription(repeats=repeats)
+    def subscribed(
+        self, *, repeats: bool = True, only: str | None = None
+    ) -> Iterator[tuple[dict[str, object], Subscription]]:
+        """Give a snapshot and the subscription that continues it without a gap; see `Subscription` for the choice."""
+        subscription = Subscription(repeats=repeats, only=only)
         self._subscriptions.add(subscription)
         try:
             yield dict(self._state), subscription

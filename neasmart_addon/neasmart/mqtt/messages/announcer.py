@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
-from itertools import islice
 
 from neasmart.core.gateway import Gateway
 from neasmart.core.state.plant import ZoneIndex
@@ -31,8 +30,8 @@ class AnnounceTimes:
     apart_s: float = 2.0
 
 
-_DESCRIBED_AT_ONCE = 4
-"""How many devices are described before the bus gets its turn: sixty at once would delay the reply to a poll."""
+_REPEATED_AT_ONCE = 4
+"""How many devices show again what they show before the bus gets its turn; they are described one by one."""
 
 
 @dataclass(slots=True)
@@ -182,13 +181,14 @@ class Announcer:
         return take_inventory(self._gateway, self._book.absent(), self._published)
 
     def _describe(self, current: _Round) -> None:
-        """Put the next few discovery messages into the outbox, each with the climate state that belongs to it."""
+        """Put the next discovery message into the outbox, with the climate state that belongs to it."""
         if current.devices is None:
             return
-        some = list(islice(current.devices, _DESCRIBED_AT_ONCE))
-        if not some:
+        found = next(current.devices, None)
+        if found is None:
             current.devices = None
-        for device, message in some:
+        else:
+            device, message = found
             topic = self._topics.discovery(device)
             zone = self._zone_by_topic.get(topic)
             if zone is not None:
@@ -209,10 +209,12 @@ class Announcer:
             return
         if now < current.settle_at:
             return
-        for zone in sorted(current.settling, key=lambda each: each or (0, 0)):
+        for zone in sorted(current.settling, key=lambda each: each or (0, 0))[:_REPEATED_AT_ONCE]:
+            current.settling.discard(zone)
             self._say_again(zone, current.first)
-        self._round = None
-        self.complete = True
+        if not current.settling:
+            self._round = None
+            self.complete = True
 
     def _remove(self, zones: Collection[ZoneIndex]) -> None:
         for zone in sorted(zones):

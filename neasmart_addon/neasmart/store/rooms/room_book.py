@@ -46,13 +46,12 @@ class RoomBook:
 
     async def run(self) -> None:
         """Write whenever something has changed, and again while the disk refuses."""
-        with self._gateway.hub.subscribed(repeats=False) as (_, subscription):
+        with self._gateway.hub.subscribed(only=ROOMS) as (_, subscription):
             backoff = Backoff(*_RETRY_S)
             while True:
                 if await self.save():
                     backoff.worked()
-                    while ROOMS not in await subscription.batch():
-                        pass
+                    await subscription.batch()
                 else:
                     await asyncio.sleep(backoff.wait_s())
 

