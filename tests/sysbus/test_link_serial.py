@@ -23,9 +23,12 @@ from pymodbus.client import AsyncModbusSerialClient
 from neasmart.facts.points import TABLE
 from neasmart.facts.retries import BreakerState
 from neasmart.settings.model import ModbusSettings, ServerSettings, ServerType
+from neasmart.sysbus.line import port
 from neasmart.sysbus.line.link import FIRST_WAIT_S, LinkTuning
 from neasmart.sysbus.line.port import PortTimes
+from neasmart.sysbus.transport import serial_line
 from neasmart.sysbus.transport.serial_line import LenientTransport
+from neasmart.sysbus.transport.tcp_options import keep_alive
 from tests.support.bus import BROADCAST_STATE_AND_SETPOINT, NO_DATA_240, POLL_240, RFC2217_SERVED, mbap, until
 from tests.support.bus_links import PtyPair, StartLink, ask
 from tests.support.ports import free_port
@@ -371,6 +374,27 @@ async def test_ser2net_is_dialled(start_link: StartLink, pty_pair: PtyPair, ser2
     await running.reaches("connected")
 
     assert await polled(pty_pair) == NO_DATA_240
+
+
+@DIALLED
+async def test_a_dialled_converter_that_loses_its_power_is_noticed_by_the_kernel(
+    start_link: StartLink, ser2net_port: int, scheme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[socket.socket] = []
+
+    def watched(connected: socket.socket) -> None:
+        keep_alive(connected)
+        kept.append(connected)
+
+    for module in (port, serial_line):
+        monkeypatch.setattr(module, "keep_alive", watched)
+    running = start_link(serial(f"{scheme}://127.0.0.1:{ser2net_port}"))
+    await running.reaches("connected")
+
+    (dialled,) = kept
+    assert dialled.getpeername()[1] == ser2net_port
+    assert dialled.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+    assert dialled.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 30_000
 
 
 @DIALLED

@@ -10,7 +10,6 @@ import asyncio
 import errno
 import os
 import re
-import socket
 import termios
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -159,9 +158,7 @@ class Port:
         if url.hostname is None or url.port is None:
             raise ValueError("no host and port")
         transport, _ = await asyncio.get_running_loop().create_connection(lambda: connection, url.hostname, url.port)
-        dialled = transport.get_extra_info("socket")
-        if isinstance(dialled, socket.socket):
-            keep_alive(dialled)
+        keep_alive(transport.get_extra_info("socket"))
 
     def _fault(self, error: Exception) -> LinkError:
         if isinstance(error, HungUpError):
