@@ -115,8 +115,8 @@ class Gateway:
         """Queue commands, all or none of them; return the new ones in the order given.
 
         Raises ReadOnlyPointError and InvalidValueError for what may not be commanded, NoLinkError while nothing is
-        connected unless `queue` is set, StoodStillError where a command may be older than it seems, and RoomOffError for
-        a setpoint of a room that is off and stays so.
+        connected unless `queue` is set, StoodStillError where a command may be older than it seems, and RoomOffError
+        for a setpoint of a room that is off and stays so.
         """
         checked = [(ref, ref.point.checked(value)) for ref, value in wanted]
         now = self.clock.monotonic()
