@@ -79,6 +79,15 @@ def test_a_key_that_no_header_can_carry_is_refused_in_words(key: str, capsys: py
     assert "The API key has signs that no key can have" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("url", ["http://a..b:1", "http://127.0.0.1:1/ä"])
+def test_an_address_that_no_request_can_carry_is_not_taken_for_a_key(
+    url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["record", "--url", url, "/dev/null"]) == 1
+
+    assert f"No gateway answers at {url}" in capsys.readouterr().err
+
+
 def test_a_reader_that_has_seen_enough_gets_no_traceback() -> None:
     line = [sys.executable, "-m", "neasmart", "docs"]
     with subprocess.Popen(

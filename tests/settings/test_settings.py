@@ -183,6 +183,7 @@ def test_unit_ids_may_be_one_or_a_list(folder: Path, unit_ids: object, expected:
         ({"zones": [{"base": 1}]}, ['zones[0] = {"base": 1} is not allowed. zone is missing']),
         ({"server": {"reply_delay_ms": "1"}}, ["server.reply_delay_ms", "Expected a number, got text"]),
         ({"mqtt": {"prefix": "a b"}}, ["mqtt.prefix", "Expected text of letters, digits, - and _"]),
+        ({"mqtt": {"node_id": "a/b"}}, ["mqtt.node_id", "Expected text of 1 to 32 letters, digits, - and _"]),
         ({"database": {"path": ""}}, ["database.path = ''", "such as data/neasmart.db"]),
         ("{", ["not valid JSON"]),
         ("[]", ["JSON object", "server"]),

@@ -251,6 +251,17 @@ def test_an_older_file_in_the_place_of_ours_becomes_ours(folder: Path) -> None:
     assert json.loads(copy.read_text(encoding="utf-8")) == older
 
 
+def test_settings_on_a_disk_that_is_away_are_not_replaced(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    own = folder / "config.json"
+    own.symlink_to(folder / "disk" / "config.json")
+    (folder / ".env").write_text("SLAVE_ID=241", encoding="utf-8")
+
+    assert main(["import", ".env", "--apply"]) == EXIT_SETTINGS
+
+    assert "config.json: cannot be read" in capsys.readouterr().err
+    assert own.is_symlink()
+
+
 def test_a_slip_elsewhere_does_not_keep_registers_away(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     older_file(folder / "older.db", {str(TEMPERATURE.address): 5})
     (folder / "config.json").write_text('{"logging": {"level": "loud"}}', encoding="utf-8")

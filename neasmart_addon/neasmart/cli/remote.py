@@ -34,6 +34,8 @@ class Remote:
             raise RemoteError("there is no host in the address")
         self._https = parts.scheme == "https"
         self._host, self._port, self._prefix = parts.hostname, parts.port, parts.path.rstrip("/")
+        if api_key and not (api_key.isascii() and api_key.isprintable()):
+            raise RemoteError("The API key has signs that no key can have; see --api-key and NEASMART_API_KEY")
         self._headers = {"X-API-Key": api_key} if api_key else {}
         # Without the login that a URL can hold: it stands in messages, and those in the diagnostics file.
         self.url = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{self._prefix}"
@@ -47,12 +49,7 @@ class Remote:
             connection.request(method, self._prefix + path, body=content, headers=self._headers)
             answer = connection.getresponse()
             received = answer.read()
-        except ValueError as error:
-            # Nothing else of a request comes from outside unchecked.
-            raise RemoteError(
-                "The API key has signs that no key can have; see --api-key and NEASMART_API_KEY"
-            ) from error
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             raise RemoteError(f"No gateway answers at {self.url} ({error})") from error
         finally:
             connection.close()

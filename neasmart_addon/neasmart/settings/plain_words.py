@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args, get_origin
 
 _PLAIN = (
     (re.compile(r"Invalid enum value .*"), ""),
+    (re.compile(r"matching regex .*\{1,32\}.*"), "of 1 to 32 letters, digits, - and _"),
     (re.compile(r"matching regex .*"), "of letters, digits, - and _, with / between them"),
     (re.compile(r"of length <= (\d+)"), r"of at most \1 characters"),
     (re.compile(r"Object missing required field (`\w+`)"), r"\1 is missing"),
