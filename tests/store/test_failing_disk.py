@@ -3,7 +3,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
-import os
 import shutil
 import sqlite3
 import subprocess
@@ -446,21 +445,30 @@ def test_a_size_limit_of_the_operating_system_is_survived(tmp_path: Path) -> Non
     assert (finished.stdout, finished.returncode) == ("done\n", 0), finished.stderr
 
 
-def test_a_folder_in_the_place_of_the_file_is_called_so(tmp_path: Path) -> None:
-    with pytest.raises(sqlite3.OperationalError) as refused:
-        sqlite3.connect(tmp_path).execute("SELECT 1")
+async def test_a_folder_in_the_place_of_the_file_is_called_so(stores: Callable[..., Bench]) -> None:
+    bench = stores()
+    bench.path.mkdir(parents=True)
 
-    assert (
-        explain(refused.value, tmp_path)
-        == f"{tmp_path} is a folder. Name a file in it as database.path, such as {tmp_path}/neasmart.db."
-    )
+    await bench.store.open()
+
+    wanted = f"{bench.path} is a folder. Name a file in it as database.path, such as {bench.path}/neasmart.db."
+    assert wanted in (bench.status.detail or "")
 
 
-def test_a_file_of_somebody_else_is_told_from_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file = tmp_path / "neasmart.db"
-    refused = PermissionError(errno.EACCES, "Permission denied")
-    assert f"The folder {tmp_path} cannot be written" in explain(refused, file)
-    file.touch()
-    monkeypatch.setattr(os, "access", lambda *_: False)
+async def test_a_file_of_somebody_else_is_told_from_a_folder(
+    stores: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = stores()
+    asked: list[str] = []
 
-    assert f"The file {file} cannot be opened" in explain(refused, file)
+    def opened(path: Path, mode: str) -> None:
+        asked.append(threading.current_thread().name)
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "open", opened)
+        await bench.store.open()
+
+    assert f"The file {bench.path} cannot be opened" in (bench.status.detail or "")
+    assert threading.current_thread().name not in asked
+    assert f"The folder {bench.path.parent} cannot be written" in explain(PermissionError(errno.EACCES, ""), bench.path)

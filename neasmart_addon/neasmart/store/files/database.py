@@ -47,6 +47,12 @@ class ForeignFileError(NeasmartError):
     code = "foreign_storage"
 
 
+class UnusableFileError(NeasmartError):
+    """What stands at the path is a folder, or a file that the gateway may not read and write."""
+
+    code = "unusable_storage"
+
+
 class DamagedFileError(NeasmartError):
     """The file opens, but its check finds damage."""
 
@@ -79,7 +85,8 @@ class DatabaseFile:
     def open(self) -> sqlite3.Connection:
         """Return a connection to a sound file of the present schema.
 
-        Raises sqlite3.Error and OSError as they come, NewerFileError, ForeignFileError and FolderInUseError.
+        Raises sqlite3.Error and OSError as they come, NewerFileError, ForeignFileError, UnusableFileError and
+        FolderInUseError.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         if self._lock is not None:
@@ -221,12 +228,18 @@ def _migrations() -> list[tuple[int, str]]:
 
 
 def _header_version(path: Path) -> int:
-    """Read the schema version without SQLite, which may already write when it opens a file."""
+    """Read the schema version without SQLite, which may already write, and does not tell a file from its folder."""
     try:
-        with path.open("rb") as file:
+        with path.open("r+b") as file:
             header = file.read(_VERSION_OFFSET + 4)
     except FileNotFoundError:
         return 0
+    except IsADirectoryError as error:
+        text = f"{path} is a folder. Name a file in it as database.path, such as {path}/neasmart.db."
+        raise UnusableFileError(text) from error
+    except PermissionError as error:
+        text = f"The file {path} cannot be opened. Check whom it belongs to, and that the gateway may read and write it."
+        raise UnusableFileError(text) from error
     return int.from_bytes(header[_VERSION_OFFSET:]) if header.startswith(_MAGIC) else 0
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import sqlite3
 from pathlib import Path
 
@@ -12,8 +11,6 @@ from neasmart.store.files.database import is_damage, primary_code
 
 _FULL = "The disk under {folder} is full. Free some space on it."
 _REFUSED = "The folder {folder} cannot be written. Check that it exists, is a folder and may be written."
-_FOLDER = "{path} is a folder. Name a file in it as database.path, such as {path}/neasmart.db."
-_FILE = "The file {path} cannot be opened. Check whom it belongs to, and that the gateway may read and write it."
 _BROKEN = "The disk under {folder} reports errors. Check the SD card or disk and make a backup."
 _BUSY = (
     "Another program uses the file {path}, or its disk knows no locks, as some network shares do. Stop the program, or"
@@ -54,16 +51,7 @@ def explain(error: Exception, path: Path) -> str:
         text = str(error).replace("{", "{{").replace("}", "}}")
     else:
         text = _BROKEN
-    if text == _REFUSED:
-        text = _refused(path)
     return text.format(folder=path.parent, path=path)
-
-
-def _refused(path: Path) -> str:
-    """Return what it is about the folder or the file that the system would not tell."""
-    if path.is_dir():
-        return _FOLDER
-    return _FILE if path.exists() and not os.access(path, os.R_OK | os.W_OK) else _REFUSED
 
 
 def slow(path: Path) -> str:

@@ -23,7 +23,7 @@ BUS = "status/bus"
 
 
 async def snapshot_in_pieces(gateway: Gateway, now: float, frames_per_s: float) -> Snapshot:
-    """Return the same while the loop goes on, because it takes 2 ms: readings as they were when it began."""
+    """Return what `snapshot` does while the loop goes on, because it takes 2 ms: readings as they were at first."""
     known = gateway.plant.readings
     told: list[PointAnswer] = []
     for first in range(0, len(known), _READINGS_AT_ONCE):
