@@ -12,7 +12,7 @@ from neasmart.core.gateway import DOCTOR, LINK, MQTT, ROOMS, STORE, Gateway
 from neasmart.core.state.plant import Reading, Source
 from neasmart.facts.clock import Clock
 from neasmart.facts.codecs import Quality, encode_dpt9
-from neasmart.facts.errors import InvalidValueError, NoLinkError, ReadOnlyPointError
+from neasmart.facts.errors import InvalidValueError, NoLinkError, ReadOnlyPointError, StoodStillError
 from neasmart.facts.points import TABLE
 from neasmart.facts.status import LinkStatus, MqttStatus, StoreStatus
 from neasmart.settings.model import Settings, ZoneSettings
@@ -157,6 +157,35 @@ def test_a_command_is_refused_while_nothing_is_connected(gateway: Gateway) -> No
     (command,) = gateway.submit([(SETPOINT, 21.0)], origin="test", queue=True)
 
     assert command.state is CommandState.QUEUED
+
+
+def test_what_may_have_waited_while_the_gateway_stood_still_is_refused(gateway: Gateway, hands: Hands) -> None:
+    gateway.tick(hands.now)
+    (kept,) = gateway.submit([(SETPOINT, 22.5)], origin="test")
+    hands.now += 95
+
+    # What lay in a socket is read before the tick, or soon after it.
+    for _ in range(2):
+        with pytest.raises(StoodStillError, match="Send it again"):
+            gateway.submit([(SETPOINT, 7.0)], origin="test", queue=True)
+        with pytest.raises(StoodStillError):
+            gateway.undo(kept.id, origin="test")
+        gateway.tick(hands.now)
+
+    hands.now += 2
+    gateway.tick(hands.now)
+    (taken,) = gateway.submit([(SETPOINT, 21.0)], origin="test")
+    assert taken.state is CommandState.QUEUED
+
+
+def test_a_busy_second_is_no_standstill(gateway: Gateway, hands: Hands) -> None:
+    gateway.tick(hands.now)
+    hands.now += 10
+    gateway.submit([(SETPOINT, 22.5)], origin="test")
+    gateway.tick(hands.now)
+    gateway.submit([(SETPOINT, 21.0)], origin="test")
+
+    assert [command.value for command in gateway.commands.pending] == [21.0]
 
 
 def test_of_several_commands_all_or_none_are_taken(gateway: Gateway) -> None:

@@ -11,7 +11,7 @@ import pytest
 from neasmart.core.commands.command import CommandState, Why
 from neasmart.diagnosis.verdicts import BY_CODE
 from neasmart.facts import languages
-from neasmart.facts.errors import NoLinkError, RoomOffError
+from neasmart.facts.errors import NoLinkError, RoomOffError, StoodStillError
 from neasmart.facts.points import TABLE
 from neasmart.mqtt.messages.discovery import MIXED, REFUSED
 from neasmart.settings.model import Language
@@ -21,7 +21,7 @@ LANGUAGES = languages.known()
 SENTENCES = {
     **{f"reason.{each}": set() for each in Why},
     **{f"reason.{each}": {"value"} for each in (Why.OVERRIDDEN, Why.KEPT, Why.LIMITED)},
-    **{f"error.{error.code}": set() for error in (NoLinkError, RoomOffError)},
+    **{f"error.{error.code}": set() for error in (NoLinkError, RoomOffError, StoodStillError)},
     "error.other": {"message"},
     "command.limited": {"low", "high"},
 }

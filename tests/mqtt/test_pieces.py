@@ -119,6 +119,61 @@ def test_a_room_that_tells_of_itself_before_its_echo_shows_what_it_told(house: H
     assert '"off"' in told[TOPICS.zone((5, 12), "climate")]
 
 
+def test_a_season_that_comes_back_while_it_is_announced_is_announced(house: House) -> None:
+    topic = TOPICS.discovery(TOPICS.zone_device((5, 12)))
+    described: list[str] = []
+
+    def tells(mode: int, *, until_waits: bool = False) -> None:
+        base_reports(house.gateway, "global.mode", mode)
+        house.publisher.take(house.subscription.take(), house.clock.now)
+        for _ in range(200):
+            if until_waits and house.publisher.announcer.describing:
+                return
+            house.clock.advance(0.5)
+            house.publisher.tick(house.clock.now)
+            while (message := house.outbox.next(house.clock.now)) is not None:
+                described.extend([message.payload] if message.topic == topic else [])
+
+    base_reports(house.gateway, "global.mode", 3)
+    house.publisher.take(house.subscription.take(), house.clock.now)
+    tells(2, until_waits=True)
+    tells(3)
+
+    assert "'cool'" in described[-1]
+
+
+def test_what_another_flow_temperature_means_is_said_also_if_a_page_has_asked_before(house: House) -> None:
+    base_reports(house.gateway, "global.mode", 3)
+    house.takes()
+    house.rest()
+    base_reports(house.gateway, "mixed_circuit.1.flow_temperature", 5.0)
+    house.gateway.derived.all()
+    house.clock.advance(1)
+    base_reports(house.gateway, "mixed_circuit.1.flow_temperature", 5.5)
+
+    house.publisher.take(house.subscription.take(), house.clock.now)
+    while house.publisher.rooms.unsaid:
+        house.publisher.tick(house.clock.now)
+    said = {}
+    while (message := house.outbox.next(house.clock.now)) is not None:
+        said[message.topic] = message.payload
+
+    assert said.get(TOPICS.point("zone.1.1.condensation")) == "ON"
+
+
+def test_a_command_for_the_house_that_ends_while_the_broker_is_away_is_shown_no_longer(house: House) -> None:
+    (command,) = house.gateway.submit([(house.gateway.table.ref("global.state"), 6)], origin="mqtt")
+    house.takes()
+    house.rest()
+    house.gateway.undo(command.id, origin="rest")
+    house.subscription.take()
+
+    house.publisher.begin(house.clock.now)
+    house.rest()
+
+    assert house.publisher.rooms.payload(house.gateway.table.ref("zone.5.12.state")) == "normal"
+
+
 def test_values_that_move_are_no_reason_to_look_at_the_inventory(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     looks: list[Gateway] = []
 

@@ -11,6 +11,7 @@ import pytest
 
 from neasmart.core.gateway import ROOMS, Gateway
 from neasmart.core.recall import Question
+from neasmart.core.state.plant import Plant
 from neasmart.core.state.rooms import Room, RoomsStatus
 from neasmart.facts.errors import NeasmartError
 from neasmart.facts.points import TABLE
@@ -18,6 +19,7 @@ from neasmart.settings.model import Settings, ZoneSettings
 from neasmart.store import RoomBook, RoomsFile
 from neasmart.store.files.folder_lock import FolderLock
 from neasmart.store.history import BLOCK_MIN
+from neasmart.store.reported import ReportedRows
 from neasmart.wiring.app import build_gateway
 from neasmart.wiring.tuning import first_rooms
 from tests.support.store import Bench, MovedClock
@@ -218,3 +220,19 @@ async def test_what_is_being_written_brings_no_forgotten_room_back(stores: Calla
     await asyncio.gather(bench.store.step(), bench.store.forget([TEMPERATURE]), bench.store.step())
 
     assert bench.rows("SELECT address FROM reported") == []
+
+
+def test_a_register_that_is_forgotten_while_it_is_written_is_stored_when_it_is_told_again() -> None:
+    clock = MovedClock().clock
+    rows = ReportedRows(clock)
+    reading = Plant(TABLE).observe(TEMPERATURE, 0x0C65, clock.monotonic())
+    rows.take(reading)
+    writing = rows.changes()
+
+    rows.drop([TEMPERATURE])
+    writing.confirm()
+    rows.changes().confirm()
+
+    assert list(rows.restorable()) == []
+    rows.take(reading)
+    assert rows.waiting == 1

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
+from math import ceil
 from pathlib import Path
 
+from neasmart.core.gateway import STANDSTILL_S
 from neasmart.core.state.plant import Reading
 from neasmart.facts.clock import Clock
 from neasmart.facts.status import StoreStatus
@@ -61,8 +63,10 @@ class Bench:
     async def wait(self, seconds: float, *, step_s: float = 1.0) -> None:
         """Let seconds pass as the gateway's loop would see them."""
         for _ in range(round(seconds / step_s)):
-            self.time.pass_by(step_s)
-            self.gateway.tick(self.time.monotonic_s)
+            ticks = ceil(step_s / STANDSTILL_S)
+            for _ in range(ticks):
+                self.time.pass_by(step_s / ticks)
+                self.gateway.tick(self.time.monotonic_s)
             await self.store.step()
 
     def killed(self) -> None:

@@ -103,6 +103,30 @@ async def test_the_bus_goes_on_while_a_snapshot_is_made_and_what_it_tells_follow
     await page.close()
 
 
+async def test_no_page_goes_back_in_time_after_its_snapshot(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = "reading/zone.1.1.temperature"
+    original = page_documents.snapshot_in_pieces
+
+    def waits() -> bool:
+        return any(each._pending is not None and key in each._pending.keys for each in served.server.feed._clients)
+
+    async def snapshot_in_pieces(gateway: Gateway, now: float, frames_per_s: float) -> Any:
+        base_reports(gateway, "zone.1.1.temperature", 23.0)
+        await eventually(waits)
+        served.clock.advance(1)
+        base_reports(gateway, "zone.1.1.temperature", 24.0)
+        return await original(gateway, now, frames_per_s)
+
+    monkeypatch.setattr("neasmart.web.answers.page_documents.snapshot_in_pieces", snapshot_in_pieces)
+    page, _ = await opened(served.api)
+    async with asyncio.timeout(10):
+        while not (told := [each for each in (await message(page))["readings"] if f"reading/{each['id']}" == key]):
+            pass
+
+    assert told[0]["value"] == 24.0
+    await page.close()
+
+
 async def test_a_command_of_the_page_is_seen_through_to_confirmed(served: Served) -> None:
     page, _ = await opened(served.ingress)
 

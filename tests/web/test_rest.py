@@ -231,6 +231,17 @@ async def test_without_a_link_a_command_is_refused_unless_it_may_wait(served: Se
     assert (await served.get("/api/v1/zones/1/1"))[0] == 200
 
 
+async def test_a_command_that_may_have_waited_in_a_socket_is_refused(served: Served) -> None:
+    served.gateway.tick(served.clock.now)
+    served.clock.advance(60)
+
+    refused = await served.post("/api/v1/zones/1/1", {"setpoint": 7.0})
+    waiting = await served.put("/api/v1/points/zone.1.1.setpoint?queue=true", {"value": 7.0})
+
+    assert [(status, answer["code"]) for status, answer in (refused, waiting)] == [(503, "stood_still")] * 2
+    assert served.gateway.commands.pending == []
+
+
 async def test_a_setpoint_beyond_the_base_s_range_is_taken_with_a_warning(served: Served) -> None:
     _, command = await served.put("/api/v1/points/zone.1.1.setpoint", {"value": 38})
 

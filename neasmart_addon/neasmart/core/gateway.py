@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -20,7 +21,7 @@ from neasmart.diagnosis.bus_watch import BusWatch, Scene
 from neasmart.diagnosis.doctor import Diagnosis, Patience
 from neasmart.facts.clock import Clock
 from neasmart.facts.codecs import OperatingState
-from neasmart.facts.errors import NoLinkError, RoomOffError
+from neasmart.facts.errors import NoLinkError, RoomOffError, StoodStillError
 from neasmart.facts.registers import Ref, RegisterTable
 from neasmart.facts.rows import Part, setpoint_limits
 from neasmart.facts.status import Closable, LinkStatus, MqttStatus, SettingsStatus, StoreStatus
@@ -34,6 +35,10 @@ RECORDER = "status/recorder"
 ROOMS = "status/rooms"
 PORTS = "status/ports"
 
+STANDSTILL_S = 10.0
+"""Seconds between two ticks of about one: the process was stopped, and what it reads now may have been sent before."""
+OLD_AFTER_STANDSTILL_S = 2.0
+"""So long what is read may have waited in a socket meanwhile."""
 _FRAMES_AT_ONCE = 50
 """So many are counted in 0.2 ms."""
 
@@ -82,6 +87,8 @@ class Gateway:
         self._undo = UndoBook(plant, commands)
         self._last_reports = last_reports
         self._sync_at: float | None = None
+        self._ticked_at = math.inf
+        self._old_until = -math.inf
         self.clock = clock or Clock()
         self.derived = Derivations(plant, self.clock)
         self.hub = Hub()
@@ -108,13 +115,15 @@ class Gateway:
         """Queue commands, all or none of them; return the new ones in the order given.
 
         Raises ReadOnlyPointError and InvalidValueError for what may not be commanded, NoLinkError while nothing is
-        connected unless `queue` is set, and RoomOffError for a setpoint of a room that is off and stays so.
+        connected unless `queue` is set, StoodStillError where a command may be older than it seems, and RoomOffError
+        for a setpoint of a room that is off and stays so.
         """
         checked = [(ref, ref.point.checked(value)) for ref, value in wanted]
+        now = self.clock.monotonic()
+        self._refuse_what_may_be_old(now)
         if not queue and not self.link.connected:
             raise NoLinkError(f"Not connected to the base station, so the command was not taken. {self.link.detail}")
         self._refuse_rooms_that_stay_off(checked)
-        now = self.clock.monotonic()
         new: dict[int, Command] = {}
         for ref, value in sorted(checked, key=lambda each: _ORDER.index(each[0].point.part or Part.TARGET)):
             before, season = self._undo.before(ref), self.commands.season
@@ -127,9 +136,11 @@ class Gateway:
     def undo(self, command_id: str, *, origin: str) -> TakenBack:
         """Take a command back: withdraw it if the base has not read it, else command what was there before.
 
-        Raises UnknownCommandError, UndoError with the reason, and NoLinkError and RoomOffError as `submit`.
+        Raises UnknownCommandError, UndoError with the reason, and NoLinkError, StoodStillError and RoomOffError as
+        `submit`.
         """
         now = self.clock.monotonic()
+        self._refuse_what_may_be_old(now)
         values = self._undo.values(command_id, now)
         if values and not self.link.connected:
             raise NoLinkError(f"Not connected to the base station, so nothing can be undone. {self.link.detail}")
@@ -205,6 +216,9 @@ class Gateway:
 
     def ticking(self, now: float) -> Iterator[None]:
         """Do the same in pieces, between which the bus may go on: on a busy bus it is 3 ms."""
+        if self._stands_still(now):
+            self._old_until = now + OLD_AFTER_STANDSTILL_S
+        self._ticked_at = now
         self.bus.walks.tick(now)
         publish_commands(self.hub, self.commands.tick(now))
         for reading in self.plant.sweep(now):
@@ -286,6 +300,16 @@ class Gateway:
         """Return whether the base has been silent for longer than readings stay fresh."""
         age = self.last_write_age_s(now)
         return age is None or age > self.plant.stale_times.stale_s
+
+    def _stands_still(self, now: float) -> bool:
+        """Return whether the tick that is due since long has not come."""
+        return now - self._ticked_at > STANDSTILL_S
+
+    def _refuse_what_may_be_old(self, now: float) -> None:
+        """Raise StoodStillError for what may have been given before a hand that was told meanwhile."""
+        # What waited in the sockets may be read before the tick.
+        if self._stands_still(now) or now < self._old_until:
+            raise StoodStillError("The gateway stood still, so it cannot know how old this is. Send it again")
 
     def _refuse_rooms_that_stay_off(self, wanted: Sequence[tuple[Ref, float]]) -> None:
         switched = {ref.index: value for ref, value in wanted if ref.point.part in (Part.ROOM, Part.HOUSE)}

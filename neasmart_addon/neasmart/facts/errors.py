@@ -52,6 +52,12 @@ class NoLinkError(NeasmartError):
     code = "no_link"
 
 
+class StoodStillError(NeasmartError):
+    """The gateway has just gone on after a standstill, so how old a command is cannot be known."""
+
+    code = "stood_still"
+
+
 class RoomOffError(NeasmartError):
     """A setpoint was given for a room that is off; it must be switched on first or in the same request."""
 

@@ -59,14 +59,19 @@ class RoomStates:
     _unsaid: dict[ZoneIndex, bool] = field(default_factory=dict)
     _flow: float | None = None
     _flow_refs: list[Ref] = field(init=False)
+    _taken_at: float = 0.0
 
     def __post_init__(self) -> None:
         """Find the points that tell a flow temperature."""
         self._flow_refs = list(self.gateway.table.of_part(Part.FLOW))
 
     def begin(self) -> None:
-        """Look at what concerns all rooms: a new connection, or Home Assistant has started."""
+        """Look at what concerns all rooms: a new connection, or Home Assistant has started.
+
+        What became of a command meanwhile was told nobody; one that is still under way is told next.
+        """
         self._flow = self._coldest_flow()
+        self._expect_nothing()
         self._unsaid.clear()
 
     def say_all(self, zone: ZoneIndex) -> None:
@@ -82,7 +87,11 @@ class RoomStates:
         self._say_room(zone)
 
     def readings(self, readings: Iterable[Reading]) -> None:
-        """Say what follows from reports about rooms; what follows for many of them is left to `say_some`."""
+        """Say what follows from reports about rooms; what follows for many of them is left to `say_some`.
+
+        They are all that has come since the last time.
+        """
+        since, self._taken_at = self._taken_at, self.gateway.clock.monotonic()
         touched: dict[ZoneIndex, None] = {}
         for reading in readings:
             ref, zone = reading.ref, reading.ref.room
@@ -93,17 +102,18 @@ class RoomStates:
                 self._say_availability(reading)
                 touched[zone] = None
             elif ref.point.part in (Part.SEASON, Part.FLOW):
-                self._unsaid = dict.fromkeys(self._concerned(reading), False) | self._unsaid
+                for each in self._concerned(ref, since):
+                    self._unsaid.setdefault(each, False)
         for each in touched:
             self._say_room(each)
 
-    def _concerned(self, reading: Reading) -> Iterable[ZoneIndex]:
+    def _concerned(self, ref: Ref, since: float) -> Iterable[ZoneIndex]:
         """Return the rooms that may show something else after a report of the season or of a flow temperature."""
         plant, before, self._flow = self.gateway.plant, self._flow, self._coldest_flow()
-        if reading.ref.point.part is Part.SEASON or (self._flow != before and heeds_flow(global_mode(self.gateway))):
+        if ref.point.part is Part.SEASON or (self._flow != before and heeds_flow(global_mode(self.gateway))):
             return plant.zones
-        moved = self.gateway.derived.moved((reading.ref.address,), reading.at or 0.0)
-        return [ref.room for ref, _ in moved if ref.room and plant.zone_active(*ref.room)]
+        moved = self.gateway.derived.moved((ref.address,), since)
+        return [each.room for each, _ in moved if each.room and plant.zone_active(*each.room)]
 
     def say_some(self) -> None:
         """Say the next few of the rooms that wait for it."""

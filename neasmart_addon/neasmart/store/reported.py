@@ -119,6 +119,8 @@ class ReportedRows:
 
         def confirm() -> None:
             self._saved_at = saved_at
+            for address in dropped:
+                self._stored.pop(address, None)
             self._stored.update(rows)
             self._dropped.difference_update(dropped)
             for address, row in rows.items():

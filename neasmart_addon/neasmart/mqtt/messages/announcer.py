@@ -99,8 +99,6 @@ class Announcer:
         if self._announced is None or self._round is not None or self._announce_at is not None:
             return
         self._look_at = now + self._times.look_s
-        self._news = False
-        self._looked_at = self._decisive()
         inventory = self._inventory()
         if inventory == self._announced:
             return
@@ -178,6 +176,7 @@ class Announcer:
         return self._gateway.plant.revision, global_mode(self._gateway), frozenset(self._book.absent())
 
     def _inventory(self) -> Inventory:
+        self._news, self._looked_at = False, self._decisive()
         return take_inventory(self._gateway, self._book.absent(), self._published)
 
     def _describe(self, current: _Round) -> None:

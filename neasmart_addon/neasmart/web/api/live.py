@@ -69,20 +69,23 @@ class FrameRate:
 class _Changes:
     """Keys of the hub that have changed since a monotonic time; encoded once, for all who send just these."""
 
-    __slots__ = ("_encoded", "keys", "since")
+    __slots__ = ("_encoded", "at", "keys", "since")
 
     def __init__(self, keys: frozenset[str], since: float) -> None:
         self.keys = keys
         self.since = since
+        self.at = 0.0
+        """Of when they tell, once they are encoded."""
         self._encoded: tuple[bytes, ...] = ()
 
     def joined(self, newer: _Changes) -> _Changes:
         return _Changes(self.keys | newer.keys, self.since)
 
-    def encoded(self, gateway: Gateway, frames_per_s: float) -> tuple[bytes, ...]:
-        if not self._encoded:
-            now = gateway.clock.monotonic()
-            self._encoded = tuple(pieces(page_documents.changes(gateway, self.keys, self.since, now, frames_per_s)))
+    def encoded(self, gateway: Gateway, frames_per_s: float, told_at: float = 0.0) -> tuple[bytes, ...]:
+        """Return them as messages, encoded anew for one who has been told what is newer: nothing goes back in time."""
+        if not self._encoded or self.at < told_at:
+            self.at = gateway.clock.monotonic()
+            self._encoded = tuple(pieces(page_documents.changes(gateway, self.keys, self.since, self.at, frames_per_s)))
         return self._encoded
 
 
@@ -246,13 +249,15 @@ class Feed:
     async def _send(self, client: _Client) -> None:
         await self._deliver(client, encoded({"type": "hello", "version": __version__}))
         client.skip()
-        now = self._gateway.clock.monotonic()
-        await self._deliver(
-            client, encoded(await page_documents.snapshot_in_pieces(self._gateway, now, self.frames_per_s))
-        )
+        clock = self._gateway.clock
+        snapshot = await page_documents.snapshot_in_pieces(self._gateway, clock.monotonic(), self.frames_per_s)
+        told_at = clock.monotonic()
+        await self._deliver(client, encoded(snapshot))
         while True:
             changes = await client.changes()
-            for message in changes.encoded(self._gateway, self.frames_per_s):
+            messages = changes.encoded(self._gateway, self.frames_per_s, told_at)
+            told_at = changes.at
+            for message in messages:
                 await self._deliver(client, message)
 
     async def _deliver(self, client: _Client, message: bytes) -> None:

@@ -21,6 +21,7 @@ from neasmart.facts.errors import (
     NeasmartError,
     NoLinkError,
     RoomOffError,
+    StoodStillError,
     UndoError,
     UnknownCommandError,
     UnknownPointError,
@@ -88,6 +89,7 @@ _STATUS: Mapping[type[NeasmartError], HTTPStatus] = {
     UnknownPointError: HTTPStatus.NOT_FOUND,
     UnknownCommandError: HTTPStatus.NOT_FOUND,
     UndoError: HTTPStatus.CONFLICT,
+    StoodStillError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
 
