@@ -185,6 +185,19 @@ async def test_while_our_file_is_away_none_without_its_locks_is_written(folder: 
     assert json.loads(own.read_text(encoding="utf-8"))["api"]["enable_auth"]
 
 
+async def test_a_link_to_our_file_stays_a_link(folder: Path) -> None:
+    (folder / "disk").mkdir()
+    own = folder / "disk" / "settings.json"
+    own.write_text("{}", encoding="utf-8")
+    (folder / "config.json").symlink_to(own)
+
+    await SettingsStore({}, None).change("server", DIALLED)
+
+    assert (folder / "config.json").is_symlink()
+    assert json.loads(own.read_text(encoding="utf-8"))["server"]["url"] == DIALLED["url"]
+    assert {each.name for each in (folder / "disk").iterdir()} == {"settings.json"}
+
+
 @pytest.mark.usefixtures("folder")
 def test_an_empty_variable_decides_nothing() -> None:
     assert SettingsStore({"NEASMART_SERVER_URL": ""}, None).decider("server", DIALLED) is Decider.FILE

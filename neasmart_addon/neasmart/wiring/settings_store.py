@@ -134,7 +134,8 @@ class SettingsStore:
 
 
 def write(path: Path, document: Mapping[str, Any], *, copy: Path) -> None:
-    """Write a settings file in one step, with a copy of what was there; raise OSError."""
+    """Write a settings file in one step, to where a link leads, with a copy of what was there; raise OSError."""
+    path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f"{path.name}.new")
     beside.touch(mode=_MODE)
