@@ -461,7 +461,7 @@ async def test_a_file_of_somebody_else_is_told_from_a_folder(
     bench = stores()
     asked: list[str] = []
 
-    def opened(path: Path, mode: str) -> None:
+    def opened(path: Path, _: str) -> None:
         asked.append(threading.current_thread().name)
         raise PermissionError(errno.EACCES, "Permission denied", str(path))
 

@@ -251,6 +251,16 @@ def test_an_older_file_in_the_place_of_ours_becomes_ours(folder: Path) -> None:
     assert json.loads(copy.read_text(encoding="utf-8")) == older
 
 
+def test_a_slip_in_our_own_file_is_named_and_not_left_out(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    slip = '{"server": {"allowed_peers": ["192.168.1.x"]}}'
+    (folder / "config.json").write_text(slip, encoding="utf-8")
+
+    assert main(["import", "config.json", "--apply"]) == EXIT_SETTINGS
+
+    assert "server.allowed_peers = '192.168.1.x' is not allowed" in capsys.readouterr().err
+    assert (folder / "config.json").read_text(encoding="utf-8") == slip
+
+
 def test_settings_on_a_disk_that_is_away_are_not_replaced(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     own = folder / "config.json"
     own.symlink_to(folder / "disk" / "config.json")
@@ -437,9 +447,10 @@ def test_authentication_without_a_key_is_dropped_and_never_half_taken(
 
     assert main(["import", "old.json", "--apply"]) == 0
 
-    assert json.loads((folder / "config.json").read_text()) == {"api": {"port": 5005}}
+    assert json.loads((folder / "config.json").read_text()) == {"api": {"port": 5005, "enabled": False}}
     said = capsys.readouterr().out
     assert "dropped  api.enable_auth" in said
+    assert "taken    api.enable_auth: api.enabled = False" in said
     assert "dropped  api.host: api.enable_auth cannot be taken, and the API must not be open to all" in said
     assert "with blank" not in said
 

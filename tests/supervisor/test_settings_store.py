@@ -170,6 +170,34 @@ async def test_what_the_environment_decides_is_refused_by_name(name: str, client
             await store.change("server", DIALLED)
 
 
+async def test_while_our_file_is_away_none_without_its_locks_is_written(folder: Path) -> None:
+    own = folder / "config.json"
+    own.write_text('{"api": {"enable_auth": true, "key": "abcdefgh"}}', encoding="utf-8")
+    store = SettingsStore({}, None)
+    own.rename(folder / "config.json~")
+
+    with pytest.raises(NotStoredError, match=r"config\.json is not there"):
+        await store.change("server", DIALLED)
+    assert not own.exists()
+
+    (folder / "config.json~").rename(own)
+    await store.change("server", DIALLED)
+    assert json.loads(own.read_text(encoding="utf-8"))["api"]["enable_auth"]
+
+
+async def test_a_link_to_our_file_stays_a_link(folder: Path) -> None:
+    (folder / "disk").mkdir()
+    own = folder / "disk" / "settings.json"
+    own.write_text("{}", encoding="utf-8")
+    (folder / "config.json").symlink_to(own)
+
+    await SettingsStore({}, None).change("server", DIALLED)
+
+    assert (folder / "config.json").is_symlink()
+    assert json.loads(own.read_text(encoding="utf-8"))["server"]["url"] == DIALLED["url"]
+    assert {each.name for each in (folder / "disk").iterdir()} == {"settings.json"}
+
+
 @pytest.mark.usefixtures("folder")
 def test_an_empty_variable_decides_nothing() -> None:
     assert SettingsStore({"NEASMART_SERVER_URL": ""}, None).decider("server", DIALLED) is Decider.FILE

@@ -19,6 +19,7 @@ from neasmart.settings import model as config
 from neasmart.settings import older_settings
 from neasmart.settings.checks import joined
 from neasmart.settings.named_files import SIZE_LIMIT, may_exist, read_regular
+from neasmart.settings.older_words import OLDER_FORM
 from neasmart.store import older as older_registers
 from neasmart.wiring import settings_store
 
@@ -68,8 +69,9 @@ def _shown(key: str, value: object) -> object:
 def _import_settings(path: Path, old: dict[str, object], *, apply: bool) -> None:
     own = settings_loading.config_target()
     present = settings_loading.read_file(own) if may_exist(own) else {}
-    if present and own.samefile(path) and settings_loading.load_document(present, str(own)).faults:
-        # The older file lies where ours does, and becomes ours as a whole.
+    judged = settings_loading.load_document(present, str(own))
+    if judged.faults and own.samefile(path) and (judged.notes or present.keys() & OLDER_FORM):
+        # The older file lies where ours does, and becomes ours as a whole; in ours, what is refused may be a lock.
         present = {}
     document, result = older_settings.accepted(present, older_settings.translated(old), str(own))
     changes = 0

@@ -96,7 +96,8 @@ def translated(old: Mapping[str, object]) -> Translation:
 def accepted(present: dict[str, Any], wanted: Translation, name: str) -> tuple[dict[str, Any], Translation]:
     """Return our document with all that may be taken, and the translation with what may not among the dropped.
 
-    Raises SettingsError if the document is wrong already.
+    Where authentication is wanted and cannot be taken, the API is switched off. Raises SettingsError if the document is
+    wrong already.
     """
     settings_loading.checked(present, name)
     document = present
@@ -119,6 +120,10 @@ def accepted(present: dict[str, Any], wanted: Translation, name: str) -> tuple[d
                 document, progress = changed, True
                 dropped.pop(old_name, None)
                 taken[section, key] = waiting.pop((section, key))
+    if _LOCK in waiting and not document.get("api", {}).get("enable_auth"):
+        # An environment that opens the API to the network would open it without the key that was wanted.
+        document = {**document, "api": {**document.get("api", {}), "enabled": False}}
+        taken["api", "enabled"] = (False, waiting[_LOCK][1])
     document, rooms_taken = _with_rooms(document, wanted.rooms, dropped)
     return document, Translation(taken=taken, dropped=dropped, rooms=rooms_taken)
 

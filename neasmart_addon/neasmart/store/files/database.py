@@ -238,7 +238,9 @@ def _header_version(path: Path) -> int:
         text = f"{path} is a folder. Name a file in it as database.path, such as {path}/neasmart.db."
         raise UnusableFileError(text) from error
     except PermissionError as error:
-        text = f"The file {path} cannot be opened. Check whom it belongs to, and that the gateway may read and write it."
+        text = (
+            f"The file {path} cannot be opened. Check whom it belongs to, and that the gateway may read and write it."
+        )
         raise UnusableFileError(text) from error
     return int.from_bytes(header[_VERSION_OFFSET:]) if header.startswith(_MAGIC) else 0
 
