@@ -24,7 +24,7 @@ EQUIVALENT: dict[str, str] = {
     "neasmart.store.store:Store._open: 64 -> 65": "rows are the same in other pieces",
     "neasmart.store.store:Store.__init__: 1000000 -> 1000001": "a byte in a megabyte is kept in no test",
     "neasmart.store.store:Store.__init__: self._too_large = False -> pass": "opening sets it before it is looked at",
-    "neasmart.store.store:Store.__init__: False -> True #3": "opening sets it before it is looked at",
+    "neasmart.store.store:Store.__init__: False -> True #2": "opening sets it before it is looked at",
     "neasmart.store.store:Store.__init__: 0.0 -> 1.0": "the monotonic clock is past its first second",
     "neasmart.store.store:Store._abandon: 2 -> 3": "what hangs is left after the second time at the latest",
     "neasmart.store.store:Store.forget: 2 -> 3": "the first two steps leave nothing to do",
