@@ -152,6 +152,7 @@ class Feed:
         self._clients_limit = clients_limit
         self._clients: set[_Client] = set()
         self._looked_at = asyncio.Event()
+        self._telling = asyncio.Lock()
         self._rate = FrameRate()
 
     @property
@@ -249,16 +250,21 @@ class Feed:
     async def _send(self, client: _Client) -> None:
         await self._deliver(client, encoded({"type": "hello", "version": __version__}))
         client.skip()
-        clock = self._gateway.clock
-        snapshot = await page_documents.snapshot_in_pieces(self._gateway, clock.monotonic(), self.frames_per_s)
-        told_at = clock.monotonic()
-        await self._deliver(client, encoded(snapshot))
+        # One at a time, and none is kept while its page is open: two hundred would be megabytes.
+        async with self._telling:
+            message = await self._snapshot()
+        told_at = self._gateway.clock.monotonic()
+        await self._deliver(client, message)
         while True:
             changes = await client.changes()
             messages = changes.encoded(self._gateway, self.frames_per_s, told_at)
             told_at = changes.at
             for message in messages:
                 await self._deliver(client, message)
+
+    async def _snapshot(self) -> bytes:
+        now = self._gateway.clock.monotonic()
+        return encoded(await page_documents.snapshot_in_pieces(self._gateway, now, self.frames_per_s))
 
     async def _deliver(self, client: _Client, message: bytes) -> None:
         async with asyncio.timeout(self._send_timeout_s):
