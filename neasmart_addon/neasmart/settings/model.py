@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_type_hints
 
 import msgspec
 
@@ -239,6 +239,12 @@ class Settings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return {(zone.base, zone.zone): zone.name.strip() for zone in self.zones if zone.name.strip()}
 
 
+SECTIONS: dict[str, type[Section]] = {
+    name: kind
+    for name, kind in get_type_hints(Settings).items()
+    if isinstance(kind, type) and issubclass(kind, Section)
+}
+"""The sections by their names; `zones` is none."""
 SECRETS = frozenset(
     key
     for section in msgspec.to_builtins(Settings()).values()
