@@ -26,8 +26,14 @@ _NO_TEXT = re.compile("[\0\ud800-\udfff]")
 """What no file name, no answer and no message can carry: bytes that are not UTF-8, read by Python, are among it."""
 _LOGIN = re.compile(r"^(.*?://)?.*@", re.DOTALL)
 
-
-_CLOSES = {"server": Closable.BUS, "modbus": Closable.BUS, "api": Closable.API, "mqtt": Closable.MQTT}
+PARTS = {
+    "server": Closable.BUS,
+    "modbus": Closable.BUS,
+    "api": Closable.API,
+    "mqtt": Closable.MQTT,
+    "database": Closable.STORE,
+}
+"""Which part a section is for, and closes by a fault; of the storage only where the values go must not be guessed."""
 EVERYTHING = frozenset(Closable)
 _SHOWN = 80
 _NEAR = 0.75
@@ -245,8 +251,6 @@ def _told(text: str) -> str:
 
 
 def _closed_by(path: tuple[str, ...]) -> frozenset[Closable]:
-    if path[0] == "database":
-        # Only where the values go must not be guessed.
-        return frozenset({Closable.STORE}) if path[1:] in ((), ("path",)) else frozenset()
-    part = _CLOSES.get(path[0])
-    return frozenset() if part is None else frozenset({part})
+    part = PARTS.get(path[0])
+    harmless = part is Closable.STORE and path[1:] not in ((), ("path",))
+    return frozenset() if part is None or harmless else frozenset({part})
