@@ -233,11 +233,6 @@ class Settings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     mqtt: MqttSettings = MqttSettings()
     zones: list[ZoneSettings] = []
 
-    @property
-    def zone_names(self) -> dict[tuple[int, int], str]:
-        """Names by base and zone, without the empty ones."""
-        return {(zone.base, zone.zone): zone.name.strip() for zone in self.zones if zone.name.strip()}
-
 
 SECTIONS: dict[str, type[Section]] = {
     name: kind
