@@ -21,7 +21,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from neasmart.core.gateway import Gateway
 from neasmart.settings.model import ApiSettings
-from neasmart.web.guard import auth, rates
+from neasmart.web.guard import auth, connections, rates
 from neasmart.web.guard.auth import Attempts
 from neasmart.web.guard.connections import HttpConnection
 from neasmart.web.guard.origins import at_home
@@ -596,8 +596,8 @@ def test_a_host_with_many_addresses_is_one_client() -> None:
     assert name("::ffff:192.168.1.7") == name("192.168.1.7")
 
 
-async def test_a_request_that_trickles_in_is_given_up(served: Served) -> None:
-    served.server.doors[Role.API].head_timeout_s = 0.2
+async def test_a_request_that_trickles_in_is_given_up(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "HEAD_TIMEOUT_S", 0.2)
     slow = [await asyncio.open_connection("127.0.0.1", served.api_port) for _ in range(20)]
 
     async def trickle(writer: asyncio.StreamWriter) -> None:
@@ -629,7 +629,7 @@ async def test_who_does_not_read_an_answer_loses_its_place(
 
     monkeypatch.setattr(HttpConnection, "connection_made", with_little_room)
     doors = served.server.doors[Role.API]
-    doors.answer_timeout_s = 0.2
+    monkeypatch.setattr(connections, "ANSWER_TIMEOUT_S", 0.2)
     with socket.socket() as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
         client.connect(("127.0.0.1", served.api_port))
