@@ -64,7 +64,7 @@ def test_removing_the_signs_before_one_block_is_enough(tmp_path: Path) -> None:
     assert dongle.serial_port == "/dev/ttyUSB0"
     assert dialled.serial_port == "socket://192.168.1.50:8899"
     assert (broker.host, broker.username) == ("192.168.1.10", "neasmart")
-    assert with_block("# Names").zone_names == {(1, 1): "Living room", (1, 2): "Kitchen"}
+    assert [zone.name for zone in with_block("# Names").zones] == ["Living room", "Kitchen"]
     assert with_block("# The page").api.ingress_port == 8099
 
 

@@ -556,7 +556,7 @@ def test_a_room_that_cannot_be_is_dropped_alone(folder: Path, capsys: pytest.Cap
 
     assert main(["import", "old.json", "--apply"]) == 0
 
-    assert load({}).zone_names == {(1, 1): "Room A", (1, 2): "Room B"}
+    assert [(zone.zone, zone.name) for zone in load({}).zones] == [(1, "Room A"), (2, "Room B")]
     assert "dropped  zones[0]" in capsys.readouterr().out
 
 

@@ -20,7 +20,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from neasmart.core.gateway import Gateway
 from neasmart.settings.model import ApiSettings
-from neasmart.web.guard import auth, rates
+from neasmart.web.guard import auth, connections, rates
 from neasmart.web.guard.auth import Attempts
 from neasmart.web.guard.origins import at_home
 from neasmart.web.guard.proxies import Proxies
@@ -594,8 +594,8 @@ def test_a_host_with_many_addresses_is_one_client() -> None:
     assert name("::ffff:192.168.1.7") == name("192.168.1.7")
 
 
-async def test_a_request_that_trickles_in_is_given_up(served: Served) -> None:
-    served.server.doors[Role.API].head_timeout_s = 0.2
+async def test_a_request_that_trickles_in_is_given_up(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "HEAD_TIMEOUT_S", 0.2)
     slow = [await asyncio.open_connection("127.0.0.1", served.api_port) for _ in range(20)]
 
     async def trickle(writer: asyncio.StreamWriter) -> None:

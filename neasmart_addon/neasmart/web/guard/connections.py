@@ -55,12 +55,9 @@ _USER_TIMEOUT: int | None = getattr(socket, "TCP_USER_TIMEOUT", None)
 class Doors:
     """The connections that are open, in total and by client; without `client_limit` one client may have them all."""
 
-    def __init__(
-        self, counters: WebCounters, *, client_limit: int | None, head_timeout_s: float = HEAD_TIMEOUT_S
-    ) -> None:
+    def __init__(self, counters: WebCounters, *, client_limit: int | None) -> None:
         """Start without connections."""
         self.counters = counters
-        self.head_timeout_s = head_timeout_s
         self.open = 0
         self._client_limit = client_limit
         self._by_client: dict[str, int] = {}
@@ -205,7 +202,7 @@ class HttpConnection(web.RequestHandler):
         self.force_close()
 
     def _await_head(self) -> None:
-        self._deadline = self._loop.call_later(self._doors.head_timeout_s, self._give_up)
+        self._deadline = self._loop.call_later(HEAD_TIMEOUT_S, self._give_up)
 
     def _forget_deadline(self) -> None:
         if self._deadline is not None:
