@@ -88,7 +88,7 @@ async def test_a_command_that_expires_puts_the_true_value_back(mosquitto: Mosqui
         await watcher.send(f"{ROOT}/zone/1/1/setpoint/set", "25")
         await watcher.until(lambda w: w.json(f"{ROOT}/zone/1/1/climate")["setpoint"] == 25.0)
 
-        gateway.tick(time.monotonic() + 61)
+        gateway.tick(gateway.clock.monotonic() + 61)
 
         await watcher.until(lambda w: w.json(f"{ROOT}/zone/1/1/climate")["setpoint"] == 21.5)
         await watcher.until(lambda w: w.json(f"{ROOT}/zone/1/1/last_command")["result"] == "expired")
@@ -244,9 +244,9 @@ async def test_a_silent_room_and_a_silent_base_are_unavailable(mosquitto: Mosqui
     async with watching(mosquitto.port) as watcher, bridged(gateway, settings_for(mosquitto)):
         await watcher.sees(f"{ROOT}/status", "online")
 
-        gateway.plant.last_write_at = time.monotonic() - 200
+        gateway.plant.last_write_at = gateway.clock.monotonic() - 200
         await watcher.sees(f"{ROOT}/bus", "offline")
-        gateway.tick(time.monotonic() + 200)
+        gateway.tick(gateway.clock.monotonic() + 200)
         await watcher.sees(f"{ROOT}/zone/1/1/available", "offline")
 
         base_reports(gateway, "zone.1.1.temperature", 21.0)
@@ -460,7 +460,7 @@ async def test_a_command_for_the_house_that_ends_without_success_shows_the_rooms
         await watcher.send(f"{ROOT}/global/state/set", "holiday")
         await watcher.until(lambda w: w.json(f"{ROOT}/zone/1/1/climate")["preset"] == "away")
 
-        gateway.tick(time.monotonic() + 61)
+        gateway.tick(gateway.clock.monotonic() + 61)
 
         await watcher.until(lambda w: w.json(f"{ROOT}/zone/1/1/climate")["preset"] == "comfort")
         await watcher.until(lambda w: w.json(f"{ROOT}/zone/1/2/climate")["preset"] == "eco")

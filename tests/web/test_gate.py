@@ -7,6 +7,7 @@ import base64
 import contextlib
 import json
 import logging
+import socket
 import time
 from types import SimpleNamespace
 from typing import Any
@@ -21,8 +22,9 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from neasmart.core.gateway import Gateway
 from neasmart.settings.model import ApiSettings
-from neasmart.web.guard import auth, rates
+from neasmart.web.guard import auth, connections, rates
 from neasmart.web.guard.auth import Attempts
+from neasmart.web.guard.connections import HttpConnection
 from neasmart.web.guard.origins import at_home
 from neasmart.web.guard.proxies import Proxies
 from neasmart.web.guard.rates import Rates
@@ -599,9 +601,10 @@ def test_a_host_with_many_addresses_is_one_client() -> None:
     assert name("::ffff:192.168.1.7") == name("192.168.1.7")
 
 
-async def test_a_request_that_trickles_in_is_given_up(served: Served) -> None:
+async def test_a_request_that_trickles_in_is_given_up(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     doors, refused = served.server.doors[Role.API], served.server.counters.refused
-    usual_s, doors.head_timeout_s = doors.head_timeout_s, 0.2
+    usual_s = connections.HEAD_TIMEOUT_S
+    monkeypatch.setattr(connections, "HEAD_TIMEOUT_S", 0.2)
     slow = [await asyncio.open_connection("127.0.0.1", served.api_port) for _ in range(20)]
 
     async def trickle(writer: asyncio.StreamWriter) -> None:
@@ -612,7 +615,7 @@ async def test_a_request_that_trickles_in_is_given_up(served: Served) -> None:
 
     trickling = [asyncio.create_task(trickle(writer)) for _, writer in slow]
     await eventually(lambda: doors.open + refused.get("slow", 0) == len(slow))
-    doors.head_timeout_s = usual_s
+    monkeypatch.setattr(connections, "HEAD_TIMEOUT_S", usual_s)
     assert (await served.get("/mode"))[0] == 200
     await eventually(lambda: refused.get("slow") == len(slow))
     for (reader, writer), task in zip(slow, trickling, strict=True):
@@ -621,6 +624,29 @@ async def test_a_request_that_trickles_in_is_given_up(served: Served) -> None:
         with contextlib.suppress(ConnectionError):
             assert not await reader.read()
     await asyncio.gather(*trickling, return_exceptions=True)
+
+
+@pytest.mark.parametrize("path", ["/api/v1/points", "/api/openapi.json"], ids=["of one write", "of many"])
+async def test_who_does_not_read_an_answer_loses_its_place(
+    served: Served, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    connection_made = HttpConnection.connection_made
+
+    def with_little_room(connection: HttpConnection, transport: asyncio.Transport) -> None:
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2048)
+        connection_made(connection, transport)
+
+    monkeypatch.setattr(HttpConnection, "connection_made", with_little_room)
+    doors = served.server.doors[Role.API]
+    monkeypatch.setattr(connections, "ANSWER_TIMEOUT_S", 0.2)
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        client.connect(("127.0.0.1", served.api_port))
+        client.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode())
+        await eventually(lambda: bool(served.server.counters.requests))
+        assert doors.open == 1
+
+        await eventually(lambda: not doors.open, within_s=5.0)
 
 
 async def test_one_address_cannot_take_all_connections(served: Served) -> None:

@@ -228,6 +228,18 @@ async def test_a_taken_port_is_tried_again_and_the_other_listener_works(
     assert len([record for record in caplog.records if record.levelno == logging.WARNING]) == 1
 
 
+async def test_two_colons_stand_for_all_addresses_of_both_families(gateway: Gateway) -> None:
+    api = ApiSettings(host="::", port=free_port(), ingress_host="::", ingress_port=free_port())
+    server = WebServer(Settings(api=api), gateway, None)
+    running = asyncio.create_task(server.run())
+    await eventually(lambda: server.status.api and server.status.ingress)
+    for port in (api.port, api.ingress_port):
+        for host in ("127.0.0.1", "::1"):
+            _, writer = await asyncio.open_connection(host, port)
+            writer.close()
+    await stopped(running)
+
+
 async def test_an_address_of_another_computer_is_called_so(gateway: Gateway) -> None:
     api = ApiSettings(host="192.0.2.9", port=free_port(), ingress_port=free_port())
     server = WebServer(Settings(api=api), gateway, None)

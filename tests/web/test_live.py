@@ -234,7 +234,7 @@ async def test_what_a_slow_client_has_missed_is_one_message(served: Served, gate
 async def test_a_client_that_never_reads_is_dropped_and_the_others_are_served(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(served.server.feed, "_send_timeout_s", 0.5)
+    monkeypatch.setattr(live, "SEND_TIMEOUT_S", 0.5)
     stuck = _page_that_never_reads(served.api_port)
     page, _ = await opened(served.api)
     await eventually(lambda: served.server.feed.clients == 2)
@@ -263,7 +263,7 @@ def _page_that_never_reads(port: int) -> socket.socket:
 
 
 async def test_one_page_too_many_is_refused(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(served.server.feed, "_clients_limit", 2)
+    monkeypatch.setattr(live, "CLIENTS_LIMIT", 2)
     pages = [(await opened(served.api))[0] for _ in range(2)]
 
     headers = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13"}

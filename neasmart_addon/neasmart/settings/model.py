@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_type_hints
 
 import msgspec
 
@@ -233,12 +233,13 @@ class Settings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     mqtt: MqttSettings = MqttSettings()
     zones: list[ZoneSettings] = []
 
-    @property
-    def zone_names(self) -> dict[tuple[int, int], str]:
-        """Names by base and zone, without the empty ones."""
-        return {(zone.base, zone.zone): zone.name.strip() for zone in self.zones if zone.name.strip()}
 
-
+SECTIONS: dict[str, type[Section]] = {
+    name: kind
+    for name, kind in get_type_hints(Settings).items()
+    if isinstance(kind, type) and issubclass(kind, Section)
+}
+"""The sections by their names; `zones` is none."""
 SECRETS = frozenset(
     key
     for section in msgspec.to_builtins(Settings()).values()

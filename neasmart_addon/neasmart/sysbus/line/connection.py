@@ -118,6 +118,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._waiting: asyncio.TimerHandle | None = None
         self._closing = False
+        self._drained = 0
         self._now = wiring.gateway.clock.monotonic
         self._counters = wiring.gateway.bus.counters
 
@@ -138,7 +139,7 @@ class Connection(asyncio.Protocol):
         now = self._now()
         slave = self.slave
         lag = self._wiring.lag
-        late = now >= lag.suspect_from and lag.waited_s > slave.patience_s
+        late = now >= lag.suspect_from and self._waited(len(chunk))
         # A whole read is more than comes in time; on a line a request at its end is no use to anybody.
         late = late or (len(chunk) >= READ_BYTES and slave.overtaken_by_frames)
         received = slave.receive(chunk, now, late=late, carrier=self.carrier)
@@ -181,6 +182,17 @@ class Connection(asyncio.Protocol):
     def transport(self) -> asyncio.Transport | None:
         """The transport while the connection is open."""
         return self._transport
+
+    def _waited(self, size: int) -> bool:
+        """Return whether bytes that are read after a stop have waited for longer than the base does."""
+        lag = self._wiring.lag
+        if lag.waited_s <= self.slave.patience_s:
+            return False
+        self._drained += size
+        if self._drained >= READ_BYTES:
+            self._drained = 0
+            lag.still_draining()
+        return True
 
     def _note(self, chunk: bytes, frames: int, now: float) -> None:
         """Count what has come."""

@@ -11,7 +11,7 @@ from neasmart.core.commands.command import Command
 from neasmart.core.gateway import Gateway
 from neasmart.facts.network import API
 from neasmart.facts.rows import Part
-from neasmart.web.answers import documents, table_document
+from neasmart.web.answers import documents
 from neasmart.web.answers.health_answers import Health
 from neasmart.web.answers.page_answers import SchemaAnswer
 from neasmart.web.answers.room_answers import ZoneFilter, ZoneList
@@ -34,11 +34,11 @@ from neasmart.web.http.routes import AXIS, FLAG, Route
 class Rest:
     """The handlers; `origin` names in each command who has sent it."""
 
-    def __init__(self, gateway: Gateway, *, origin: str, schema: SchemaAnswer | None = None) -> None:
+    def __init__(self, gateway: Gateway, *, origin: str, schema: SchemaAnswer) -> None:
         """Answer from the gateway's memory; `schema` tells what there is."""
         self._gateway = gateway
         self._origin = origin
-        self._schema = table_document.schema(gateway.table) if schema is None else schema
+        self._schema = schema
 
     # The router tries routes in the order in which they stand here, and single zones are asked for most.
     @Route("GET", f"{API}/zones/{{base_id}}/{{zone_id}}", "rooms", "Zone")
