@@ -18,15 +18,7 @@ from neasmart.web.answers.room_answers import ZoneFilter, ZoneList
 from neasmart.web.api.health import health
 from neasmart.web.guard.gate import ORIGIN
 from neasmart.web.http import places
-from neasmart.web.http.bodies import (
-    Document,
-    flag,
-    query,
-    queued,
-    read_object,
-    reply,
-    required,
-)
+from neasmart.web.http.bodies import Document, flag, query, queued, read_object, reply, required
 from neasmart.web.http.problems import Problem
 from neasmart.web.http.routes import AXIS, FLAG, Route
 
