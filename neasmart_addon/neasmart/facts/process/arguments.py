@@ -11,7 +11,7 @@ from typing import NoReturn
 from urllib.parse import urlsplit
 
 from neasmart.facts.errors import NeasmartError
-from neasmart.facts.network import host_and_port
+from neasmart.facts.network import LAST_PORT, host_and_port
 
 EXIT_USAGE = 2
 
@@ -58,7 +58,7 @@ def whole(least: int, most: int) -> Callable[[str], int]:
     return parsed
 
 
-port = whole(1, 65535)
+port = whole(1, LAST_PORT)
 
 
 def host_port(text: str) -> str:
