@@ -52,6 +52,11 @@ def host_and_port(text: str) -> tuple[str, int | None]:
     return text.strip("[]"), None
 
 
+def listened_on(host: str) -> str | None:
+    """Return an address as asyncio is told to listen on it: it takes `::` for IPv6 alone, and owners for everything."""
+    return None if host in ("", "::") else host
+
+
 def joined(host: str, port: int) -> str:
     """Return ``HOST:PORT``, an IPv6 address in brackets."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -114,7 +114,10 @@ def _of_api(api: ApiSettings) -> Iterator[Objection]:
     yield from _of_own_address("ingress_host", api.ingress_host)
     for origin in api.cors_origins:
         if origin == "*" and not api.enable_auth:
-            allowed = "Any page could change the heating. Name the origins, or set api.enable_auth"
+            allowed = (
+                "Any page of the internet could change the heating through a browser at home. Programs and our own page"
+                " need no entry, so remove it; name the origins of pages that do, or set api.enable_auth and api.key"
+            )
             yield Objection("cors_origins", origin, allowed, depends_on=frozenset({"enable_auth"}))
         elif origin != "*" and not _ORIGIN.fullmatch(origin):
             allowed = "Allowed: origins such as http://192.168.1.7:3000 or https://panel.example, without a path"

@@ -146,9 +146,13 @@ class Oracle:
 
     def restarted(self, at_s: float) -> None:
         """Note that a new gateway process has begun, which may know nothing of before."""
+        self.stood_still(at_s)
+        self.gap()
+
+    def stood_still(self, at_s: float) -> None:
+        """Note that a gateway goes on after a stop that it can see; it cannot know what was set meanwhile."""
         for order in self._live():
             order.stop(Explanation.ENDED, at_s)
-        self.gap()
 
     def gap(self) -> None:
         """Note that the gateway may have missed what was told; the first word after it tells of no turn."""
