@@ -22,8 +22,9 @@ import asyncio
 import logging
 import math
 from collections.abc import Callable
-from time import monotonic
 from typing import Any
+
+from neasmart.facts.clock import monotonic
 
 ASKED_EVERY_S = 0.05
 LATE_S = 0.1
