@@ -93,14 +93,16 @@ async def test_options_that_change_elsewhere_at_the_same_moment_are_noticed(
         await store.change("server", DIALLED)
 
 
-async def test_a_supervisor_that_hangs_or_is_away_is_told(store: SettingsStore, fake: FakeSupervisor) -> None:
-    fake.hangs = True
+async def test_a_supervisor_that_hangs_or_is_away_is_told(
+    store: SettingsStore, fake: FakeSupervisor, client: Supervisor
+) -> None:
+    fake.hangs, client._timeout_s = True, 0.5
     with pytest.raises(SupervisorError, match="did not answer"):
         await store.change("server", DIALLED)
     with pytest.raises(SupervisorError, match="did not answer"):
         await store.restart()
 
-    fake.hangs, fake.refuses = False, "System is not ready"
+    fake.hangs, fake.refuses, client._timeout_s = False, "System is not ready", 30.0
     with pytest.raises(SupervisorError, match="System is not ready"):
         await store.ports()
 

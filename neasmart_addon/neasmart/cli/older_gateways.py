@@ -22,6 +22,7 @@ from neasmart.settings.checks import joined
 from neasmart.settings.named_files import SIZE_LIMIT, may_exist, read_regular
 from neasmart.settings.older_words import OLDER_FORM
 from neasmart.store import older as older_registers
+from neasmart.store.files.database import MAGIC
 from neasmart.wiring import settings_store
 
 _MODULES = "config_modules"
@@ -45,7 +46,7 @@ def run(namespace: argparse.Namespace) -> int:
     try:
         path = namespace.path
         content = b"" if path.is_dir() else read_regular(path)
-        if content.startswith(older_registers.MAGIC):
+        if content.startswith(MAGIC):
             _import_registers(path, apply=namespace.apply)
         else:
             old = _of_folder(path) if path.is_dir() else _parsed(path, content)
