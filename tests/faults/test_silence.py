@@ -111,19 +111,24 @@ async def test_a_command_outlives_a_short_silence_and_no_long_one(
     await bench.close()
 
 
-@pytest.mark.parametrize("jump_s", [YEAR_S, -YEAR_S], ids=["ahead", "back"])
-async def test_a_clock_that_jumps_by_a_year_changes_neither_command_nor_health_nor_what_is_kept(
-    bench: Bench, jump_s: float
+@pytest.mark.parametrize(
+    ("jump_s", "state", "words"),
+    [(-YEAR_S, "queued", [0, encode_dpt9(23.0)]), (YEAR_S, "expired", NO_DATA)],
+    ids=["back", "ahead"],
+)
+async def test_a_clock_that_jumps_by_a_year_changes_neither_health_nor_what_is_kept_and_ahead_it_ends_commands(
+    bench: Bench, jump_s: float, state: str, words: list[int]
 ) -> None:
     await live(bench, OLD, 60)
-    (command,) = bench.gateway.submit([(SETPOINT, 23.0)], origin="test")
+    (before,) = bench.gateway.submit([(SETPOINT, 23.0)], origin="test")
     transactions = bench.status.transactions
 
     bench.time.wall_s += jump_s
     await live(bench, OLD, 10)
 
     assert told(bench) == ("healthy", [])
-    assert state_of(bench, command) == "queued"
+    assert (state_of(bench, before), polled(bench)) == (state, words)
+    (command,) = bench.gateway.submit([(SETPOINT, 23.0)], origin="test")
     assert polled(bench) == [0, encode_dpt9(23.0)]
     bench.write(SETPOINT.address, encode_dpt9(23.0))
     assert state_of(bench, command) == "confirmed"

@@ -136,10 +136,14 @@ class LastHand(RuleBasedStateMachine):
     def the_bus_is_silent(self, seconds: float) -> None:
         self.world.pass_by(seconds)
 
-    @rule(number=walks)
-    def the_gateway_stands_still(self, number: int) -> None:
-        with self.world.frozen():
+    @rule(number=walks, asleep=st.booleans())
+    def the_gateway_stands_still(self, number: int, asleep: bool) -> None:
+        with self.world.frozen(asleep=asleep):
             self._walk(number, Weather(loss=0.1, turns=0.02))
+
+    @rule(seconds=st.sampled_from((0.3, 15.0, 3600.0)))
+    def the_wall_clock_is_set_ahead(self, seconds: float) -> None:
+        self.world.correct_clock(seconds)
 
     @rule()
     def the_converter_dials_anew(self) -> None:

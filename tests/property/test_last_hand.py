@@ -55,6 +55,13 @@ def test_a_gateway_that_pressed_a_command_on_would_be_found_out(
         _lives(machine)
 
 
+def test_a_gateway_that_goes_on_after_a_standstill_would_be_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Commands, "stood_still", lambda *_: [])
+
+    with pytest.raises(AssertionError, match=r"register \d+ = 0x\w+ to .*: ended"):
+        _lives(LastHand)
+
+
 def test_a_gateway_that_served_nothing_would_be_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(RegisterImage, "desire", lambda *_: None)
 

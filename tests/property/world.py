@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from neasmart.core.commands.carrier import Carrier
 from neasmart.core.commands.command import Command
-from neasmart.core.gateway import LINK
+from neasmart.core.gateway import LINK, STANDSTILL_S
 from neasmart.facts.clock import Clock
 from neasmart.facts.codecs import WRITE_MULTIPLE
 from neasmart.facts.errors import NeasmartError
@@ -35,7 +35,6 @@ UNIT_IDS = (240, 241)
 ROOMS = tuple((room.base_id, room.zone_id) for room in SMALL.rooms)
 START_S = 1000.0
 CONVERTER = "192.0.2.7"
-WALL_OFFSET_S = 1_780_000_000.0
 SETTINGS = Settings()
 
 
@@ -64,6 +63,7 @@ class World:
     def __init__(self, nature: Nature) -> None:
         """Build a house with two rooms, a base that has run for a while, and a gateway that starts."""
         self.now = START_S
+        self.wall_offset_s = 1_780_000_000.0
         self.nature = nature
         self.chance = random.Random(nature.seed)
         self.oracle = Oracle()
@@ -183,18 +183,32 @@ class World:
             self.base.read(address, word)
 
     @contextmanager
-    def frozen(self) -> Iterator[None]:
-        """Let the gateway's process stand still; then it reads all that has waited, and answers nothing of it."""
-        self._frozen = []
+    def frozen(self, *, asleep: bool) -> Iterator[None]:
+        """Let the gateway's process stand still; then it reads all that has waited, and answers nothing of it.
+
+        Nothing has waited for a computer that was asleep, so the next poll may come before the next tick.
+        """
+        self._frozen, since = [], self.now
         yield
         waited, self._frozen = self._frozen, None
+        if self.now - since > STANDSTILL_S:
+            self.oracle.stood_still(self.now)
+        if asleep:
+            return
         self.gateway.tick(self.now)
         for frame, told in waited:
             self._arrive(frame, told)
 
+    def correct_clock(self, seconds: float) -> None:
+        """Set the wall clock ahead; if by much, it may be that of a virtual machine that was paused."""
+        self.wall_offset_s += seconds
+        if seconds > STANDSTILL_S:
+            self.oracle.stood_still(self.now)
+
     def _begin(self) -> None:
-        clock = Clock(monotonic=lambda: self.now, wall=lambda: self.now + WALL_OFFSET_S)
+        clock = Clock(monotonic=lambda: self.now, wall=lambda: self.now + self.wall_offset_s)
         self.gateway = build_gateway(SETTINGS, clock)
+        self.gateway.tick(self.now)
         self.gateway.hub.publish(LINK, LinkStatus(connected=True, code="connected", detail="The link is open."))
         self.carrier = Carrier(CONVERTER)
         self.slave = RtuSlave(Station(self.gateway))

@@ -143,7 +143,7 @@ def test_the_environment_is_read_by_the_type_of_the_setting() -> None:
     assert settings.logging.level is LogLevel.DEBUG
     assert settings.logging.format is LogFormat.JSON
     assert settings.server.reply_delay_ms == 2.0
-    assert settings.zone_names == {(1, 3): "Küche"}
+    assert [(zone.base, zone.zone, zone.name) for zone in settings.zones] == [(1, 3, "Küche")]
 
 
 @pytest.mark.parametrize(
@@ -420,7 +420,7 @@ def test_a_slip_costs_its_own_part_only(folder: Path, options: object, closed: s
     assert found.settings.api.enabled is (Closable.API not in closed)
     assert found.settings.mqtt.enabled is (Closable.MQTT not in closed)
     if key.startswith("zones"):
-        assert found.settings.zone_names == {(1, 1): "A"}
+        assert [zone.name for zone in found.settings.zones] == ["A"]
 
 
 @pytest.mark.parametrize("source", ["file", "environment"])

@@ -206,13 +206,15 @@ def test_a_command_does_not_live_for_ever() -> None:
     assert read.served(SETPOINT, WANTED, 290.0) is Explanation.ENDED
 
 
-def test_a_restart_and_the_gateways_own_word_end_a_command() -> None:
-    restarted, said = an_oracle(), an_oracle()
+def test_a_restart_a_standstill_and_the_gateways_own_word_end_a_command() -> None:
+    restarted, stopped, said = an_oracle(), an_oracle(), an_oracle()
+    stopped.ordered(SETPOINT, WANTED, 1.0)
+    stopped.stood_still(2.0)
     restarted.ordered(SETPOINT, WANTED, 1.0)
     restarted.restarted(2.0)
     said.ordered(SETPOINT, WANTED, 1.0).stop(Explanation.ENDED, 2.0)
 
-    assert [oracle.served(SETPOINT, WANTED, 3.0) for oracle in (restarted, said)] == [Explanation.ENDED] * 2
+    assert [oracle.served(SETPOINT, WANTED, 3.0) for oracle in (restarted, stopped, said)] == [Explanation.ENDED] * 3
 
 
 def test_a_word_may_have_been_served_at_any_time_since_the_base_asked() -> None:

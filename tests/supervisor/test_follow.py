@@ -15,7 +15,7 @@ from neasmart.supervisor import Supervisor, SupervisorError
 from neasmart.wiring.app import build_gateway
 from neasmart.wiring.reload import Reloader, Watched
 from neasmart.wiring.settings_store import SettingsStore
-from neasmart.wiring.setup_guide import Choice, SetupGuide
+from neasmart.wiring.setup_guide import SetupGuide
 from tests.support.fake_supervisor import FakeSupervisor
 
 pytestmark = [
@@ -77,11 +77,11 @@ async def test_the_guide_stores_with_the_supervisor_and_the_app_uses_it(
     document = await app.guide.document()
     assert (document["decided_by"], document["converter"]["port_open"]) == ("supervisor", False)
 
-    document = await app.guide.apply(Choice(url="socket://192.168.1.50:8899"))
+    document = await app.guide.apply({"url": "socket://192.168.1.50:8899"})
 
     assert fake.options["server"]["url"] == "socket://192.168.1.50:8899"
     assert document["link"] == {"kind": "dial", "device": None, "url": "socket://192.168.1.50:8899"}
-    document = await app.guide.apply(Choice(listen=True))
+    document = await app.guide.apply({"listen": True})
     assert (document["link"]["kind"], "url" in fake.options["server"]) == ("listen", False)
 
 
@@ -91,7 +91,7 @@ async def test_the_guide_has_entities_named_in_the_language_of_the_page(
     app = App(tmp_path, fake, client)
     before = fake.options
 
-    await app.guide.apply(Choice(language="de"))
+    await app.guide.apply({"language": "de"})
 
     assert fake.options == {**before, "mqtt": {**before["mqtt"], "language": "de"}}
     assert app.settings.mqtt.language is Language.DE
@@ -102,11 +102,11 @@ async def test_opening_the_port_asks_for_a_restart_that_the_owner_gives(
 ) -> None:
     app = App(tmp_path, fake, client)
 
-    document = await app.guide.apply(Choice(open_port=True))
+    document = await app.guide.apply({"open_port": True})
 
     assert (document["restart_needed"], document["converter"]["port_open"]) == (True, True)
     assert (fake.network["502/tcp"], fake.restarts) == (502, 0)
-    await app.guide.apply(Choice(restart=True))
+    await app.guide.apply({"restart": True})
     assert fake.restarts == 1
 
 
@@ -114,7 +114,7 @@ async def test_while_the_supervisor_is_away_the_guide_still_shows_what_it_knows(
     tmp_path: Path, fake: FakeSupervisor, client: Supervisor
 ) -> None:
     app = App(tmp_path, fake, client)
-    fake.hangs = True
+    fake.hangs, client._timeout_s = True, 0.5
 
     document = await app.guide.document()
 
@@ -126,12 +126,13 @@ async def test_what_was_stored_without_an_answer_is_said_to_be_unsure_and_found_
 ) -> None:
     app = App(tmp_path, fake, client)
     fake.after_post = lambda: setattr(fake, "hangs", True)
+    client._timeout_s = 2.0
 
     with pytest.raises(SupervisorError, match="did not answer"):
-        await app.guide.apply(Choice(url="socket://192.168.1.50:8899"))
+        await app.guide.apply({"url": "socket://192.168.1.50:8899"})
     assert app.settings.server.serial_port == ""
 
-    fake.hangs, fake.after_post = False, lambda: None
+    fake.hangs, fake.after_post, client._timeout_s = False, lambda: None, 30.0
     await app.reloader.follow()
     assert app.settings.server.serial_port == "socket://192.168.1.50:8899"
 
@@ -142,7 +143,7 @@ async def test_an_option_that_was_saved_in_the_form_meanwhile_is_not_lost(
     app = App(tmp_path, fake, client)
     fake.save_in_form(mqtt={**fake.options["mqtt"], "host": "192.168.1.9"}, modbus={"slave_id": "241"})
 
-    await app.guide.apply(Choice(url="socket://192.168.1.50:8899"))
+    await app.guide.apply({"url": "socket://192.168.1.50:8899"})
 
     assert (fake.options["mqtt"]["host"], fake.options["modbus"]["slave_id"]) == ("192.168.1.9", "241")
     assert (app.settings.mqtt.host, app.settings.modbus.slave_id) == ("192.168.1.9", [241])

@@ -32,7 +32,10 @@ class ByHand:
             walk_assumed_seconds=walk_s, walk_longest_seconds=walk_s, walk_shortest_seconds=walk_s
         )
         self.now = 1000.0
-        self.gateway = build_gateway(Settings(modbus=settings), Clock(monotonic=lambda: self.now))
+        self.unix_s = 1_750_000_000.0
+        """What the wall clock says at the beginning of the other one."""
+        clock = Clock(monotonic=lambda: self.now, wall=lambda: self.unix_s + self.now)
+        self.gateway = build_gateway(Settings(modbus=settings), clock)
         self.gateway.hub.publish(LINK, LinkStatus(connected=True, code="connected"))
 
     def tell(self, ref: Ref, value: float, carrier: Carrier | None = None) -> None:

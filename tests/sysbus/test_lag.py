@@ -12,9 +12,21 @@ from unittest.mock import Mock
 
 import pytest
 
+from neasmart.facts.clock import monotonic
 from neasmart.settings.model import ServerType
+from neasmart.sysbus.line.connection import Connection, Wiring
+from neasmart.sysbus.slave.slaves import MbapSlave, RtuSlave
+from neasmart.sysbus.slave.station import Station
 from neasmart.sysbus.transport.lag import LATE_S, LagWatch
-from tests.support.bus import POLL_240, WRITE_240, mbap, until
+from tests.support.bus import (
+    BROADCAST_STATE_AND_SETPOINT,
+    POLL_240,
+    WRITE_240,
+    Hands,
+    mbap,
+    new_gateway,
+    until,
+)
 from tests.support.bus_links import Dial, StartTcp, ask
 
 POLL = mbap("F0 03 00 64 00 02")
@@ -45,7 +57,7 @@ async def test_a_loop_with_nothing_to_do_has_not_kept_anybody_waiting() -> None:
     for _ in range(20):
         # No timer ends this before its time, so the watch has to.
         await asyncio.sleep(2 * LATE_S)
-        if watch.waited_s == 0.0 and watch.suspect_from > time.monotonic():
+        if watch.waited_s == 0.0 and watch.suspect_from > monotonic():
             break
     else:
         pytest.fail("a loop that only waits counts as blocked")
@@ -194,3 +206,91 @@ async def test_bytes_that_waited_for_the_loop_are_not_answered(start_tcp: StartT
     await until(lambda: running.gateway.bus.counters.replies_late == 1, "the late reply is dropped")
     assert running.gateway.bus.counters.writes == 1
     assert (await ask(reader, writer, POLL_240, 9))[:3] == b"\xf0\x03\x04"
+
+
+PIECE_S = 0.01
+"""What a stop has left is read in pieces, as the kernel hands them on; each takes a slow machine so long."""
+
+
+class Stopped:
+    """A loop that stood still for two seconds, a clock that is moved by hand, and a line that is read after it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, slave: type[RtuSlave | MbapSlave]) -> None:
+        self.hands, self._takes_s = Hands(), 2.0
+        monkeypatch.setattr("neasmart.sysbus.transport.lag.monotonic", lambda: self.hands.now)
+        self._selector = SimpleNamespace(select=lambda _: self.goes_by(self._takes_s))
+        self._lag = LagWatch(cast("Any", SimpleNamespace(_selector=self._selector)))
+        self._lag.start()
+        self.gateway, self._slave = new_gateway(self.hands.clock), slave
+        self.connects()
+        self._selector.select(0.0)
+
+    def connects(self) -> None:
+        """Open a line; from then on it is what is read."""
+        station = Station(self.gateway)
+        wiring = Wiring(gateway=self.gateway, station=station, lag=self._lag)
+        self.line = Connection(self._slave(station), Mock(), wiring)
+        self.line.connection_made(
+            Mock(asyncio.Transport, get_write_buffer_size=lambda: 0, get_extra_info=lambda _: None)
+        )
+
+    def passes(self, seconds: float) -> None:
+        """Go round once more, for so long."""
+        self._takes_s = seconds
+        self._selector.select(seconds)
+
+    def goes_by(self, seconds: float) -> None:
+        self.hands.now += seconds
+
+    def reads(self, chunk: bytes, *, after_s: float = 0.0) -> int:
+        """Read one piece in a round of its own; return how many replies that gives."""
+        before = self.gateway.bus.counters.replies
+        self.passes(after_s)
+        self.line.data_received(chunk)
+        self.goes_by(PIECE_S)
+        return self.gateway.bus.counters.replies - before
+
+
+@pytest.mark.parametrize(("slave", "poll"), [(RtuSlave, POLL_240), (MbapSlave, POLL)])
+def test_what_a_stop_has_left_is_not_answered_however_long_it_takes_to_read_it(
+    monkeypatch: pytest.MonkeyPatch, slave: type[RtuSlave | MbapSlave], poll: bytes
+) -> None:
+    stopped = Stopped(monkeypatch, slave)
+    piece = poll * 35
+
+    # 0.4 s for 11 or 16 kB, of which the line carries less than 4 in a second.
+    assert sum(stopped.reads(piece) for _ in range(40)) == 0
+    assert stopped.reads(poll) == 0
+    # Then nothing comes faster than the line carries it.
+    assert stopped.reads(poll, after_s=0.09) == 1
+
+
+def test_who_has_dialled_during_a_stop_is_not_answered_however_long_it_takes_to_let_him_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stopped = Stopped(monkeypatch, RtuSlave)
+    stopped.passes(0.06)
+    stopped.connects()
+
+    assert stopped.reads(POLL_240, after_s=0.06) == 0
+    assert stopped.reads(POLL_240, after_s=0.09) == 1
+
+
+def test_a_line_that_goes_on_at_its_own_pace_is_answered_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    stopped = Stopped(monkeypatch, RtuSlave)
+
+    answers = [stopped.reads(BROADCAST_STATE_AND_SETPOINT + POLL_240) for _ in range(20)]
+
+    assert answers[:10] == [0] * 10
+    assert answers[11:] == [1] * 9
+
+
+def test_a_peer_that_never_stops_to_talk_is_answered_after_as_long_as_the_stop_took(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stopped = Stopped(monkeypatch, RtuSlave)
+
+    answers = [stopped.reads(POLL_240 * 50) for _ in range(220)]
+
+    assert not any(answers[:190])
+    assert all(answers[215:])

@@ -28,20 +28,20 @@ class FakeGuide:
         self.chosen: list[tuple[str, dict[str, Any]]] = []
         self.refuses: NeasmartError | None = None
 
-    async def setup_document(self) -> dict[str, Any]:
+    async def document(self) -> dict[str, Any]:
         return {"link": {"kind": "listen"}, "converter": {"host": None, "port": 502}}
 
-    async def setup_listen(self, choice: dict[str, Any]) -> dict[str, Any]:
+    async def listen(self, choice: dict[str, Any]) -> dict[str, Any]:
         return await self._take("listen", choice)
 
-    async def setup_apply(self, choice: dict[str, Any]) -> dict[str, Any]:
+    async def apply(self, choice: dict[str, Any]) -> dict[str, Any]:
         return await self._take("apply", choice)
 
     async def _take(self, what: str, choice: dict[str, Any]) -> dict[str, Any]:
         if self.refuses is not None:
             raise self.refuses
         self.chosen.append((what, choice))
-        return await self.setup_document()
+        return await self.document()
 
 
 @pytest.fixture

@@ -78,7 +78,7 @@ async def test_devices_come_newest_first_and_say_what_they_are(desk: Desk) -> No
     assert [each["appeared_s"] for each in first["devices"]] == [None, None]
     newest = second["devices"][0]
     assert (newest["path"], newest["name"], newest["maker"], newest["problem"]) == ("/dev/zero", "FT232R", "FTDI", None)
-    assert newest["appeared_s"] < 5
+    assert newest["appeared_s"] < 60
     assert {each["path"]: each["known_as"] for each in second["devices"]}["/dev/null"] == "zigbee"
 
 
@@ -173,9 +173,9 @@ async def test_a_link_under_a_name_of_its_own_is_the_chosen_device(desk: Desk, t
 @pytest.mark.parametrize(
     ("choice", "port"),
     [
-        (Choice(device="/dev/null"), "/dev/null"),
-        (Choice(url="socket://10.0.0.9:8899"), "socket://10.0.0.9:8899"),
-        (Choice(listen=True), ""),
+        ({"device": "/dev/null"}, "/dev/null"),
+        ({"url": "socket://10.0.0.9:8899"}, "socket://10.0.0.9:8899"),
+        ({"listen": True}, ""),
     ],
 )
 async def test_what_is_chosen_is_listened_to_and_not_stored(desk: Desk, choice: Choice, port: str) -> None:
@@ -190,13 +190,13 @@ async def test_what_is_chosen_is_listened_to_and_not_stored(desk: Desk, choice: 
 @pytest.mark.parametrize(
     ("choice", "stored"),
     [
-        (Choice(device="/dev/null"), {"type": None, "serial_port": "/dev/null", "url": None}),
-        (Choice(url="rfc2217://h:1"), {"type": None, "serial_port": None, "url": "rfc2217://h:1"}),
-        (Choice(listen=True), {"type": None, "serial_port": None, "url": None}),
+        ({"device": "/dev/null"}, {"type": None, "serial_port": "/dev/null", "url": None}),
+        ({"url": "rfc2217://h:1"}, {"type": None, "serial_port": None, "url": "rfc2217://h:1"}),
+        ({"listen": True}, {"type": None, "serial_port": None, "url": None}),
     ],
 )
 async def test_what_is_applied_is_stored_and_used(desk: Desk, choice: Choice, stored: dict[str, Any]) -> None:
-    await desk.guide.listen(Choice(device="/dev/zero"))
+    await desk.guide.listen({"device": "/dev/zero"})
 
     await desk.guide.apply(choice)
 
@@ -217,7 +217,7 @@ async def test_entities_are_named_as_the_page_speaks_unless_a_language_was_chose
 ) -> None:
     desk.links.settings = Settings(mqtt=MqttSettings(language=before))
 
-    await desk.guide.apply(Choice(language=asked))
+    await desk.guide.apply({"language": asked})
 
     assert desk.store.changes == stored
     assert desk.links.followed == len(stored)
@@ -226,13 +226,13 @@ async def test_entities_are_named_as_the_page_speaks_unless_a_language_was_chose
 @pytest.mark.parametrize(
     ("choice", "said"),
     [
-        (Choice(device="/dev/nowhere"), "not there any more"),
-        (Choice(device="/etc/passwd"), "no serial device"),
-        (Choice(device="/dev/../etc/passwd"), "no serial device"),
-        (Choice(url="http://x:1"), "socket://HOST:PORT"),
-        (Choice(url="/dev/null"), "socket://HOST:PORT"),
-        (Choice(language="nl"), "no language|Only"),
-        (Choice(url="socket://u:secret@h:1"), "Allowed"),
+        ({"device": "/dev/nowhere"}, "not there any more"),
+        ({"device": "/etc/passwd"}, "no serial device"),
+        ({"device": "/dev/../etc/passwd"}, "no serial device"),
+        ({"url": "http://x:1"}, "socket://HOST:PORT"),
+        ({"url": "/dev/null"}, "socket://HOST:PORT"),
+        ({"language": "nl"}, "no language|Only"),
+        ({"url": "socket://u:secret@h:1"}, "Allowed"),
     ],
 )
 async def test_what_cannot_be_the_link_is_refused_in_a_sentence(desk: Desk, choice: Choice, said: str) -> None:
@@ -245,9 +245,9 @@ async def test_what_cannot_be_the_link_is_refused_in_a_sentence(desk: Desk, choi
 async def test_a_trial_ends_by_itself(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(setup_guide, "LISTEN_S", 0.01)
 
-    await desk.guide.listen(Choice(listen=True))
+    await desk.guide.listen({"listen": True})
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while desk.links.listening is not None:  # noqa: ASYNC110 - what is waited for sends no event
             await asyncio.sleep(0.005)
 

@@ -47,17 +47,21 @@ class BusFace:
         plant: Plant,
         commands: Commands,
         hub: Hub,
-        unit_ids: tuple[int, ...],
         served: Served,
+        stands_still: Callable[[float], bool],
     ) -> None:
-        """Take the collaborators of the gateway; `served` decides what a poll reads."""
+        """Take the collaborators of the gateway; `served` decides what a poll reads, and `use` by which unit ids.
+
+        `stands_still` tells whether, as of a monotonic time, what was commanded before may be out of date.
+        """
         self._image = image
         self._plant = plant
         self._commands = commands
         self._hub = hub
         self._served = served
+        self._stands_still = stands_still
         self._bus_waits: Callable[[], bool] = lambda: False
-        self.unit_ids = unit_ids
+        self.unit_ids: tuple[int, ...] = ()
         self.walks = commands.walks
         self.idle_polls = IdlePollStatistics(plant.table)
         self.counters = BusCounters()
@@ -65,7 +69,7 @@ class BusFace:
         self.traffic = Traffic()
 
     def use(self, unit_ids: Sequence[int]) -> None:
-        """Answer under other unit ids from the next link on."""
+        """Answer under these unit ids from the next link on."""
         self.unit_ids = tuple(unit_ids)
 
     def poll(self, address: int, count: int, unit_id: int, now: float, carrier: Carrier | None = None) -> Poll:
@@ -79,6 +83,9 @@ class BusFace:
             self._commands.polled_by(carrier)
             self.interrupted(now)
         self.walks.polled((unit_id, address, count, now))
+        if self._image.commands and self._stands_still(now):
+            # Whoever wakes up may be polled before the next tick.
+            publish_commands(self._hub, self._commands.stood_still(now))
         words = self._served(address, count, now)
         return Poll(words, address, unit_id, self._commands.carried(address, count))
 

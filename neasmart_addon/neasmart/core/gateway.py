@@ -36,12 +36,11 @@ ROOMS = "status/rooms"
 PORTS = "status/ports"
 
 STANDSTILL_S = 10.0
-"""Seconds between two ticks of about one: the process was stopped, and what it reads now may have been sent before."""
+"""Seconds between two ticks of about one: process or computer stood still, and what is known may be of before."""
 OLD_AFTER_STANDSTILL_S = 2.0
 """So long what is read may have waited in a socket meanwhile."""
 _FRAMES_AT_ONCE = 50
 """So many are counted in 0.2 ms."""
-
 
 _ORDER = (Part.SEASON, Part.HOUSE, Part.ROOM, Part.TARGET)
 """What is commanded together is given in this order, because each of these changes what comes after it."""
@@ -87,7 +86,7 @@ class Gateway:
         self._undo = UndoBook(plant, commands)
         self._last_reports = last_reports
         self._sync_at: float | None = None
-        self._ticked_at = math.inf
+        self._ticked_at = self._ticked_unix_s = math.inf
         self._old_until = -math.inf
         self.clock = clock or Clock()
         self.derived = Derivations(plant, self.clock)
@@ -98,9 +97,10 @@ class Gateway:
             plant=plant,
             commands=commands,
             hub=self.hub,
-            unit_ids=tuple(unit_ids),
             served=image.served if last_reports is None else last_reports.served,
+            stands_still=self._stands_still,
         )
+        self.bus.use(unit_ids)
         self.watch = BusWatch(self.bus.unit_ids)
         self.started_at = self.clock.monotonic()
         self.hub.publish(LINK, LinkStatus())
@@ -218,7 +218,8 @@ class Gateway:
         """Do the same in pieces, between which the bus may go on: on a busy bus it is 3 ms."""
         if self._stands_still(now):
             self._old_until = now + OLD_AFTER_STANDSTILL_S
-        self._ticked_at = now
+            publish_commands(self.hub, self.commands.stood_still(now))
+        self._ticked_at, self._ticked_unix_s = now, self.clock.wall()
         self.bus.walks.tick(now)
         publish_commands(self.hub, self.commands.tick(now))
         for reading in self.plant.sweep(now):
@@ -302,8 +303,12 @@ class Gateway:
         return age is None or age > self.plant.stale_times.stale_s
 
     def _stands_still(self, now: float) -> bool:
-        """Return whether the tick that is due since long has not come."""
-        return now - self._ticked_at > STANDSTILL_S
+        """Return whether by either clock the tick that is due since long has not come.
+
+        A virtual machine that is paused is seen by the wall clock only, once something corrects that. The first time
+        from a server on a computer without a clock of its own looks the same.
+        """
+        return now - self._ticked_at > STANDSTILL_S or self.clock.wall() - self._ticked_unix_s > STANDSTILL_S
 
     def _refuse_what_may_be_old(self, now: float) -> None:
         """Raise StoodStillError for what may have been given before a hand that was told meanwhile."""

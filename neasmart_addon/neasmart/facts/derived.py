@@ -9,14 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from neasmart.facts.codecs import GlobalMode, Value
+from neasmart.facts.codecs import Season, Value, season_of
 from neasmart.facts.rows import Inputs, Part
 
 _MAGNUS_B = 17.62
 _MAGNUS_C = 243.12
 _COLD_AGAIN_K = 0.5
 _WET_STILL_K = 0.3
-_HEATING = frozenset({GlobalMode.HEATING, GlobalMode.MANUAL_HEATING})
 
 
 def dew_point(temperature: Value, humidity: Value) -> float | None:
@@ -36,23 +35,20 @@ def dew_point(temperature: Value, humidity: Value) -> float | None:
 
 def condensation(known: Inputs) -> bool | None:
     """Return the risk of a room from its air, the coldest flow of the house, and its season."""
-    mode, dew = known.one(Part.SEASON), dew_point(known.one(Part.AIR), known.one(Part.HUMIDITY))
     return condensation_risk(
-        mode=None if mode is None else GlobalMode(int(mode)),
+        mode=known.one(Part.SEASON),
         flow=min(known.values[Part.FLOW], default=None),
-        dew=dew,
+        dew=dew_point(known.one(Part.AIR), known.one(Part.HUMIDITY)),
         margin_k=known.margins.condensation_k + (_WET_STILL_K if known.before else 0.0),
     )
 
 
-def condensation_risk(
-    *, mode: GlobalMode | None, flow: float | None, dew: float | None, margin_k: float
-) -> bool | None:
+def condensation_risk(*, mode: float | None, flow: float | None, dew: float | None, margin_k: float) -> bool | None:
     """Return whether cold water may make a room's floor or ceiling wet, None if that cannot be told.
 
     It may where the coldest flow temperature lies below the dew point plus the margin; never while the house heats.
     """
-    if mode in _HEATING:
+    if season_of(mode) is Season.HEATING:
         return False
     if flow is None or dew is None:
         return None

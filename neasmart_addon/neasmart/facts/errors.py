@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+_SHOWN = 60
+
 
 class NeasmartError(Exception):
     """Base of all errors that the gateway raises on purpose.
@@ -76,7 +78,7 @@ class UndoError(NeasmartError):
     code = "cannot_undo"
 
 
-def _shortened(value: object, limit: int = 60) -> str:
+def _shortened(value: object) -> str:
     """Return a value's text, cut so that a hostile value cannot fill a log line."""
     text = repr(value) if isinstance(value, str) else str(value)
-    return text if len(text) <= limit else text[:limit] + "..."
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."

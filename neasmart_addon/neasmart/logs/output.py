@@ -65,10 +65,10 @@ def set_level(settings: LoggingSettings) -> None:
 class LastLines(logging.Handler):
     """Keeps the last log lines for the diagnostics file."""
 
-    def __init__(self, limit: int = LINES_KEPT) -> None:
-        """Keep `limit` lines, each cut to a few thousand characters."""
+    def __init__(self) -> None:
+        """Keep some hundred lines, each cut to a few thousand characters."""
         super().__init__()
-        self._lines: deque[str] = deque(maxlen=limit)
+        self._lines: deque[str] = deque(maxlen=LINES_KEPT)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Take a line."""

@@ -100,7 +100,7 @@ class ChangesByHand:
         """Return whether a value is one of ours; once told, one whose command has ended explains no second change."""
         ours = self._ours.get(ref, {})
         for value, until in list(ours.items()):
-            if abs(value - new) <= ref.point.confirm_within + 1e-6 and not self._visits.since(ref.index, until):
+            if ref.point.agrees(value, new) and not self._visits.since(ref.index, until):
                 if until < math.inf:
                     del ours[value]
                 return True

@@ -17,18 +17,7 @@ import msgspec
 
 from neasmart.facts.errors import SettingsError
 from neasmart.facts.status import Closable, SettingsFault
-from neasmart.settings.model import (
-    SECRETS,
-    ApiSettings,
-    DatabaseSettings,
-    LoggingSettings,
-    ModbusSettings,
-    MqttSettings,
-    Section,
-    ServerSettings,
-    Settings,
-    ZoneSettings,
-)
+from neasmart.settings.model import SECRETS, SECTIONS, Section, Settings, ZoneSettings
 from neasmart.settings.objections import OBJECTIONS
 from neasmart.settings.plain_words import allowed, in_plain_words
 
@@ -37,8 +26,14 @@ _NO_TEXT = re.compile("[\0\ud800-\udfff]")
 """What no file name, no answer and no message can carry: bytes that are not UTF-8, read by Python, are among it."""
 _LOGIN = re.compile(r"^(.*?://)?.*@", re.DOTALL)
 
-
-_CLOSES = {"server": Closable.BUS, "modbus": Closable.BUS, "api": Closable.API, "mqtt": Closable.MQTT}
+PARTS = {
+    "server": Closable.BUS,
+    "modbus": Closable.BUS,
+    "api": Closable.API,
+    "mqtt": Closable.MQTT,
+    "database": Closable.STORE,
+}
+"""Which part a section is for, and closes by a fault; of the storage only where the values go must not be guessed."""
 EVERYTHING = frozenset(Closable)
 _SHOWN = 80
 _NEAR = 0.75
@@ -74,12 +69,12 @@ class Sources:
             if section not in Settings.__struct_fields__:
                 known = suggestion(str(section), Settings.__struct_fields__)
                 self.blame_whole(f"{name}: unknown key {str(section)[:_SHOWN]}. {known}")
-            elif section in _SECTIONS and not isinstance(content, Mapping):
+            elif section in SECTIONS and not isinstance(content, Mapping):
                 # What stands in the place of a section can be anything, such as the broker's URL with its password.
-                secret = bool(SECRETS & set(_SECTIONS[section].__struct_fields__))
+                secret = bool(SECRETS & set(SECTIONS[section].__struct_fields__))
                 shown = "(hidden)" if secret else _shown(content)
                 self.blame((section,), f"{name}: {section} = {shown} is not allowed. Expected an object")
-            elif section in _SECTIONS:
+            elif section in SECTIONS:
                 for key, value in content.items():
                     self.set((section, str(key)), value, name)
             else:
@@ -106,7 +101,7 @@ class Sources:
 def judged(sources: Sources) -> Judged:
     """Return the settings with what is wrong left out; whatever is closed is switched off in them, too."""
     sections: dict[str, Any] = {}
-    for section, kind in _SECTIONS.items():
+    for section, kind in SECTIONS.items():
         sections[section] = _section(section, kind, sources)
     sections["zones"] = list(_zones(sources))
     settings = Settings(**sections)
@@ -174,7 +169,7 @@ def _section(section: str, kind: type[Section], sources: Sources) -> Section:
             text = f"{where}: {name} = {shown} is not allowed. {allowed(str(refused), kinds[key])}"
             sources.blame((section, key), text, name)
     built = kind(**good)
-    for objection in OBJECTIONS.get(section, lambda _: iter(()))(built):
+    for objection in OBJECTIONS[section](built):
         if objection.depends_on & sources.merged.get(section, {}).keys() - good.keys():
             # What it asks for stands there, and is refused by itself.
             continue
@@ -256,18 +251,6 @@ def _told(text: str) -> str:
 
 
 def _closed_by(path: tuple[str, ...]) -> frozenset[Closable]:
-    if path[0] == "database":
-        # Only where the values go must not be guessed.
-        return frozenset({Closable.STORE}) if path[1:] in ((), ("path",)) else frozenset()
-    part = _CLOSES.get(path[0])
-    return frozenset() if part is None else frozenset({part})
-
-
-_SECTIONS: dict[str, type[Section]] = {
-    "server": ServerSettings,
-    "modbus": ModbusSettings,
-    "api": ApiSettings,
-    "database": DatabaseSettings,
-    "logging": LoggingSettings,
-    "mqtt": MqttSettings,
-}
+    part = PARTS.get(path[0])
+    harmless = part is Closable.STORE and path[1:] not in ((), ("path",))
+    return frozenset() if part is None or harmless else frozenset({part})

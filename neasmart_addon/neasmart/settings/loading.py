@@ -18,7 +18,7 @@ import msgspec
 from neasmart.facts.errors import SettingsError
 from neasmart.settings.checks import Judged, Sources, judged, strict, suggestion, without_login
 from neasmart.settings.first_rooms import rooms
-from neasmart.settings.model import Section, Settings
+from neasmart.settings.model import SECTIONS, Settings
 from neasmart.settings.named_files import SIZE_LIMIT, may_exist, read_regular
 from neasmart.settings.older_words import ENVIRONMENT, OLDER_FORM, is_comment, level, modern_variables, modernised
 
@@ -48,9 +48,9 @@ _OTHER_NAMES = frozenset({CONFIG_FILE, OPTIONS_FILE})
 def environment_names() -> dict[str, tuple[str, ...]]:
     """Return the path of a setting, such as ("server", "port"), by the name of its environment variable."""
     names: dict[str, tuple[str, ...]] = {}
-    for section, kind in get_type_hints(Settings).items():
-        if isinstance(kind, type) and issubclass(kind, Section):
-            for key in kind.__struct_fields__:
+    for section in Settings.__struct_fields__:
+        if section in SECTIONS:
+            for key in SECTIONS[section].__struct_fields__:
                 default = f"NEASMART_{section}_{key}".upper()
                 names[_ENVIRONMENT_EXCEPTIONS.get((section, key), default)] = (section, key)
         else:
@@ -256,7 +256,7 @@ def _add_environment(sources: Sources, environment: Mapping[str, str]) -> None:
 
 def _kind(path: tuple[str, ...]) -> Any:
     """Return the type of a setting, with its limits."""
-    return get_type_hints(get_type_hints(Settings)[path[0]], include_extras=True)[path[1]]
+    return get_type_hints(SECTIONS[path[0]], include_extras=True)[path[1]]
 
 
 def _alike(name: str, names: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:

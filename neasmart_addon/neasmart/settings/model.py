@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_type_hints
 
 import msgspec
 
-from neasmart.facts.network import IpNetwork, ip_network
+from neasmart.facts.network import LAST_PORT, IpNetwork, ip_network
 
-PortNumber = Annotated[int, msgspec.Meta(ge=1, le=65535)]
+PortNumber = Annotated[int, msgspec.Meta(ge=1, le=LAST_PORT)]
 UnitId = Annotated[int, msgspec.Meta(ge=1, le=247)]
 Walked = Annotated[float, msgspec.Meta(ge=0, le=100)]
 NoDataWord = Annotated[int, msgspec.Meta(ge=0, le=65535)]
@@ -233,12 +233,13 @@ class Settings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     mqtt: MqttSettings = MqttSettings()
     zones: list[ZoneSettings] = []
 
-    @property
-    def zone_names(self) -> dict[tuple[int, int], str]:
-        """Names by base and zone, without the empty ones."""
-        return {(zone.base, zone.zone): zone.name.strip() for zone in self.zones if zone.name.strip()}
 
-
+SECTIONS: dict[str, type[Section]] = {
+    name: kind
+    for name, kind in get_type_hints(Settings).items()
+    if isinstance(kind, type) and issubclass(kind, Section)
+}
+"""The sections by their names; `zones` is none."""
 SECRETS = frozenset(
     key
     for section in msgspec.to_builtins(Settings()).values()

@@ -32,10 +32,10 @@ TELL_AFTER_S = 5.0
 class Simulator:
     """A house, its base station and the line; `run` may be called once."""
 
-    def __init__(self, options: SimulatorOptions, *, house: House | None = None) -> None:
-        """Build the house named in the options unless one is given."""
+    def __init__(self, options: SimulatorOptions) -> None:
+        """Build the house named in the options."""
         self.options = options
-        self.house = house or _house(options)
+        self.house = _house(options)
         self.base = BaseStation(self.house, options.behaviour, seed=options.seed)
         self.oracle = Oracle()
         self.base.on_turn = lambda address, word: self.oracle.turned(address, word, asyncio.get_running_loop().time())

@@ -18,7 +18,7 @@ import msgspec
 from neasmart.core.gateway import SETTINGS, Gateway
 from neasmart.facts.errors import NeasmartError
 from neasmart.facts.status import Closable, SettingsFault, SettingsStatus
-from neasmart.settings.checks import Judged, joined
+from neasmart.settings.checks import PARTS, Judged, joined
 from neasmart.settings.model import Settings, different
 
 LOOK_S = 5.0
@@ -29,12 +29,6 @@ AT_START = frozenset(
     | {f"modbus.no_data_{key}" for key in ("mode", "mode_told", "state", "state_told", "zone_state", "setpoint")}
 )
 """The settings that count from the next start on; all others count at once."""
-_SECTIONS = {
-    Closable.API: ("api",),
-    Closable.BUS: ("server", "modbus"),
-    Closable.MQTT: ("mqtt",),
-    Closable.STORE: ("database",),
-}
 _LOG = logging.getLogger(__name__)
 _Stamp = tuple[int, int, int] | None
 Load = Callable[[Mapping[str, Any] | None], Judged]
@@ -156,7 +150,7 @@ class Reloader:
         kept = frozenset(part for part in found.closed if self._goes_on(part))
         settings = found.settings
         for part in kept:
-            old = {section: getattr(self._used, section) for section in _SECTIONS[part]}
+            old = {section: getattr(self._used, section) for section, closes in PARTS.items() if closes is part}
             settings = msgspec.structs.replace(settings, **old)
         if any(not fault.key for fault in found.faults):
             # What cannot be read says nothing of the rest either.

@@ -9,8 +9,7 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -71,16 +70,8 @@ class Links(Protocol):
         """Listen to another link without sending, or serve that of the settings again."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
-    """One of: a device, a converter to dial, waiting for a converter, a language, opening the port, a restart."""
-
-    device: str | None = None
-    url: str | None = None
-    listen: bool = False
-    language: str | None = None
-    open_port: bool = False
-    restart: bool = False
+Choice = Mapping[str, Any]
+"""One of `device`, `url`, `listen`, `language`, `open_port` and `restart`, with its value."""
 
 
 class SetupGuide:
@@ -107,18 +98,6 @@ class SetupGuide:
         self._ending: set[asyncio.Task[None]] = set()
         self._changing = asyncio.Lock()
 
-    async def setup_document(self) -> dict[str, Any]:
-        """Return what the page shows."""
-        return await self.document()
-
-    async def setup_listen(self, choice: dict[str, Any]) -> dict[str, Any]:
-        """Open what was chosen and send nothing."""
-        return await self.listen(Choice(**choice))
-
-    async def setup_apply(self, choice: dict[str, Any]) -> dict[str, Any]:
-        """Store what was chosen and use it."""
-        return await self.apply(Choice(**choice))
-
     async def document(self) -> dict[str, Any]:
         """Return what the page shows."""
         settings = self._links.settings
@@ -144,26 +123,28 @@ class SetupGuide:
 
     async def listen(self, choice: Choice) -> dict[str, Any]:
         """Open what was chosen and send nothing; raise SetupError."""
+        ((what, value),) = choice.items()
         async with self._changing:
-            if choice.open_port or choice.restart or choice.language:
+            if what not in ("device", "url", "listen"):
                 raise SetupError("Only a device, an address to dial or the port can be listened to.")
-            server = await self._server(choice)
+            server = await self._server(what, value)
             await self._links.listen(server)
             self._schedule_end()
         return await self.document()
 
     async def apply(self, choice: Choice) -> dict[str, Any]:
         """Store what was chosen and use it; raise SetupError, or what the place of the settings says."""
+        ((what, value),) = choice.items()
         async with self._changing:
-            if choice.restart:
+            if what == "restart":
                 await self._store.restart()
-            elif choice.language is not None:
-                await self._name_in(choice.language)
-            elif choice.open_port:
+            elif what == "language":
+                await self._name_in(value)
+            elif what == "open_port":
                 await self._store.open_port(self._port_name, self._links.settings.server.port)
                 self._restart_needed, self._ports_at = True, float("-inf")
             else:
-                server = await self._server(choice)
+                server = await self._server(what, value)
                 dialled = server.dials
                 # The kind follows from what is set, so an older word for it must not stand in the way.
                 await self._store.change(
@@ -187,14 +168,13 @@ class SetupGuide:
             await self._store.change("mqtt", {"language": language})
             await self._follow()
 
-    async def _server(self, choice: Choice) -> ServerSettings:
+    async def _server(self, what: str, chosen: str) -> ServerSettings:
         server = self._links.settings.server
-        if choice.listen:
+        if what == "listen":
             return msgspec.structs.replace(server, type=ServerType.AUTO, serial_port="", url="")
-        chosen = choice.device or choice.url or ""
-        if choice.url is not None and ("://" not in chosen or not may_be_opened(chosen)):
+        if what == "url" and ("://" not in chosen or not may_be_opened(chosen)):
             raise NotAnAddressError(f"{chosen[:80]} is no address to dial. Allowed: {DIALLED}")
-        if choice.device is not None:
+        if what == "device":
             if not chosen.startswith(_DEVICES) or ".." in Path(chosen).parts:
                 raise SetupError(f"{chosen[:80]} is no serial device.")
             if not await asyncio.to_thread(Path(chosen).exists):

@@ -49,6 +49,7 @@ class Why(StrEnum):
     NOT_CONFIRMED = "not_confirmed"
     WAITED = "waited"
     RESTARTED = "restarted"
+    STOOD_STILL = "stood_still"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -165,6 +165,13 @@ class Commands:
         self._reacting = {address: at for address, at in self._reacting.items() if at > now}
         return changes
 
+    def stood_still(self, now: float) -> list[Command]:
+        """End all, because a hand may have turned unheard since they were given; return them."""
+        text = "the gateway stood still, or its clock jumped, so somebody may have set it otherwise since"
+        reason = Reason(why=Why.STOOD_STILL, text=text)
+        lives = list(self._live.values())
+        return [ended for life in lives for ended in self._end(life, CommandState.EXPIRED, now, reason)]
+
     def withdraw(self, command_id: str, now: float) -> list[Command]:
         """Take a live command back; return the commands that ended, none if it is not live.
 

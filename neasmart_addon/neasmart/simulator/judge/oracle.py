@@ -24,9 +24,13 @@ LONGEST_WALK_S = 40.0
 WALKS_WAITING = 3
 UNREAD_WALKS = 2
 WALKS_AFTER_READ = 7
-_UNREAD_S = 30.0
-_AFTER_READ_S = 120.0
 _CLOCK_TICKS_S = 5.0
+_GRACE_S = 2 * LONGEST_WALK_S
+_YOUNG_S = 2 * SHORTEST_WALK_S
+_WAITS_S = WALKS_WAITING * SHORTEST_WALK_S
+_UNREAD_S = max(30.0, UNREAD_WALKS * LONGEST_WALK_S) + WALKS_WAITING * LONGEST_WALK_S + _CLOCK_TICKS_S
+_READ_S = max(120.0, WALKS_AFTER_READ * LONGEST_WALK_S) + _CLOCK_TICKS_S
+_LIFE_S = _UNREAD_S + _READ_S
 _GLOBAL_NO_DATA = 10
 _KEPT = 16
 _ORDERS_KEPT = 64
@@ -111,15 +115,9 @@ class Figures:
 class Oracle:
     """The commands of the people, the words of the base, and what follows for the words that are served."""
 
-    def __init__(self, *, longest_walk_s: float = LONGEST_WALK_S, shortest_walk_s: float = SHORTEST_WALK_S) -> None:
-        """Know between which bounds the gateway's measured walk lies."""
-        self._grace_s = 2 * longest_walk_s
-        self._young_s = 2 * shortest_walk_s
-        self._unread_s = max(_UNREAD_S, UNREAD_WALKS * longest_walk_s) + WALKS_WAITING * longest_walk_s + _CLOCK_TICKS_S
-        self._read_s = max(_AFTER_READ_S, WALKS_AFTER_READ * longest_walk_s) + _CLOCK_TICKS_S
-        self._life_s = self._unread_s + self._read_s
+    def __init__(self) -> None:
+        """Begin without commands and without words."""
         self._numbers = count(1)
-        self._waits_s = WALKS_WAITING * shortest_walk_s
         self._orders: dict[int, deque[Order]] = {}
         self._told: dict[int, deque[tuple[float, int]]] = {}
         self._rooms: dict[int, int] = {}
@@ -139,7 +137,7 @@ class Oracle:
         before = [each for each in told if each[0] <= at_s]
         if before:
             order.known[before[-1][1]] = Limit.BACK
-        order.first_counts = not before or at_s - before[-1][0] > self._young_s
+        order.first_counts = not before or at_s - before[-1][0] > _YOUNG_S
         self._orders.setdefault(address, deque(maxlen=_ORDERS_KEPT)).append(order)
         for told_s, told_word in told:
             if told_s > at_s:
@@ -148,9 +146,13 @@ class Oracle:
 
     def restarted(self, at_s: float) -> None:
         """Note that a new gateway process has begun, which may know nothing of before."""
+        self.stood_still(at_s)
+        self.gap()
+
+    def stood_still(self, at_s: float) -> None:
+        """Note that a gateway goes on after a stop that it can see; it cannot know what was set meanwhile."""
         for order in self._live():
             order.stop(Explanation.ENDED, at_s)
-        self.gap()
 
     def gap(self) -> None:
         """Note that the gateway may have missed what was told; the first word after it tells of no turn."""
@@ -230,8 +232,8 @@ class Oracle:
 
     def _too_old(self, order: Order, at_s: float) -> bool:
         if order.read_s is not None:
-            return at_s - order.read_s > self._read_s
-        return at_s - order.given_s > self._unread_s
+            return at_s - order.read_s > _READ_S
+        return at_s - order.given_s > _UNREAD_S
 
     def _weigh(self, order: Order, word: int, at_s: float) -> None:
         """Decide what a word of the base, told after a command was given, makes of the command."""
@@ -241,9 +243,9 @@ class Oracle:
         others = [
             each
             for each in self._orders[order.address]
-            if each is not order and each.last_read_s is not None and at_s - each.last_read_s <= self._grace_s
+            if each is not order and each.last_read_s is not None and at_s - each.last_read_s <= _GRACE_S
         ]
-        unjudged = 0 <= at_s - self._unjudged.get(order.address, float("-inf")) <= self._grace_s
+        unjudged = 0 <= at_s - self._unjudged.get(order.address, float("-inf")) <= _GRACE_S
         if _confirms(ref, word, order.word):
             # Before it was read, the base's own value may be about to change by a command that has to do with it.
             unsure = others or unjudged or (order.read_s is None and self._follows_another(order, at_s))
@@ -267,10 +269,10 @@ class Oracle:
         before, self._rooms[address] = self._rooms.get(address, word), word
         house = self._orders.get(_HOUSE, ())
         echo = any(
-            each.word == word and each.last_read_s is not None and at_s - each.last_read_s <= self._grace_s
+            each.word == word and each.last_read_s is not None and at_s - each.last_read_s <= _GRACE_S
             for each in (*house, *self._orders.get(address, ()))
         )
-        unjudged = any(at_s - self._unjudged.get(each, float("-inf")) <= self._grace_s for each in (_HOUSE, address))
+        unjudged = any(at_s - self._unjudged.get(each, float("-inf")) <= _GRACE_S for each in (_HOUSE, address))
         if word == before or echo or unjudged:
             return
         for order in house:
@@ -280,8 +282,8 @@ class Oracle:
     def _has_to_wait(self, order: Order, at_s: float) -> bool:
         """Return whether a command that has to do with this one was given before it and is live for certain."""
         ref = TABLE.by_address[order.address]
-        return at_s - order.given_s < self._waits_s and any(
-            each.number < order.number and not each.unsure and at_s - each.given_s < self._waits_s
+        return at_s - order.given_s < _WAITS_S and any(
+            each.number < order.number and not each.unsure and at_s - each.given_s < _WAITS_S
             for each in self._live()
             if each.address != _HOUSE and _affects(TABLE.by_address[each.address], ref)
         )
@@ -302,9 +304,9 @@ class Oracle:
         return order.known.get(turn.word, Limit.NONE)
 
     def _read_lately(self, at_s: float) -> Iterator[Ref]:
-        yield from (TABLE.by_address[each] for each, read_s in self._unjudged.items() if at_s - read_s <= self._grace_s)
+        yield from (TABLE.by_address[each] for each, read_s in self._unjudged.items() if at_s - read_s <= _GRACE_S)
         for address, orders in self._orders.items():
-            if any(each.last_read_s is not None and at_s - each.last_read_s <= self._grace_s for each in orders):
+            if any(each.last_read_s is not None and at_s - each.last_read_s <= _GRACE_S for each in orders):
                 yield TABLE.by_address[address]
 
     def _follows_another(self, order: Order, at_s: float) -> bool:
@@ -313,7 +315,7 @@ class Oracle:
         waited_for = (
             TABLE.by_address[address]
             for address, orders in self._orders.items()
-            if any(0 <= order.given_s - each.given_s <= self._life_s for each in orders)
+            if any(0 <= order.given_s - each.given_s <= _LIFE_S for each in orders)
         )
         return any(_affects(cause, ref) for cause in (*self._read_lately(at_s), *waited_for))
 

@@ -118,6 +118,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._waiting: asyncio.TimerHandle | None = None
         self._closing = False
+        self._drained = 0
         self._now = wiring.gateway.clock.monotonic
         self._counters = wiring.gateway.bus.counters
 
@@ -131,6 +132,9 @@ class Connection(asyncio.Protocol):
         peer = transport.get_extra_info("peername")
         self.carrier = Carrier(str(peer[0]) if peer else "")
         self._wiring.doorbell.watch(transport)
+        if self._wiring.lag.waited_s:
+            # Letting him in has taken rounds of the loop since the stop, and what he sent is read in the next one.
+            self._wiring.lag.still_draining()
         self._owner.joined(self)
 
     def data_received(self, chunk: bytes) -> None:
@@ -138,7 +142,7 @@ class Connection(asyncio.Protocol):
         now = self._now()
         slave = self.slave
         lag = self._wiring.lag
-        late = now >= lag.suspect_from and lag.waited_s > slave.patience_s
+        late = now >= lag.suspect_from and self._waited(len(chunk))
         # A whole read is more than comes in time; on a line a request at its end is no use to anybody.
         late = late or (len(chunk) >= READ_BYTES and slave.overtaken_by_frames)
         received = slave.receive(chunk, now, late=late, carrier=self.carrier)
@@ -181,6 +185,17 @@ class Connection(asyncio.Protocol):
     def transport(self) -> asyncio.Transport | None:
         """The transport while the connection is open."""
         return self._transport
+
+    def _waited(self, size: int) -> bool:
+        """Return whether bytes that are read after a stop have waited for longer than the base does."""
+        lag = self._wiring.lag
+        if lag.waited_s <= self.slave.patience_s:
+            return False
+        self._drained += size
+        if self._drained >= READ_BYTES:
+            self._drained = 0
+            lag.still_draining()
+        return True
 
     def _note(self, chunk: bytes, frames: int, now: float) -> None:
         """Count what has come."""

@@ -3,7 +3,10 @@
 What the loop reads in a round cannot have waited for longer than since the kernel said, the round before, that it was
 not there. So the watch stands where the loop asks the kernel, and lets it ask every 50 ms: that is one waking between
 two frames of a busy bus, where a timer that is fine enough would be four. After a stop of the whole process (SIGSTOP,
-swap) Python may end the waiting without having asked again, so a long gap is remembered for 100 ms.
+swap) Python may end the waiting without having asked again, so a long gap is remembered for 100 ms. What the kernel has
+kept meanwhile it hands on piece by piece, and between two of them it may say that nothing is there; so the memory is
+renewed while bytes come faster than a line carries them, and when somebody is let in who has dialled meanwhile, but not
+for longer than the gap was.
 
 A gap that is longer than the loop was to wait is a stop; one that is not may be nothing but waiting, and nothing in the
 process tells the two apart. So the wait must be shorter than what is still answered. Where every open connection
@@ -20,8 +23,9 @@ import asyncio
 import logging
 import math
 from collections.abc import Callable
-from time import monotonic
 from typing import Any
+
+from neasmart.facts.clock import monotonic
 
 ASKED_EVERY_S = 0.05
 LATE_S = 0.1
@@ -44,6 +48,7 @@ class LagWatch:
         self._patience_s: Callable[[], float] = lambda: 0.0
         self._answered_at = 0.0
         self._remembered_until = 0.0
+        self._drained_by = 0.0
         self._quiet_until = 0.0
 
     def use(self, patience_s: Callable[[], float]) -> None:
@@ -69,6 +74,13 @@ class LagWatch:
         waited_s = monotonic() - self.suspect_from + LATE_S
         return waited_s if waited_s > LATE_S else 0.0
 
+    def still_draining(self) -> None:
+        """Take note that more of what has waited may follow: bytes came faster than a line carries them, or somebody.
+
+        Call it only while `waited_s` is not 0.
+        """
+        self._remembered_until = max(self._remembered_until, min(monotonic() + REMEMBERED_S, self._drained_by))
+
     def _select(self, timeout: float | None = None) -> Any:
         wait_s = timeout
         if wait_s is None or wait_s > ASKED_EVERY_S:
@@ -79,6 +91,7 @@ class LagWatch:
         gap_s = now - self._answered_at
         if gap_s > LATE_S:
             self._remembered_until = now + REMEMBERED_S
+            self._drained_by = max(self._drained_by, now + gap_s)
         if gap_s > LATE_S + max(0.0, wait_s - ASKED_EVERY_S):
             level = logging.WARNING if self._answered_at >= self._quiet_until else logging.DEBUG
             blocked_ms = 1000 * (gap_s - min(wait_s, ASKED_EVERY_S))

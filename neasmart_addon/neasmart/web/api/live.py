@@ -143,13 +143,9 @@ class _Client:
 class Feed:
     """All open pages, fed by one subscription to the hub."""
 
-    def __init__(
-        self, gateway: Gateway, *, send_timeout_s: float = SEND_TIMEOUT_S, clients_limit: int = CLIENTS_LIMIT
-    ) -> None:
+    def __init__(self, gateway: Gateway) -> None:
         """Start without clients."""
         self._gateway = gateway
-        self._send_timeout_s = send_timeout_s
-        self._clients_limit = clients_limit
         self._clients: set[_Client] = set()
         self._looked_at = asyncio.Event()
         self._telling = asyncio.Lock()
@@ -198,8 +194,8 @@ class Feed:
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Serve one page until it goes away."""
-        if sum(each.listener is request.app for each in self._clients) >= self._clients_limit:
-            message = f"Too many open pages. Allowed: {self._clients_limit}"
+        if sum(each.listener is request.app for each in self._clients) >= CLIENTS_LIMIT:
+            message = f"Too many open pages. Allowed: {CLIENTS_LIMIT}"
             raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "too_many_clients", message, headers={"Retry-After": "30"})
         offered = request.headers.get(PROTOCOL_HEADER)
         if offered is not None and SUBPROTOCOL not in [each.strip() for each in offered.split(",")]:
@@ -267,7 +263,7 @@ class Feed:
         return encoded(await page_documents.snapshot_in_pieces(self._gateway, now, self.frames_per_s))
 
     async def _deliver(self, client: _Client, message: bytes) -> None:
-        async with asyncio.timeout(self._send_timeout_s):
+        async with asyncio.timeout(SEND_TIMEOUT_S):
             await client.socket.send_frame(message, WSMsgType.TEXT)
 
 

@@ -38,13 +38,13 @@ def _one_of(title: str, choices: Mapping[str, Schema]) -> Schema:
 class Guide(Protocol):
     """What leads through the set-up; a choice is one key of the body with its value."""
 
-    async def setup_document(self) -> Document:
+    async def document(self) -> Document:
         """Return what the page shows."""
 
-    async def setup_listen(self, choice: Document) -> Document:
+    async def listen(self, choice: Document) -> Document:
         """Open what was chosen and send nothing; raise NeasmartError."""
 
-    async def setup_apply(self, choice: Document) -> Document:
+    async def apply(self, choice: Document) -> Document:
         """Store what was chosen and use it; raise NeasmartError."""
 
 
@@ -61,7 +61,7 @@ class SetupRoutes:
 
         Devices, converters and what is chosen; on the listener of the page only.
         """
-        return _reply(request, await self._known().setup_document())
+        return _reply(request, await self._known().document())
 
     @Route(
         "POST",
@@ -76,7 +76,7 @@ class SetupRoutes:
 
         Nothing is stored and no byte is sent; the link of before comes back afterwards.
         """
-        return await self._do(request, self._known().setup_listen, _LINKS)
+        return await self._do(request, self._known().listen, _LINKS)
 
     @Route(
         "POST",
@@ -91,7 +91,7 @@ class SetupRoutes:
 
         Stored where settings live: in the form of the app, or in `config.json`.
         """
-        return await self._do(request, self._known().setup_apply, {**_LINKS, **_MORE})
+        return await self._do(request, self._known().apply, {**_LINKS, **_MORE})
 
     async def _do(
         self, request: web.Request, work: Callable[[Document], Awaitable[Document]], allowed: Mapping[str, Schema]

@@ -21,21 +21,19 @@ _ENDING = "Answer"
 
 def ref(name: str) -> Schema:
     """Return a reference to one of `schemas`."""
-    return {"$ref": f"#/components/schemas/{name}"}
+    return {"$ref": f"{_REFERENCE}{name}"}
 
 
-def fields(properties: Mapping[str, Schema], *, optional: tuple[str, ...] = (), title: str | None = None) -> Schema:
+def fields(properties: Mapping[str, Schema], *, optional: tuple[str, ...] = ()) -> Schema:
     """Return an object that has all of these properties but for the optional ones."""
     required = [name for name in properties if name not in optional]
-    schema: Schema = {"type": "object", "properties": dict(properties), "required": required}
-    return schema if title is None else titled(title, schema)
+    return {"type": "object", "properties": dict(properties), "required": required}
 
 
-def body(properties: Mapping[str, Schema], *, required: tuple[str, ...] = (), title: str | None = None) -> Schema:
+def body(properties: Mapping[str, Schema], *, required: tuple[str, ...] = ()) -> Schema:
     """Return an object that a client sends: at least one of the properties and no other."""
     schema: Schema = {"type": "object", "properties": dict(properties), "additionalProperties": False}
-    schema |= {"required": list(required)} if required else {"minProperties": 1}
-    return schema if title is None else titled(title, schema)
+    return schema | ({"required": list(required)} if required else {"minProperties": 1})
 
 
 def titled(title: str, schema: Schema) -> Schema:
@@ -154,7 +152,7 @@ def schemas(table: RegisterTable) -> dict[str, Schema]:
         "ZoneUpdate": fields(
             {
                 **whereabouts,
-                "updated": fields(updated, optional=tuple(updated), title="ZoneUpdated"),
+                "updated": titled("ZoneUpdated", fields(updated, optional=tuple(updated))),
                 "commands": {"type": "array", "items": TEXT},
             }
         ),
