@@ -145,6 +145,13 @@ async def test_what_is_recorded_while_a_recording_plays_is_that_recording(
         assert _received(CaptureReader(file)) == sent
 
 
+def test_who_has_seen_enough_is_not_told_that_the_recording_is_broken() -> None:
+    command = f"{sys.executable} -m neasmart replay {HOUSE} | head -1"
+    done = subprocess.run(["sh", "-c", command], check=True, capture_output=True, text=True)
+
+    assert (done.stdout.count("\n"), done.stderr) == (1, "")
+
+
 def test_the_command_prints_and_refuses_what_is_no_capture(tmp_path: Path) -> None:
     shown = _command(str(HOUSE))
     other = tmp_path / "other.pcapng"
