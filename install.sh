@@ -43,8 +43,7 @@ prefix=$(realpath -m -- "$prefix")
 [[ $prefix =~ ^/[A-Za-z0-9\ ._@+/-]+$ ]] || fail "--prefix may hold letters, digits, spaces and . _ @ + - only"
 cd "$(dirname "$(readlink -f "$0")")/neasmart_addon"
 
-# The program. Beside a service, what somebody calls by hand means the gateway that runs: its settings, its data, and its
-# account, to which everything belongs that is written there.
+# The program. Beside a service, what somebody calls by hand means the gateway that runs: its settings and its data.
 launcher() {
     echo '#!/bin/sh'
     [[ $service == no ]] || cat <<LAUNCHER
@@ -65,10 +64,6 @@ case "\${1:-}\${NEASMART_DATABASE_PATH:-}" in import | record | diagnostics | to
             set -- "\$@" "\$word"
         done
         cd $data || exit
-        "$prefix/bin/python" -P -m neasmart "\$@"
-        code=\$?
-        [ "\$(id -u)" -ne 0 ] || chown -R neasmart: $data
-        exit \$code
     fi
     ;;
 esac

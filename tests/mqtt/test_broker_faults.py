@@ -8,7 +8,6 @@ import os
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -28,6 +27,7 @@ from tests.support.gateways import base_polls, base_reports
 from tests.support.mosquitto import Mosquitto, eventually, watching
 from tests.support.ports import free_port
 from tests.support.processes import GatewayProcess, running
+from tests.support.stopwatch import Stopwatch
 
 STATUS = "neasmart/neasmart/status"
 TOKEN = "a-token"
@@ -143,6 +143,7 @@ async def test_a_supervisor_without_a_broker_is_asked_again_until_there_is_one(
         assert supervisor.asked >= 2
 
 
+@pytest.mark.usefixtures("_impatient")
 async def test_a_password_that_the_supervisor_changes_is_used_at_the_next_connect(
     gateway: Gateway, login_mosquitto: Mosquitto
 ) -> None:
@@ -199,6 +200,7 @@ async def test_a_supervisor_that_is_down_is_asked_again(gateway: Gateway, mosqui
             await eventually(lambda: gateway.mqtt.connected)
 
 
+@pytest.mark.usefixtures("_impatient")
 @pytest.mark.parametrize(
     "greeting",
     [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x20\x02\x00\x09", b"\xff" * 4000, b"\x20\xff\xff\xff\xff\x7f", b""],
@@ -215,12 +217,13 @@ async def test_a_peer_that_is_no_broker_is_tried_again_and_named(gateway: Gatewa
         writer.close()
 
     async with peer_on(lie) as port, bridged(gateway, MqttSettings(host="127.0.0.1", port=port)) as task:
-        await eventually(lambda: calls >= 2 and gateway.mqtt.since is not None, within_s=15)
+        await eventually(lambda: calls >= 2 and gateway.mqtt.since is not None)
         assert not gateway.mqtt.connected
         assert f"127.0.0.1:{port}" in gateway.mqtt.detail
         assert not task.done()
 
 
+@pytest.mark.usefixtures("_hurried")
 async def test_a_peer_that_never_answers_costs_nothing_but_mqtt_and_does_not_delay_a_stop(gateway: Gateway) -> None:
     silent = asyncio.Event()
 
@@ -236,12 +239,13 @@ async def test_a_peer_that_never_answers_costs_nothing_but_mqtt_and_does_not_del
         (command,) = gateway.submit([(setpoint, 20.0)], origin="api")
         assert base_polls(gateway, setpoint.id) == command.word
 
-        started = time.monotonic()
+        watch = Stopwatch()
         task.cancel()
         await asyncio.wait([task])
-        assert time.monotonic() - started < 1.0
+        assert watch.seconds < 1.0
 
 
+@pytest.mark.usefixtures("_hurried")
 async def test_a_broker_that_stops_reading_does_not_delay_a_stop(gateway: Gateway, mosquitto: Mosquitto) -> None:
     flowing = asyncio.Event()
     flowing.set()
@@ -268,15 +272,16 @@ async def test_a_broker_that_stops_reading_does_not_delay_a_stop(gateway: Gatewa
             base_reports(gateway, "zone.1.1.temperature", 15 + number % 100 / 10)
             await asyncio.sleep(0.002)
 
-        started = time.monotonic()
+        watch = Stopwatch()
         task.cancel()
         await asyncio.wait([task])
-        assert time.monotonic() - started < 1.5
+        assert watch.seconds < 1.5
 
         flowing.set()
         await watcher.sees(STATUS, "offline")
 
 
+@pytest.mark.usefixtures("_impatient")
 async def test_a_frozen_broker_is_left_and_used_again_when_it_thaws(gateway: Gateway, tmp_path: Path) -> None:
     broker = Mosquitto(tmp_path)
     broker.start()
@@ -289,18 +294,19 @@ async def test_a_frozen_broker_is_left_and_used_again_when_it_thaws(gateway: Gat
             # A new room must be announced, and the end of an announcement must be acknowledged.
             for _ in range(2):
                 base_reports(gateway, "zone.4.4.temperature", 20.0)
-            await eventually(lambda: not gateway.mqtt.connected, within_s=15)
+            await eventually(lambda: not gateway.mqtt.connected)
             assert "127.0.0.1" in gateway.mqtt.detail
 
             broker.signal(signal.SIGCONT)
 
-            await eventually(lambda: gateway.mqtt.connected, within_s=15)
+            await eventually(lambda: gateway.mqtt.connected)
             async with watching(broker.port) as watcher:
                 await watcher.until(lambda w: w.json("homeassistant/device/neasmart_zone_4_4/config"))
     finally:
         broker.kill()
 
 
+@pytest.mark.usefixtures("_impatient")
 async def test_a_broker_that_cannot_hold_our_messages_is_tried_again(gateway: Gateway, tmp_path: Path) -> None:
     broker = Mosquitto(tmp_path, extra="max_packet_size 200\n")
     broker.start()
@@ -357,7 +363,7 @@ async def test_a_socket_whose_number_is_anothers_by_now_is_not_watched(mosquitto
 
 
 def metrics_of(process: GatewayProcess) -> str:
-    with urlopen(f"http://127.0.0.1:{process.api_port}/metrics", timeout=5) as answer:
+    with urlopen(f"http://127.0.0.1:{process.api_port}/metrics", timeout=30) as answer:
         return str(answer.read())
 
 
@@ -398,12 +404,13 @@ async def test_tls_is_used_when_the_ca_is_right_and_refused_when_it_is_wrong(
         process = GatewayProcess(tmp_path, **{f"NEASMART_MQTT_{name}": value for name, value in settings.items()})
         with running(process):
             async with watching(broker.port, tls_context=context) as watcher:
-                await watcher.sees("neasmart/cabin/status", "online", within_s=20)
+                await watcher.sees("neasmart/cabin/status", "online", within_s=60)
             assert "neasmart_" in await asyncio.to_thread(metrics_of, process)
     finally:
         broker.kill()
 
 
+@pytest.mark.usefixtures("_hurried")
 async def test_tls_to_a_peer_that_never_shakes_hands_does_not_delay_a_stop(gateway: Gateway) -> None:
     called = asyncio.Event()
 
@@ -414,14 +421,14 @@ async def test_tls_to_a_peer_that_never_shakes_hands_does_not_delay_a_stop(gatew
 
     async with peer_on(stall) as port, bridged(gateway, MqttSettings(host="127.0.0.1", port=port, tls=True)) as task:
         await called.wait()
-        started = time.monotonic()
+        watch = Stopwatch()
         task.cancel()
         await asyncio.wait([task])
-        assert time.monotonic() - started < 1.0
+        assert watch.seconds < 1.0
 
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "a" * 300, "x..y", "::1"])
 async def test_a_host_that_cannot_be_reached_is_named(gateway: Gateway, host: str) -> None:
     async with bridged(gateway, MqttSettings(host=host, port=free_port())) as task:
-        await eventually(lambda: host in gateway.mqtt.detail, within_s=15)
+        await eventually(lambda: host in gateway.mqtt.detail)
         assert not task.done()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import time
 
 import pytest
 
@@ -18,6 +17,7 @@ from neasmart.settings.model import Language, MqttSettings
 from tests.mqtt.conftest import bridged
 from tests.support.gateways import base_polls, base_reports, set_link
 from tests.support.mosquitto import Mosquitto, Watcher, eventually, watching
+from tests.support.stopwatch import Stopwatch
 
 ROOT = "neasmart/neasmart"
 
@@ -127,7 +127,7 @@ async def test_words_become_commands(
         ("zone/1/1/setpoint/set", "40.2", "5.0 to 40.0"),
         ("zone/1/1/mode/set", "cool", "off, auto or heat"),
         ("zone/1/1/preset/set", "sleep", "none, comfort"),
-        ("global/state/set", "Mixed", "normal, reduced"),
+        ("global/state/set", "Mixed", "cannot be chosen"),
         ("zone/1/1/state/set", "x" * 70_000, "at most 64 bytes"),
         ("zone/1/1/state/set", "3", "normal, reduced"),
         ("zone/1/1/temperature/set", "21", "cannot be set"),
@@ -161,6 +161,11 @@ async def test_a_refusal_is_explained_in_the_owners_language(mosquitto: Mosquitt
 
         await watcher.until(lambda w: w.json(f"{ROOT}/zone/2/3/last_command")["result"] == "refused")
         assert watcher.json(f"{ROOT}/zone/2/3/last_command")["reason"].startswith("Der Raum ist aus.")
+
+        await watcher.send(f"{ROOT}/global/state/set", "Je nach Raum")
+
+        await watcher.until(lambda w: w.json(f"{ROOT}/global/last_command")["result"] == "refused")
+        assert "nur, dass die Räume verschieden sind" in watcher.json(f"{ROOT}/global/last_command")["reason"]
 
         await watcher.send(f"{ROOT}/zone/1/1/setpoint/set", "45")
 
@@ -227,7 +232,7 @@ async def test_a_stop_says_offline_and_the_will_says_it_after_a_crash(mosquitto:
     async with watching(mosquitto.port) as watcher:
         async with bridged(gateway, settings_for(mosquitto)):
             await watcher.sees(f"{ROOT}/status", "online")
-        await watcher.sees(f"{ROOT}/status", "offline", within_s=1.0)
+        await watcher.sees(f"{ROOT}/status", "offline")
 
 
 async def test_an_offline_that_is_not_true_is_corrected(mosquitto: Mosquitto, gateway: Gateway) -> None:
@@ -356,32 +361,32 @@ async def test_one_tap_for_the_whole_house_reaches_sixty_rooms_within_a_second_a
 ) -> None:
     await told_by_sixty_rooms(gateway)
     async with watching(mosquitto.port) as watcher:
-        started = time.monotonic()
+        watch = Stopwatch(mosquitto.pid)
         async with bridged(gateway, settings_for(mosquitto), times=SessionTimes()):
-            await watcher.sees(f"{ROOT}/status", "online", within_s=6.0)
-            assert time.monotonic() - started < 6.0
+            await watcher.sees(f"{ROOT}/status", "online")
+            assert watch.seconds < 6.0
             assert sum(topic.startswith("homeassistant/device/") for topic in watcher.retained) == 61
             assert presets(watcher) == ["comfort"] * 60
 
             # The base needs a walk to tell each room's new state; until then what was commanded is shown.
-            started = time.monotonic()
+            watch = Stopwatch(mosquitto.pid)
             await watcher.send(f"{ROOT}/global/preset/set", "eco")
             await watcher.until(lambda w: presets(w) == ["eco"] * 60)
-            assert time.monotonic() - started < 1.5
+            assert watch.seconds < 1.5
 
             # Sixty rooms that are commanded one by one are as quick.
-            started = time.monotonic()
+            watch = Stopwatch(mosquitto.pid)
             for base_id, zone_id in gateway.plant.all_zones:
                 # As Home Assistant does, without waiting for each.
                 await watcher.client.publish(f"{ROOT}/zone/{base_id}/{zone_id}/preset/set", "boost")
             await watcher.until(lambda w: presets(w) == ["boost"] * 60)
-            assert time.monotonic() - started < 1.5
+            assert watch.seconds < 1.5
 
             # So is another season.
-            started = time.monotonic()
+            watch = Stopwatch(mosquitto.pid)
             base_reports(gateway, "global.mode", 3)
             await watcher.until(lambda w: seasons(w) == {("cool", "cool")})
-            assert time.monotonic() - started < 2.5
+            assert watch.seconds < 2.5
 
 
 async def test_rooms_go_from_what_was_commanded_for_the_house_to_what_they_tell_without_a_step_back(
@@ -465,6 +470,7 @@ async def test_a_command_for_the_house_that_ends_without_success_shows_the_rooms
         await watcher.until(lambda w: w.json(f"{ROOT}/zone/1/2/climate")["preset"] == "eco")
 
 
+@pytest.mark.usefixtures("_impatient")
 async def test_a_broker_that_is_killed_under_load_is_used_again_when_it_is_back(
     mosquitto: Mosquitto, gateway: Gateway
 ) -> None:

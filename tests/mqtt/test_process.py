@@ -23,14 +23,14 @@ async def test_the_program_goes_online_and_says_offline_when_it_is_stopped(
 
     def run_until(stopped: asyncio.Event, loop: asyncio.AbstractEventLoop) -> tuple[int, float, str]:
         with gateway_process(tmp_path, **environment) as gateway:
-            asyncio.run_coroutine_threadsafe(stopped.wait(), loop).result(30)
+            asyncio.run_coroutine_threadsafe(stopped.wait(), loop).result(90)
             started = time.monotonic()
             return gateway.stop(), time.monotonic() - started, gateway.log
 
     async with watching(mosquitto.port) as watcher:
         stop = asyncio.Event()
         running = asyncio.create_task(asyncio.to_thread(run_until, stop, asyncio.get_running_loop()))
-        await watcher.sees("neasmart/cabin/status", "online", within_s=20)
+        await watcher.sees("neasmart/cabin/status", "online", within_s=60)
         assert watcher.retained["neasmart/cabin/bus"] == "offline"
         assert watcher.json("homeassistant/device/cabin_base/config")["device"]["identifiers"] == ["cabin_base"]
 
@@ -38,7 +38,7 @@ async def test_the_program_goes_online_and_says_offline_when_it_is_stopped(
         code, took_s, log = await running
 
         assert code == 0
-        assert took_s < 3.0
+        assert took_s < 10.0, "the Supervisor would have killed it"
         await watcher.sees("neasmart/cabin/status", "offline")
         assert log.count("MQTT: Connected to") == 1
         assert "not-to-be-logged" not in log

@@ -106,6 +106,15 @@ def test_commands_are_told_with_their_life(theatre: Theatre) -> None:
         expect(line).to_contain_text(word)
 
 
+def test_a_command_from_before_the_computer_had_the_time_is_shown_without_one(theatre: Theatre) -> None:
+    stage = Stage()
+    page = opened(theatre, stage)
+    stage.tell(commands=[stage.command("global.state", 5, queued_at="1970-01-01T00:02:03.000Z")])
+    page.clock.run_for(100)
+
+    expect(page.locator(".commands tbody tr").first.locator("td").first).to_have_text("\N{EN DASH}")
+
+
 def test_a_counter_that_was_left_aside_is_told_with_its_reason(theatre: Theatre) -> None:
     stage = Stage()
     page = opened(theatre, stage)

@@ -174,7 +174,7 @@ def test_the_last_changes_tell_who_gave_them_and_why_they_ended(theatre: Theatre
         commands=[
             stage.command(
                 *("zone.1.1.setpoint", 20.0, "overridden"),
-                origin="mqtt/home_assistant",
+                origin="mqtt",
                 queued_at="2026-01-15T20:10:00Z",
                 **why("overridden_by", 19.0),
             ),
@@ -189,7 +189,7 @@ def test_the_last_changes_tell_who_gave_them_and_why_they_ended(theatre: Theatre
     expect(lines.nth(1)).to_contain_text("Taken back")
     expect(lines.nth(1)).to_contain_text("another program")
     expect(lines.nth(2)).to_contain_text("Changed at the base")
-    expect(lines.nth(2)).to_contain_text("Home Assistant")
+    expect(lines.nth(2)).to_contain_text("MQTT")
     expect(lines.nth(2)).to_contain_text("thermostat")
     lines.nth(0).get_by_role("button", name="Undo").click()
     expect(page.locator(".toast")).to_have_text("Taken back")

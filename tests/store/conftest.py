@@ -1,13 +1,34 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 
 from neasmart.settings.model import DatabaseSettings
+from neasmart.store import store
+from neasmart.store.rooms import room_book
 from tests.support.store import Bench
+
+
+@pytest.fixture(autouse=True)
+def _unhurried(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Wait for the disk as long as it takes: a busy computer is no disk that hangs, and seconds are told by the bench.
+
+    `@pytest.mark.usefixtures("_hurried")` leaves a test the real times.
+    """
+    with pytest.MonkeyPatch.context() as patched:
+        if "_hurried" not in request.fixturenames:
+            for name in ("OPEN_PATIENCE_S", "PATIENCE_S", "CLOSE_PATIENCE_S"):
+                patched.setattr(store, name, 60.0)
+            patched.setattr(room_book, "PATIENCE_S", 60.0)
+        yield
+
+
+@pytest.fixture
+def _hurried() -> None:
+    """Mark a test that holds the times themselves."""
 
 
 @pytest.fixture

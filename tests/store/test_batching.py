@@ -280,6 +280,7 @@ async def test_a_store_that_runs_looks_each_second_or_as_often_as_its_interval_n
     assert done == ["step", pause_s] * 2
 
 
+@pytest.mark.usefixtures("_hurried")
 async def test_a_disk_is_waited_for_two_seconds_at_the_start_and_three_later(
     stores: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -301,6 +302,7 @@ async def test_a_disk_is_waited_for_two_seconds_at_the_start_and_three_later(
     assert (bench.status.transactions, bench.status.last_flush_at) == (1, bench.time.monotonic_s)
 
 
+@pytest.mark.usefixtures("_hurried")
 async def test_a_question_may_take_most_of_a_minute_and_a_stop_one_and_a_half_seconds(
     stores: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch
 ) -> None:

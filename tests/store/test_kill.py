@@ -16,7 +16,10 @@ ROOT = Path(__file__).parents[2]
 _WRITES_FOR_EVER = """
 import asyncio, sys
 from neasmart.settings.model import DatabaseSettings
+from neasmart.store import store
 from tests.support.store import Bench
+
+store.OPEN_PATIENCE_S = store.PATIENCE_S = 60.0
 
 async def main():
     bench = Bench(DatabaseSettings(path=sys.argv[1]))

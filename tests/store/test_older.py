@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -634,3 +635,45 @@ def test_rows_of_a_megabyte_cost_no_memory(kind: str, folder: Path) -> None:
     peak_mb = int(done.stdout.rpartition("peak ")[2])
     assert peak_mb < 120, done.stdout
     assert f"refused  {rows} rows" in done.stdout or "longer than 10 s" in done.stderr
+
+
+@pytest.mark.parametrize("of_root", [False, True], ids=["of the service", "of root"])
+def test_root_writes_into_the_folder_of_a_service_as_that_service(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, *, of_root: bool
+) -> None:
+    (folder / "old.json").write_text('{"slave_id": 240}')
+    own = folder / "config.json"
+    own.write_text("{}")
+    service = folder.stat().st_uid or 65534
+    if os.getuid() == 0:
+        for each in (folder, own):
+            os.chown(each, service, service)
+    became: list[tuple[str, object, str]] = []
+
+    def becomes(name: str, given: object) -> None:
+        became.append((name, given, own.read_text()))
+
+    monkeypatch.setattr(os, "getuid", lambda: 0)
+    if of_root:
+        monkeypatch.setattr(Path, "lstat", lambda _: Path("/").stat())
+    for name in ("setgroups", "setgid", "setuid"):
+        monkeypatch.setattr(os, name, partial(becomes, name))
+
+    assert main(["import", "old.json", "--apply"]) == 0
+
+    assert [(name, given) for name, given, _ in became] == (
+        [] if of_root else [("setgroups", []), ("setgid", folder.stat().st_gid), ("setuid", service)]
+    )
+    assert {before for *_, before in became} <= {"{}"}
+    assert "slave_id" in own.read_text()
+
+
+def test_a_link_beside_the_settings_is_not_followed(folder: Path) -> None:
+    (folder / "old.json").write_text('{"slave_id": 240}')
+    (folder / "passwd").write_text("root:x:0:0")
+    (folder / "config.json.new").symlink_to(folder / "passwd")
+
+    assert main(["import", "old.json", "--apply"]) == 0
+
+    assert (folder / "passwd").read_text() == "root:x:0:0"
+    assert not (folder / "config.json").is_symlink()

@@ -115,7 +115,7 @@ async def test_a_disk_that_refuses_is_told_and_tried_again(tmp_path: Path) -> No
     (folder / "rooms.json.new").mkdir()
     running = asyncio.create_task(book.run())
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while detail(gateway) is None:  # noqa: ASYNC110 - what is waited for sends no event
                 await asyncio.sleep(0.01)
             assert "not stored" in str(detail(gateway))

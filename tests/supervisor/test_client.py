@@ -25,11 +25,11 @@ Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @pytest.fixture
-async def serve() -> AsyncIterator[Callable[[Answer], Awaitable[Supervisor]]]:
+async def serve() -> AsyncIterator[Callable[..., Awaitable[Supervisor]]]:
     """Return a function that serves every request by one answer and returns a client to it."""
     async with AsyncExitStack() as stack:
 
-        async def served(answer: Answer) -> Supervisor:
+        async def served(answer: Answer, *, within_s: float = 30.0) -> Supervisor:
             app = web.Application()
             app.router.add_route("*", "/{path:.*}", answer)
             runner = web.AppRunner(app, shutdown_timeout=0.1)
@@ -37,12 +37,12 @@ async def serve() -> AsyncIterator[Callable[[Answer], Awaitable[Supervisor]]]:
             stack.push_async_callback(runner.cleanup)
             port = free_port()
             await web.TCPSite(runner, "127.0.0.1", port).start()
-            return Supervisor(TOKEN, url=f"http://127.0.0.1:{port}", timeout_s=0.5)
+            return Supervisor(TOKEN, url=f"http://127.0.0.1:{port}", timeout_s=within_s)
 
         yield served
 
 
-Serve = Callable[[Answer], Awaitable[Supervisor]]
+Serve = Callable[..., Awaitable[Supervisor]]
 
 
 async def test_the_saved_options_are_asked_for_with_the_apps_own_token(serve: Serve) -> None:
@@ -117,7 +117,7 @@ async def test_a_supervisor_that_hangs_is_left_alone(serve: Serve) -> None:
         await asyncio.Event().wait()
         raise AssertionError("an event that nobody sets")
 
-    supervisor = await serve(answer)
+    supervisor = await serve(answer, within_s=0.5)
 
     with pytest.raises(SupervisorError, match=r"did not answer within 0\.5 s"):
         await supervisor.options()

@@ -114,7 +114,7 @@ async def test_while_the_supervisor_is_away_the_guide_still_shows_what_it_knows(
     tmp_path: Path, fake: FakeSupervisor, client: Supervisor
 ) -> None:
     app = App(tmp_path, fake, client)
-    fake.hangs = True
+    fake.hangs, client._timeout_s = True, 0.5
 
     document = await app.guide.document()
 
@@ -126,12 +126,13 @@ async def test_what_was_stored_without_an_answer_is_said_to_be_unsure_and_found_
 ) -> None:
     app = App(tmp_path, fake, client)
     fake.after_post = lambda: setattr(fake, "hangs", True)
+    client._timeout_s = 2.0
 
     with pytest.raises(SupervisorError, match="did not answer"):
         await app.guide.apply({"url": "socket://192.168.1.50:8899"})
     assert app.settings.server.serial_port == ""
 
-    fake.hangs, fake.after_post = False, lambda: None
+    fake.hangs, fake.after_post, client._timeout_s = False, lambda: None, 30.0
     await app.reloader.follow()
     assert app.settings.server.serial_port == "socket://192.168.1.50:8899"
 

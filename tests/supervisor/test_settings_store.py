@@ -93,14 +93,16 @@ async def test_options_that_change_elsewhere_at_the_same_moment_are_noticed(
         await store.change("server", DIALLED)
 
 
-async def test_a_supervisor_that_hangs_or_is_away_is_told(store: SettingsStore, fake: FakeSupervisor) -> None:
-    fake.hangs = True
+async def test_a_supervisor_that_hangs_or_is_away_is_told(
+    store: SettingsStore, fake: FakeSupervisor, client: Supervisor
+) -> None:
+    fake.hangs, client._timeout_s = True, 0.5
     with pytest.raises(SupervisorError, match="did not answer"):
         await store.change("server", DIALLED)
     with pytest.raises(SupervisorError, match="did not answer"):
         await store.restart()
 
-    fake.hangs, fake.refuses = False, "System is not ready"
+    fake.hangs, fake.refuses, client._timeout_s = False, "System is not ready", 30.0
     with pytest.raises(SupervisorError, match="System is not ready"):
         await store.ports()
 
@@ -154,7 +156,7 @@ async def test_what_could_not_be_used_is_not_stored_but_older_slips_stand_in_nob
 
 
 async def test_a_file_that_cannot_be_written_is_named() -> None:
-    store = SettingsStore({"NEASMART_CONFIG_FILE": "/proc/config.json"}, None)
+    store = SettingsStore({"NEASMART_DATABASE_PATH": "/proc/neasmart.db"}, None)
 
     with pytest.raises(NotStoredError, match=r"/proc/config\.json cannot be written"):
         await store.change("server", DIALLED)
@@ -183,6 +185,16 @@ async def test_while_our_file_is_away_none_without_its_locks_is_written(folder: 
     (folder / "config.json~").rename(own)
     await store.change("server", DIALLED)
     assert json.loads(own.read_text(encoding="utf-8"))["api"]["enable_auth"]
+
+
+async def test_a_file_that_is_named_and_not_there_is_not_made_because_all_that_it_closes_would_open(
+    folder: Path,
+) -> None:
+    store = SettingsStore({"NEASMART_CONFIG_FILE": str(folder / "confg.json")}, None)
+
+    with pytest.raises(NotStoredError, match=r"confg\.json is not there"):
+        await store.change("server", DIALLED)
+    assert not (folder / "confg.json").exists()
 
 
 async def test_a_link_to_our_file_stays_a_link(folder: Path) -> None:

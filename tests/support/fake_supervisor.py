@@ -133,12 +133,12 @@ def fake_supervisor() -> Iterator[FakeSupervisor]:
 
     thread = threading.Thread(target=lambda: loop.run_until_complete(serve()), daemon=True)
     thread.start()
-    assert started.wait(10), "the fake Supervisor does not start"
+    assert started.wait(30), "the fake Supervisor does not start"
     try:
         yield supervisor
     finally:
         loop.call_soon_threadsafe(stop.set)
-        thread.join(10)
+        thread.join(30)
         loop.close()
 
 

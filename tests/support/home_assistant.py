@@ -73,7 +73,7 @@ class Core:
                 stderr=log,
                 limit=10_000_000,
             )
-        started = await self._answer(within_s=60)
+        started = await self._answer(within_s=120)
         assert "mqtt" in started["components"], self.log
 
     async def stop(self) -> None:
@@ -87,13 +87,13 @@ class Core:
         assert self._process is not None
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps({"do": do, **more}).encode() + b"\n")
-        return await self._answer(within_s=15)
+        return await self._answer(within_s=60)
 
     async def call(self, domain: str, service: str, **data: Any) -> dict[str, Any]:
         """Call a service of Core; the answer is empty, or tells the error."""
         return await self.ask("call", domain=domain, service=service, data=data)
 
-    async def until(self, condition: Callable[[dict[str, Any]], T], *, within_s: float = 15.0) -> T:
+    async def until(self, condition: Callable[[dict[str, Any]], T], *, within_s: float = 60.0) -> T:
         """Wait for a condition on the states of all entities."""
         deadline = time.monotonic() + within_s
         while True:

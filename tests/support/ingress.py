@@ -160,9 +160,9 @@ def ingress(target_port: int) -> Iterator[Ingress]:
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
-    assert started.wait(10), "the ingress emulator does not start"
+    assert started.wait(30), "the ingress emulator does not start"
     try:
         yield proxy
     finally:
         loop.call_soon_threadsafe(stop.set)
-        thread.join(10)
+        thread.join(30)

@@ -53,7 +53,7 @@ class Mosquitto:
         )
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(["mosquitto", "-c", str(config)], stdout=log, stderr=log)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while True:
             try:
                 socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
@@ -104,7 +104,7 @@ class Watcher:
         """Return all payloads of a topic in order."""
         return [payload for _, each, payload in self.seen if each == topic]
 
-    async def until(self, condition: Callable[[Watcher], T], *, within_s: float = 8.0) -> T:
+    async def until(self, condition: Callable[[Watcher], T], *, within_s: float = 30.0) -> T:
         """Wait for a condition on what has been seen."""
         deadline = time.monotonic() + within_s
         while True:
@@ -118,7 +118,7 @@ class Watcher:
             assert time.monotonic() < deadline, f"not within {within_s} s; last seen: {self.seen[-5:]}"
             await asyncio.sleep(0.02)
 
-    async def sees(self, topic: str, payload: str, *, within_s: float = 8.0) -> None:
+    async def sees(self, topic: str, payload: str, *, within_s: float = 30.0) -> None:
         """Wait until a topic's last payload is this one."""
         await self.until(lambda watcher: watcher.retained.get(topic) == payload, within_s=within_s)
 
@@ -150,7 +150,7 @@ async def _watch(watcher: Watcher) -> None:
         watcher.retained[str(message.topic)] = text
 
 
-async def eventually(condition: Callable[[], T | None], *, within_s: float = 8.0) -> T:
+async def eventually(condition: Callable[[], T | None], *, within_s: float = 30.0) -> T:
     """Return the first true answer of a condition, without blocking the loop."""
     deadline = time.monotonic() + within_s
     while not (answer := condition()):

@@ -23,7 +23,7 @@ T = TypeVar("T")
 G = TypeVar("G", bound="GatewayProcess")
 
 
-def eventually(condition: Callable[[], T], *, within_s: float = 10.0) -> T:
+def eventually(condition: Callable[[], T], *, within_s: float = 30.0) -> T:
     """Return the first true answer of a condition; fail when the time is over."""
     deadline = time.monotonic() + within_s
     while not (answer := condition()):
@@ -63,9 +63,9 @@ class GatewayProcess:
                 stderr=log,
             )
         if healthy:
-            eventually(self._serves, within_s=20.0)
+            eventually(self._serves, within_s=60.0)
 
-    def stop(self, number: int = signal.SIGTERM, *, within_s: float = 10.0) -> int:
+    def stop(self, number: int = signal.SIGTERM, *, within_s: float = 30.0) -> int:
         """Send a signal and return the exit code."""
         assert self.process is not None
         self.process.send_signal(number)
@@ -95,7 +95,7 @@ class GatewayProcess:
             headers={"Content-Type": "application/json"},
         )
         try:
-            with urllib.request.urlopen(request, timeout=5) as answer:
+            with urllib.request.urlopen(request, timeout=30) as answer:
                 status, content = answer.status, answer.read()
         except urllib.error.HTTPError as error:
             status, content = error.code, error.read()

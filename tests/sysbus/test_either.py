@@ -112,6 +112,19 @@ def test_rtu_gives_way_to_modbus_tcp_as_well() -> None:
     assert either.receive(POLL, 2.0, late=False).reply == NO_DATA
 
 
+async def test_a_converter_that_is_set_otherwise_is_not_told_to_set_what_is_set(
+    start_tcp: StartTcp, dial: Dial, caplog: pytest.LogCaptureFixture
+) -> None:
+    running = await start_tcp(ServerType.AUTO)
+    reader, writer = await dial(running)
+    assert await ask(reader, writer, POLL, len(NO_DATA)) == NO_DATA
+
+    writer.write(POLL_240)
+
+    await until(lambda: bool(caplog.records), "it is told")
+    assert "sends no Modbus TCP. What it speaks is found out anew" in caplog.text
+
+
 async def test_both_kinds_are_served_on_one_port_at_the_rate_of_a_bus(
     start_tcp: StartTcp, dial: Dial, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -56,7 +56,7 @@ class Served:
             return response.status, await response.json()
 
 
-async def eventually(condition: Callable[[], bool], *, within_s: float = 10.0) -> None:
+async def eventually(condition: Callable[[], bool], *, within_s: float = 30.0) -> None:
     """Wait until a condition holds; fail at the deadline."""
     async with asyncio.timeout(within_s):
         while not condition():  # noqa: ASYNC110 - what is waited for sends no event

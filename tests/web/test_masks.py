@@ -60,7 +60,7 @@ async def test_a_frame_without_a_mask_closes_the_websocket_with_1002(served: Ser
         await reader.readuntil(b"\x8a\x05alive")
         writer.write(bare)
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         received = await reader.read()
     writer.close()
 
@@ -105,7 +105,7 @@ async def test_so_is_it_in_what_answers_a_handshake_or_nonsense(served: Served, 
     reader, writer = await asyncio.open_connection("127.0.0.1", getattr(served, listener))
     writer.write(sent.encode())
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
     writer.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import subprocess
@@ -18,7 +19,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from neasmart.core.gateway import Gateway
 from neasmart.facts.points import TABLE
 from neasmart.settings.model import Settings
-from neasmart.web import Sights, WebServer
+from neasmart.web import Sights, WebServer, docs_page
 from neasmart.web.api.history import HistoryStore
 from neasmart.web.http.routes import Route, open_paths
 from neasmart.web.openapi.description import document
@@ -153,6 +154,18 @@ async def test_the_description_is_packed_for_those_who_can(served: Served) -> No
             assert answer.headers["Vary"] == "Accept-Encoding"
             bodies.append(await answer.read())
     assert len(set(bodies)) == 1
+
+
+async def test_who_asks_while_the_description_is_made_waits_for_the_same(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = Mock(return_value={"openapi": "3.1.0"})
+    monkeypatch.setattr(docs_page, "document", make)
+
+    told = await asyncio.gather(*(served.get("/api/openapi.json") for _ in range(20)))
+
+    assert told == [(200, make.return_value)] * 20
+    make.assert_called_once()
 
 
 def test_errors_have_the_one_shape_and_at_the_root_the_old_word_too(everything: WebServer) -> None:

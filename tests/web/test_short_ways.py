@@ -28,7 +28,7 @@ async def exchange(port: int, request: str, answers: int = 1) -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(request.encode())
     found = b""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         for _ in range(answers):
             head = await reader.readuntil(b"\r\n\r\n")
             length = re.search(rb"Content-Length: (\d+)", head)

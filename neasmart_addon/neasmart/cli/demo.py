@@ -7,7 +7,6 @@ import asyncio
 import contextlib
 import json
 import os
-import select
 import signal
 import socket
 import sys
@@ -18,6 +17,7 @@ from typing import Any, TextIO
 
 from neasmart.facts.errors import SettingsError
 from neasmart.facts.network import API
+from neasmart.facts.process import terminal
 from neasmart.settings import loading as settings_loading
 from neasmart.settings import model as config
 from neasmart.simulator.home import past
@@ -34,7 +34,6 @@ TURNS = 0.0002
 HOUSE_SPEED = 30.0
 _HEALTHY_WITHIN_S = 20.0
 _STOP_WITHIN_S = 2.5
-_LOOK_S = 0.5
 _SETTINGS = {
     "server": {"type": "tcp", "address": "127.0.0.1", "port": 1502},
     "api": {"host": "127.0.0.1", "port": 5001, "ingress_host": "127.0.0.1", "ingress_port": 8099},
@@ -140,13 +139,7 @@ async def _start(environment: Mapping[str, str], *arguments: str) -> asyncio.sub
 
 
 async def _stop_with_the_terminal(stop: asyncio.Event) -> None:
-    """Set `stop` when our terminal is closed; where it is make's, make alone gets the signal, and waits for us."""
-    terminal = select.poll()
-    for number in filter(os.isatty, range(3)):
-        # Only its end is told, not what is typed.
-        terminal.register(number, 0)
-    while not terminal.poll(0):  # noqa: ASYNC110 - asyncio cannot wait for an end without taking what is typed
-        await asyncio.sleep(_LOOK_S)
+    await terminal.closed()
     stop.set()
 
 

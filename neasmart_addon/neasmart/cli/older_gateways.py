@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import sys
 from datetime import UTC, datetime
@@ -21,6 +22,7 @@ from neasmart.settings.checks import joined
 from neasmart.settings.named_files import SIZE_LIMIT, may_exist, read_regular
 from neasmart.settings.older_words import OLDER_FORM
 from neasmart.store import older as older_registers
+from neasmart.store.files.database import MAGIC
 from neasmart.wiring import settings_store
 
 _MODULES = "config_modules"
@@ -44,7 +46,7 @@ def run(namespace: argparse.Namespace) -> int:
     try:
         path = namespace.path
         content = b"" if path.is_dir() else read_regular(path)
-        if content.startswith(older_registers.MAGIC):
+        if content.startswith(MAGIC):
             _import_registers(path, apply=namespace.apply)
         else:
             old = _of_folder(path) if path.is_dir() else _parsed(path, content)
@@ -92,6 +94,7 @@ def _import_settings(path: Path, old: dict[str, object], *, apply: bool) -> None
         _say(f"dropped  {old_name}: {reason}")
     if not apply or not changes:
         return
+    _become_owner(own)
     copy = _copy_name(own)
     settings_store.write(own, document, copy=copy)
     if copy.exists():
@@ -104,7 +107,9 @@ def _import_registers(path: Path, *, apply: bool) -> None:
     if Closable.STORE in judged.closed:
         raise SettingsError(joined(judged.faults))
     target = Path(judged.settings.database.path)
-    found = older_registers.read(path)
+    found, at_unix_s = older_registers.read(path), path.stat().st_mtime
+    if apply:
+        _become_owner(target)
     known = older_registers.present(target)
     new = {address: word for address, word in found.words.items() if address not in known}
     _say(f"taken    {len(new)} registers, for display until the base reports them; they are never served to it")
@@ -116,7 +121,7 @@ def _import_registers(path: Path, *, apply: bool) -> None:
     if not apply or not new:
         return
     copy = _copy_name(target)
-    older_registers.add(target, new, at_unix_s=path.stat().st_mtime, copy=copy)
+    older_registers.add(target, new, at_unix_s=at_unix_s, copy=copy)
     if copy.exists():
         _say(f"{target} is kept as {copy}.")
     _say(f"{target} is written. The page shows it from the next start on.")
@@ -170,6 +175,18 @@ def _parsed(path: Path, content: bytes) -> dict[str, object]:
             " options.json, config.json and .env"
         )
     return assigned
+
+
+def _become_owner(path: Path) -> None:
+    """Have root go on as the account whose file and folder this is, so that no link of its in there leads root away."""
+    folder = path.absolute().parent
+    if os.getuid() != 0 or not folder.exists():
+        return
+    owner = folder.stat()
+    if owner.st_uid and (not os.path.lexists(path) or path.lstat().st_uid == owner.st_uid):
+        os.setgroups([])
+        os.setgid(owner.st_gid)
+        os.setuid(owner.st_uid)
 
 
 def _copy_name(path: Path) -> Path:

@@ -32,13 +32,20 @@ def run(_namespace: argparse.Namespace) -> int:
     with sparingly():
         import asyncio  # noqa: PLC0415
 
+        from neasmart.facts.process import terminal  # noqa: PLC0415
         from neasmart.logs import output as logs  # noqa: PLC0415
         from neasmart.settings import loading as settings_loading  # noqa: PLC0415
         from neasmart.web.http.request_id import REQUEST_ID  # noqa: PLC0415
         from neasmart.wiring import app  # noqa: PLC0415
 
+    async def end_with_the_terminal() -> None:
+        await terminal.closed()
+        signal.raise_signal(signal.SIGTERM)
+
     async def served() -> None:
+        watching = asyncio.create_task(end_with_the_terminal())
         await app.run(found, log_lines=lambda: last.lines)
+        watching.cancel()
         # The end of the loop would make another signal deadly again, while Python still tidies up.
         for number in (*STOPS, signal.SIGHUP):
             asyncio.get_running_loop().remove_signal_handler(number)

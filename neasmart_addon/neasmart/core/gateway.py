@@ -42,7 +42,6 @@ OLD_AFTER_STANDSTILL_S = 2.0
 _FRAMES_AT_ONCE = 50
 """So many are counted in 0.2 ms."""
 
-
 _ORDER = (Part.SEASON, Part.HOUSE, Part.ROOM, Part.TARGET)
 """What is commanded together is given in this order, because each of these changes what comes after it."""
 

@@ -8,7 +8,7 @@ API = "/api/v1"
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-_LAST_PORT = 65535
+LAST_PORT = 65535
 _MAPPED_BITS = 96
 """How many bits stand before an IPv4 address that is written as IPv6."""
 
@@ -47,9 +47,14 @@ def ip_network(text: str) -> IpNetwork:
 def host_and_port(text: str) -> tuple[str, int | None]:
     """Return the parts of ``HOST``, ``HOST:PORT`` or ``[IPV6]:PORT``; what is no port stays in the host."""
     host, colon, number = text.rpartition(":")
-    if colon and number.isascii() and number.isdecimal() and int(number[:6]) <= _LAST_PORT:
+    if colon and number.isascii() and number.isdecimal() and int(number[:6]) <= LAST_PORT:
         return host.strip("[]"), int(number)
     return text.strip("[]"), None
+
+
+def listened_on(host: str) -> str | None:
+    """Return an address as asyncio is told to listen on it: it takes `::` for IPv6 alone, and owners for everything."""
+    return None if host in ("", "::") else host
 
 
 def joined(host: str, port: int) -> str:

@@ -12,9 +12,7 @@ from functools import cached_property
 from itertools import chain, product
 from types import MappingProxyType
 
-from neasmart.facts.codecs import (
-    Decoded,
-)
+from neasmart.facts.codecs import Decoded
 from neasmart.facts.errors import UnknownPointError
 from neasmart.facts.network import API
 from neasmart.facts.rows import Derived, Group, Part, Point

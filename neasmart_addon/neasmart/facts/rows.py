@@ -12,13 +12,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import ClassVar
 
-from neasmart.facts.codecs import (
-    Codec,
-    EnumCodec,
-    GlobalMode,
-    Quality,
-    Value,
-)
+from neasmart.facts.codecs import Codec, EnumCodec, GlobalMode, Quality, Value
 from neasmart.facts.errors import InvalidValueError, ReadOnlyPointError, UnknownPointError
 
 

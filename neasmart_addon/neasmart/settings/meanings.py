@@ -45,7 +45,7 @@ MEANINGS: Mapping[str, str] = {
     "modbus.no_data_zone_state": "the word for no command in a room's state",
     "modbus.no_data_setpoint": "the word for no command in a setpoint",
     "api.enabled": "whether the REST API listens",
-    "api.host": "where it listens; `127.0.0.1` is this computer only, `0.0.0.0` the whole network",
+    "api.host": "where it listens; `127.0.0.1` is this computer only, `0.0.0.0` the whole network, `::` by IPv6, too",
     "api.port": "on which port",
     "api.ingress_host": "where the page listens; it answers this computer and Home Assistant only",
     "api.ingress_port": "on which port",

@@ -11,9 +11,9 @@ from typing import Annotated, Literal, get_type_hints
 
 import msgspec
 
-from neasmart.facts.network import IpNetwork, ip_network
+from neasmart.facts.network import LAST_PORT, IpNetwork, ip_network
 
-PortNumber = Annotated[int, msgspec.Meta(ge=1, le=65535)]
+PortNumber = Annotated[int, msgspec.Meta(ge=1, le=LAST_PORT)]
 UnitId = Annotated[int, msgspec.Meta(ge=1, le=247)]
 Walked = Annotated[float, msgspec.Meta(ge=0, le=100)]
 NoDataWord = Annotated[int, msgspec.Meta(ge=0, le=65535)]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from neasmart.facts.network import ip_address, ip_network
+from neasmart.facts.network import LAST_PORT, ip_address, ip_network
 from neasmart.facts.points import TABLE
 from neasmart.facts.rows import Part
 from neasmart.settings.model import (
@@ -23,7 +23,6 @@ from neasmart.settings.model import (
 )
 from neasmart.settings.older_words import SAMPLES
 
-_LAST_PORT = 65535
 _KEY = re.compile(r"[!-~]*")
 _ORIGIN = re.compile(r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?")
 _HOST = re.compile(r"\*|(\*\.)?[A-Za-z0-9._-]+")
@@ -58,7 +57,7 @@ def may_be_opened(serial_port: str) -> bool:
 
 def _dialled(url: str) -> bool:
     match = _DIALLED.fullmatch(url)
-    return match is not None and 1 <= int(match["port"]) <= _LAST_PORT
+    return match is not None and 1 <= int(match["port"]) <= LAST_PORT
 
 
 def _of_networks(key: str, texts: list[str]) -> Iterator[Objection]:
@@ -115,7 +114,10 @@ def _of_api(api: ApiSettings) -> Iterator[Objection]:
     yield from _of_own_address("ingress_host", api.ingress_host)
     for origin in api.cors_origins:
         if origin == "*" and not api.enable_auth:
-            allowed = "Any page could change the heating. Name the origins, or set api.enable_auth"
+            allowed = (
+                "Any page of the internet could change the heating through a browser at home. Programs and our own page"
+                " need no entry, so remove it; name the origins of pages that do, or set api.enable_auth and api.key"
+            )
             yield Objection("cors_origins", origin, allowed, depends_on=frozenset({"enable_auth"}))
         elif origin != "*" and not _ORIGIN.fullmatch(origin):
             allowed = "Allowed: origins such as http://192.168.1.7:3000 or https://panel.example, without a path"
@@ -136,7 +138,7 @@ def _of_logging(logging: LoggingSettings) -> Iterator[Objection]:
     if not logging.syslog:
         return
     match = _SYSLOG.fullmatch(logging.syslog)
-    if match is None or not 1 <= int(match["port"] or 1) <= _LAST_PORT:
+    if match is None or not 1 <= int(match["port"] or 1) <= LAST_PORT:
         yield Objection("syslog", logging.syslog, "Allowed: udp://HOST:PORT, tcp://HOST:PORT or unix:///dev/log")
 
 

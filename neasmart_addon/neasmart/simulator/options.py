@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import TypeVar
 
 from neasmart.facts.codecs import FunctionCode
 from neasmart.facts.process import arguments as line_types
@@ -19,8 +18,14 @@ from neasmart.simulator.home.base import Behaviour, Precedence, Tells
 from neasmart.simulator.home.house import HOUSES
 from neasmart.simulator.home.people import Habits
 
-Number = TypeVar("Number", int, float)
 NO_COMMANDS = "none"
+
+_MOST = 10**9
+_positive = line_types.whole(1, _MOST)
+_whole = line_types.whole(0, _MOST)
+_not_negative = line_types.number(0, _MOST)
+_hour = line_types.number(0, 24, "an hour")
+_probability = line_types.number(0, 1, "a probability")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +160,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     walk.add_argument(
         "--blocks", choices=[str(each) for each in BlockShape], default="pair", help="registers per request"
     )
-    walk.add_argument("--block-length", type=_block_length, default=LONGEST_BLOCK, help="for --blocks length")
+    walk.add_argument(
+        "--block-length", type=line_types.whole(1, LONGEST_BLOCK), default=LONGEST_BLOCK, help="for --blocks length"
+    )
     walk.add_argument("--write-fc", type=int, choices=(16, 6), default=16)
     walk.add_argument("--order", choices=[str(each) for each in WalkOrder], default="ascending")
     walk.add_argument("--polls-per-segment", type=_positive, default=1, help="Modbus TCP only")
@@ -197,44 +204,6 @@ def _orders(text: str) -> str:
     return text if text == NO_COMMANDS else line_types.http_url(text)
 
 
-def _positive(text: str) -> int:
-    return _number(text, int(text) if text.isdecimal() else 0, "a whole number above 0", least=1)
-
-
-def _whole(text: str) -> int:
-    return _number(text, int(text) if text.isdecimal() else -1, "a whole number")
-
-
-def _block_length(text: str) -> int:
-    allowed = f"a whole number from 1 to {LONGEST_BLOCK}"
-    return _number(text, int(text) if text.isdecimal() else 0, allowed, least=1, most=LONGEST_BLOCK)
-
-
-def _not_negative(text: str) -> float:
-    return _number(text, _float(text), "a number, 0 or more")
-
-
 def _silence(text: str) -> Silence:
     at, _, length = text.partition(":")
     return Silence(at_s=_not_negative(at), for_s=_not_negative(length))
-
-
-def _hour(text: str) -> float:
-    return _number(text, _float(text), "an hour from 0 to 24", most=24)
-
-
-def _probability(text: str) -> float:
-    return _number(text, _float(text), "a probability from 0 to 1", most=1)
-
-
-def _float(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return -1.0
-
-
-def _number(text: str, value: Number, allowed: str, *, least: float = 0, most: float = 1e9) -> Number:
-    if not least <= value <= most:
-        raise argparse.ArgumentTypeError(f"{text!r} is not {allowed}")
-    return value

@@ -19,7 +19,6 @@ from neasmart.facts.errors import NeasmartError
 from neasmart.facts.points import TABLE
 from neasmart.store.files.database import DatabaseFile
 
-MAGIC = b"SQLite format 3\x00"
 ROW_LIMIT = 65_536
 _WORD_LIMIT = 65_536
 _OLDER_TABLE = "holding_registers"

@@ -41,6 +41,7 @@ class DocsPage:
         """Start without a description."""
         self._describe: Callable[[], bytes] = bytes
         self._packed: dict[str, bytes] = {}
+        self._packing = asyncio.Lock()
 
     def describe(self, table: RegisterTable, routes: list[Route]) -> None:
         """Describe these routes, once somebody asks."""
@@ -87,9 +88,11 @@ class DocsPage:
         self, request: web.Request, name: str, made: Callable[[], bytes], *, content_type: str
     ) -> web.Response:
         """Answer with what `made` gives, packed."""
-        packed = self._packed.get(name)
-        if packed is None:
-            packed = self._packed[name] = await asyncio.to_thread(made)
+        async with self._packing:
+            # Who asks while it is made waits for it.
+            packed = self._packed.get(name)
+            if packed is None:
+                packed = self._packed[name] = await asyncio.to_thread(made)
         headers = {"Vary": "Accept-Encoding"}
         body: BytesIO | gzip.GzipFile = BytesIO(packed)
         if takes_gzip(request):

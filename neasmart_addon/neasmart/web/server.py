@@ -20,6 +20,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from neasmart.core.gateway import PORTS, Gateway
+from neasmart.facts.network import listened_on
 from neasmart.facts.retries import Backoff
 from neasmart.facts.status import PortsStatus
 from neasmart.settings.model import ApiSettings, Settings
@@ -245,9 +246,10 @@ class WebServer:
             return HttpConnection(server, doors, loop)
 
         backoff = Backoff(*_RETRY_S)
+        host = listened_on(site.host)
         while True:
             try:
-                listener = await loop.create_server(connection, site.host, site.port, reuse_address=True)
+                listener = await loop.create_server(connection, host, site.port, reuse_address=True)
                 break
             except OSError as error:
                 self._report_failure(site, error)

@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from neasmart.core.gateway import PORTS, Gateway
+from neasmart.facts.network import LAST_PORT
 from neasmart.facts.status import PortsStatus
 from neasmart.supervisor.client import Supervisor, SupervisorError
 
 RETRY_S = 30.0
 _LOG = logging.getLogger(__name__)
 _NAME = re.compile(r"(\d{1,5})/tcp")
-_LAST_PORT = 65535
 
 
 class OpenPorts:
@@ -48,6 +48,6 @@ def told(info: Mapping[str, Any]) -> dict[int, int | None]:
     found: dict[int, int | None] = {}
     for name, number in network.items() if isinstance(network, dict) else ():
         match = _NAME.fullmatch(str(name))
-        if match is not None and (number is None or (type(number) is int and 0 < number <= _LAST_PORT)):
+        if match is not None and (number is None or (type(number) is int and 0 < number <= LAST_PORT)):
             found[int(match[1])] = number
     return found

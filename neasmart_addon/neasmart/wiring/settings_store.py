@@ -47,10 +47,9 @@ class SettingsStore:
     """One place to change settings in; the Supervisor is None outside Home Assistant."""
 
     def __init__(self, environment: Mapping[str, str], supervisor: Supervisor | None) -> None:
-        """Change nothing yet; a `config.json` that is there now is the one to change."""
+        """Change nothing yet; a `config.json` that is there now, or is named, is the one to change."""
         self._environment = environment
-        own, _ = settings_loading.config_file(environment)
-        self._own = own if own is not None and may_exist(own) else None
+        self._own, _ = settings_loading.config_file(environment)
         self._supervisor = supervisor
 
     def decider(self, section: str, keys: Mapping[str, Any]) -> Decider:
@@ -117,7 +116,7 @@ class SettingsStore:
     def _change_file(self, section: str, values: Mapping[str, Any]) -> None:
         if self._own is not None and not may_exist(self._own):
             # A new one would open what this one closes, such as an API that asks for a key.
-            raise NotStoredError(f"{self._own} is not there. Put it back, or start the gateway without it.")
+            raise NotStoredError(f"{self._own} is not there. Put it there, or start the gateway without it.")
         path = settings_loading.config_target(self._environment)
         present = settings_loading.read_file(path) if may_exist(path) else {}
         wanted = _changed(present, section, values)
@@ -138,7 +137,9 @@ def write(path: Path, document: Mapping[str, Any], *, copy: Path) -> None:
     path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f"{path.name}.new")
-    beside.touch(mode=_MODE)
+    # A link that somebody has put there is not followed.
+    beside.unlink(missing_ok=True)
+    beside.touch(mode=_MODE, exist_ok=False)
     if path.exists():
         shutil.copy2(path, copy)
         shutil.copymode(path, beside)

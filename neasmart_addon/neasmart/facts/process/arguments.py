@@ -11,7 +11,7 @@ from typing import NoReturn
 from urllib.parse import urlsplit
 
 from neasmart.facts.errors import NeasmartError
-from neasmart.facts.network import host_and_port
+from neasmart.facts.network import LAST_PORT, host_and_port
 
 EXIT_USAGE = 2
 
@@ -30,8 +30,8 @@ class Parser(argparse.ArgumentParser):
         self.exit(EXIT_USAGE, f"neasmart: {message}; see {self.prog} --help\n")
 
 
-def number(least: float, most: float) -> Callable[[str], float]:
-    """Return a type for a number from `least` to `most`."""
+def number(least: float, most: float, what: str = "a number") -> Callable[[str], float]:
+    """Return a type for a number from `least` to `most`; `what` names it for people."""
 
     def parsed(text: str) -> float:
         try:
@@ -40,7 +40,7 @@ def number(least: float, most: float) -> Callable[[str], float]:
             value = math.nan
         # NaN is in no range.
         if not least <= value <= most:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a number from {least:g} to {most:g}")
+            raise argparse.ArgumentTypeError(f"{text!r} is not {what} from {least:g} to {most:g}")
         return value
 
     return parsed
@@ -58,7 +58,7 @@ def whole(least: int, most: int) -> Callable[[str], int]:
     return parsed
 
 
-port = whole(1, 65535)
+port = whole(1, LAST_PORT)
 
 
 def host_port(text: str) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from neasmart.facts.errors import NeasmartError
-from neasmart.facts.network import joined
+from neasmart.facts.network import LAST_PORT, joined
 from neasmart.settings.model import MqttSettings
 from neasmart.supervisor import Supervisor, SupervisorError
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 _NO_BROKER = 400
 _PORT = re.compile(r"[0-9]{1,5}")
-_PORT_MAX = 65535
 
 
 class BrokerError(NeasmartError):
@@ -80,7 +79,7 @@ def named(service: Mapping[str, Any], *, ca_file: str) -> Broker:
     host, port = service.get("host"), service.get("port")
     if isinstance(port, str) and _PORT.fullmatch(port):
         port = int(port)
-    if not isinstance(host, str) or not host or type(port) is not int or not 0 < port <= _PORT_MAX:
+    if not isinstance(host, str) or not host or type(port) is not int or not 0 < port <= LAST_PORT:
         raise BrokerError("The Supervisor's answer names no MQTT broker.")
     return Broker(
         host=host,

@@ -29,7 +29,7 @@ _WAL_LIMIT_BYTES = 1024 * 1024
 _BUSY_S = 1.0
 _CHECK_LIMIT_S = 2.0
 _DAMAGED_KEPT = 3
-_MAGIC = b"SQLite format 3\x00"
+MAGIC = b"SQLite format 3\x00"
 _VERSION_OFFSET = 60
 _OTHERS = 0o007
 _MIGRATIONS = Path(__file__).parents[1] / "migrations"
@@ -242,7 +242,7 @@ def _header_version(path: Path) -> int:
             f"The file {path} cannot be opened. Check whom it belongs to, and that the gateway may read and write it."
         )
         raise UnusableFileError(text) from error
-    return int.from_bytes(header[_VERSION_OFFSET:]) if header.startswith(_MAGIC) else 0
+    return int.from_bytes(header[_VERSION_OFFSET:]) if header.startswith(MAGIC) else 0
 
 
 def _refuse_newer(version: int, path: Path) -> None:

@@ -11,7 +11,7 @@ import logging
 from dataclasses import dataclass
 from typing import NoReturn
 
-from neasmart.facts.network import ip_address, joined
+from neasmart.facts.network import ip_address, joined, listened_on
 from neasmart.facts.status import PastConnection
 from neasmart.settings.model import ServerSettings, ServerType
 from neasmart.sysbus.framing.kinds import Framing
@@ -32,8 +32,8 @@ _KINDS = {
     ServerType.RTU_TCP: "RTU over TCP",
 }
 _STRANGE = {
-    Framing.MBAP: 'no Modbus TCP. Set server.type to auto, or the converter to Modbus TCP ("Simple Modbus TCP to RTU")',
-    Framing.RTU: 'no Modbus RTU. Set server.type to auto, or the converter to pass the bytes on (protocol "None")',
+    Framing.MBAP: ("no Modbus TCP", 'Modbus TCP ("Simple Modbus TCP to RTU")'),
+    Framing.RTU: ("no Modbus RTU", 'pass the bytes on (protocol "None")'),
 }
 
 
@@ -96,8 +96,8 @@ class Listener:
 
     async def serve(self, teller: Teller) -> NoReturn:
         """Listen until cancelled; raise LinkError if the port cannot be opened."""
-        host = None if self._settings.address in ("", "::") else self._settings.address
         loop = asyncio.get_running_loop()
+        host = listened_on(self._settings.address)
         try:
             server = await loop.create_server(self._connection, host, self._settings.port)
         except OSError as error:
@@ -157,7 +157,11 @@ class Listener:
             # It is a converter with a wrong setting: to cut it off would only make it dial anew.
             connection.excuse()
             if slave.framing is not None and self._first_time(peer.host, "strange"):
-                self._say(logging.WARNING, f"{peer.host} sends {_STRANGE[slave.framing]}")
+                what, wanted = _STRANGE[slave.framing]
+                advice = f"Set server.type to auto, or the converter to {wanted}"
+                if self._settings.type is ServerType.AUTO:
+                    advice = "What it speaks is found out anew"
+                self._say(logging.WARNING, f"{peer.host} sends {what}. {advice}")
         elif slave.hopeless:
             self._cut_off(connection, "it sends bad Modbus TCP headers")
         elif connection.bytes_since_frame >= self._limits.rubbish_bytes:

@@ -7,12 +7,14 @@ its last setpoint, and a missing humidity is 0. New clients use /api/v1, which s
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from http import HTTPStatus
 
 from aiohttp import web
 
 from neasmart.core.gateway import Gateway
 from neasmart.facts.codecs import OperatingState, Value
+from neasmart.facts.registers import Ref
 from neasmart.facts.rows import Kind, Part
 from neasmart.web.answers import documents
 from neasmart.web.answers.health_answers import Health
@@ -63,7 +65,7 @@ class Legacy:
         base_id, zone_id = places.room(request, self._gateway.table)
         body = await read_object(request)
         refs = {ref.point.key: ref for ref in self._gateway.table.room(base_id, zone_id) if ref.point.writable}
-        wanted = {refs[key].id: body[key] for key in refs if body.get(key) is not None}
+        wanted = [(ref, body[key]) for key, ref in refs.items() if body.get(key) is not None]
         if not wanted:
             message = "one of state or setpoint need to be specified"
             raise Problem(HTTPStatus.BAD_REQUEST, "missing_value", message, err=message)
@@ -132,10 +134,9 @@ class Legacy:
         if body.get(key) is None:
             message = f"missing {key} key in payload"
             raise Problem(HTTPStatus.BAD_REQUEST, f"missing_{key}", message, err=message)
-        return self._submitted(request, {ref.id: body[key]})
+        return self._submitted(request, [(ref, body[key])])
 
-    def _submitted(self, request: web.Request, values: Document) -> web.Response:
-        wanted = [(self._gateway.table.ref(ref_id), value) for ref_id, value in values.items()]
+    def _submitted(self, request: web.Request, wanted: Iterable[tuple[Ref, object]]) -> web.Response:
         self._gateway.submit(wanted, origin=self._origin, queue=flag(dict(request.query), "queue"))
         return web.Response(status=HTTPStatus.ACCEPTED)
 

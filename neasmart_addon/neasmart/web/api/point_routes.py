@@ -21,15 +21,7 @@ from neasmart.web.answers.page_answers import Snapshot
 from neasmart.web.answers.point_answers import CommandAnswer, CommandList, PointAnswer, PointList, SyncProgress, Undone
 from neasmart.web.api.live import Feed
 from neasmart.web.guard.gate import ORIGIN
-from neasmart.web.http.bodies import (
-    invalid_parameter,
-    query,
-    queued,
-    read_object,
-    reply,
-    required,
-    whole_number,
-)
+from neasmart.web.http.bodies import invalid_parameter, query, queued, read_object, reply, required, whole_number
 from neasmart.web.http.problems import Problem
 from neasmart.web.http.routes import TEXT, Route
 

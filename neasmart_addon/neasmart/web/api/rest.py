@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from http import HTTPStatus
 
 from aiohttp import web
@@ -10,6 +10,7 @@ from aiohttp import web
 from neasmart.core.commands.command import Command
 from neasmart.core.gateway import Gateway
 from neasmart.facts.network import API
+from neasmart.facts.registers import Ref
 from neasmart.facts.rows import Part
 from neasmart.web.answers import documents
 from neasmart.web.answers.health_answers import Health
@@ -18,15 +19,7 @@ from neasmart.web.answers.room_answers import ZoneFilter, ZoneList
 from neasmart.web.api.health import health
 from neasmart.web.guard.gate import ORIGIN
 from neasmart.web.http import places
-from neasmart.web.http.bodies import (
-    Document,
-    flag,
-    query,
-    queued,
-    read_object,
-    reply,
-    required,
-)
+from neasmart.web.http.bodies import Document, flag, query, queued, read_object, reply, required
 from neasmart.web.http.problems import Problem
 from neasmart.web.http.routes import AXIS, FLAG, Route
 
@@ -69,7 +62,7 @@ class Rest:
         if not wanted:
             message = f"One of {' or '.join(refs)} needs to be specified"
             raise Problem(HTTPStatus.BAD_REQUEST, "missing_value", message)
-        commands = self._submit(request, {refs[key].id: value for key, value in wanted.items()}, queue=queue)
+        commands = self._submit(request, [(refs[key], value) for key, value in wanted.items()], queue=queue)
         updated: Document = {command.ref.point.key: command.value for command in commands}
         for command in commands:
             if command.ref.point.part is Part.TARGET:
@@ -179,7 +172,7 @@ class Rest:
     async def _set_global(self, request: web.Request, part: Part) -> web.Response:
         queue, ref = queued(request), self._gateway.table.part(part)
         value = required(await read_object(request, (ref.point.key,)), ref.point.key)
-        (command,) = self._submit(request, {ref.id: value}, queue=queue)
+        (command,) = self._submit(request, [(ref, value)], queue=queue)
         return reply({ref.point.key: command.value, "commands": [command.id]}, status=HTTPStatus.ACCEPTED)
 
     def _equipment(self, request: web.Request, answer: str) -> web.Response:
@@ -187,8 +180,7 @@ class Rest:
         (number,) = places.index(request, self._gateway.table, group)
         return reply(documents.equipment(self._gateway, group, number))
 
-    def _submit(self, request: web.Request, values: Mapping[str, object], *, queue: bool) -> list[Command]:
-        wanted = [(self._gateway.table.ref(ref_id), value) for ref_id, value in values.items()]
+    def _submit(self, request: web.Request, wanted: Iterable[tuple[Ref, object]], *, queue: bool) -> list[Command]:
         return self._gateway.submit(wanted, origin=str(request.get(ORIGIN, self._origin)), queue=queue)
 
     def _now(self) -> float:

@@ -27,6 +27,7 @@ TOTAL_LIMIT = 512
 CLIENT_LIMIT = 128
 HEAD_TIMEOUT_S = 10.0
 REPLY_TIMEOUT_S = 20.0
+ANSWER_TIMEOUT_S = 120.0
 
 _LOG = logging.getLogger(__name__)
 _LINE_BYTES = 8190
@@ -163,6 +164,25 @@ class HttpConnection(web.RequestHandler):
             self._refuse_unmasked()
         super().set_parser(parser, data_received_cb)
 
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """Send an answer; who reads it too slowly loses the connection, which others need."""
+        transport = self.transport
+        if not isinstance(transport, asyncio.Transport):
+            return await super().finish_response(request, resp, start_time)
+        try:
+            async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                return await super().finish_response(request, resp, start_time)
+        except TimeoutError as error:
+            self._doors.counters.refuse("slow")
+            transport.abort()
+            raise ConnectionError("the answer was not read") from error
+        finally:
+            if transport.get_write_buffer_size():
+                # It has left as far as aiohttp can tell; a close waits until it is read, and keeps its place.
+                self._loop.call_later(ANSWER_TIMEOUT_S, _abort_if_closing, transport)
+
     def handle_error(
         self,
         request: web.BaseRequest,
@@ -214,3 +234,8 @@ class HttpConnection(web.RequestHandler):
         if self._waits:
             self._doors.counters.refuse("slow")
             self.force_close()
+
+
+def _abort_if_closing(transport: asyncio.Transport) -> None:
+    if transport.is_closing():
+        transport.abort()

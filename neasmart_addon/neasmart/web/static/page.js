@@ -6,7 +6,7 @@ import { busFinding, findingsOf, isAlive, isReachable, lastWriteAt, overallLevel
 import { TABS } from "./core/route.js";
 import { layers } from "./layers.js";
 import { banner } from "./parts/banner.js";
-import { icons } from "./parts/icons.js";
+import { iconOf } from "./parts/icons.js";
 import { toastView } from "./parts/toast.js";
 import { roomsView } from "./rooms/rooms.js";
 
@@ -17,13 +17,12 @@ export function pageView(page) {
   const { t } = page.i18n;
   const { tab } = page.ui.route;
   const tabs = TABS.filter((each) => each !== "history" || page.schema?.history);
-  const icon = /** @type {Record<string, unknown>} */ (icons);
   return html`
     <header class="bar">
       <h1>${t("title")}</h1>
       <nav aria-label=${t("title")}>
         ${tabs.map(
-          (each) => html`<a href="#${each}" aria-current=${each === tab ? "page" : nothing}>${icon[each]}<span>${t(`tab.${each}`)}</span></a>`,
+          (each) => html`<a href="#${each}" aria-current=${each === tab ? "page" : nothing}>${iconOf(each)}<span>${t(`tab.${each}`)}</span></a>`,
         )}
       </nav>
       ${stateLine(page)}

@@ -7,6 +7,8 @@ const NOW_S = 5;
 const MINUTE_S = 60;
 const HOUR_S = 3600;
 const DAY_S = 86_400;
+/** What is older was noted before the gateway's computer had learned the time. */
+const FIRST_TIME = Date.UTC(2024, 0);
 const NARROW_SPACE = "\u202f";
 export const DASH = "\u2013";
 
@@ -103,8 +105,8 @@ export function createI18n(locale, texts, { fahrenheit = false } = {}) {
       return ago.format(-Math.round(age_s / DAY_S), "day");
     },
     time(iso) {
-      if (!iso) return DASH;
-      const at = new Date(iso);
+      const at = new Date(iso ?? 0);
+      if (!(at.getTime() >= FIRST_TIME)) return DASH;
       const isToday = at.toDateString() === new Date().toDateString();
       return (isToday ? seconds : dayAndClock).format(at);
     },

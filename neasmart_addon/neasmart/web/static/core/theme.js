@@ -6,7 +6,6 @@
 const COPIED = [
   "--primary-color",
   "--primary-background-color",
-  "--secondary-background-color",
   "--card-background-color",
   "--ha-card-background",
   "--primary-text-color",

@@ -12,8 +12,6 @@ import { roomName, shownValue } from "./rooms.js";
 const CONFIRMED_SHOWN_S = 4;
 const FAILED_SHOWN_S = 60;
 const FAILED = ["rejected", "expired", "overridden"];
-/** Who may have given a command, by the beginning of its origin. */
-const ORIGINS = { panel: "page", page: "page", "mqtt/home_assistant": "home_assistant", mqtt: "mqtt", rest: "rest", legacy: "rest" };
 
 /** @param {Page} page @param {string} point @param {string} name as the API has it */
 export function optionText(page, point, name) {
@@ -84,8 +82,8 @@ function limitText(page) {
 
 /** Who gave it. @param {Page} page @param {string} origin */
 export function originText(page, origin) {
-  const found = Object.entries(ORIGINS).find(([begin]) => origin === begin || origin.startsWith(`${begin}/`));
-  return found ? page.i18n.t(`origin.${found[1]}`) : page.i18n.t("origin.other", { name: origin });
+  const key = `origin.${origin}`;
+  return page.i18n.has(key) ? page.i18n.t(key) : origin;
 }
 
 /** @param {Page} page @param {{code: string | null, message: string | null}} failure */

@@ -6,13 +6,13 @@
 
 import uPlot from "../vendor/uplot/uPlot.js";
 import { render } from "../vendor/lit-html/lit-html.js";
+import { DASH } from "../core/i18n.js";
 import { legend } from "./legend.js";
 import { pinching } from "./pinch.js";
 
 const HEIGHT_PX = 320;
 const COLOURS = ["#2a78c8", "#d9730d", "#2e9e63", "#b03a8c", "#8a6d1c", "#5b5bd6", "#c0392b", "#168a9c"];
 const DASHES = [[], [8, 4], [2, 3], [10, 3, 2, 3]];
-const DASH = "–";
 const LEAST_DRAG_PX = 8;
 /** Below this many pixels a number does not fit beside the chart. */
 const AXIS_PX = 52;

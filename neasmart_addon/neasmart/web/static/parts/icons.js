@@ -25,7 +25,6 @@ export const icons = {
   drop: drawn("M12 3.5c3.2 4 5.2 6.7 5.2 9.7a5.2 5.2 0 0 1-10.4 0c0-3 2-5.7 5.2-9.7z"),
   alert: drawn("M12 4.5L2.8 20h18.4zM12 10v4.5M12 17.3v.2"),
   info: drawn("M12 3.5a8.5 8.5 0 1 0 0 17 8.5 8.5 0 0 0 0-17zM12 11v5.5M12 7.6v.2"),
-  edit: drawn("M4 20l1-4L16.5 4.5a2.1 2.1 0 0 1 3 3L8 19z"),
   search: drawn("M10.5 4a6.5 6.5 0 1 0 0 13 6.5 6.5 0 0 0 0-13zM15.5 15.5L20 20"),
   cards: drawn("M4 4h7v7H4zM13 4h7v7h-7zM4 13h7v7H4zM13 13h7v7h-7z"),
   list: drawn("M4 6.5h16M4 12h16M4 17.5h16"),
@@ -51,7 +50,7 @@ export const icons = {
   manual_cooling: drawn(`${SMALL_FLAKE}${HAND}`),
 };
 
-/** @param {string} name of a state or mode as the API has it */
+/** @param {string} name of a tab, or of a state or mode as the API has it */
 export function iconOf(name) {
   return /** @type {Record<string, unknown>} */ (icons)[name] ?? icons.info;
 }

@@ -1,0 +1,26 @@
+"""How long something takes that may be held up: by itself, not by other programs that had the processor meanwhile."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+
+class Stopwatch:
+    """Runs from its making on.
+
+    What the kernel tells in `schedstat` (nanoseconds in which a thread could have run and had to wait for others) is
+    left out. Besides the thread that asks it counts the processes of `others`, such as a broker that has to answer.
+    """
+
+    def __init__(self, *others: int) -> None:
+        self._waiting = [Path("/proc/thread-self/schedstat"), *(Path(f"/proc/{pid}/schedstat") for pid in others)]
+        self._began_s = time.monotonic() - self._held_up_s()
+
+    @property
+    def seconds(self) -> float:
+        """What has passed, without the time in which others had the processor."""
+        return time.monotonic() - self._began_s - self._held_up_s()
+
+    def _held_up_s(self) -> float:
+        return sum(int(each.read_text().split()[1]) for each in self._waiting if each.exists()) / 1e9
