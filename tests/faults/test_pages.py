@@ -59,7 +59,7 @@ class Readers:
             yield
         finally:
             self._stop.set()
-            self._thread.join(5)
+            self._thread.join(30)
             self._selector.close()
 
     def add(self, opened: socket.socket) -> None:

@@ -219,15 +219,25 @@ class Stopped:
         self.hands, self._takes_s = Hands(), 2.0
         monkeypatch.setattr("neasmart.sysbus.transport.lag.monotonic", lambda: self.hands.now)
         self._selector = SimpleNamespace(select=lambda _: self.goes_by(self._takes_s))
-        lag = LagWatch(cast("Any", SimpleNamespace(_selector=self._selector)))
-        lag.start()
-        self.gateway = new_gateway(self.hands.clock)
+        self._lag = LagWatch(cast("Any", SimpleNamespace(_selector=self._selector)))
+        self._lag.start()
+        self.gateway, self._slave = new_gateway(self.hands.clock), slave
+        self.connects()
+        self._selector.select(0.0)
+
+    def connects(self) -> None:
+        """Open a line; from then on it is what is read."""
         station = Station(self.gateway)
-        self.line = Connection(slave(station), Mock(), Wiring(gateway=self.gateway, station=station, lag=lag))
+        wiring = Wiring(gateway=self.gateway, station=station, lag=self._lag)
+        self.line = Connection(self._slave(station), Mock(), wiring)
         self.line.connection_made(
             Mock(asyncio.Transport, get_write_buffer_size=lambda: 0, get_extra_info=lambda _: None)
         )
-        self._selector.select(0.0)
+
+    def passes(self, seconds: float) -> None:
+        """Go round once more, for so long."""
+        self._takes_s = seconds
+        self._selector.select(seconds)
 
     def goes_by(self, seconds: float) -> None:
         self.hands.now += seconds
@@ -235,8 +245,7 @@ class Stopped:
     def reads(self, chunk: bytes, *, after_s: float = 0.0) -> int:
         """Read one piece in a round of its own; return how many replies that gives."""
         before = self.gateway.bus.counters.replies
-        self._takes_s = after_s
-        self._selector.select(after_s)
+        self.passes(after_s)
         self.line.data_received(chunk)
         self.goes_by(PIECE_S)
         return self.gateway.bus.counters.replies - before
@@ -254,6 +263,17 @@ def test_what_a_stop_has_left_is_not_answered_however_long_it_takes_to_read_it(
     assert stopped.reads(poll) == 0
     # Then nothing comes faster than the line carries it.
     assert stopped.reads(poll, after_s=0.09) == 1
+
+
+def test_who_has_dialled_during_a_stop_is_not_answered_however_long_it_takes_to_let_him_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stopped = Stopped(monkeypatch, RtuSlave)
+    stopped.passes(0.06)
+    stopped.connects()
+
+    assert stopped.reads(POLL_240, after_s=0.06) == 0
+    assert stopped.reads(POLL_240, after_s=0.09) == 1
 
 
 def test_a_line_that_goes_on_at_its_own_pace_is_answered_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
