@@ -16,11 +16,14 @@ import tty
 from collections.abc import AsyncIterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 import serialx
 from pymodbus import FramerType
 from pymodbus.client import AsyncModbusSerialClient
+from serialx.platforms.serial_rfc2217 import RFC2217SerialTransport
+from serialx.platforms.serial_rfc2217.types import SetModemstateMaskCmd
 
 from neasmart.facts.points import TABLE
 from neasmart.facts.retries import BreakerState
@@ -505,6 +508,33 @@ async def test_the_words_of_a_server_that_hangs_up_while_it_is_answered_are_read
         assert running.gateway.link.said == "Port already in use"
         await running.stop()
         serving.join()
+
+
+async def test_the_words_of_a_server_that_hangs_up_as_a_confirmation_is_given_up_are_read(
+    start_link: StartLink, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a slow machine the end of the connection and that of the patience come in one round of the loop."""
+    confirmed = RFC2217SerialTransport._send_and_wait
+
+    async def given_up(transport: RFC2217SerialTransport, cmd: Any) -> Any:
+        if isinstance(cmd, SetModemstateMaskCmd):
+            await until(lambda: transport._tcp_transport is None, "the connection has ended")
+            raise TimeoutError
+        return await confirmed(transport, cmd)
+
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(RFC2217_SERVED[:9] + b"Port already in use\r\n")
+        writer.close()
+
+    monkeypatch.setattr(RFC2217SerialTransport, "_send_and_wait", given_up)
+    async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as server:
+        running = start_link(serial(f"rfc2217://127.0.0.1:{server.sockets[0].getsockname()[1]}"))
+        await until(lambda: running.gateway.link.dials, "it was dialled")
+        await running.reaches("converter_busy")
+        assert running.gateway.link.said == "Port already in use"
+        await running.stop()
+    assert "Traceback" not in caplog.text
 
 
 @pytest.mark.parametrize("ser2net_port", ["tcp"], indirect=True)

@@ -626,7 +626,9 @@ async def test_a_request_that_trickles_in_is_given_up(served: Served, monkeypatc
     await asyncio.gather(*trickling, return_exceptions=True)
 
 
-@pytest.mark.parametrize("path", ["/api/v1/points", "/api/openapi.json"], ids=["of one write", "of many"])
+@pytest.mark.parametrize(
+    "path", ["/api/v1/zones?include_inactive=true", "/api/openapi.json"], ids=["of one write", "of many"]
+)
 async def test_who_does_not_read_an_answer_loses_its_place(
     served: Served, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
