@@ -185,12 +185,16 @@ def test_wires_that_are_exchanged_while_one_looks_bring_the_rooms(desk: Desk, vi
 
 def test_a_port_that_another_program_has_is_said_and_opened_once_it_is_free(desk: Desk, visitor: Visitor) -> None:
     stick = desk.sockets.plug("ttyUSB0")
-    with subprocess.Popen(["flock", "--exclusive", str(stick.path), "cat"], stdin=subprocess.PIPE) as other:
+    command = ["flock", "--exclusive", str(stick.path), "cat"]
+    with subprocess.Popen(command, bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdin is not None
+        assert other.stdout is not None
+        other.stdin.write(b"has it\n")
+        assert other.stdout.readline() == b"has it\n"
         page = visitor.open(desk.proxy)
         button(device(page, ADAPTER.product), "Listen").click()
 
         expect(page.locator("[data-finding=device_busy]")).to_contain_text("Stop the other program")
-        assert other.stdin is not None
         other.stdin.close()
         other.wait(30)
     stick.say(HOUSE)

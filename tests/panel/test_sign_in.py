@@ -16,6 +16,8 @@ from tests.support.panel import WITHIN_MS, card, findings
 from tests.support.ports import free_port
 from tests.support.processes import PACKAGE_ROOT, GatewayProcess, eventually, running
 
+pytestmark = pytest.mark.xdist_group("browser")
+
 KEY = "a-key-that-nobody-guesses-0123456789"
 DOCKER = {
     "NEASMART_API_HOST": "0.0.0.0",
