@@ -21,8 +21,10 @@ settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 os.environ["PATH"] += ":/usr/sbin:/sbin"
 
-THREADS_END_S = 1.0
+THREADS_END_S = 30.0
 """So long a thread that has been told to end may need to close what it had open."""
+LAST_STEPS_S = 30.0
+"""So long a task that has been told to end may need for a few rounds of the loop."""
 _GUARDS = Guards()
 
 
@@ -48,6 +50,7 @@ def _guarded(request: pytest.FixtureRequest) -> Iterator[None]:
     exempt = {guard for mark in request.node.iter_markers("unguarded") for guard in mark.args if mark.kwargs["reason"]}
     before = descriptors()
     _GUARDS.clear()
+    _GUARDS.last_steps_s = 1.0 if "tasks" in exempt else LAST_STEPS_S
     yield
     blocked, tasks = list(_GUARDS.blocked), list(_GUARDS.tasks)
     if "blocking" not in exempt:

@@ -102,7 +102,7 @@ def test_a_reader_that_has_seen_enough_gets_no_traceback() -> None:
         running.stdout.close()
 
         assert running.stderr.read() == ""
-        assert running.wait(20) == 1
+        assert running.wait(60) == 1
 
 
 def test_a_start_loads_nothing_that_only_some_need() -> None:

@@ -26,13 +26,18 @@ def pause(hand: ByHand, seconds: float) -> None:
     hand.unix_s += seconds
 
 
+def sleep_and_set_back(hand: ByHand, seconds: float) -> None:
+    hand.now += seconds
+    hand.unix_s -= 2 * seconds
+
+
 def stopped(hand: ByHand, seconds: float = HOUR_S) -> None:
     """Let the gateway go on after a stop, from a moment at which it had just ticked."""
     hand.gateway.tick(hand.now)
     sleep(hand, seconds)
 
 
-@pytest.mark.parametrize("stands_still", [sleep, pause])
+@pytest.mark.parametrize("stands_still", [sleep, sleep_and_set_back, pause])
 @pytest.mark.parametrize("seconds", [STANDSTILL_S + 0.1, 60.0, 600.0, HOUR_S])
 @pytest.mark.parametrize("read", [True, False])
 @pytest.mark.parametrize("ticks_first", [True, False])
@@ -54,7 +59,7 @@ def test_what_was_commanded_before_a_standstill_is_never_served_after_it(
     hand.wait(200, lambda: hand.read(SETPOINT) == 0 or pytest.fail("it fired late"))
 
 
-@pytest.mark.parametrize("stands_still", [sleep, pause])
+@pytest.mark.parametrize("stands_still", [sleep, sleep_and_set_back, pause])
 def test_a_short_stop_ends_nothing(hand: ByHand, stands_still: Callable[[ByHand, float], None]) -> None:
     command = hand.set((SETPOINT, 22.5))
     hand.gateway.tick(hand.now)

@@ -49,25 +49,25 @@ def test_a_broker_that_is_killed_frozen_and_full_costs_nothing_but_mqtt(tmp_path
                     assert "127.0.0.1" in mqtt(gateway)["detail"]
                     base.goes_on()
                     broker.start()
-                    eventually(lambda: is_connected(gateway), within_s=20.0)
+                    eventually(lambda: is_connected(gateway))
 
                 broker.signal(signal.SIGSTOP)
                 base.goes_on(100)
                 assert gateway.get("/health")["status"] == "healthy"
                 broker.signal(signal.SIGCONT)
-                eventually(lambda: is_connected(gateway), within_s=20.0)
+                eventually(lambda: is_connected(gateway))
 
                 broker.kill()
                 # It takes a connection, but nothing that is longer than a short state.
                 broker.extra = "max_packet_size 200\n"
                 broker.start()
-                eventually(lambda: "oversize packet" in broker.log_path.read_text(), within_s=30.0)
-                eventually(lambda: not is_connected(gateway), within_s=20.0)
+                eventually(lambda: "oversize packet" in broker.log_path.read_text())
+                eventually(lambda: not is_connected(gateway))
                 base.goes_on(100)
                 broker.kill()
                 broker.extra = ""
                 broker.start()
-                eventually(lambda: is_connected(gateway), within_s=30.0)
+                eventually(lambda: is_connected(gateway))
             assert gateway.get("/health")["status"] == "healthy"
             assert "Traceback" not in gateway.log
     finally:
@@ -107,7 +107,7 @@ def test_a_broker_that_lies_is_left_and_tried_again(tmp_path: Path) -> None:
     with liar() as (port, heard), house(tmp_path, port) as (gateway, base):
         eventually(lambda: heard)
         with bounded(gateway, growth_mib=12, descriptors=2):
-            eventually(lambda: len(heard) >= 3, within_s=30.0)
+            eventually(lambda: len(heard) >= 3)
             base.goes_on(100)
         assert base.slowest_s < 0.5
         health = gateway.get("/health")
@@ -119,7 +119,7 @@ def test_a_broker_that_lies_is_left_and_tried_again(tmp_path: Path) -> None:
 def test_a_supervisor_that_is_down_costs_nothing_but_mqtt(tmp_path: Path) -> None:
     with gateway_process(tmp_path, SUPERVISOR_TOKEN="not-to-be-logged", **OFTEN) as gateway:
         with steady_base(lambda: TcpLine(gateway.bus_port)) as base:
-            eventually(lambda: "Supervisor cannot be reached" in mqtt(gateway)["detail"], within_s=20.0)
+            eventually(lambda: "Supervisor cannot be reached" in mqtt(gateway)["detail"])
             base.goes_on(100)
             assert gateway.get("/health")["status"] == "healthy"
         assert gateway.stop() == 0

@@ -42,7 +42,7 @@ def base(gateway: GatewayProcess) -> Iterator[SteadyBase]:
 
 
 def dialled(gateway: GatewayProcess, source: str = "127.0.0.1") -> socket.socket:
-    return socket.create_connection(("127.0.0.1", gateway.bus_port), 5, (source, 0))
+    return socket.create_connection(("127.0.0.1", gateway.bus_port), 30, (source, 0))
 
 
 def peers(gateway: GatewayProcess) -> int:

@@ -37,12 +37,12 @@ def test_the_demo_tells_what_has_ended_by_itself(tmp_path: Path, argument: str, 
         (tmp_path / "log").open("w") as log,
         subprocess.Popen(line, cwd=tmp_path, env=environment, stdout=log, stderr=log) as demo,
     ):
-        eventually(lambda: child(demo.pid, "simulate"), within_s=30)
+        eventually(lambda: child(demo.pid, "simulate"))
         ending = child(demo.pid, argument)
         assert ending is not None
         os.kill(ending, signal.SIGKILL)
 
-        assert demo.wait(20) == 1
+        assert demo.wait(60) == 1
 
     told = (tmp_path / "log").read_text()
     assert f"The demo ends because its {name} has ended by itself, with code -9" in told
@@ -78,7 +78,7 @@ class Demo:
 
     def wait_until_it_serves(self) -> list[int]:
         """Return its two processes."""
-        eventually(self._says_where, within_s=30)
+        eventually(self._says_where)
         demo = child(self.process.pid, "demo") if self.by_make else self.process.pid
         assert demo is not None
         return [pid for word in ("run", "simulate") if (pid := child(demo, word)) is not None]
@@ -117,11 +117,11 @@ def test_nothing_of_a_demo_outlives_it(tmp_path: Path, end: str, *, by_make: boo
     else:
         os.close(demo.terminal)
 
-    demo.process.wait(15)
+    demo.process.wait(60)
     for pid in processes:
-        eventually(partial(ended, pid), within_s=15)
+        eventually(partial(ended, pid))
     for port in demo.ports.values():
-        eventually(partial(is_free, port), within_s=15)
+        eventually(partial(is_free, port))
     if end == "it is killed":
         os.close(demo.terminal)
 
@@ -139,7 +139,7 @@ def test_all_ports_that_are_taken_are_named_at_once(tmp_path: Path) -> None:
             capture_output=True,
             text=True,
             check=False,
-            timeout=30,
+            timeout=60,
         )
 
     assert refused.returncode == 78
@@ -157,7 +157,7 @@ def test_a_folder_that_takes_no_file_is_named(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=60,
     )
 
     assert refused.returncode == 78
@@ -177,10 +177,10 @@ def test_the_demo_has_a_day_behind_it_in_a_database_of_its_own(tmp_path: Path) -
             began = datetime.now(UTC) - timedelta(hours=23, minutes=30)
             day = f"{url}&from={began:%Y-%m-%dT%H:%M:%SZ}"
             # The gateway answers before its storage is open.
-            course = eventually(lambda: (found := _course(day))[2:] and found, within_s=30)
+            course = eventually(lambda: (found := _course(day))[2:] and found)
         finally:
             demo.terminate()
-            demo.wait(20)
+            demo.wait(60)
 
     known = [value for _, value in course if value is not None]
     assert len(known) > 50
@@ -191,7 +191,7 @@ def test_the_demo_has_a_day_behind_it_in_a_database_of_its_own(tmp_path: Path) -
 
 def _course(url: str) -> list[tuple[float, float | None]]:
     try:
-        with urllib.request.urlopen(url, timeout=5) as reply:
+        with urllib.request.urlopen(url, timeout=30) as reply:
             (series,) = json.load(reply)["series"]
     except OSError:
         return []

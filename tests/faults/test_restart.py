@@ -21,7 +21,7 @@ class Base:
     """The master's side, by pymodbus."""
 
     def __init__(self, port: int) -> None:
-        self.client = ModbusTcpClient("127.0.0.1", port=port, timeout=3, retries=0)
+        self.client = ModbusTcpClient("127.0.0.1", port=port, timeout=10, retries=3)
         assert self.client.connect()
 
     def broadcast(self, address: int, words: list[int]) -> None:
@@ -66,9 +66,8 @@ def test_an_unread_command_expires_and_the_base_never_sees_it(tmp_path: Path) ->
     patience = {f"NEASMART_MODBUS_COMMAND_DELIVERY_TIMEOUT_{unit}": "1" for unit in ("SECONDS", "WALKS")}
     with gateway_process(tmp_path, NEASMART_MODBUS_WALK_ASSUMED_SECONDS="1", **patience) as gateway:
         status, answer = gateway.call("PUT", f"/api/v1/points/{SETPOINT.id}?queue=true", {"value": 22.5})
-        assert status == 202
+        assert (status, answer["state"]) == (202, "queued")
         path = f"/api/v1/commands/{answer['id']}"
-        assert gateway.get(path)["state"] == "queued"
 
         eventually(lambda: gateway.get(path)["state"] == "expired")
 

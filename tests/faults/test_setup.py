@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from neasmart.sysbus.transport.devices import locked_by_others
 from tests.support.bus import rtu
 from tests.support.processes import GatewayProcess, eventually, running
 
@@ -59,7 +60,7 @@ def on_page(gateway: GatewayProcess, method: str, path: str, body: object = None
         data=None if body is None else json.dumps(body).encode(),
     )
     try:
-        with urllib.request.urlopen(request, timeout=5) as answer:
+        with urllib.request.urlopen(request, timeout=30) as answer:
             return answer.status, json.loads(answer.read())
     except urllib.error.HTTPError as error:
         with error:
@@ -84,7 +85,8 @@ def test_a_dongle_is_listened_to_then_served_and_kept_for_the_next_start(gateway
         polls = counted(gateway, "polls")
         assert asked(base) == b""
         eventually(lambda: counted(gateway, "polls") > polls)
-        assert heard(base, 0.2) == b""
+        assert counted(gateway, "replies") == 0
+        assert heard(base, 0.0) == b""
 
         status, document = on_page(gateway, "POST", "/api/v1/setup/apply", {"device": path})
 
@@ -116,6 +118,8 @@ def test_a_dongle_that_another_program_holds_is_told_and_used_when_it_is_free(ga
 
     with dongle() as (base, path):
         with subprocess.Popen(["flock", "--exclusive", path, "cat"], stdin=subprocess.PIPE) as other:
+            held = Path(path).stat()
+            eventually(lambda: (held.st_dev, held.st_ino) in locked_by_others())
             on_page(gateway, "POST", "/api/v1/setup/apply", {"device": path})
             eventually(lambda: problem() == "busy")
             other.communicate()

@@ -120,7 +120,7 @@ def test_in_a_terminal_the_gateway_ends_with_it(tmp_path: Path) -> None:
         os.close(terminal)
 
         try:
-            assert process.wait(LONGEST_S) == 0
+            assert process.wait(10) == 0
         finally:
             process.kill()
     assert_the_database_opens(tmp_path / "neasmart.db")

@@ -285,9 +285,15 @@ async def test_the_documented_examples_act_on_what_happens_and_not_on_what_is_th
     season = documented("Set another temperature when the house has begun to cool") | {"alias": "season"}
     why = documented("Know why a command was not taken") | {"alias": "why"}
     async with home(mosquitto, tmp_path, gateway, {}, more=[probe, season, why]) as core:
-        await core.call("select", "select_option", entity_id="select.neasmart_global_mode", option="Kühlen")
+        base_reports(gateway, "global.state", 3)
+        await core.until(lambda states: states[HOUSE]["state"] == "off")
+        # The house is left off, too, which is another command, and the last one may end right after it.
+        await core.call("climate", "set_hvac_mode", entity_id=HOUSE, hvac_mode="cool")
         await core.until(lambda states: states["select.neasmart_global_mode"]["state"] == "Kühlen")
-        base_polls(gateway, "global.mode")
+        for point in ("global.mode", "global.state"):
+            base_polls(gateway, point)
+        base_reports(gateway, "global.state", 1)
+        await core.until(lambda states: states["sensor.neasmart_global_last_command"]["result"] == "confirmed")
         base_reports(gateway, "global.mode", 3)
         await core.until(lambda states: states[ROOM]["temperature"] == 25)
         async with aiomqtt.Client("127.0.0.1", mosquitto.port) as client:
@@ -303,7 +309,7 @@ async def test_the_documented_examples_act_on_what_happens_and_not_on_what_is_th
         after = await core.ask("states")
         for name in ("automation.season", "automation.why"):
             assert after[name]["last_triggered"] == before[name]["last_triggered"]
-        assert len(gateway.commands.recent) == 2
+        assert len(gateway.commands.recent) == 3
 
 
 def test_every_blueprint_has_its_import_link_in_the_docs() -> None:

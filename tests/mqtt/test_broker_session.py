@@ -127,7 +127,7 @@ async def test_words_become_commands(
         ("zone/1/1/setpoint/set", "40.2", "5.0 to 40.0"),
         ("zone/1/1/mode/set", "cool", "off, auto or heat"),
         ("zone/1/1/preset/set", "sleep", "none, comfort"),
-        ("global/state/set", "Mixed", "normal, reduced"),
+        ("global/state/set", "Mixed", "cannot be chosen"),
         ("zone/1/1/state/set", "x" * 70_000, "at most 64 bytes"),
         ("zone/1/1/state/set", "3", "normal, reduced"),
         ("zone/1/1/temperature/set", "21", "cannot be set"),
@@ -161,6 +161,11 @@ async def test_a_refusal_is_explained_in_the_owners_language(mosquitto: Mosquitt
 
         await watcher.until(lambda w: w.json(f"{ROOT}/zone/2/3/last_command")["result"] == "refused")
         assert watcher.json(f"{ROOT}/zone/2/3/last_command")["reason"].startswith("Der Raum ist aus.")
+
+        await watcher.send(f"{ROOT}/global/state/set", "Je nach Raum")
+
+        await watcher.until(lambda w: w.json(f"{ROOT}/global/last_command")["result"] == "refused")
+        assert "nur, dass die Räume verschieden sind" in watcher.json(f"{ROOT}/global/last_command")["reason"]
 
         await watcher.send(f"{ROOT}/zone/1/1/setpoint/set", "45")
 

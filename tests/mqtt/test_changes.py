@@ -8,9 +8,10 @@ from neasmart.core.commands.command import Command
 from neasmart.core.commands.commands import HISTORY_LENGTH
 from neasmart.core.gateway import Gateway
 from neasmart.core.state.plant import Reading
+from neasmart.facts.codecs import Value
 from neasmart.mqtt.changes import ChangesByHand
 from neasmart.mqtt.visits import Visits
-from tests.support.gateways import FakeClock, base_polls, base_reports, fill_house, make_gateway
+from tests.support.gateways import FakeClock, base_polls, base_reports, base_writes, fill_house, make_gateway
 
 SLOW_S = 5.0
 """Between two rooms of a slow base; a walk over sixty of them takes five minutes."""
@@ -28,7 +29,7 @@ class Ear:
         fill_house(self.gateway)
         self.changes.start(self.gateway.plant.readings, [])
 
-    def hears(self, *reports: tuple[str, float]) -> list[tuple[str, float, float]]:
+    def hears(self, *reports: tuple[str, float]) -> list[tuple[str, Value, float]]:
         """Report values as the base does; return what was told of them."""
         with self.gateway.hub.subscribed() as (_, subscription):
             for ref_id, value in reports:
@@ -42,7 +43,7 @@ class Ear:
             base_polls(self.gateway, ref_id)
             self._told(subscription.take())
 
-    def walks(self, state: int, setpoint: float) -> list[tuple[str, float, float]]:
+    def walks(self, state: int, setpoint: float) -> list[tuple[str, Value, float]]:
         """Let a slow base walk over sixty rooms that all say the same."""
         told = []
         for base_id, zone_id in ROOMS:
@@ -51,7 +52,16 @@ class Ear:
             told += self.hears((f"{zone}.state", state), (f"{zone}.setpoint", setpoint), (f"{zone}.temperature", 21.0))
         return told
 
-    def _told(self, batch: dict[str, object]) -> list[tuple[str, float, float]]:
+    def differs(self) -> list[tuple[str, Value, float]]:
+        """Switch one room off, so that the house has no common state."""
+        with self.gateway.hub.subscribed() as (_, subscription):
+            base_reports(self.gateway, "zone.1.1.state", 3)
+            base_writes(self.gateway, "global.state", 0)
+            told = self._told(subscription.take())
+        self.clock.advance(SLOW_S)
+        return told
+
+    def _told(self, batch: dict[str, object]) -> list[tuple[str, Value, float]]:
         commands = [item for item in batch.values() if isinstance(item, Command)]
         readings = [item for item in batch.values() if isinstance(item, Reading)]
         return [(each.ref.id, each.old, each.new) for each in self.changes.take(commands, readings)]
@@ -128,6 +138,30 @@ def test_nor_one_that_follows_what_was_changed_in_the_makers_app(ear: Ear) -> No
     assert ear.hears(("global.state", 2)) == [("global.state", 1, 2)]
 
     assert ear.walks(2, 18.0) == []
+
+
+def test_rooms_that_differed_and_were_set_together_are_told_as_one_change(ear: Ear) -> None:
+    ear.walks(1, 21.5)
+    assert ear.differs() == [("zone.1.1.state", 1, 3)]
+
+    assert ear.hears(("global.state", 4), *((f"zone.{base}.{zone}.state", 4) for base, zone in ROOMS)) == [
+        ("global.state", None, 4)
+    ]
+
+
+def test_a_room_that_was_set_as_the_others_are_is_told_as_a_room(ear: Ear) -> None:
+    ear.walks(1, 21.5)
+    ear.differs()
+
+    assert ear.hears(("global.state", 1), ("zone.1.1.state", 1)) == [("zone.1.1.state", 3, 1)]
+
+
+def test_rooms_that_differed_and_follow_our_command_for_the_house_are_not_told(ear: Ear) -> None:
+    ear.walks(1, 21.5)
+    ear.differs()
+    ear.commands("global.state", 4)
+
+    assert ear.hears(("global.state", 4), *((f"zone.{base}.{zone}.state", 4) for base, zone in ROOMS)) == []
 
 
 def test_a_turn_in_a_room_that_has_followed_is_told_though_the_walk_goes_on(ear: Ear) -> None:

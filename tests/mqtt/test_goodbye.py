@@ -5,12 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
+from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from neasmart.core.gateway import LINK, Gateway
 from neasmart.mqtt.bridge import SessionTimes
+from neasmart.mqtt.link import former
+from neasmart.mqtt.link.broker_connection import Incoming
 from neasmart.mqtt.messages.discovery import Style
 from neasmart.mqtt.messages.inventory import MemoryBook
 from neasmart.mqtt.messages.outbox import Outbox
@@ -50,12 +55,13 @@ async def test_a_room_that_is_deleted_in_home_assistant_stays_away(mosquitto: Mo
 
             # This is what Home Assistant does when its user deletes a device.
             await watcher.send(CONFIG, "", retain=True)
-            await watcher.sees(f"{ROOT}/zone/1/1/climate", "")
+            await eventually(book.absent)
             base_reports(gateway, "zone.1.1.temperature", 25.0)
             await watcher.send("homeassistant/status", "online")
             await watcher.until(lambda w: w.payloads(f"{ROOT}/status").count("online") >= 2)
 
             assert watcher.retained[CONFIG] == ""
+            assert watcher.retained[f"{ROOT}/zone/1/1/temperature"] == "25"
             assert book.absent() == {(1, 1)}
         watcher.seen.clear()
 
@@ -81,6 +87,12 @@ async def test_a_room_that_comes_back_into_the_book_is_announced(mosquitto: Mosq
 
         absent.add((1, 1))
         await watcher.sees(CONFIG, "")
+
+        # The base may not tell anything new of the room for hours.
+        absent.clear()
+        await watcher.until(lambda w: w.retained[CONFIG] != "")
+        shown = ours(watcher, f"{ROOT}/zone/1/1/")
+        assert {shown[f"{ROOT}/zone/1/1/{part}"] for part in ("available", "temperature")} == {"online", "22"}
 
 
 async def test_a_room_that_the_owner_forgets_disappears_and_comes_back_when_it_is_told_twice(
@@ -219,6 +231,38 @@ async def test_a_former_name_that_another_gateway_uses_now_is_left_alone(
 
         assert watcher.retained[CONFIG] == "{}"
         assert watcher.retained[f"{ROOT}/status"] == "online"
+
+
+async def test_a_gateway_that_stands_still_does_not_take_that_for_a_broker_that_has_said_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(former, "QUIET_S", 0.05)
+    topics = Topics(prefix="neasmart", node="neasmart", discovery_prefix="homeassistant")
+    kept = [Incoming(CONFIG, b"{}", retained=True), Incoming(topics.status, b"online", retained=True)]
+
+    class Connection:
+        """One to a broker whose second message comes while this process does not run."""
+
+        async def subscribe(self, _: object) -> None:
+            """Say that all will come."""
+
+        async def messages(self) -> AsyncIterator[Incoming]:
+            while kept:
+                if len(kept) == 1 and not stood_still:
+                    stood_still.append(True)
+                    asyncio.get_running_loop().call_soon(time.sleep, 0.2)
+                    await asyncio.Event().wait()
+                yield kept.pop(0)
+            await asyncio.Event().wait()
+
+        async def publish(self, topic: str, *_: object, **__: object) -> None:
+            raise AssertionError(f"{topic} is another gateway's by now")
+
+    stood_still: list[bool] = []
+    connection: Any = Connection()
+
+    assert await former.remove(connection, topics, [(1, 1)]) == 0
+    assert not kept
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"\xff\xfe", b"[]", b'{"node": 5}', b"x" * 10_000])

@@ -153,7 +153,7 @@ def test_the_whole_house_is_left_off_first_and_then_gets_another_mode(
 
 
 @pytest.mark.parametrize("target", ["global.state", "global.preset", "zone.1.1.state"])
-@pytest.mark.parametrize("word", ["mixed", "Misto"])
+@pytest.mark.parametrize("word", ["mixed", "Diverso per stanza"])
 def test_mixed_can_be_shown_and_not_be_chosen(house: Gateway, target: str, word: str) -> None:
     with pytest.raises(InvalidValueError):
         Orders(house).wanted(target, word.encode())

@@ -13,6 +13,10 @@ EQUIVALENT: dict[str, str] = {
     "neasmart.facts.registers:Ref: False -> True #2": "refs of one table with one id have one point",
     "neasmart.core.commands.life:Life: 0.0 -> 1.0": "set before it is looked at",
     "neasmart.core.commands.life:Life: 0.0 -> 1.0 #2": "set before it is looked at",
+    "neasmart.core.bus_face:BusFace.poll: "
+    "self._image.commands and self._stands_still(now) -> self._stands_still(now)": (
+        "what is not served ends at the tick; asked for its time only"
+    ),
     "neasmart.core.commands.undo:UndoBook.__init__: 0 -> 1": "numbers of commands are only compared",
     "neasmart.core.commands.undo:UndoBook.accepted: 1 -> 2": "numbers of commands are only compared",
     "neasmart.core.commands.undo:UndoBook._still: 0 -> 1": "no command has a lower number than 1",

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
-from tests.support.panel import House, Visitor, launch, simulated_house
+from tests.support.panel import WITHIN_MS, House, Visitor, launch, simulated_house
 from tests.support.staged import Theatre
 
 JAPANESE = "子供部屋"
@@ -31,7 +31,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """A browser for one module: as long as Playwright runs, no other test of this process can run an event loop."""
-    expect.set_options(timeout=10_000)
+    expect.set_options(timeout=WITHIN_MS)
     with sync_playwright() as playwright:
         chromium = launch(playwright)
         yield chromium

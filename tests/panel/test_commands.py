@@ -43,7 +43,7 @@ def test_a_setpoint_is_seen_through_to_confirmed_and_taken_back(house: House, vi
     page.get_by_role("button", name="Undo").click()
 
     expect(page.locator(".toast")).to_have_text("Taken back")
-    eventually(lambda: value_of(house, SETPOINT) == before, within_s=20)
+    eventually(lambda: value_of(house, SETPOINT) == before)
     shows(page, "2.1", before)
 
 
@@ -77,7 +77,7 @@ def test_what_the_base_refuses_is_told_and_taken_back(tmp_path: Path, visitor: V
         room.get_by_role("button", name="Colder").click()
 
         shows(page, "1.1", before - 0.5)
-        expect(room.locator("[data-fate=failed]")).to_contain_text("The base station keeps", timeout=30_000)
+        expect(room.locator("[data-fate=failed]")).to_contain_text("The base station keeps")
         shows(page, "1.1", before)
         visitor.leave()
 
@@ -102,7 +102,7 @@ def test_what_the_base_does_not_ask_for_expires_and_is_not_sent_later(tmp_path: 
         finally:
             house.base.send_signal(signal.SIGCONT)
         seen = frames(house)
-        eventually(lambda: frames(house) > seen + 40, within_s=30)  # more than a walk
+        eventually(lambda: frames(house) > seen + 40)  # more than a walk
         assert value_of(house, "zone.1.1.setpoint") == before
         visitor.leave()
 
@@ -114,12 +114,12 @@ def test_without_a_connection_the_controls_rest_and_say_why(tmp_path: Path, visi
         room = card(page, "1.1")
         expect(target(room)).to_be_visible()
         gateway.stop()
-        expect(room.locator(".sub")).to_contain_text("the gateway does not answer", timeout=20_000)
+        expect(room.locator(".sub")).to_contain_text("the gateway does not answer")
         expect(room.get_by_role("button", name="Warmer")).to_be_disabled()
         with gateway_process(tmp_path) as unconnected:
             proxy.target_port = unconnected.ingress_port
 
-            expect(page.get_by_role("status").first).to_have_text("Needs attention", timeout=20_000)
+            expect(page.get_by_role("status").first).to_have_text("Needs attention")
             expect(room.get_by_role("button", name="Warmer")).to_be_disabled()
             visitor.leave()
 
@@ -129,8 +129,8 @@ def test_a_page_that_is_cut_off_does_not_blame_the_base(house: House, visitor: V
     expect(card(page, "1.1")).to_be_visible()
 
     page.context.set_offline(True)
-    expect(page.locator("[data-finding=cut_off]")).to_contain_text("This page has no connection", timeout=15_000)
+    expect(page.locator("[data-finding=cut_off]")).to_contain_text("This page has no connection")
     expect(page.locator("main")).to_have_class("content resting")
     page.context.set_offline(False)
 
-    expect(page.locator(".banner")).to_have_count(0, timeout=40_000)
+    expect(page.locator(".banner")).to_have_count(0, timeout=60_000)

@@ -185,14 +185,18 @@ def test_wires_that_are_exchanged_while_one_looks_bring_the_rooms(desk: Desk, vi
 
 def test_a_port_that_another_program_has_is_said_and_opened_once_it_is_free(desk: Desk, visitor: Visitor) -> None:
     stick = desk.sockets.plug("ttyUSB0")
-    with subprocess.Popen(["flock", "--exclusive", str(stick.path), "cat"], stdin=subprocess.PIPE) as other:
+    command = ["flock", "--exclusive", str(stick.path), "cat"]
+    with subprocess.Popen(command, bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdin is not None
+        assert other.stdout is not None
+        other.stdin.write(b"has it\n")
+        assert other.stdout.readline() == b"has it\n"
         page = visitor.open(desk.proxy)
         button(device(page, ADAPTER.product), "Listen").click()
 
         expect(page.locator("[data-finding=device_busy]")).to_contain_text("Stop the other program")
-        assert other.stdin is not None
         other.stdin.close()
-        other.wait(10)
+        other.wait(30)
     stick.say(HOUSE)
     expect(page.locator(".found li")).to_have_count(ROOMS)
     visitor.leave()
@@ -311,7 +315,7 @@ def converter_that_waits(say: Callable[[], Sequence[bytes]]) -> Iterator[int]:
             yield server.getsockname()[1]
         finally:
             stop.set()
-            thread.join(10)
+            thread.join(30)
 
 
 def test_a_converter_that_is_called_is_tried_at_once(desk: Desk, visitor: Visitor) -> None:
@@ -335,7 +339,7 @@ def test_a_converter_that_is_called_is_tried_at_once(desk: Desk, visitor: Visito
         expect(page.locator("[data-finding='noise.mbap_dialled']")).to_contain_text("transparent")
         assert desk.stored == BEFORE
         words[0] = HOUSE
-        expect(page.locator(".found li")).to_have_count(ROOMS, timeout=30_000)
+        expect(page.locator(".found li")).to_have_count(ROOMS)
         assert taps(page) == 1
 
         page.reload()
@@ -412,9 +416,9 @@ def test_under_home_assistant_the_port_is_opened_and_what_it_refuses_is_said(tmp
         assert supervisor.network == {f"{port}/tcp": port, "5001/tcp": None}
         button(page, "Restart the app").click()
         expect(page.locator(".toast")).to_contain_text("restarts")
-        eventually(lambda: supervisor.restarts == 1, within_s=30)
+        eventually(lambda: supervisor.restarts == 1)
         with converter_that_dials(port):
-            expect(page.locator(".found li")).to_have_count(ROOMS, timeout=30_000)
+            expect(page.locator(".found li")).to_have_count(ROOMS)
         assert taps(page) == 2
         expect(page.get_by_role("alert")).to_have_count(0)
         expect(page.get_by_text("of this app is closed")).to_have_count(0)

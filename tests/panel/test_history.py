@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import datetime
-from itertools import pairwise
+from itertools import count, pairwise
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -40,7 +41,7 @@ def ranges(page: Page) -> list[float]:
 
 def until(page: Page, asked: list[float], is_last: Callable[[float], bool]) -> None:
     """Wait until the last question is the one that is waited for."""
-    for _ in range(100):
+    for _ in range(600):
         if asked and is_last(asked[-1]):
             return
         page.wait_for_timeout(50)
@@ -95,11 +96,13 @@ def fingers_on(page: Page, plot: Locator) -> Callable[..., None]:
     box = plot.bounding_box()
     assert box is not None
     finger = page.context.new_cdp_session(page)
+    # As quick as a hand, however slow the machine is: two taps are a double tap by these times.
+    times = count(time.time(), 0.03)
     left, width, y = box["x"], box["width"], box["y"] + 60
 
     def touch(kind: str, *shares: float) -> None:
         points = [{"x": left + width * share, "y": y, "id": at} for at, share in enumerate(shares)]
-        finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+        finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points, "timestamp": next(times)})
 
     return touch
 

@@ -222,7 +222,7 @@ def test_theme_and_language_of_home_assistant_are_taken_over(house: House, visit
 
         expect(room).to_have_css("background-color", "rgb(32, 48, 64)")
         expect(room).to_have_css("color", "rgb(240, 240, 240)")
-        expect(frame.get_by_role("status").first).to_have_text("Die Heizung spricht mit uns", timeout=30_000)
+        expect(frame.get_by_role("status").first).to_have_text("Die Heizung spricht mit uns")
         expect(frame.locator("html")).to_have_attribute("data-theme", "dark")
 
         page.evaluate("document.documentElement.style.setProperty('--card-background-color', '#ffffff')")

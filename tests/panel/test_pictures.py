@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import io
 import os
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from playwright.sync_api import Page, expect
 
 from tests.panel.test_look import NARROWED, PLACES, STAGES
 from tests.panel.test_rooms import FAHRENHEIT
-from tests.support.staged import NOW, ROOMS, Stage, Theatre, why
+from tests.support.staged import ROOMS, Stage, Theatre, stand, why
 
 pytestmark = pytest.mark.xdist_group("pictures")
 
@@ -29,10 +29,10 @@ PHONE, DESK = (390, 844), (1280, 860)
 # A pixel counts as another one from here on, of 255; and so many in ten thousand may be.
 LEAST_DIFFERENCE = 44
 TOLERATED = 15
+STILL_WITHIN_S = 30.0
 CHART_FITS = """() => [...document.querySelectorAll("history-chart")]
   .every((chart) => Math.abs((chart.querySelector(".u-wrap")?.clientWidth ?? 0) - chart.clientWidth) < 2)"""
 DAY_HAS_COME = "document.querySelector('.room .line').getAttribute('d').length > 200"
-STANDS_AFTER = timedelta(seconds=40)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +60,7 @@ SMALLEST = (("smallest", (320, 700), "light"),)
 
 def gone(page: Page, stage: Stage) -> None:
     stage.die()
-    expect(page.locator(".state-line .what")).to_have_text("Gateway not reachable", timeout=15_000)
+    expect(page.locator(".state-line .what")).to_have_text("Gateway not reachable")
     expect(page.locator("[data-finding=gateway_down]")).to_be_visible()
 
 
@@ -185,8 +185,8 @@ def staged(theatre: Theatre, scene: Scene, **how: Any) -> Page:
         page.wait_for_function(DAY_HAS_COME)
     # A chart takes the font that is there when it is drawn; another scheme draws it anew.
     page.emulate_media(color_scheme="dark")
-    # From here on the clock stands, later than any machine needs until here, so that every age is the same.
-    page.clock.pause_at(NOW + STANDS_AFTER)
+    # From here on the clock stands, so that every age is the same.
+    stand(page)
     page.clock.run_for(200)
     return page
 
@@ -196,12 +196,11 @@ def picture(page: Page) -> Image.Image:
     page.mouse.move(0, 0)
     page.evaluate("document.activeElement?.blur()")
     before = b""
-    for _ in range(20):
-        page.wait_for_timeout(60)
-        taken = page.screenshot(animations="disabled")
-        if taken == before and page.evaluate(CHART_FITS):
-            break
+    deadline = time.monotonic() + STILL_WITHIN_S
+    while not ((taken := page.screenshot(animations="disabled")) == before and page.evaluate(CHART_FITS)):
+        assert time.monotonic() < deadline, "the page does not come to rest"
         before = taken
+        page.wait_for_timeout(60)
     with Image.open(io.BytesIO(before)) as image:
         return image.convert("RGB")
 

@@ -14,7 +14,7 @@ from neasmart.facts.points import TABLE
 from neasmart.facts.rows import setpoint_limits
 from tests.panel.conftest import JAPANESE, WITH_HTML
 from tests.support.panel import UNKNOWN, card, target
-from tests.support.staged import ROOMS, Stage, StagedRoom, Theatre, doctor, many_rooms, why
+from tests.support.staged import ROOMS, Stage, StagedRoom, Theatre, doctor, many_rooms, stand, why
 
 pytestmark = pytest.mark.xdist_group("stage")
 
@@ -97,12 +97,14 @@ def test_one_tap_is_half_a_degree_and_rapid_taps_are_one_command(theatre: Theatr
     stage = Stage()
     page = theatre.open(stage)
     warmer = card(page, "1.3").get_by_role("button", name="Warmer")
+    stand(page)
 
     for _ in range(3):
         warmer.click()
         page.clock.run_for(300)
     expect(card(page, "1.3").locator(".target")).to_have_text("22.5°")
     assert sent(stage) == []
+    page.clock.resume()
     page.clock.run_for(COALESCED_MS)
 
     expect(page.locator(".toast")).to_contain_text("22.5")
@@ -189,11 +191,15 @@ def test_the_whole_house_is_set_by_one_tap_and_taken_back_by_another(theatre: Th
     stage = Stage()
     page = theatre.open(stage)
 
+    stand(page)
     house_button(page, "party").click()
     undo = page.get_by_role("button", name="Undo")
+    while not undo.count():
+        page.clock.run_for(5)
     expect(undo).to_contain_text(re.compile("[78] s"))
     page.clock.run_for(3000)
     expect(undo).to_contain_text(re.compile("[45] s"))
+    page.clock.resume()
     undo.click()
 
     expect(page.locator(".toast")).to_have_text("Taken back")

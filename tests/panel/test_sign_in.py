@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.support.panel import card, findings
+from tests.support.panel import WITHIN_MS, card, findings
 from tests.support.ports import free_port
 from tests.support.processes import PACKAGE_ROOT, GatewayProcess, eventually, running
 
+pytestmark = pytest.mark.xdist_group("browser")
+
 KEY = "a-key-that-nobody-guesses-0123456789"
-SLOW_MS = 40_000
-"""For what waits for another process on a machine that is busy."""
 DOCKER = {
     "NEASMART_API_HOST": "0.0.0.0",
     "NEASMART_API_ENABLE_AUTH": "true",
@@ -64,7 +64,7 @@ def converter() -> Iterator[int]:
 @pytest.fixture
 def phone(browser: Browser) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 390, "height": 844}, locale="de-DE", has_touch=True)
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(WITHIN_MS)
     yield context.new_page()
     context.close()
 
@@ -88,13 +88,11 @@ def test_a_phone_signs_in_sets_up_the_link_commands_a_room_and_signs_out(gateway
         phone.locator("input[name=address]").fill(f"127.0.0.1:{port}")
         phone.get_by_role("button", name="Anrufen").click()
         phone.get_by_role("button", name="Übernehmen").click()
-        phone.get_by_role("link", name="Fertig, Räume zeigen").click(timeout=SLOW_MS)
+        phone.get_by_role("link", name="Fertig, Räume zeigen").click()
         expect(card(phone, "1.1")).to_be_visible()
 
         phone.get_by_role("button", name="Wärmer, Raum 1.1").tap()
-        expect(phone.locator("[data-said]")).to_contain_text(
-            "Raum 1.1, Solltemperatur: 22,0 °C. Bestätigt.", timeout=SLOW_MS
-        )
+        expect(phone.locator("[data-said]")).to_contain_text("Raum 1.1, Solltemperatur: 22,0 °C. Bestätigt.")
 
         phone.reload()
         expect(card(phone, "1.1")).to_be_visible()
@@ -133,5 +131,5 @@ def test_a_changed_key_leads_an_open_page_back_to_the_form(gateway: Remote, phon
     gateway.environment["NEASMART_API_KEY"] = "another-key-of-the-owner-0123456789"
     gateway.start()
 
-    expect(phone.get_by_role("alert")).to_contain_text("Sitzung ist abgelaufen", timeout=SLOW_MS)
+    expect(phone.get_by_role("alert")).to_contain_text("Sitzung ist abgelaufen")
     eventually(lambda: phone.context.cookies() == [])

@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.panel.test_rooms import COALESCED_MS, sent
 from tests.support.panel import card
-from tests.support.staged import ROOMS, Stage, Theatre
+from tests.support.staged import ROOMS, Stage, Theatre, stand
 
 pytestmark = pytest.mark.xdist_group("stage")
 
@@ -42,9 +42,11 @@ def half_a_degree(finger: Finger) -> None:
 
 
 def five_rooms(finger: Finger) -> None:
+    stand(finger.page)  # however slow the machine, the second tap of a room follows the first one at once
     for zone in FIVE:
         for _ in range(2):
             finger.tap(card(finger.page, zone).get_by_role("button", name="Warmer"))
+    finger.page.clock.resume()
 
 
 def reduced(finger: Finger) -> None:

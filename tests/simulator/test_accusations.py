@@ -372,8 +372,8 @@ async def test_on_a_serial_line_answers_after_a_silence_count_as_a_restart() -> 
         simulator = Simulator(replace(options, timeout_s=0.03))
         running = asyncio.create_task(simulator.run())
         await until(lambda: simulator.report.walks > 2, "some walks")
-        silent = True
-        await until(lambda: simulator.report.faults[Fault.UNANSWERED] > 4, "silence")
+        silent, unanswered = True, simulator.report.faults[Fault.UNANSWERED]
+        await until(lambda: simulator.report.faults[Fault.UNANSWERED] > unanswered + 4, "silence")
         served.commands[SETPOINT] = encode_dpt9(9.0)
         silent = False
         await until(lambda: simulator.report.faults[Fault.STALE_COMMAND], "the accusation")
@@ -387,7 +387,7 @@ async def test_a_paced_walk_takes_at_least_the_time_of_its_frames() -> None:
 
     assert paced.walks >= 1
     assert min(paced.walk_lengths_s) >= walk_s(steps, baudrate=9600, asked_by_every_poll=True)
-    assert min(paced.walk_lengths_s) < 5.0
+    assert min(paced.walk_lengths_s) < 30.0
 
 
 async def test_several_polls_in_one_segment_are_each_answered() -> None:

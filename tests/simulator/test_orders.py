@@ -56,6 +56,7 @@ async def test_what_people_commanded_explains_what_is_served_until_the_gateway_c
         assert oracle.served(SETPOINT, WANTED, now) is Explanation.UNEXPLAINED
         assert await orders.refresh()
         assert oracle.served(SETPOINT, WANTED, now) is Explanation.COMMAND
+        now = asyncio.get_running_loop().time()
         commands[0] = a_command(queued_s_ago=10.0, ended_s_ago=2.0)
         assert await orders.refresh()
 

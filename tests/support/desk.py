@@ -68,12 +68,12 @@ class Desk:
             method=method,
             data=None if body is None else json.dumps(body).encode(),
         )
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=30) as answer:
             return json.load(answer)
 
     def open_page(self) -> None:
         """Open the page, as a browser does first."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.gateway.ingress_port}/", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.gateway.ingress_port}/", timeout=30) as answer:
             assert answer.status == 200
 
 
@@ -136,4 +136,4 @@ def converter_that_dials(port: int) -> Iterator[dict[int, int]]:
         yield setpoints
     finally:
         stop.set()
-        thread.join(10)
+        thread.join(30)

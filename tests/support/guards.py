@@ -38,8 +38,6 @@ _TESTS = str(Path(__file__).parents[1])
 _PACKAGE = str(Path(__file__).parents[2] / "neasmart_addon" / "neasmart")
 _NOT_JUDGED = ("<frozen importlib", "linecache.py")
 """Loading a module, and the lines of a traceback."""
-_LAST_STEPS_S = 1.0
-"""A task that has been told to end may need a few rounds of the loop."""
 _DESCRIPTORS = "/proc/self/fd"
 _LASTING = "/libffi.so"
 """libffi opens its own file at the first callback of ctypes, and keeps it."""
@@ -51,6 +49,8 @@ class Guards:
     def __init__(self) -> None:
         self.blocked: list[str] = []
         self.tasks: list[str] = []
+        self.last_steps_s = 1.0
+        """For so long it is waited for tasks that have been told to end."""
         sys.addaudithook(self._heard)
         self._cancel_all = vars(runners)["_cancel_all_tasks"]
         setattr(runners, "_cancel_all_tasks", self._ended)  # noqa: B010 - typeshed does not know it
@@ -70,7 +70,7 @@ class Guards:
     def _ended(self, loop: asyncio.AbstractEventLoop) -> None:
         left = asyncio.all_tasks(loop)
         if left:
-            _, left = loop.run_until_complete(asyncio.wait(left, timeout=_LAST_STEPS_S))
+            _, left = loop.run_until_complete(asyncio.wait(left, timeout=self.last_steps_s))
         self.tasks.extend(f"{task.get_name()}: {task.get_coro()!r}" for task in left)
         self._cancel_all(loop)
 

@@ -70,7 +70,7 @@ class Stick:
         """Fall silent."""
         self._stop.set()
         if self._thread is not None:
-            self._thread.join(5)
+            self._thread.join(30)
             self._thread = None
 
     def close(self) -> None:

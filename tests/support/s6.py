@@ -98,7 +98,7 @@ class Container:
             yield
         finally:
             self.control("dx")
-            supervisor.wait(15)
+            supervisor.wait(60)
 
     def _state(self, field: str) -> str:
         shown = self._shown(field)

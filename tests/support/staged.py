@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import chain
 from pathlib import Path
@@ -31,6 +31,7 @@ from neasmart.web.api.history import MAX_POINTS, limits, replayed
 from neasmart.web.assets import FOLDER, Assets
 from neasmart.web.sign_in import Form
 from tests.support.gateways import FakeClock, base_reports, base_writes, make_gateway
+from tests.support.panel import WITHIN_MS
 
 ORIGIN = "http://page.test"
 WITH_STYLE = """text => {
@@ -39,6 +40,8 @@ WITH_STYLE = """text => {
   document.adoptedStyleSheets.push(sheet);
 }"""
 NOW = datetime(2026, 1, 15, 20, 30, tzinfo=UTC)
+STANDS_AFTER = timedelta(seconds=40)
+"""Later than any machine needs to open a page and to do what a test does before the clock is told alone."""
 FONT = Path(__file__).parents[1] / "panel" / "fonts" / "roboto-latin-wght-normal.woff2"
 STANDBY_SETPOINT = 0x8116
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".json": "application/json", ".svg": "image/svg+xml"}
@@ -367,6 +370,11 @@ def doctor(code: str, level: str, *, receiving: bool, **more: Any) -> dict[str, 
     }
 
 
+def stand(page: Page) -> None:
+    """Stop the clock of a page, which runs by itself; until `resume` only `run_for` moves it, and nothing is drawn."""
+    page.clock.pause_at(NOW + STANDS_AFTER)
+
+
 @cache
 def page_files() -> Assets:
     """Return the page's files; read in a thread of their own, because Playwright's loop runs in this one."""
@@ -398,7 +406,7 @@ class Theatre:
         style: str = "",
         time_zone: str = "UTC",
     ) -> Page:
-        """Open the page, its clock standing, when its first drawing is there."""
+        """Open the page, its clock set and running, when its first drawing is there."""
         context = self._browser.new_context(
             viewport={"width": width, "height": height},
             color_scheme="dark" if scheme == "dark" else "light",
@@ -408,7 +416,7 @@ class Theatre:
             forced_colors="active" if forced_colors == "active" else "none",
             timezone_id=time_zone,
         )
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(WITHIN_MS)
         self._contexts.append(context)
         page = context.new_page()
         page.on(

@@ -10,7 +10,8 @@ class Stopwatch:
     """Runs from its making on.
 
     What the kernel tells in `schedstat` (nanoseconds in which a thread could have run and had to wait for others) is
-    left out. Besides the thread that asks it counts the processes of `others`, such as a broker that has to answer.
+    left out. Besides the thread that asks it counts the processes of `others`, such as a broker that has to answer. Two
+    may wait at the same time, so on a busy machine it tells too little, and never too much.
     """
 
     def __init__(self, *others: int) -> None:

@@ -21,8 +21,8 @@ from tests.support.ports import free_port
 
 FIREFOX = "firefox-esr"
 WEBKIT_DRIVER = "WebKitWebDriver"
-START_S = 40.0
-WITHIN_S = 25.0
+START_S = 60.0
+WITHIN_S = 40.0
 _PREFERENCES = {
     "marionette.port": 0,
     "browser.shell.checkDefaultBrowser": False,
@@ -192,7 +192,7 @@ def _running(command: list[str], environment: dict[str, str]) -> Iterator[None]:
         finally:
             process.terminate()
             try:
-                process.wait(5)
+                process.wait(20)
             except subprocess.TimeoutExpired:
                 process.kill()
 

@@ -93,7 +93,7 @@ async def test_a_link_rings_for_its_peers_and_forgets_them(start_tcp: StartTcp, 
 
     writer.write(POLL_240)
     assert gateway.bus.bus_waits()
-    assert await ask(reader, writer, b"", 9)
+    assert await ask(reader, writer, POLL_240, 9)
 
     writer.close()
     await running.reaches("waiting_for_peer")

@@ -152,24 +152,18 @@ def test_only_what_took_longer_than_the_wait_is_a_block(
     assert watch.waited_s == pytest.approx(took_s)
 
 
-async def test_a_loop_that_may_wait_longer_is_woken_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    loop = asyncio.get_running_loop()
-    selector = getattr(loop, "_selector")  # noqa: B009 - asyncio has no public way to it
-    ask_kernel, waits = selector.select, list[float | None]()
-
-    def noted(timeout: float | None = None) -> Any:
-        waits.append(timeout)
-        return ask_kernel(timeout)
-
-    monkeypatch.setattr(selector, "select", noted)
-    watch = LagWatch(loop)
-    watch.use(lambda: 1.0)
+@pytest.mark.parametrize(("patience_s", "asked"), [(0.0, [0.05, 0.05, 0.02]), (1.0, [0.25, 0.25, 0.02])])
+def test_a_loop_that_may_wait_longer_is_woken_less_often(patience_s: float, asked: list[float]) -> None:
+    waits: list[float] = []
+    selector = SimpleNamespace(select=waits.append)
+    watch = LagWatch(cast("Any", SimpleNamespace(_selector=selector)))
+    watch.use(lambda: patience_s)
     watch.start()
-    await asyncio.sleep(0.5)
-    watch.stop()
 
-    assert max(each or 0.0 for each in waits) == 0.25
-    assert len(waits) < 8
+    for timeout in (None, 10.0, 0.02):
+        selector.select(timeout)
+
+    assert waits == asked
 
 
 async def test_over_modbus_tcp_requests_that_waited_a_second_are_not_answered(start_tcp: StartTcp, dial: Dial) -> None:
@@ -191,7 +185,7 @@ async def test_over_modbus_tcp_a_shorter_wait_is_none(start_tcp: StartTcp, dial:
     answered = running.gateway.bus.counters.replies
 
     writer.write(POLL)
-    block(0.3)
+    block(0.15)
 
     await until(lambda: running.gateway.bus.counters.replies == answered + 1, "it is answered")
 
@@ -219,15 +213,25 @@ class Stopped:
         self.hands, self._takes_s = Hands(), 2.0
         monkeypatch.setattr("neasmart.sysbus.transport.lag.monotonic", lambda: self.hands.now)
         self._selector = SimpleNamespace(select=lambda _: self.goes_by(self._takes_s))
-        lag = LagWatch(cast("Any", SimpleNamespace(_selector=self._selector)))
-        lag.start()
-        self.gateway = new_gateway(self.hands.clock)
+        self._lag = LagWatch(cast("Any", SimpleNamespace(_selector=self._selector)))
+        self._lag.start()
+        self.gateway, self._slave = new_gateway(self.hands.clock), slave
+        self.connects()
+        self._selector.select(0.0)
+
+    def connects(self) -> None:
+        """Open a line; from then on it is what is read."""
         station = Station(self.gateway)
-        self.line = Connection(slave(station), Mock(), Wiring(gateway=self.gateway, station=station, lag=lag))
+        wiring = Wiring(gateway=self.gateway, station=station, lag=self._lag)
+        self.line = Connection(self._slave(station), Mock(), wiring)
         self.line.connection_made(
             Mock(asyncio.Transport, get_write_buffer_size=lambda: 0, get_extra_info=lambda _: None)
         )
-        self._selector.select(0.0)
+
+    def passes(self, seconds: float) -> None:
+        """Go round once more, for so long."""
+        self._takes_s = seconds
+        self._selector.select(seconds)
 
     def goes_by(self, seconds: float) -> None:
         self.hands.now += seconds
@@ -235,8 +239,7 @@ class Stopped:
     def reads(self, chunk: bytes, *, after_s: float = 0.0) -> int:
         """Read one piece in a round of its own; return how many replies that gives."""
         before = self.gateway.bus.counters.replies
-        self._takes_s = after_s
-        self._selector.select(after_s)
+        self.passes(after_s)
         self.line.data_received(chunk)
         self.goes_by(PIECE_S)
         return self.gateway.bus.counters.replies - before
@@ -254,6 +257,17 @@ def test_what_a_stop_has_left_is_not_answered_however_long_it_takes_to_read_it(
     assert stopped.reads(poll) == 0
     # Then nothing comes faster than the line carries it.
     assert stopped.reads(poll, after_s=0.09) == 1
+
+
+def test_who_has_dialled_during_a_stop_is_not_answered_however_long_it_takes_to_let_him_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stopped = Stopped(monkeypatch, RtuSlave)
+    stopped.passes(0.06)
+    stopped.connects()
+
+    assert stopped.reads(POLL_240, after_s=0.06) == 0
+    assert stopped.reads(POLL_240, after_s=0.09) == 1
 
 
 def test_a_line_that_goes_on_at_its_own_pace_is_answered_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -274,3 +288,14 @@ def test_a_peer_that_never_stops_to_talk_is_answered_after_as_long_as_the_stop_t
 
     assert not any(answers[:190])
     assert all(answers[215:])
+
+
+def test_a_long_stop_that_is_over_lets_no_short_one_last_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    stopped = Stopped(monkeypatch, RtuSlave)
+    assert [stopped.reads(POLL_240, after_s=0.05) for _ in range(4)] == [0, 1, 1, 1]
+
+    stopped.passes(0.2)
+
+    answers = [stopped.reads(POLL_240 * 50) for _ in range(40)]
+    assert not any(answers[:10])
+    assert all(answers[35:])

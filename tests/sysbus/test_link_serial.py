@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import logging
 import os
 import socket
 import struct
 import sys
+import termios
 import threading
 import tty
 from collections.abc import AsyncIterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 import serialx
 from pymodbus import FramerType
 from pymodbus.client import AsyncModbusSerialClient
+from serialx.platforms.serial_rfc2217 import RFC2217SerialTransport
+from serialx.platforms.serial_rfc2217.types import SetModemstateMaskCmd
 
 from neasmart.facts.points import TABLE
 from neasmart.facts.retries import BreakerState
@@ -30,7 +35,7 @@ from neasmart.sysbus.transport import serial_line
 from neasmart.sysbus.transport.serial_line import LenientTransport
 from neasmart.sysbus.transport.tcp_options import keep_alive
 from tests.support.bus import BROADCAST_STATE_AND_SETPOINT, NO_DATA_240, POLL_240, RFC2217_SERVED, mbap, until
-from tests.support.bus_links import PtyPair, StartLink, ask
+from tests.support.bus_links import PtyPair, StartLink, ask, mbpoll
 from tests.support.ports import free_port
 
 STATE = TABLE.ref("zone.1.1.state")
@@ -44,19 +49,21 @@ def serial(path: Path | str, baudrate: int = 38400) -> ServerSettings:
 
 
 async def polled(pair: PtyPair) -> bytes:
-    """Poll through the other end of the line until an answer comes."""
+    """Poll through the other end of the line until an answer comes; a poll that was repeated may be answered twice."""
     loop = asyncio.get_running_loop()
     line = await asyncio.to_thread(os.open, pair.theirs, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
     received = bytearray()
     loop.add_reader(line, lambda: received.extend(os.read(line, 4096)))
     try:
-        for _ in range(20):
+        for asked in range(1, 61):
             os.write(line, POLL_240)
             try:
                 await until(lambda: len(received) >= len(NO_DATA_240), "a reply", 0.5)
             except AssertionError:
                 continue
-            return bytes(received)
+            answer = bytes(received[: len(NO_DATA_240)])
+            assert (answer * asked).startswith(received)
+            return answer
     finally:
         loop.remove_reader(line)
         os.close(line)
@@ -83,15 +90,9 @@ async def test_mbpoll_reads_over_the_line(start_link: StartLink, pty_pair: PtyPa
     running = start_link(serial(pty_pair.ours))
     await running.reaches("connected")
 
-    program = await asyncio.create_subprocess_exec(
-        *("mbpoll", "-m", "rtu", "-b", "38400", "-P", "none", "-a", "240", "-0", "-r", "1", "-c", "2", "-1", "-o", "5"),
-        str(pty_pair.theirs),
-        stdout=asyncio.subprocess.PIPE,
-    )
-    output, _ = await program.communicate()
+    options = ("-m", "rtu", "-b", "38400", "-P", "none", "-a", "240", "-0", "-r", "1", "-c", "2", "-1", "-o", "5")
 
-    assert program.returncode == 0
-    assert "[1]: \t10\n[2]: \t10\n" in output.decode()
+    assert "[1]: \t10\n[2]: \t10\n" in await mbpoll(*options, str(pty_pair.theirs))
 
 
 async def test_the_line_is_found_again_after_it_was_pulled(
@@ -103,10 +104,10 @@ async def test_the_line_is_found_again_after_it_was_pulled(
     assert await polled(pty_pair) == NO_DATA_240
 
     await pty_pair.pull()
-    await until(lambda: not running.gateway.link.connected, "the loss is noticed", 3)
+    await until(lambda: not running.gateway.link.connected, "the loss is noticed")
     await running.reaches("no_device")
     await pty_pair.plug()
-    await running.reaches("connected", within_s=2)
+    await running.reaches("connected")
 
     assert await polled(pty_pair) == NO_DATA_240
     said = [record.getMessage() for record in caplog.records if record.getMessage().startswith("link:")]
@@ -124,7 +125,7 @@ async def test_a_line_missing_at_the_start_is_opened_as_soon_as_it_appears(
     assert str(pair.ours) in running.gateway.link.detail
 
     await pair.plug()
-    await running.reaches("connected", within_s=3)
+    await running.reaches("connected")
 
     assert await polled(pair) == NO_DATA_240
     await pair.pull()
@@ -143,8 +144,8 @@ async def test_the_by_id_link_is_followed_to_the_new_device(
     # The old device stays open and silent, without an end of file: only the path tells.
     by_id.unlink()
     by_id.symlink_to(other.ours.resolve())
-    await until(lambda: not running.gateway.link.connected, "the change is noticed", 3)
-    await running.reaches("connected", within_s=3)
+    await until(lambda: not running.gateway.link.connected, "the change is noticed")
+    await running.reaches("connected")
 
     assert await polled(other) == NO_DATA_240
     await other.pull()
@@ -208,11 +209,17 @@ async def test_a_missing_port_in_the_settings_is_said(start_link: StartLink) -> 
     await running.reaches("not_configured")
 
 
+def waits_in(line: int) -> int:
+    """Return how many bytes wait to be read."""
+    return int.from_bytes(fcntl.ioctl(line, termios.FIONREAD, bytes(4)), sys.byteorder)
+
+
 async def test_what_lay_in_the_line_before_is_thrown_away(start_link: StartLink, pty_pair: PtyPair) -> None:
     line = await asyncio.to_thread(os.open, pty_pair.ours, os.O_RDWR | os.O_NOCTTY)
     other = await asyncio.to_thread(os.open, pty_pair.theirs, os.O_RDWR | os.O_NOCTTY)
-    os.write(other, BROADCAST_STATE_AND_SETPOINT * 3)
-    await asyncio.to_thread(os.read, line, 1)
+    lying = BROADCAST_STATE_AND_SETPOINT * 3
+    os.write(other, lying)
+    await until(lambda: waits_in(line) == len(lying), "all of it has arrived")
 
     running = start_link(serial(pty_pair.ours))
     await running.reaches("connected")
@@ -230,10 +237,10 @@ async def test_a_converter_that_waits_for_us_is_dialled_again_for_ever(start_lin
     await running.reaches("cannot_dial")
 
     async with await asyncio.start_server(lambda *streams: arrived.put_nowait(streams), "127.0.0.1", port):
-        reader, writer = await asyncio.wait_for(arrived.get(), 10)
+        reader, writer = await asyncio.wait_for(arrived.get(), 30)
         assert await ask(reader, writer, POLL_240, len(NO_DATA_240)) == NO_DATA_240
         writer.close()
-        reader, writer = await asyncio.wait_for(arrived.get(), 10)
+        reader, writer = await asyncio.wait_for(arrived.get(), 30)
         assert await ask(reader, writer, POLL_240, len(NO_DATA_240)) == NO_DATA_240
         writer.close()
 
@@ -246,7 +253,7 @@ async def test_a_silent_converter_is_dialled_anew(start_link: StartLink) -> None
         start_link(serial(f"socket://127.0.0.1:{port}"), tuning=tuning)
 
         for _ in range(2):
-            (await asyncio.wait_for(arrived.get(), 10)).close()
+            (await asyncio.wait_for(arrived.get(), 30)).close()
 
 
 async def test_a_converter_that_accepts_and_hangs_up_is_named_and_dialled_less_and_less(
@@ -277,19 +284,20 @@ async def test_a_converter_that_accepts_and_hangs_up_is_named_and_dialled_less_a
 
 
 async def test_a_valid_frame_lets_the_dialling_begin_anew(start_link: StartLink) -> None:
-    dialled: list[float] = []
+    dialled, left = list[float](), list[float]()
 
     async def answer_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         dialled.append(asyncio.get_running_loop().time())
         if len(dialled) == 4:
             assert await ask(reader, writer, POLL_240, len(NO_DATA_240)) == NO_DATA_240
+        left.append(asyncio.get_running_loop().time())
         writer.close()
 
     async with await asyncio.start_server(answer_once, "127.0.0.1", 0) as server:
         running = start_link(serial(f"socket://127.0.0.1:{server.sockets[0].getsockname()[1]}"))
         await until(lambda: len(dialled) == 5, "it is dialled after it has worked")
 
-    assert dialled[4] - dialled[3] < FIRST_WAIT_S * 4
+    assert dialled[4] - left[3] < FIRST_WAIT_S * 2**3, "as long as the fourth wait would have been"
     assert running.gateway.link.dials <= 2
 
 
@@ -301,7 +309,9 @@ async def test_a_device_that_is_set_is_the_link_whatever_listening_would_have_be
     await running.reaches("connected")
 
     assert await polled(pty_pair) == NO_DATA_240
-    contradicted = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    # A busy machine may say for itself that it stood still.
+    of_link = [record for record in caplog.records if record.name.startswith("neasmart.sysbus.line.")]
+    contradicted = [record.getMessage() for record in of_link if record.levelno == logging.WARNING]
     assert len(contradicted) == (kind is not ServerType.AUTO)
     assert all(kind.value in text and str(pty_pair.ours) in text for text in contradicted)
 
@@ -321,7 +331,7 @@ async def test_another_program_that_reads_the_same_device_is_named(start_link: S
         return running.gateway.link.code == "device_shared"
 
     try:
-        await until(shared, "it is named", within_s=30.0)
+        await until(shared, "it is named")
     finally:
         other.terminate()
         await other.wait()
@@ -460,7 +470,7 @@ async def test_an_rfc2217_server_that_talks_nonsense_is_left(
 
     async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
         running = start_link(serial(f"rfc2217://127.0.0.1:{server.sockets[0].getsockname()[1]}"))
-        await until(lambda: why in caplog.text, "it is left", 10)
+        await until(lambda: why in caplog.text, "it is left")
         await running.stop()
         over.set()
 
@@ -476,14 +486,14 @@ async def test_the_words_of_a_server_that_hangs_up_while_it_is_answered_are_read
 
     def late(transport: LenientTransport, data: bytes) -> None:
         asked.set()
-        assert gone.wait(5)
+        assert gone.wait(30)
         received(transport, data)
 
     def hang_up(listener: socket.socket) -> None:
         connection, _ = listener.accept()
         connection.recv(100)
         connection.sendall(b"\xff\xfd\x00")
-        assert asked.wait(5)
+        assert asked.wait(30)
         connection.sendall(b"Port already in use\r\n")
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         connection.close()
@@ -500,6 +510,33 @@ async def test_the_words_of_a_server_that_hangs_up_while_it_is_answered_are_read
         serving.join()
 
 
+async def test_the_words_of_a_server_that_hangs_up_as_a_confirmation_is_given_up_are_read(
+    start_link: StartLink, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a slow machine the end of the connection and that of the patience come in one round of the loop."""
+    confirmed = RFC2217SerialTransport._send_and_wait
+
+    async def given_up(transport: RFC2217SerialTransport, cmd: Any) -> Any:
+        if isinstance(cmd, SetModemstateMaskCmd):
+            await until(lambda: transport._tcp_transport is None, "the connection has ended")
+            raise TimeoutError
+        return await confirmed(transport, cmd)
+
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(RFC2217_SERVED[:9] + b"Port already in use\r\n")
+        writer.close()
+
+    monkeypatch.setattr(RFC2217SerialTransport, "_send_and_wait", given_up)
+    async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as server:
+        running = start_link(serial(f"rfc2217://127.0.0.1:{server.sockets[0].getsockname()[1]}"))
+        await until(lambda: running.gateway.link.dials, "it was dialled")
+        await running.reaches("converter_busy")
+        assert running.gateway.link.said == "Port already in use"
+        await running.stop()
+    assert "Traceback" not in caplog.text
+
+
 @pytest.mark.parametrize("ser2net_port", ["tcp"], indirect=True)
 async def test_ser2net_without_its_dongle_is_dialled_less_and_less(
     start_link: StartLink, pty_pair: PtyPair, ser2net_port: int
@@ -509,5 +546,4 @@ async def test_ser2net_without_its_dongle_is_dialled_less_and_less(
 
     await running.reaches("converter_busy")
     await until(lambda: running.gateway.link.dials == 4, "it is dialled again and again")
-
-    assert running.gateway.link.said
+    await until(lambda: running.gateway.link.said, "its words are shown")

@@ -32,7 +32,7 @@ from tests.support.bus import (
     new_gateway,
     until,
 )
-from tests.support.bus_links import Dial, StartLink, StartTcp, ask, closed
+from tests.support.bus_links import Dial, StartLink, StartTcp, ask, closed, mbpoll
 from tests.support.ports import free_port
 
 POLL = mbap("F0 03 00 64 00 02")
@@ -63,6 +63,11 @@ async def test_the_client_of_pymodbus_reads_and_writes(
     assert running.gateway.plant.reading(SETPOINT).value == pytest.approx(21.5)
 
 
+def poll_of(zone: int) -> bytes:
+    """Return a poll for each connection; the same one over two of them would be one bus, and answered once."""
+    return mbap(f"F0 03 {100 * zone:04X} 00 02")
+
+
 def of_link(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
     """Return what the link says; a busy machine may say for itself that it stood still."""
     return [each for each in caplog.records if each.name == telling.__name__]
@@ -70,16 +75,9 @@ def of_link(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
 
 async def test_mbpoll_reads(start_tcp: StartTcp) -> None:
     running = await start_tcp()
-    port = str(running.settings.port)
+    options = ("-m", "tcp", "-p", str(running.settings.port), "-a", "241", "-0", "-r", "1", "-c", "2", "-1", "-o", "5")
 
-    program = await asyncio.create_subprocess_exec(
-        *("mbpoll", "-m", "tcp", "-p", port, "-a", "241", "-0", "-r", "1", "-c", "2", "-1", "-o", "5", "127.0.0.1"),
-        stdout=asyncio.subprocess.PIPE,
-    )
-    output, _ = await program.communicate()
-
-    assert program.returncode == 0
-    assert "[1]: \t10\n[2]: \t10\n" in output.decode()
+    assert "[1]: \t10\n[2]: \t10\n" in await mbpoll(*options, "127.0.0.1")
 
 
 async def test_a_reply_does_not_wait_for_another_read(start_tcp: StartTcp, dial: Dial) -> None:
@@ -129,9 +127,7 @@ async def test_requests_that_need_several_reads_are_each_answered(start_tcp: Sta
     reader, writer = await dial(running)
     number = 3 * READ_BYTES // len(POLL)
 
-    writer.write(POLL * number)
-
-    assert await asyncio.wait_for(reader.readexactly(number * len(NO_DATA)), 5) == NO_DATA * number
+    assert await ask(reader, writer, POLL * number, number * len(NO_DATA)) == NO_DATA * number
 
 
 async def test_connected_means_that_a_peer_is_there(start_tcp: StartTcp, dial: Dial) -> None:
@@ -182,22 +178,22 @@ async def test_a_ninth_peer_is_refused_while_the_others_are_alive(start_tcp: Sta
 
     assert await closed(ninth)
     assert running.gateway.bus.counters.peers_refused == 1
-    for reader, writer in others:
-        assert await ask(reader, writer, POLL, len(NO_DATA)) == NO_DATA
+    for zone, streams in enumerate(others, 1):
+        assert await ask(*streams, poll_of(zone), len(NO_DATA)) == NO_DATA
 
 
 async def test_the_newest_of_a_host_replaces_its_oldest_silent_one(start_tcp: StartTcp, dial: Dial) -> None:
     running = await start_tcp(tuning=LinkTuning(peers=PeerLimits(peers=2, own_host_s=0.0)))
     first = await dial(running)
-    assert await ask(*first, POLL, len(NO_DATA)) == NO_DATA
+    assert await ask(*first, poll_of(1), len(NO_DATA)) == NO_DATA
     second = await dial(running)
-    assert await ask(*second, POLL, len(NO_DATA)) == NO_DATA
+    assert await ask(*second, poll_of(2), len(NO_DATA)) == NO_DATA
 
     third = await dial(running)
 
-    assert await ask(*third, POLL, len(NO_DATA)) == NO_DATA
+    assert await ask(*third, poll_of(3), len(NO_DATA)) == NO_DATA
     assert await closed(first[0])
-    assert await ask(*second, POLL, len(NO_DATA)) == NO_DATA
+    assert await ask(*second, poll_of(2), len(NO_DATA)) == NO_DATA
 
 
 async def test_bytes_that_are_no_frame_keep_no_place(start_tcp: StartTcp, dial: Dial) -> None:
@@ -214,7 +210,7 @@ async def test_bytes_that_are_no_frame_keep_no_place(start_tcp: StartTcp, dial: 
 
     newcomer, newcomer_writer = await dial(running)
 
-    assert await ask(newcomer, newcomer_writer, POLL, len(NO_DATA)) == NO_DATA
+    assert await ask(newcomer, newcomer_writer, poll_of(2), len(NO_DATA)) == NO_DATA
     assert await closed(talker)
     assert await ask(good, good_writer, POLL, len(NO_DATA)) == NO_DATA
 
@@ -255,7 +251,7 @@ async def test_a_ninth_peer_replaces_one_that_is_silent_for_long(start_tcp: Star
     silent, _ = await dial(running)
     await until(lambda: len(running.gateway.link.peers) == 1, "the first is connected")
     lively, lively_writer = await dial(running)
-    await ask(lively, lively_writer, POLL, len(NO_DATA))
+    await ask(lively, lively_writer, poll_of(2), len(NO_DATA))
 
     newcomer, newcomer_writer = await dial(running)
 
@@ -311,10 +307,8 @@ async def test_a_heartbeat_between_good_requests_costs_no_poll(
     reader, writer = await dial(running)
 
     for number in range(60):
-        writer.write(heartbeat)
-        writer.write(mbap("F0 03 00 64 00 02", number))
-        async with asyncio.timeout(5):
-            assert await reader.readexactly(len(NO_DATA)) == mbap("F0 03 04 00 00 00 00", number)
+        request = heartbeat + mbap("F0 03 00 64 00 02", number)
+        assert await ask(reader, writer, request, len(NO_DATA)) == mbap("F0 03 04 00 00 00 00", number)
 
     assert running.gateway.bus.counters.peers_dropped == 0
 

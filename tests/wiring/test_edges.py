@@ -39,7 +39,7 @@ class Seen:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not condition():  # noqa: ASYNC110 - what is waited for sends no event
             await asyncio.sleep(0)
 

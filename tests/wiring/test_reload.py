@@ -90,7 +90,7 @@ class Changing:
         """Run until a condition holds."""
         running = asyncio.create_task(self.reloader.run())
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 while not condition():  # noqa: ASYNC110 - what is waited for sends no event
                     await asyncio.sleep(0.005)
         finally:
@@ -330,7 +330,7 @@ def test_a_running_gateway_moves_its_bus_its_api_and_its_storage(tmp_path: Path)
         _reload(gateway)
 
         eventually(lambda: _listens(bus) and _listens(api) and database.exists())
-        assert not _listens(gateway.api_port)
+        eventually(lambda: not _listens(gateway.api_port))
         gateway.api_port = api
         assert gateway.get("/api/v1/health")["settings"]["restart_needed"] == []
         assert gateway.stop() == 0

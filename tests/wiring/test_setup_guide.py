@@ -78,7 +78,7 @@ async def test_devices_come_newest_first_and_say_what_they_are(desk: Desk) -> No
     assert [each["appeared_s"] for each in first["devices"]] == [None, None]
     newest = second["devices"][0]
     assert (newest["path"], newest["name"], newest["maker"], newest["problem"]) == ("/dev/zero", "FT232R", "FTDI", None)
-    assert newest["appeared_s"] < 5
+    assert newest["appeared_s"] < 60
     assert {each["path"]: each["known_as"] for each in second["devices"]}["/dev/null"] == "zigbee"
 
 
@@ -247,7 +247,7 @@ async def test_a_trial_ends_by_itself(desk: Desk, monkeypatch: pytest.MonkeyPatc
 
     await desk.guide.listen({"listen": True})
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while desk.links.listening is not None:  # noqa: ASYNC110 - what is waited for sends no event
             await asyncio.sleep(0.005)
 

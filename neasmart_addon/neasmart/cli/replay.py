@@ -78,6 +78,9 @@ def run(namespace: argparse.Namespace, say: Say = sys.stdout.write) -> int:
                 return asyncio.run(_serve(file, *chosen, None if namespace.fast else namespace.speed, say))
             shown(CaptureReader(file), say)
     except (OSError, CaptureError) as error:
+        if chosen is None and isinstance(error, BrokenPipeError):
+            # Who reads our output has seen enough; the recording is well.
+            raise
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         sys.stderr.write(f"neasmart: {namespace.file}: {reason}\n")
         return 1

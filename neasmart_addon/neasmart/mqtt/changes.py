@@ -16,16 +16,16 @@ from neasmart.core.commands.command import Command
 from neasmart.core.state.plant import Reading, Source
 from neasmart.facts.codecs import Value
 from neasmart.facts.registers import Ref
-from neasmart.facts.rows import SETPOINT_BY_MODE
+from neasmart.facts.rows import SETPOINT_BY_MODE, Part
 from neasmart.mqtt.visits import Visits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """A value that was changed at the base."""
+    """A value that was changed at the base; `old` is None where rooms that differed were set for the whole house."""
 
     ref: Ref
-    old: int | float
+    old: Value
     new: int | float
 
 
@@ -35,7 +35,7 @@ class ChangesByHand:
     def __init__(self, visits: Visits) -> None:
         """Start without knowing anything, so that the first report is no change."""
         self._visits = visits
-        self._values: dict[str, Value] = {}
+        self._values: dict[Ref, Value] = {}
         # Until when a value of ours, by point and value, and a change that others follow was under way.
         self._ours: dict[Ref, dict[float, float]] = {}
         self._causes: dict[Ref, float] = {}
@@ -45,7 +45,7 @@ class ChangesByHand:
         """Take what is known now as the state from which changes are told; commands in the order they were given."""
         for reading in readings:
             if reading.ref.point.writable and reading.source is Source.BUS:
-                self._values[reading.ref.id] = reading.value
+                self._values[reading.ref] = reading.value
         # What has ended while nobody listened would seem to be under way for ever.
         self._ours.clear()
         self._causes.clear()
@@ -80,15 +80,21 @@ class ChangesByHand:
         self._visits.note(reading)
         if not ref.point.writable or reading.source is not Source.BUS or reading.at is None:
             return None
-        old, new = self._values.get(ref.id), reading.value
-        self._values[ref.id] = new
-        if old is None or new is None or old == new:
+        known = ref in self._values
+        old, new = self._values.get(ref), reading.value
+        self._values[ref] = new
+        if new is None or old == new or (old is None and not (known and ref.point.mixes and self._many_differ(new))):
             return None
         explained = self._is_ours(ref, float(new)) or self._follows(ref)
         self._changed[ref] = reading.at
         if ref.point.options is not None:
             self._causes[ref] = max(reading.at, self._causes.get(ref, reading.at))
         return None if explained else Change(ref=ref, old=old, new=new)
+
+    def _many_differ(self, state: Value) -> bool:
+        """Return whether rooms that differed were set for the whole house: one alone has been set by itself."""
+        states = (value for ref, value in self._values.items() if ref.point.part is Part.ROOM)
+        return sum(value not in (None, state) for value in states) > 1
 
     def _is_ours(self, ref: Ref, new: float) -> bool:
         """Return whether a value is one of ours; once told, one whose command has ended explains no second change."""

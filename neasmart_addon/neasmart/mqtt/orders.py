@@ -16,6 +16,7 @@ from neasmart.facts.errors import InvalidValueError, UnknownPointError
 from neasmart.facts.registers import Ref
 from neasmart.facts.rows import Kind, Part
 from neasmart.mqtt.messages.climate import AUTO, HOUSE_MODES, OFF, OLD_WORDS, PRESET_NONE, PRESETS, SEASON_WORDS
+from neasmart.mqtt.messages.discovery import MIXED
 from neasmart.mqtt.messages.topics import HOUSE_CLIMATE
 from neasmart.mqtt.messages.words import key_of
 
@@ -23,6 +24,13 @@ PAYLOAD_LIMIT = 64
 """The longest sensible payload in bytes; Home Assistant sends temperatures with up to twenty digits."""
 TARGET_LIMIT = 60
 _NUMBER = re.compile(r"-?\d{1,3}(\.\d{1,40})?", re.ASCII)
+
+
+class OnlyShownError(InvalidValueError):
+    """That the rooms differ is a state that can be shown and not be commanded."""
+
+    code = "only_shown"
+
 
 Wanted = list[tuple[Ref, int | float]]
 
@@ -129,7 +137,9 @@ def _value(ref: Ref, text: str) -> int | float:
         for number, name in point.options.items():
             if name == wanted:
                 return number
-        raise InvalidValueError(point.key, text, ", ".join(point.options.values()))
+        raise (OnlyShownError if wanted == MIXED else InvalidValueError)(
+            point.key, text, ", ".join(point.options.values())
+        )
     if point.kind is Kind.TEMPERATURE and point.limits is not None:
         if not _NUMBER.fullmatch(text):
             raise InvalidValueError(point.key, text, point.allowed)

@@ -23,7 +23,7 @@ from neasmart.facts.rows import Part, setpoint_limits
 from neasmart.mqtt.changes import Change, ChangesByHand
 from neasmart.mqtt.messages.announcer import Announcer, AnnounceTimes
 from neasmart.mqtt.messages.climate import SEASON_WORDS
-from neasmart.mqtt.messages.discovery import Style
+from neasmart.mqtt.messages.discovery import MIXED, Style
 from neasmart.mqtt.messages.inventory import HomeAssistantBook
 from neasmart.mqtt.messages.outbox import Outbox
 from neasmart.mqtt.messages.states import (
@@ -256,7 +256,7 @@ class Publisher:
                 "event_type": self._style.words("change", ref.point.key),
                 "point": ref.id,
                 "room": None if zone is None else self._style.zone_name(zone, self._gateway.plant.zone_name(*zone)),
-                "old": value_payload(ref.point, change.old),
+                "old": MIXED if change.old is None else value_payload(ref.point, change.old),
                 "new": value_payload(ref.point, change.new),
             }
         )

@@ -1,1 +1,1 @@
-"""What concerns the process itself: its command line, what it runs on, and what it can do without."""
+"""What concerns the process itself: its command line and terminal, what it runs on, and what it can do without."""

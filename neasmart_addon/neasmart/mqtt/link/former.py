@@ -89,12 +89,18 @@ async def remove(connection: BrokerConnection, former: Topics, zones: list[ZoneI
         return 0
     found: dict[str, bytes] = {}
     messages = connection.messages()
+    loop = asyncio.get_running_loop()
     while True:
+        asked_at = loop.time()
         try:
             async with asyncio.timeout(QUIET_S):
                 message = await anext(messages)
         except TimeoutError:
-            break
+            if loop.time() - asked_at < 2 * QUIET_S:
+                break
+            # It was we who stood still, and what the broker has sent meanwhile waits.
+            messages = connection.messages()
+            continue
         if message.retained:
             found[message.topic] = message.payload
     if found.get(former.status) == ONLINE.encode():

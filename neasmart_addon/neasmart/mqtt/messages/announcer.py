@@ -216,10 +216,16 @@ class Announcer:
             self.complete = True
 
     def _remove(self, zones: Collection[ZoneIndex]) -> None:
+        """Take rooms away from Home Assistant, and what they show too if they are not in the house any more.
+
+        Other programs read it, and it is all there when the owner wants the room back.
+        """
         for zone in sorted(zones):
             self._news = True
             self._published.discard(zone)
             self._outbox.put(self._topic(zone), "")
+            if self._gateway.plant.zone_active(*zone):
+                continue
             rooms = self._gateway.table.rooms
             for part in (*ZONE_TOPICS, *(row.key for row in rooms.rows)):
                 self._outbox.put(self._topics.zone(zone, part), "")

@@ -132,6 +132,9 @@ class Connection(asyncio.Protocol):
         peer = transport.get_extra_info("peername")
         self.carrier = Carrier(str(peer[0]) if peer else "")
         self._wiring.doorbell.watch(transport)
+        if self._wiring.lag.waited_s:
+            # Letting him in has taken rounds of the loop since the stop, and what he sent is read in the next one.
+            self._wiring.lag.still_draining()
         self._owner.joined(self)
 
     def data_received(self, chunk: bytes) -> None:

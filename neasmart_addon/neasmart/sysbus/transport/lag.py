@@ -5,7 +5,8 @@ not there. So the watch stands where the loop asks the kernel, and lets it ask e
 two frames of a busy bus, where a timer that is fine enough would be four. After a stop of the whole process (SIGSTOP,
 swap) Python may end the waiting without having asked again, so a long gap is remembered for 100 ms. What the kernel has
 kept meanwhile it hands on piece by piece, and between two of them it may say that nothing is there; so the memory is
-renewed while bytes come faster than a line carries them, but not for longer than the gap was.
+renewed while bytes come faster than a line carries them, and when somebody is let in who has dialled meanwhile, but not
+for longer than the gap was.
 
 A gap that is longer than the loop was to wait is a stop; one that is not may be nothing but waiting, and nothing in the
 process tells the two apart. So the wait must be shorter than what is still answered. Where every open connection
@@ -74,7 +75,10 @@ class LagWatch:
         return waited_s if waited_s > LATE_S else 0.0
 
     def still_draining(self) -> None:
-        """Take note that what is read came faster than a line carries it, so more of what has waited may follow."""
+        """Take note that more of what has waited may follow: bytes came faster than a line carries them, or somebody.
+
+        Call it only while `waited_s` is not 0.
+        """
         self._remembered_until = max(self._remembered_until, min(monotonic() + REMEMBERED_S, self._drained_by))
 
     def _select(self, timeout: float | None = None) -> Any:
@@ -86,8 +90,9 @@ class LagWatch:
         now = monotonic()
         gap_s = now - self._answered_at
         if gap_s > LATE_S:
+            drained_by = self._drained_by if self._answered_at < self._remembered_until else 0.0
+            self._drained_by = max(drained_by, now + gap_s)
             self._remembered_until = now + REMEMBERED_S
-            self._drained_by = max(self._drained_by, now + gap_s)
         if gap_s > LATE_S + max(0.0, wait_s - ASKED_EVERY_S):
             level = logging.WARNING if self._answered_at >= self._quiet_until else logging.DEBUG
             blocked_ms = 1000 * (gap_s - min(wait_s, ASKED_EVERY_S))

@@ -57,6 +57,7 @@ class LenientTransport(RFC2217SerialTransport):
         """Begin without a connection."""
         super().__init__(loop, protocol)
         self._greeting = b""
+        self._ended: OSError | None = None
 
     def _data_received(self, data: bytes) -> None:
         if not self._connection_made_called:
@@ -73,6 +74,7 @@ class LenientTransport(RFC2217SerialTransport):
         if self._tcp_transport is not None:
             # Where an answer of ours met the end of the connection, nobody has read what was said before it.
             self._keep(_unread(self._tcp_transport))
+        self._ended = exc if isinstance(exc, OSError) else ConnectionResetError("the connection has ended")
         super()._tcp_connection_lost(exc)
 
     def _keep(self, said: bytes) -> None:
@@ -105,6 +107,9 @@ class LenientTransport(RFC2217SerialTransport):
             raise HungUpError(_COMMAND.sub(b"", self._greeting)) from error
 
     async def _send_and_wait(self, cmd: Rfc2217Command) -> Rfc2217Command:
+        if self._ended is not None:
+            # It ended as the one before was given up, so nobody was told.
+            raise self._ended
         if not isinstance(cmd, SetLinestateMaskCmd | SetModemstateMaskCmd):
             return await super()._send_and_wait(cmd)
         try:

@@ -40,6 +40,8 @@ never sees why it was refused.
 """
 _TOLD_BYTES = 1024
 """As much as a page may say at once in its WebSocket; a full read of empty frames kept the base waiting for 28 ms."""
+_ONE_WRITE = 32768
+"""What is shorter finds room in an empty buffer of asyncio, so its sender waits for nobody, and need not be watched."""
 _LINGERING_S = 2.0
 _KEEP_ALIVE_S = 75.0
 _PROTOCOL_ERROR = b"\x88\x02" + int(WSCloseCode.PROTOCOL_ERROR).to_bytes(2)
@@ -168,10 +170,12 @@ class HttpConnection(web.RequestHandler):
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
         """Send an answer; who reads it too slowly loses the connection, which others need."""
-        transport = self.transport
+        transport, body = self.transport, getattr(resp, "body", None)
         if not isinstance(transport, asyncio.Transport):
             return await super().finish_response(request, resp, start_time)
         try:
+            if isinstance(body, bytes) and len(body) < _ONE_WRITE and not transport.get_write_buffer_size():
+                return await super().finish_response(request, resp, start_time)
             async with asyncio.timeout(ANSWER_TIMEOUT_S):
                 return await super().finish_response(request, resp, start_time)
         except TimeoutError as error:
