@@ -55,12 +55,13 @@ async def test_a_room_that_is_deleted_in_home_assistant_stays_away(mosquitto: Mo
 
             # This is what Home Assistant does when its user deletes a device.
             await watcher.send(CONFIG, "", retain=True)
-            await watcher.sees(f"{ROOT}/zone/1/1/climate", "")
+            await eventually(book.absent)
             base_reports(gateway, "zone.1.1.temperature", 25.0)
             await watcher.send("homeassistant/status", "online")
             await watcher.until(lambda w: w.payloads(f"{ROOT}/status").count("online") >= 2)
 
             assert watcher.retained[CONFIG] == ""
+            assert watcher.retained[f"{ROOT}/zone/1/1/temperature"] == "25"
             assert book.absent() == {(1, 1)}
         watcher.seen.clear()
 
@@ -86,6 +87,12 @@ async def test_a_room_that_comes_back_into_the_book_is_announced(mosquitto: Mosq
 
         absent.add((1, 1))
         await watcher.sees(CONFIG, "")
+
+        # The base may not tell anything new of the room for hours.
+        absent.clear()
+        await watcher.until(lambda w: w.retained[CONFIG] != "")
+        shown = ours(watcher, f"{ROOT}/zone/1/1/")
+        assert {shown[f"{ROOT}/zone/1/1/{part}"] for part in ("available", "temperature")} == {"online", "22"}
 
 
 async def test_a_room_that_the_owner_forgets_disappears_and_comes_back_when_it_is_told_twice(

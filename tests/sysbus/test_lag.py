@@ -152,24 +152,18 @@ def test_only_what_took_longer_than_the_wait_is_a_block(
     assert watch.waited_s == pytest.approx(took_s)
 
 
-async def test_a_loop_that_may_wait_longer_is_woken_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    loop = asyncio.get_running_loop()
-    selector = getattr(loop, "_selector")  # noqa: B009 - asyncio has no public way to it
-    ask_kernel, waits = selector.select, list[float | None]()
-
-    def noted(timeout: float | None = None) -> Any:
-        waits.append(timeout)
-        return ask_kernel(timeout)
-
-    monkeypatch.setattr(selector, "select", noted)
-    watch = LagWatch(loop)
-    watch.use(lambda: 1.0)
+@pytest.mark.parametrize(("patience_s", "asked"), [(0.0, [0.05, 0.05, 0.02]), (1.0, [0.25, 0.25, 0.02])])
+def test_a_loop_that_may_wait_longer_is_woken_less_often(patience_s: float, asked: list[float]) -> None:
+    waits: list[float] = []
+    selector = SimpleNamespace(select=waits.append)
+    watch = LagWatch(cast("Any", SimpleNamespace(_selector=selector)))
+    watch.use(lambda: patience_s)
     watch.start()
-    await asyncio.sleep(0.5)
-    watch.stop()
 
-    assert max(each or 0.0 for each in waits) == 0.25
-    assert len(waits) < 8
+    for timeout in (None, 10.0, 0.02):
+        selector.select(timeout)
+
+    assert waits == asked
 
 
 async def test_over_modbus_tcp_requests_that_waited_a_second_are_not_answered(start_tcp: StartTcp, dial: Dial) -> None:
@@ -191,7 +185,7 @@ async def test_over_modbus_tcp_a_shorter_wait_is_none(start_tcp: StartTcp, dial:
     answered = running.gateway.bus.counters.replies
 
     writer.write(POLL)
-    block(0.3)
+    block(0.15)
 
     await until(lambda: running.gateway.bus.counters.replies == answered + 1, "it is answered")
 
@@ -294,3 +288,14 @@ def test_a_peer_that_never_stops_to_talk_is_answered_after_as_long_as_the_stop_t
 
     assert not any(answers[:190])
     assert all(answers[215:])
+
+
+def test_a_long_stop_that_is_over_lets_no_short_one_last_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    stopped = Stopped(monkeypatch, RtuSlave)
+    assert [stopped.reads(POLL_240, after_s=0.05) for _ in range(4)] == [0, 1, 1, 1]
+
+    stopped.passes(0.2)
+
+    answers = [stopped.reads(POLL_240 * 50) for _ in range(40)]
+    assert not any(answers[:10])
+    assert all(answers[35:])
