@@ -37,7 +37,7 @@ from neasmart.mqtt.messages.states import (
     wiring_payload,
 )
 from neasmart.mqtt.messages.topics import HOUSE, OFFLINE, ONLINE
-from neasmart.mqtt.room_states import RoomStates
+from neasmart.mqtt.room_states import SAID_AT_ONCE, RoomStates
 from neasmart.mqtt.visits import Visits
 
 
@@ -53,10 +53,6 @@ class PublishTimes:
     grace_s: float = 15.0
     diagnostics_s: float = 60.0
     forget_room_s: float = 600.0
-
-
-_SAID_AT_ONCE = 4
-"""How many rooms are said before the bus gets its turn: sixty at once would delay the reply to a poll."""
 
 
 class Publisher:
@@ -143,7 +139,7 @@ class Publisher:
             self._say_bus(now, self._gateway.watch.diagnosis)
         if now >= self._diagnostics_at:
             self._say_diagnostics(now)
-        for _ in range(min(_SAID_AT_ONCE, len(self._unsaid))):
+        for _ in range(min(SAID_AT_ONCE, len(self._unsaid))):
             self.rooms.say_all(self._unsaid.popleft())
         self.rooms.say_some()
         self.rooms.tick()

@@ -38,7 +38,6 @@ _REPEATED_AT_ONCE = 4
 class _Round:
     """One announcement under way: what is described, what is still to come, and whose climate follows."""
 
-    inventory: Inventory
     first: bool
     devices: Iterator[tuple[str, Device]] | None
     settling: set[ZoneIndex | None] = field(default_factory=set)
@@ -115,9 +114,7 @@ class Announcer:
             if before is not None:
                 # A room that the owner has forgotten.
                 self._remove(_zones(before) - _zones(self._announced))
-            self._round = _Round(
-                inventory=self._announced, first=before is None, devices=described(self._announced, self._style)
-            )
+            self._round = _Round(first=before is None, devices=described(self._announced, self._style))
         elif now >= self._look_at and (self._news or self._decisive() != self._looked_at):
             # A look at the inventory of sixty rooms takes half a millisecond.
             self.look(now)
