@@ -67,7 +67,7 @@ def test_a_room_that_is_off_takes_no_temperature(house: House, visitor: Visitor)
 
 
 def test_what_the_base_refuses_is_told_and_taken_back(tmp_path: Path, visitor: Visitor) -> None:
-    times = {"NEASMART_MODBUS_COMMAND_GRACE_SECONDS": "0", "NEASMART_MODBUS_COMMAND_SYNC_TIMEOUT_SECONDS": "3"}
+    times = {"NEASMART_MODBUS_COMMAND_HOLD_WALKS": "0.5"}
     with simulated_house(tmp_path, "--cycle", "0.5", "--ignore", "1", house="small", environment=times) as stubborn:
         page = visitor.open(stubborn.ingress)
         room = card(page, "1.1")

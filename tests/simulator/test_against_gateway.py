@@ -25,9 +25,11 @@ from neasmart.simulator.judge.accuse import Fault
 from neasmart.simulator.judge.oracle import Explanation
 from neasmart.simulator.options import NO_COMMANDS
 from neasmart.sysbus.line.link import Link
+from neasmart.sysbus.transport.lag import LATE_S
 from tests.support.bus import new_gateway, until
 from tests.support.ports import free_port
 from tests.support.processes import gateway_process
+from tests.support.stopwatch import Stopwatch
 
 PACKAGE_ROOT = Path(__file__).parents[2] / "neasmart_addon"
 POLLS = 1500
@@ -84,14 +86,22 @@ async def finished(
     return content
 
 
-def assert_blameless(report: dict[str, Any], gateway: Gateway, *, polls: int = POLLS) -> None:
+@pytest.fixture
+def watch() -> Stopwatch:
+    """For how long the gateway, which is in this thread, could not run because others had the processor."""
+    return Stopwatch()
+
+
+def assert_blameless(report: dict[str, Any], gateway: Gateway, watch: Stopwatch, *, polls: int = POLLS) -> None:
     # A stalled computer makes answers late, or has the gateway hold a few back; all else would be its own doing.
     print(f"late: {report['late']} of {report['polls']}, {report['latency_ms']}")  # noqa: T201 - a figure to read
     assert (report["polls"], gateway.bus.counters.polls) == (polls, polls)
     counters = gateway.bus.counters
-    withheld = counters.replies_late + counters.replies_moved_on + counters.requests_stale
-    # Cores that others load fully cost a few in a hundred; a gateway that blocks itself would lose most.
-    assert withheld <= polls / 5, "the gateway itself was blocked"
+    withheld = counters.replies_late + counters.requests_stale
+    # The base waits for each answer, so a stop that others cause costs one.
+    assert withheld <= polls / 100 + watch.held_up_s / LATE_S, "the gateway itself was blocked"
+    # In a longer stop the base asks twice, and the first of both is overtaken.
+    withheld += counters.replies_moved_on
     assert polls - report["answered"] <= withheld
     assert set(report["accusations"]) <= {"late", *["unanswered"] * bool(withheld)}, report["accusations"]
     assert report["adopted"] == []
@@ -99,7 +109,7 @@ def assert_blameless(report: dict[str, Any], gateway: Gateway, *, polls: int = P
     assert report["words"]["turns"] > 0
 
 
-async def test_all_noise_over_modbus_tcp(tmp_path: Path) -> None:
+async def test_all_noise_over_modbus_tcp(tmp_path: Path, watch: Stopwatch) -> None:
     port = free_port()
     async with linked(ServerSettings(type=ServerType.TCP, address="127.0.0.1", port=port)) as gateway:
         process, path = await simulator(
@@ -116,13 +126,13 @@ async def test_all_noise_over_modbus_tcp(tmp_path: Path) -> None:
         )
         report = await finished(process, path)
 
-    assert_blameless(report, gateway)
+    assert_blameless(report, gateway, watch)
     assert gateway.plant.zones == [(1, z) for z in (1, 2, 3, 4, 5)] + [(2, 1), (2, 2), (2, 3), (2, 5), (5, 1), (5, 12)]
     assert report["frames_in_longest_segment"] == 20
     assert {"foreign", "vendor", "unknown_function", "truncated", "split", "burst"} <= set(report["noise"])
 
 
-async def test_several_polls_in_one_segment_over_modbus_tcp(tmp_path: Path) -> None:
+async def test_several_polls_in_one_segment_over_modbus_tcp(tmp_path: Path, watch: Stopwatch) -> None:
     port = free_port()
     async with linked(ServerSettings(type=ServerType.TCP, address="127.0.0.1", port=port)) as gateway:
         process, path = await simulator(
@@ -132,11 +142,11 @@ async def test_several_polls_in_one_segment_over_modbus_tcp(tmp_path: Path) -> N
         )
         report = await finished(process, path)
 
-    assert_blameless(report, gateway, polls=500)
+    assert_blameless(report, gateway, watch, polls=500)
 
 
 @pytest.mark.parametrize(("function_code", "polls"), [("16", POLLS), ("6", 300)])
-async def test_all_noise_over_rtu_over_tcp(tmp_path: Path, function_code: str, polls: int) -> None:
+async def test_all_noise_over_rtu_over_tcp(tmp_path: Path, watch: Stopwatch, function_code: str, polls: int) -> None:
     port = free_port()
     async with linked(ServerSettings(type=ServerType.RTU_TCP, address="127.0.0.1", port=port)) as gateway:
         process, path = await simulator(
@@ -146,11 +156,11 @@ async def test_all_noise_over_rtu_over_tcp(tmp_path: Path, function_code: str, p
         )
         report = await finished(process, path)
 
-    assert_blameless(report, gateway, polls=polls)
+    assert_blameless(report, gateway, watch, polls=polls)
     assert len(gateway.plant.zones) == 11
 
 
-async def test_all_noise_over_a_pty(tmp_path: Path) -> None:
+async def test_all_noise_over_a_pty(tmp_path: Path, watch: Stopwatch) -> None:
     with pty_pair(tmp_path) as (ours, base):
         await until(lambda: ours.exists() and base.exists(), "socat's ptys")
         async with linked(ServerSettings(type=ServerType.SERIAL, serial_port=str(ours))) as gateway:
@@ -161,11 +171,11 @@ async def test_all_noise_over_a_pty(tmp_path: Path) -> None:
             )
             report = await finished(process, path)
 
-    assert_blameless(report, gateway)
+    assert_blameless(report, gateway, watch)
     assert len(gateway.plant.zones) == 11
 
 
-async def test_all_noise_while_the_gateway_dials(tmp_path: Path) -> None:
+async def test_all_noise_while_the_gateway_dials(tmp_path: Path, watch: Stopwatch) -> None:
     port = free_port()
     process, path = await simulator(
         tmp_path, "--rtu-listen", f"127.0.0.1:{port}", "--noise", "--cycle", "0", "--polls", "300"
@@ -173,7 +183,7 @@ async def test_all_noise_while_the_gateway_dials(tmp_path: Path) -> None:
     async with linked(ServerSettings(type=ServerType.SERIAL, serial_port=f"socket://127.0.0.1:{port}")) as gateway:
         report = await finished(process, path)
 
-    assert_blameless(report, gateway, polls=300)
+    assert_blameless(report, gateway, watch, polls=300)
 
 
 @contextlib.asynccontextmanager

@@ -16,7 +16,6 @@ FLOOR = Point(
     key="floor_temperature",
     label="Floor temperature",
     offset=3,
-    kind=Kind.TEMPERATURE,
     codec=TemperatureCodec(),
     unit="°C",
     optional=True,

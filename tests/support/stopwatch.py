@@ -16,12 +16,17 @@ class Stopwatch:
 
     def __init__(self, *others: int) -> None:
         self._waiting = [Path("/proc/thread-self/schedstat"), *(Path(f"/proc/{pid}/schedstat") for pid in others)]
-        self._began_s = time.monotonic() - self._held_up_s()
+        self._began_s, self._held_up_before_s = time.monotonic(), self._told_s()
 
     @property
     def seconds(self) -> float:
         """What has passed, without the time in which others had the processor."""
-        return time.monotonic() - self._began_s - self._held_up_s()
+        return time.monotonic() - self._began_s - self.held_up_s
 
-    def _held_up_s(self) -> float:
+    @property
+    def held_up_s(self) -> float:
+        """The time in which others had the processor."""
+        return self._told_s() - self._held_up_before_s
+
+    def _told_s(self) -> float:
         return sum(int(each.read_text().split()[1]) for each in self._waiting if each.exists()) / 1e9

@@ -288,3 +288,14 @@ def test_a_peer_that_never_stops_to_talk_is_answered_after_as_long_as_the_stop_t
 
     assert not any(answers[:190])
     assert all(answers[215:])
+
+
+def test_a_long_stop_that_is_over_lets_no_short_one_last_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    stopped = Stopped(monkeypatch, RtuSlave)
+    assert [stopped.reads(POLL_240, after_s=0.05) for _ in range(4)] == [0, 1, 1, 1]
+
+    stopped.passes(0.2)
+
+    answers = [stopped.reads(POLL_240 * 50) for _ in range(40)]
+    assert not any(answers[:10])
+    assert all(answers[35:])

@@ -101,7 +101,7 @@ def page_folder(folder: Path) -> Path:
     )
     (folder / "app.css").write_text("body { color: red }" * 100)
     (folder / "views" / "page.js").write_text("export const page = 'ü';")
-    (folder / "icon.png").write_bytes(b"\x89PNG")
+    (folder / "icon.svg").write_text("<svg/>")
     (folder / "notes.py").write_text("no page needs this")
     return folder
 
@@ -140,8 +140,8 @@ async def test_files_are_packed_for_those_who_can_unpack(page: Served) -> None:
     async with page.ingress.get(f"/static/{version}/app.css", headers={"Accept-Encoding": "identity"}) as response:
         assert "Content-Encoding" not in response.headers
         assert int(response.headers["Content-Length"]) == 1900
-    async with page.ingress.get(f"/static/{version}/icon.png") as response:
-        assert await response.read() == b"\x89PNG"
+    async with page.ingress.get(f"/static/{version}/icon.svg") as response:
+        assert await response.text() == "<svg/>"
 
 
 @pytest.mark.parametrize(
@@ -300,7 +300,7 @@ def packed_folder(folder: Path) -> Path:
     """Return a folder as vendor.mjs leaves it behind."""
     page_folder(folder)
     digest = hashlib.sha256()
-    for path in ("app.css", "icon.png", "index.html", "notes.py", "views/page.js"):
+    for path in ("app.css", "icon.svg", "index.html", "notes.py", "views/page.js"):
         digest.update(path.encode() + b"\0" + (folder / path).read_bytes())
     packed = folder / PACKED
     packed.mkdir(parents=True)

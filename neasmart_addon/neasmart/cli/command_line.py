@@ -21,7 +21,7 @@ COMMANDS = {
     "run": ("run the gateway with config.json and environment variables", "neasmart.cli.serve"),
     "demo": ("run the gateway with a simulated base and house", "neasmart.cli.demo"),
     "docs": ("print the tables of registers and settings as Markdown", "neasmart.cli.tables"),
-    "simulate": ("play the base station for any gateway", "neasmart.simulator.play"),
+    "simulate": ("play the base station for any gateway", "neasmart.simulator.run"),
     "doctor": ("look at the wiring before anything is configured; sends nothing", "neasmart.cli.check"),
     "replay": ("print a recording in words, or act as the base that was recorded", "neasmart.cli.replay"),
     "record": ("let a running gateway record the bus for Wireshark", "neasmart.cli.record"),

@@ -19,7 +19,7 @@ from neasmart.facts.errors import SettingsError
 from neasmart.facts.network import API
 from neasmart.facts.process import terminal
 from neasmart.settings import loading as settings_loading
-from neasmart.settings import model as config
+from neasmart.settings.model import Settings
 from neasmart.simulator.home import past
 from neasmart.simulator.home.base import BaseStation
 from neasmart.simulator.home.house import DEMO
@@ -107,7 +107,7 @@ def _written_settings() -> str:
     return str(file)
 
 
-def _simulation(settings: config.Settings, hour: float) -> tuple[str, ...]:
+def _simulation(settings: Settings, hour: float) -> tuple[str, ...]:
     """Return the arguments of a base that goes on from its past and is told by the page what people command."""
     return (
         *("simulate", "--tcp", f"127.0.0.1:{settings.server.port}", "--house", "demo", "--seed", str(SEED)),
@@ -155,7 +155,7 @@ async def _serving(port: int) -> None:
                 return
 
 
-def _say_where(settings: config.Settings) -> None:
+def _say_where(settings: Settings) -> None:
     api, page = settings.api.port, settings.api.ingress_port
     _tell(
         sys.stdout,

@@ -16,9 +16,9 @@ from pathlib import Path
 from neasmart.facts.errors import NeasmartError, SettingsError
 from neasmart.facts.status import Closable
 from neasmart.settings import loading as settings_loading
-from neasmart.settings import model as config
 from neasmart.settings import older_settings
 from neasmart.settings.checks import joined
+from neasmart.settings.model import SECRETS
 from neasmart.settings.named_files import SIZE_LIMIT, may_exist, read_regular
 from neasmart.settings.older_words import OLDER_FORM
 from neasmart.store import older as older_registers
@@ -65,7 +65,7 @@ def run(namespace: argparse.Namespace) -> int:
 
 
 def _shown(key: str, value: object) -> object:
-    return "(hidden)" if key in config.SECRETS and value else value
+    return "(hidden)" if key in SECRETS and value else value
 
 
 def _import_settings(path: Path, old: dict[str, object], *, apply: bool) -> None:

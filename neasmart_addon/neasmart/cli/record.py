@@ -11,10 +11,10 @@ import sys
 from neasmart.cli import remote
 from neasmart.facts.network import API
 from neasmart.facts.process import arguments
+from neasmart.facts.status import LONGEST_RECORDING_S
 
 LOOK_S = 0.3
-LEAST_S, MOST_S = 1.0, 600.0
-"""How long a recording may last; the gateway checks it again."""
+LEAST_S = 1
 
 _CAPTURES = f"{API}/captures"
 
@@ -24,10 +24,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     remote.add_arguments(parser)
     parser.add_argument(
         "--seconds",
-        type=arguments.number(LEAST_S, MOST_S),
+        type=arguments.number(LEAST_S, LONGEST_RECORDING_S),
         default=60.0,
         metavar="S",
-        help=f"how long, {LEAST_S:g} to {MOST_S:g} (default: 60)",
+        help=f"how long, {LEAST_S} to {LONGEST_RECORDING_S} (default: 60)",
     )
     parser.add_argument("file", type=arguments.new_file, metavar="FILE", help="where to save, for example bus.pcapng")
 

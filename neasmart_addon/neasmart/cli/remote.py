@@ -13,7 +13,7 @@ from neasmart.facts.errors import NeasmartError, SettingsError
 from neasmart.facts.network import joined
 from neasmart.facts.process import arguments
 from neasmart.settings import loading as settings_loading
-from neasmart.settings import model as config
+from neasmart.settings.model import ApiSettings
 
 TIMEOUT_S = 15.0
 
@@ -75,7 +75,7 @@ def _configured_url() -> str:
     try:
         api = settings_loading.load().api
     except SettingsError:
-        api = config.ApiSettings()
+        api = ApiSettings()
     host = "127.0.0.1" if api.host in ("", "0.0.0.0", "::") else api.host  # noqa: S104 - compared, not opened
     return f"http://{joined(host, api.port)}"
 

@@ -314,7 +314,8 @@ class Gateway:
         """Raise StoodStillError for what may have been given before a hand that was told meanwhile."""
         # What waited in the sockets may be read before the tick.
         if self._stands_still(now) or now < self._old_until:
-            raise StoodStillError("The gateway stood still, so it cannot know how old this is. Send it again")
+            text = "The gateway stood still, or its clock jumped, so it cannot know how old this is. Send it again"
+            raise StoodStillError(text)
 
     def _refuse_rooms_that_stay_off(self, wanted: Sequence[tuple[Ref, float]]) -> None:
         switched = {ref.index: value for ref, value in wanted if ref.point.part in (Part.ROOM, Part.HOUSE)}

@@ -12,7 +12,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import ClassVar
 
-from neasmart.facts.codecs import Codec, EnumCodec, GlobalMode, Quality, Value
+from neasmart.facts.codecs import BitCodec, Codec, EnumCodec, GlobalMode, PercentCodec, Quality, TemperatureCodec, Value
 from neasmart.facts.errors import InvalidValueError, ReadOnlyPointError, UnknownPointError
 
 
@@ -23,6 +23,14 @@ class Kind(StrEnum):
     BIT = "bit"
     PERCENT = "percent"
     TEMPERATURE = "temperature"
+
+
+_KINDS: Mapping[type[Codec], Kind] = {
+    EnumCodec: Kind.ENUM,
+    BitCodec: Kind.BIT,
+    PercentCodec: Kind.PERCENT,
+    TemperatureCodec: Kind.TEMPERATURE,
+}
 
 
 class Part(StrEnum):
@@ -85,7 +93,6 @@ class Point:
     key: str
     label: str
     offset: int
-    kind: Kind
     codec: Codec
     unit: str | None = None
     limits: Limits | None = None
@@ -101,6 +108,11 @@ class Point:
     icon: str | None = None
     category: str | None = None
     in_climate: bool = False
+
+    @property
+    def kind(self) -> Kind:
+        """How the point behaves, which follows from how it travels."""
+        return _KINDS[type(self.codec)]
 
     @property
     def field(self) -> str:

@@ -131,6 +131,9 @@ class MqttStatus:
     since: float | None = None
 
 
+LONGEST_RECORDING_S = 600
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecorderStatus:
     """The recorder of the bus; `ended_by` is ``stopped``, ``time``, ``size`` or the disk's complaint."""

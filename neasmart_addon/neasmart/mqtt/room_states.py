@@ -24,7 +24,7 @@ from neasmart.mqtt.messages.states import UNKNOWN, ClimateState, Steady, on_off,
 from neasmart.mqtt.messages.topics import OFFLINE, ONLINE, Topics
 from neasmart.mqtt.visits import Visits
 
-_SAID_AT_ONCE = 4
+SAID_AT_ONCE = 4
 """How many rooms are said before the bus gets its turn: sixty at once would delay the reply to a poll."""
 
 
@@ -117,7 +117,7 @@ class RoomStates:
 
     def say_some(self) -> None:
         """Say the next few of the rooms that wait for it."""
-        for zone in list(islice(self._unsaid, _SAID_AT_ONCE)):
+        for zone in list(islice(self._unsaid, SAID_AT_ONCE)):
             urgent = self._unsaid.pop(zone)
             if urgent:
                 self.say_value(self.gateway.table.part(Part.ROOM, *zone), urgent=True)

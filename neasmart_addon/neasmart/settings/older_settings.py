@@ -12,10 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from neasmart.facts.errors import SettingsError
-from neasmart.settings import first_rooms as settings_rooms
-from neasmart.settings import loading as settings_loading
-from neasmart.settings import model as config
-from neasmart.settings import older_words as settings_words
+from neasmart.settings import first_rooms, loading, older_words
+from neasmart.settings.model import RFC2217, SECRETS, SOCKET, ServerType
 
 _ADDRESSES = ("gateway_address", "listen_address")
 _PORTS = ("gateway_port", "listen_port")
@@ -59,16 +57,16 @@ def translated(old: Mapping[str, object]) -> Translation:
     found_rooms, others = _rooms(old)
     values = dict(_flattened(others))
     lowered = {name.lower(): value for name, value in values.items()}
-    kind = next((str(lowered[name]).strip().lower() for name in _TYPES if name in lowered), config.ServerType.TCP)
-    serial = kind == config.ServerType.SERIAL
+    kind = next((str(lowered[name]).strip().lower() for name in _TYPES if name in lowered), ServerType.TCP)
+    serial = kind == ServerType.SERIAL
     taken: dict[tuple[str, str], tuple[object, str]] = {}
     dropped: dict[str, str] = {}
     off = {
-        settings_words.SWITCHED[name.lower()]: name
+        older_words.SWITCHED[name.lower()]: name
         for name, value in values.items()
-        if name.lower() in settings_words.SWITCHED and settings_words.is_off(value)
+        if name.lower() in older_words.SWITCHED and older_words.is_off(value)
     }
-    listens = kind == config.ServerType.TCP and any(name in lowered for name in _TYPES)
+    listens = kind == ServerType.TCP and any(name in lowered for name in _TYPES)
     # Where one unit id and several are named, the several are meant; what stands among features counts last.
     for name, value in sorted(values.items(), key=lambda each: (each[0] in _LAST, each[0].lower() not in _MANY)):
         target = _target(name.lower(), value, serial=serial)
@@ -77,10 +75,10 @@ def translated(old: Mapping[str, object]) -> Translation:
         elif target in off:
             dropped[name] = f"{off[target]} is off"
         elif target == ("server", "serial_port") and listens:
-            dropped[name] = settings_words.NOT_SERIAL
+            dropped[name] = older_words.NOT_SERIAL
         elif _foreign(target, value):
             dropped[name] = f"{str(value)[:60]} is no address of this computer, and one listens on one's own only"
-        elif target[1] in config.SECRETS and str(value) in settings_words.SAMPLES:
+        elif target[1] in SECRETS and str(value) in older_words.SAMPLES:
             dropped[name] = _SAMPLE
         elif target in _ELSEWHERE:
             dropped[name] = _ELSEWHERE[target]
@@ -99,7 +97,7 @@ def accepted(present: dict[str, Any], wanted: Translation, name: str) -> tuple[d
     Where authentication is wanted and cannot be taken, the API is switched off. Raises SettingsError if the document is
     wrong already.
     """
-    settings_loading.checked(present, name)
+    loading.checked(present, name)
     document = present
     taken, dropped = {}, dict(wanted.dropped)
     waiting = dict(wanted.taken)
@@ -113,7 +111,7 @@ def accepted(present: dict[str, Any], wanted: Translation, name: str) -> tuple[d
                 continue
             changed = {**document, section: {**document.get(section, {}), key: value}}
             try:
-                settings_loading.checked(changed, old_name)
+                loading.checked(changed, old_name)
             except SettingsError as error:
                 dropped[old_name] = str(error).removeprefix(f"{old_name}: ")
             else:
@@ -139,7 +137,7 @@ def _rooms(old: Mapping[str, object]) -> tuple[tuple[dict[str, Any], ...], dict[
                 value = json.loads(value)
             except (ValueError, RecursionError):
                 continue
-        read = settings_rooms.rooms(value)
+        read = first_rooms.rooms(value)
         if isinstance(read, list) and all(isinstance(each, dict) for each in read):
             found += read
             del others[name]
@@ -150,13 +148,13 @@ def _with_rooms(
     document: dict[str, Any], rooms: tuple[dict[str, Any], ...], dropped: dict[str, str]
 ) -> tuple[dict[str, Any], tuple[dict[str, Any], ...]]:
     """Return the document with the rooms that it does not name yet, and these; note the others among the dropped."""
-    known = settings_loading.checked(document, "").zones
+    known = loading.checked(document, "").zones
     named = {(zone.base, zone.zone) for zone in known}
     taken = []
     for position, room in enumerate(rooms):
         label = f"zones[{position}]"
         try:
-            (zone,) = settings_loading.checked({"zones": [room]}, label).zones
+            (zone,) = loading.checked({"zones": [room]}, label).zones
         except SettingsError as error:
             dropped[label] = str(error).removeprefix(f"{label}: ").replace("zones[0]", f"zone {label}")
             continue
@@ -167,7 +165,7 @@ def _with_rooms(
         taken.append({key: value for key, value in room.items() if value != ""})
     if not taken:
         return document, ()
-    present = settings_rooms.rooms(document.get("zones", []))
+    present = first_rooms.rooms(document.get("zones", []))
     return {**document, "zones": [*present, *taken]}, tuple(taken)
 
 
@@ -189,18 +187,18 @@ def _foreign(target: tuple[str, str], value: object) -> bool:
 def _reason(name: str, *, serial: bool) -> str:
     if serial and name in _PORTS:
         return "a serial line has no port"
-    variables = {key.lower(): why for key, why in settings_words.ENVIRONMENT_WITHOUT_EFFECT.items()}
-    if name in settings_words.SWITCHED:
-        return f"it is no setting of its own here; {'.'.join(settings_words.SWITCHED[name])} is off where it is empty"
+    variables = {key.lower(): why for key, why in older_words.ENVIRONMENT_WITHOUT_EFFECT.items()}
+    if name in older_words.SWITCHED:
+        return f"it is no setting of its own here; {'.'.join(older_words.SWITCHED[name])} is off where it is empty"
     section = name.partition(".")[0]
-    why = settings_words.WITHOUT_EFFECT.get(name) or settings_words.WITHOUT_EFFECT.get(section) or variables.get(name)
+    why = older_words.WITHOUT_EFFECT.get(name) or older_words.WITHOUT_EFFECT.get(section) or variables.get(name)
     return f"it has no effect here: {why}" if why else "there is no such setting here"
 
 
 def _flattened(old: Mapping[str, object], prefix: str = "", depth: int = 1) -> Iterator[tuple[str, object]]:
     """Yield all values, those in sections under names such as ``server.port``."""
     for key, value in old.items():
-        if settings_words.is_comment(key):
+        if older_words.is_comment(key):
             continue
         if isinstance(value, Mapping) and value and depth < _DEPTH:
             yield from _flattened(value, f"{prefix}{key}.", depth + 1)
@@ -214,12 +212,12 @@ def _target(name: str, value: object, *, serial: bool) -> tuple[str, str] | None
         return "server", "serial_port" if serial else "address"
     if name in _PORTS:
         return None if serial else ("server", "port")
-    known = {(path[0], path[1]) for path in settings_loading.environment_names().values() if len(path) > 1}
-    by_variable = {variable.lower(): path for variable, path in settings_loading.environment_names().items()}
-    renamed = {variable.lower(): ours.lower() for variable, ours in settings_words.ENVIRONMENT.items()}
+    known = {(path[0], path[1]) for path in loading.environment_names().values() if len(path) > 1}
+    by_variable = {variable.lower(): path for variable, path in loading.environment_names().items()}
+    renamed = {variable.lower(): ours.lower() for variable, ours in older_words.ENVIRONMENT.items()}
     found = _FLAT.get(name) or by_variable.get(renamed.get(name, name))
-    if name in settings_words.RENAMED:
-        section, _, key = settings_words.RENAMED[name].partition(".")
+    if name in older_words.RENAMED:
+        section, _, key = older_words.RENAMED[name].partition(".")
         return section, key
     if found is None and "." in name:
         section, _, rest = name.partition(".")
@@ -227,7 +225,7 @@ def _target(name: str, value: object, *, serial: bool) -> tuple[str, str] | None
         short = {"logging": "log"}.get(section, section)
         keys = (key, key.removeprefix(f"{section}_"), key.removeprefix(f"{short}_"), _ALIASES.get(key, key))
         found = next(((section, each) for each in keys if (section, each) in known), None)
-    if found == ("server", "address") and serial and str(value).startswith(("/", config.SOCKET, config.RFC2217)):
+    if found == ("server", "address") and serial and str(value).startswith(("/", SOCKET, RFC2217)):
         return "server", "serial_port"
     return (found[0], found[1]) if found is not None and len(found) > 1 else None
 
@@ -235,13 +233,13 @@ def _target(name: str, value: object, *, serial: bool) -> tuple[str, str] | None
 def _plain(value: object, target: tuple[str, str]) -> object:
     """Return numbers as numbers and choices in small letters, as our file has them."""
     if target == ("logging", "level") and isinstance(value, str):
-        return settings_words.level(value)
+        return older_words.level(value)
     if not isinstance(value, str):
         return value
     text = value.strip()
     if target == ("modbus", "slave_id") and re.fullmatch(r"[0-9]{1,5}", text):
         return int(text)
     try:
-        return settings_loading.from_text(".".join(target), target, text)
+        return loading.from_text(".".join(target), target, text)
     except SettingsError:
         return text

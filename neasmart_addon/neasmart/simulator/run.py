@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import logging
 import signal
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -19,14 +21,26 @@ from neasmart.simulator.home.past import lived_in
 from neasmart.simulator.home.people import People
 from neasmart.simulator.judge.accuse import RunReport
 from neasmart.simulator.judge.oracle import Oracle
-from neasmart.simulator.options import SimulatorOptions
+from neasmart.simulator.options import SimulatorOptions, add_arguments
 from neasmart.simulator.session import Actors, EnoughPollsError, Session
+
+__all__ = ["Simulator", "add_arguments", "run"]
 
 log = logging.getLogger(__name__)
 
 BACKOFF_S = (0.05, 1.0)
 TELL_AFTER_S = 5.0
 """A gateway that starts together with the base is there by then."""
+
+
+def run(namespace: argparse.Namespace) -> int:
+    """Play until it is over; return 0, or 1 if no gateway was reached."""
+    options = SimulatorOptions.from_arguments(namespace)
+    report = asyncio.run(simulate(options))
+    if report.connections:
+        return 0
+    sys.stderr.write(f"neasmart: no gateway was reached at {options.target}\n")
+    return 1
 
 
 class Simulator:

@@ -39,12 +39,10 @@ class CommandLog:
         self._numbers: dict[str, int] = {}
         self._waiting: set[int] = set()
 
-    def take(self, item: object) -> None:
+    def take(self, command: Command) -> None:
         """Note a command of this process as it stands now."""
-        if not isinstance(item, Command):
-            return
-        number = self._numbers.setdefault(item.id, next(reversed(self._rows), 0) + 1)
-        self._rows[number] = row = self._row(item, self._rows.get(number))
+        number = self._numbers.setdefault(command.id, next(reversed(self._rows), 0) + 1)
+        self._rows[number] = row = self._row(command, self._rows.get(number))
         if self._stored.get(number) == row:
             self._waiting.discard(number)
         else:

@@ -33,9 +33,6 @@ class RowSource(Protocol):
     def urgent(self) -> bool:
         """Whether a row is waiting that must not be lost for longer than one flush interval."""
 
-    def take(self, item: object) -> None:
-        """Note a changed item of the hub; items of other kinds are ignored."""
-
     def changes(self) -> RowChanges:
         """Return what differs from the file."""
 

@@ -36,18 +36,11 @@ _FINGERPRINT = "sources.sha256"
 _TYPES = {
     ".css": "text/css",
     ".html": "text/html",
-    ".ico": "image/x-icon",
     ".js": "text/javascript",
     ".json": "application/json",
-    ".map": "application/json",
-    ".mjs": "text/javascript",
-    ".png": "image/png",
     ".svg": "image/svg+xml",
-    ".txt": "text/plain",
-    ".webmanifest": "application/manifest+json",
-    ".woff2": "font/woff2",
 }
-_PACKED_ALREADY = frozenset({".png", ".woff2", ".ico"})
+"""What a page has, all of it text that is worth packing."""
 _REFERENCE = re.compile(r"""(?<=["'])(\./)?static/([^"'?#\s]+)""")
 _GZIP = re.compile(r"(?<![\w-])gzip(?!\s*;\s*q=0(\.0*)?\s*(,|$))", re.IGNORECASE)
 _LANGUAGES = 'data-languages=""'
@@ -59,7 +52,7 @@ _FOREVER = "public, max-age=31536000, immutable"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Asset:
     body: bytes
-    packed: bytes | None
+    packed: bytes
     content_type: str
 
 
@@ -162,17 +155,11 @@ def takes_gzip(request: web.BaseRequest) -> bool:
 
 
 def _answer(request: web.Request, asset: _Asset, *, cache: str) -> web.Response:
-    headers = {"Cache-Control": cache}
-    body = asset.body
-    if asset.packed is not None:
-        headers["Vary"] = "Accept-Encoding"
-        if takes_gzip(request):
-            headers["Content-Encoding"] = "gzip"
-            body = asset.packed
-    response = web.Response(body=body, content_type=asset.content_type, headers=headers)
-    if asset.packed is not None:
-        response.charset = "utf-8"
-    return response
+    headers, body = {"Cache-Control": cache, "Vary": "Accept-Encoding"}, asset.body
+    if takes_gzip(request):
+        headers["Content-Encoding"] = "gzip"
+        body = asset.packed
+    return web.Response(body=body, content_type=asset.content_type, charset="utf-8", headers=headers)
 
 
 def _packed_or_plain(folder: Path) -> Path:
@@ -199,9 +186,7 @@ def _fingerprint(folder: Path) -> str:
 
 
 def _asset(path: str, body: bytes) -> _Asset:
-    suffix = Path(path).suffix
-    packed = None if suffix in _PACKED_ALREADY else gzip.compress(body, mtime=0)
-    return _Asset(body=body, packed=packed, content_type=_TYPES[suffix])
+    return _Asset(body=body, packed=gzip.compress(body, mtime=0), content_type=_TYPES[Path(path).suffix])
 
 
 def _texts(told: dict[str, str]) -> bytes:

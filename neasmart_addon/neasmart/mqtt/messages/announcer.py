@@ -38,7 +38,6 @@ _REPEATED_AT_ONCE = 4
 class _Round:
     """One announcement under way: what is described, what is still to come, and whose climate follows."""
 
-    inventory: Inventory
     first: bool
     devices: Iterator[tuple[str, Device]] | None
     settling: set[ZoneIndex | None] = field(default_factory=set)
@@ -115,9 +114,7 @@ class Announcer:
             if before is not None:
                 # A room that the owner has forgotten.
                 self._remove(_zones(before) - _zones(self._announced))
-            self._round = _Round(
-                inventory=self._announced, first=before is None, devices=described(self._announced, self._style)
-            )
+            self._round = _Round(first=before is None, devices=described(self._announced, self._style))
         elif now >= self._look_at and (self._news or self._decisive() != self._looked_at):
             # A look at the inventory of sixty rooms takes half a millisecond.
             self.look(now)
@@ -216,10 +213,16 @@ class Announcer:
             self.complete = True
 
     def _remove(self, zones: Collection[ZoneIndex]) -> None:
+        """Take rooms away from Home Assistant, and what they show too if they are not in the house any more.
+
+        Other programs read it, and it is all there when the owner wants the room back.
+        """
         for zone in sorted(zones):
             self._news = True
             self._published.discard(zone)
             self._outbox.put(self._topic(zone), "")
+            if self._gateway.plant.zone_active(*zone):
+                continue
             rooms = self._gateway.table.rooms
             for part in (*ZONE_TOPICS, *(row.key for row in rooms.rows)):
                 self._outbox.put(self._topics.zone(zone, part), "")

@@ -40,7 +40,6 @@ class Fault(StrEnum):
 class Accusation:
     """One fault with its evidence: what was sent, what came back, and when (seconds since the start)."""
 
-    fault: Fault
     at_s: float
     sent: str
     received: str
@@ -83,7 +82,6 @@ class RunReport:
     examples: dict[Fault, list[Accusation]] = field(default_factory=dict)
     noise: Counter[str] = field(default_factory=Counter)
     events: list[dict[str, Any]] = field(default_factory=list)
-    error: str | None = None
 
     def polled(self, unit_id: int) -> None:
         """Count a poll that was sent."""
@@ -106,7 +104,7 @@ class RunReport:
         self.faults[fault] += 1
         kept = self.examples.setdefault(fault, [])
         if len(kept) < EXAMPLES_KEPT:
-            evidence = Accusation(fault=fault, at_s=at_s, sent=spaced(sent), received=spaced(received), text=text)
+            evidence = Accusation(at_s=at_s, sent=spaced(sent), received=spaced(received), text=text)
             kept.append(evidence)
 
     def note(self, kind: str, *, at_s: float, **facts: Any) -> None:
@@ -176,7 +174,6 @@ class RunReport:
             "adopted": self.adopted(),
             "events": [event for event in self.events if event["kind"] != "adopted"],
             "noise": dict(sorted(self.noise.items())),
-            "error": self.error,
         }
 
 

@@ -21,7 +21,7 @@ from typing import BinaryIO
 
 from neasmart.core.gateway import RECORDER, Gateway
 from neasmart.facts.errors import NeasmartError
-from neasmart.facts.status import CaptureFile, RecorderStatus
+from neasmart.facts.status import LONGEST_RECORDING_S, CaptureFile, RecorderStatus
 from neasmart.sysbus.capture.capture import CaptureWriter, Chunk, LineFacts
 from neasmart.sysbus.framing.kinds import Framing
 from neasmart.sysbus.line.connection import Direction
@@ -48,7 +48,7 @@ class RecorderLimits:
     """Bytes and seconds of one recording, files that are kept, bytes that may wait for the disk."""
 
     file_bytes: int = 20_000_000
-    seconds: float = 600.0
+    seconds: float = float(LONGEST_RECORDING_S)
     files: int = 5
     waiting_bytes: int = 4_000_000
 

@@ -90,8 +90,9 @@ class LagWatch:
         now = monotonic()
         gap_s = now - self._answered_at
         if gap_s > LATE_S:
+            drained_by = self._drained_by if self._answered_at < self._remembered_until else 0.0
+            self._drained_by = max(drained_by, now + gap_s)
             self._remembered_until = now + REMEMBERED_S
-            self._drained_by = max(self._drained_by, now + gap_s)
         if gap_s > LATE_S + max(0.0, wait_s - ASKED_EVERY_S):
             level = logging.WARNING if self._answered_at >= self._quiet_until else logging.DEBUG
             blocked_ms = 1000 * (gap_s - min(wait_s, ASKED_EVERY_S))

@@ -46,8 +46,6 @@ def doctor(gateway: Gateway, now: float) -> DoctorAnswer:
 
 def status(item: object, clock: Clock) -> Document:
     """Return what a part has published about itself; its monotonic times become ISO 8601."""
-    if isinstance(item, dict):
-        return item
     if not dataclasses.is_dataclass(item) or isinstance(item, type):
         return {"detail": str(item)}
     document: Document = {}

@@ -1,9 +1,9 @@
 """Judges whether the gateway can do its job, and says why not; of the bus it says what the doctor says.
 
 `unhealthy` means that the owner's hand or a restart is needed: a part of the settings cannot be used and keeps
-something closed, a listener has no port, the
-link has stopped, storage fails without its fallback. A silent bus, a missing device or an open breaker is `degraded`:
-the gateway goes on trying by itself, and restarting it would help nobody.
+something closed, a listener has no port, the link has stopped, storage fails without its fallback. A silent bus, a
+missing device or an open breaker is `degraded`: the gateway goes on trying by itself, and restarting it would help
+nobody.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from neasmart.facts.clock import iso
 from neasmart.facts.errors import NeasmartError
 from neasmart.facts.network import API
 from neasmart.facts.process import about
-from neasmart.facts.status import CaptureFile, RecorderStatus
+from neasmart.facts.status import LONGEST_RECORDING_S, CaptureFile, RecorderStatus
 from neasmart.settings.model import Settings
 from neasmart.web.answers import bus_documents
 from neasmart.web.answers.bus_answers import Capture, Captures, DoctorAnswer
@@ -32,13 +32,12 @@ from neasmart.web.http.json_response import JsonResponse
 from neasmart.web.http.problems import Problem
 from neasmart.web.http.routes import FLAG, Route
 
-SECONDS_LIMIT = 600
-
 _CAPTURE_TYPE = "application/x-pcapng"
+_SECONDS = {"type": "number", "minimum": 1, "maximum": LONGEST_RECORDING_S, "default": LONGEST_RECORDING_S}
 _WANTED: Document = {
     "title": "CaptureCommand",
     "type": "object",
-    "properties": {"seconds": {"type": "number", "minimum": 1, "maximum": SECONDS_LIMIT, "default": SECONDS_LIMIT}},
+    "properties": {"seconds": _SECONDS},
     "additionalProperties": False,
 }
 
@@ -137,9 +136,9 @@ class Seeing:
     async def start(self, request: web.Request) -> web.Response:
         """Begin a recording. Writes every byte of the bus to a file until the time is over or it is stopped."""
         wanted = await read_object(request, ("seconds",)) if request.can_read_body else {}
-        seconds = wanted.get("seconds", SECONDS_LIMIT)
-        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 1 <= seconds <= SECONDS_LIMIT:
-            message = f"Invalid seconds: {str(seconds)[:20]}. Must be between 1 and {SECONDS_LIMIT}"
+        seconds = wanted.get("seconds", LONGEST_RECORDING_S)
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 1 <= seconds <= LONGEST_RECORDING_S:
+            message = f"Invalid seconds: {str(seconds)[:20]}. Must be between 1 and {LONGEST_RECORDING_S}"
             raise Problem(HTTPStatus.BAD_REQUEST, "invalid_seconds", message)
         recorder = self._sights.recorder
         try:
