@@ -36,9 +36,12 @@ def gateway(tmp_path: Path) -> Iterator[GatewayProcess]:
 
 @pytest.fixture
 def base(gateway: GatewayProcess) -> Iterator[SteadyBase]:
-    with steady_base(lambda: TcpLine(gateway.bus_port)) as steady:
+    line = TcpLine(gateway.bus_port)
+    with steady_base(lambda: line) as steady:
         steady.goes_on()
         yield steady
+    # What a busy machine holds up for more than a second is left unanswered on purpose.
+    assert line.unanswered <= gateway.get("/api/v1/bus")["counters"]["requests_stale"]
 
 
 def dialled(gateway: GatewayProcess, source: str = "127.0.0.1") -> socket.socket:

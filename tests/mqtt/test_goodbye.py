@@ -206,6 +206,45 @@ async def test_a_command_that_still_lives_is_not_called_expired_after_a_lost_con
         assert set(results) == {"queued"}
 
 
+async def test_what_became_of_a_command_while_the_broker_was_away_is_told_and_not_called_expired(
+    mosquitto: Mosquitto, gateway: Gateway
+) -> None:
+    commanded = {"zone.1.1.setpoint": 23.0, "zone.1.2.setpoint": 18.0}
+    async with watching(mosquitto.port) as watcher:
+        async with bridged(gateway, settings_for(mosquitto)):
+            await watcher.sees(f"{ROOT}/status", "online")
+            await watcher.send(f"{ROOT}/zone/1/1/setpoint/set", "23")
+            await watcher.until(lambda w: w.json(f"{ROOT}/zone/1/1/last_command")["result"] == "queued")
+        gateway.submit([(gateway.table.ref("zone.1.2.setpoint"), 18.0)], origin="panel")
+        for ref_id, value in commanded.items():
+            base_polls(gateway, ref_id)
+            base_reports(gateway, ref_id, value)
+        async with bridged(gateway, settings_for(mosquitto)):
+            await watcher.until(lambda w: w.json(f"{ROOT}/zone/1/2/last_command")["result"] == "confirmed")
+            await watcher.until(lambda w: w.json(f"{ROOT}/zone/1/1/last_command")["result"] == "confirmed")
+            await watcher.until(lambda w: w.payloads(f"{ROOT}/status")[-1:] == ["online"])
+
+        assert not [each for each in watcher.payloads(f"{ROOT}/zone/1/1/last_command") if "expired" in each]
+
+
+async def test_a_refusal_stays_the_last_word_when_home_assistant_starts(mosquitto: Mosquitto, gateway: Gateway) -> None:
+    topic = f"{ROOT}/zone/1/1/last_command"
+    async with watching(mosquitto.port) as watcher, bridged(gateway, settings_for(mosquitto)):
+        await watcher.sees(f"{ROOT}/status", "online")
+        await watcher.send(f"{ROOT}/zone/1/1/setpoint/set", "23")
+        await watcher.until(lambda w: w.json(topic)["result"] == "queued")
+        base_polls(gateway, "zone.1.1.setpoint")
+        base_reports(gateway, "zone.1.1.setpoint", 23.0)
+        await watcher.until(lambda w: w.json(topic)["result"] == "confirmed")
+        await watcher.send(f"{ROOT}/zone/1/1/setpoint/set", "99")
+        await watcher.until(lambda w: w.json(topic)["result"] == "refused")
+
+        await watcher.send("homeassistant/status", "online")
+        await watcher.until(lambda w: w.payloads(f"{ROOT}/status").count("online") >= 2)
+
+        assert watcher.json(topic)["result"] == "refused"
+
+
 async def test_a_changed_node_id_leaves_nothing_behind(
     mosquitto: Mosquitto, gateway: Gateway, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

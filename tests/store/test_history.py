@@ -133,6 +133,26 @@ async def test_a_restart_continues_and_leaves_a_gap_of_its_length(stores: Callab
     assert points[2][0] == pytest.approx(600 + HOUR_S, abs=60)
 
 
+@pytest.mark.parametrize(("told", "held"), [(None, [20.0, None, 21.0]), (20.0, [20.0, 21.0])])
+async def test_after_a_short_restart_only_what_is_told_goes_on(
+    stores: Callable[..., Bench], told: float | None, held: list[float | None]
+) -> None:
+    bench = stores(time=MovedClock(wall=NOON))
+    await bench.store.open()
+    await live(bench, 10, 20.0)
+    await bench.close()
+    bench.time.pass_by(20)
+
+    again = stores(time=bench.time)
+    await again.store.open()
+    await live(again, 30, told)
+    await live(again, 5, 21.0)
+
+    points = await celsius(again, NOON, NOON + 2 * HOUR_S)
+    assert [value for _, value in points] == held
+    assert points[1][0] == pytest.approx(600 if told is None else 600 + 1800, abs=180)
+
+
 @pytest.mark.parametrize(("lived_min", "slept_min", "told_at_once"), [(10, 5, True), (10, 480, False), (59, 30, True)])
 @pytest.mark.parametrize("wrong_by_s", [0.0, HOUR_S])
 async def test_of_what_a_computer_slept_through_nothing_is_made_up(

@@ -47,6 +47,8 @@ class TcpLine:
     """Modbus TCP, from one of loopback's addresses; a poll without an answer is repeated, as the base does."""
 
     def __init__(self, port: int, *, source: str = "127.0.0.1") -> None:
+        self.unanswered = 0
+        """How many polls had no answer before that of a later one."""
         self._transaction_id = 0
         self._open: set[int] = set()
         self._received = b""
@@ -83,6 +85,7 @@ class TcpLine:
             assert transaction_id in self._open, answer.hex(" ")
             self._open.remove(transaction_id)
             if transaction_id == self._transaction_id:
+                self.unanswered += len(self._open)
                 self._open.clear()
                 return answer[6:]
 

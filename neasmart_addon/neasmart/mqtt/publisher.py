@@ -27,6 +27,7 @@ from neasmart.mqtt.messages.discovery import MIXED, Style
 from neasmart.mqtt.messages.inventory import HomeAssistantBook
 from neasmart.mqtt.messages.outbox import Outbox
 from neasmart.mqtt.messages.states import (
+    changed_at,
     command_payload,
     diagnostics_payload,
     house_payload,
@@ -79,6 +80,7 @@ class Publisher:
             gateway, style, outbox, say_again=self._say_again, book=book, times=self._times.announce
         )
         self._results: dict[str, str] = {}
+        self._refused_at: dict[str, float] = {}
         self._changes = ChangesByHand(visits)
         self._unsaid: deque[ZoneIndex] = deque()
         self._heard_since: float | None = None
@@ -109,6 +111,7 @@ class Publisher:
                 self.rooms.say_value(reading.ref)
         for command in self._gateway.commands.pending:
             self._say_command(command)
+        self._say_ends()
         self._say_house()
         self._say_bus(now)
         self._outbox.put(self._topics.wiring, self._wiring(self._gateway.watch.diagnosis))
@@ -156,11 +159,12 @@ class Publisher:
         refs = [ref for ref in self._gateway.table.writable if ref.place == place]
         if not refs or (refs[0].room and not self._gateway.plant.zone_active(*refs[0].room)):
             return
-        at = self._gateway.clock.to_iso(self._gateway.clock.monotonic())
+        now = self._gateway.clock.monotonic()
         topic = self._topics.last_command(place)
+        self._refused_at[topic] = now
         words, message = self._style.words, str(error)
         reason = words.sentence(f"error.{error.code}") or words.sentence("error.other", message=message) or message
-        payload = self._results[topic] = refusal_payload(target, reason, at=at)
+        payload = self._results[topic] = refusal_payload(target, reason, at=self._gateway.clock.to_iso(now))
         self._outbox.tell(topic, payload, retained=True)
         self.show_again(place)
 
@@ -175,13 +179,13 @@ class Publisher:
             self._say_house(urgent=True, repeat=True)
 
     def earlier(self, topic: str, payload: bytes) -> None:
-        """Correct a result that an earlier run has left as if its command still lived."""
+        """Correct a result that the broker has kept as if its command still lived."""
         if not topic.endswith("/last_command") or not payload:
             return
-        text = lapsed_payload(payload, self._gateway, self._style.words)
-        self._results.setdefault(topic, payload.decode(errors="replace") if text is None else text)
-        if text is not None:
-            self._outbox.put(topic, text, repeat=True)
+        kept = payload.decode(errors="replace")
+        true = self._results.setdefault(topic, lapsed_payload(payload, self._gateway, self._style.words) or kept)
+        if true != kept:
+            self._outbox.put(topic, true)
 
     def reassert(self) -> None:
         """Say ``online`` again, because the last will of a lost connection came after it."""
@@ -229,14 +233,26 @@ class Publisher:
             self._outbox.put(self._topics.wiring, self._wiring(self._gateway.watch.diagnosis), repeat=True)
 
     def _say_command(self, command: Command) -> None:
-        topic = self._topics.last_command(command.ref.place)
-        limits = setpoint_limits(self._gateway.commands.mode)
-        payload = self._results[topic] = command_payload(command, self._gateway.clock, self._style.words, limits)
         # The mode and the state of the house share this topic and often end together; both ends are worth knowing.
-        self._outbox.tell(topic, payload, retained=True)
+        self._outbox.tell(*self._result(command), retained=True)
         self.rooms.command(command)
         if command.ref.of_house:
             self._say_house(urgent=True)
+
+    def _say_ends(self) -> None:
+        """Say what became of the last command to each place: it may have ended while the broker was away."""
+        recent = sorted(self._gateway.commands.recent, key=changed_at)
+        for command in {each.ref.place: each for each in recent}.values():
+            refused_at = self._refused_at.get(self._topics.last_command(command.ref.place), -math.inf)
+            if not command.state.live and changed_at(command) > refused_at:
+                self._outbox.put(*self._result(command))
+
+    def _result(self, command: Command) -> tuple[str, str]:
+        """Return topic and payload that tell where a command stands."""
+        topic = self._topics.last_command(command.ref.place)
+        limits = setpoint_limits(self._gateway.commands.mode)
+        self._results[topic] = command_payload(command, self._gateway.clock, self._style.words, limits)
+        return topic, self._results[topic]
 
     def _say_house(self, *, urgent: bool = False, unpaced: bool = False, repeat: bool = False) -> None:
         table = self._gateway.table

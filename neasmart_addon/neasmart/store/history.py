@@ -92,6 +92,8 @@ class History:
         self._at = self._rolled_at = self._steady_since = clock.monotonic()
         self._offset_s = clock.to_wall(0.0)
         self._samples: dict[int, Samples] = {}
+        self._untold: set[int] = set()
+        """Registers of which the file tells, and the base has not yet."""
         self._finished: deque[FinishedBlock] = deque(maxlen=BLOCKS_IN_MEMORY)
         self._leaving: frozenset[int] = frozenset()
         self._leaving_until: int | None = None
@@ -109,15 +111,19 @@ class History:
     def take(self, item: object) -> None:
         """Note a reading of the bus, or that it has become stale."""
         self.roll()
-        if not isinstance(item, Reading) or item.at is None or item.source is not Source.BUS:
+        if not isinstance(item, Reading) or item.at is None:
             return
-        self._note(item.ref.address, None if item.stale else item.word)
+        if item.source is Source.BUS:
+            self._note(item.ref.address, None if item.stale else item.word)
+        else:
+            self._untold.add(item.ref.address)
 
     def drop(self, addresses: Iterable[int]) -> None:
         """Forget what registers were; the file is cleared of them by `leave`, bit by bit."""
         leaving = frozenset(addresses)
         for address in leaving:
             self._samples.pop(address, None)
+        self._untold -= leaving
         for position, block in enumerate(list(self._finished)):
             self._finished[position] = replace(block, without=block.without | leaving)
         self._leaving |= leaving
@@ -152,6 +158,10 @@ class History:
             self._offset_s, self._steady_since = offset_s, now
         if self._minute() >= BLOCK_MIN:
             self.finish()
+        if self._untold and self._minute() >= SEAM_MIN:
+            for address in self._untold - self._samples.keys():
+                self._note(address, None)
+            self._untold.clear()
 
     def finish(self) -> None:
         """End the present block where it was last looked at, for instance because the gateway stops."""

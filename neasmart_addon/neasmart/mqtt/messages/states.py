@@ -89,6 +89,11 @@ def house_payload(*, state: Value, season: str, temperature: str) -> str:
     return json_text({"mode": mode, "preset": preset, "temperature": shown})
 
 
+def changed_at(command: Command) -> float:
+    """Return when a command came to stand where it stands."""
+    return command.ended_at or command.delivered_at or command.queued_at
+
+
 def command_payload(command: Command, clock: Clock, words: Words, limits: Limits) -> str:
     """Return where a command stands, with what a person needs to understand it; the season has these `limits`."""
     point = command.ref.point
@@ -101,7 +106,7 @@ def command_payload(command: Command, clock: Clock, words: Words, limits: Limits
             "origin": command.origin,
             "reason": None if command.reason is None else _sentence(command.reason, point, words),
             "warning": command.warning and words.sentence("command.limited", low=low, high=high),
-            "at": clock.to_iso(command.ended_at or command.delivered_at or command.queued_at),
+            "at": clock.to_iso(changed_at(command)),
         },
     )
 
