@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import tarfile
 from pathlib import Path
 from typing import Any
 
+from neasmart.facts.codecs import encode_dpt9
+from tests.support.bus import rtu
 from tests.support.desk import HOUSE, QUICK, ROOMS, started_by
 from tests.support.fake_supervisor import FakeSupervisor, fake_supervisor
 from tests.support.plugs import OTHER_ADAPTER, Plugs, plugs
@@ -16,6 +19,7 @@ NAMES = [
     {"base_id": 1, "zone_id": 1, "name": "Bath", "floor": "Upstairs", "position": 2, "hidden": False},
     {"base_id": 1, "zone_id": 2, "name": "Attic", "floor": "Roof", "position": 1, "hidden": True},
 ]
+LAST_C = 17.0
 SETTINGS = {"modbus": {"slave_id": "240"}, "logging": {"level": "warning"}}
 
 
@@ -37,6 +41,10 @@ def live_here(supervisor: FakeSupervisor, data: Path, sockets: Plugs) -> list[di
         eventually(lambda: desk.gateway.get("/api/v1/zones")["count"] == ROOMS)
         desk.on_page("PUT", "rooms", {"rooms": NAMES})
         eventually(lambda: samples(desk.gateway))
+        # What is said last is heard last, so that nothing changes after the rooms were read.
+        stick.hush()
+        os.write(stick.line, rtu(f"00 10 0066 00 01 02 {encode_dpt9(LAST_C):04X}"))
+        eventually(lambda: desk.gateway.get("/api/v1/zones/1/1")["temperature"] == LAST_C)
         rooms: list[dict[str, Any]] = desk.gateway.get("/api/v1/zones")["zones"]
         assert desk.gateway.stop() == 0
     return rooms

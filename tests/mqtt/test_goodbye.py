@@ -6,16 +6,16 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from neasmart.core.gateway import LINK, Gateway
 from neasmart.mqtt.bridge import SessionTimes
 from neasmart.mqtt.link import former
-from neasmart.mqtt.link.broker_connection import Incoming
+from neasmart.mqtt.link.broker import Broker
+from neasmart.mqtt.link.broker_connection import BrokerConnection, connected
 from neasmart.mqtt.messages.discovery import Style
 from neasmart.mqtt.messages.inventory import MemoryBook
 from neasmart.mqtt.messages.outbox import Outbox
@@ -110,6 +110,20 @@ async def test_a_room_that_the_owner_forgets_disappears_and_comes_back_when_it_i
             base_reports(gateway, "zone.1.1.temperature", 21.0)
         await watcher.until(lambda w: w.retained[CONFIG] != "")
         await watcher.sees(f"{ROOT}/zone/1/1/available", "online")
+
+
+async def test_a_room_that_was_deleted_and_is_forgotten_then_leaves_nothing(
+    mosquitto: Mosquitto, gateway: Gateway
+) -> None:
+    book = MemoryBook()
+    async with watching(mosquitto.port) as watcher, bridged(gateway, settings_for(mosquitto), book=book):
+        await watcher.sees(f"{ROOT}/status", "online")
+        await watcher.send(CONFIG, "", retain=True)
+        await eventually(book.absent)
+
+        gateway.forget_zone(1, 1, gateway.clock.monotonic())
+
+        await watcher.until(lambda w: not ours(w, f"{ROOT}/zone/1/1/"))
 
 
 async def test_what_somebody_else_writes_on_our_topics_is_said_and_put_right(
@@ -272,36 +286,24 @@ async def test_a_former_name_that_another_gateway_uses_now_is_left_alone(
         assert watcher.retained[f"{ROOT}/status"] == "online"
 
 
+@pytest.mark.parametrize("stood_still_s", [0.08, 0.2])
 async def test_a_gateway_that_stands_still_does_not_take_that_for_a_broker_that_has_said_all(
-    monkeypatch: pytest.MonkeyPatch,
+    mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch, stood_still_s: float
 ) -> None:
     monkeypatch.setattr(former, "QUIET_S", 0.05)
     topics = Topics(prefix="neasmart", node="neasmart", discovery_prefix="homeassistant")
-    kept = [Incoming(CONFIG, b"{}", retained=True), Incoming(topics.status, b"online", retained=True)]
+    subscribe = BrokerConnection.subscribe
 
-    class Connection:
-        """One to a broker whose second message comes while this process does not run."""
+    async def then_stand_still(connection: BrokerConnection, filters: Iterable[str]) -> None:
+        await subscribe(connection, filters)
+        # All that is kept comes while we wait for it, and do not run.
+        asyncio.get_running_loop().call_soon(asyncio.get_running_loop().call_soon, time.sleep, stood_still_s)
 
-        async def subscribe(self, _: object) -> None:
-            """Say that all will come."""
-
-        async def messages(self) -> AsyncIterator[Incoming]:
-            while kept:
-                if len(kept) == 1 and not stood_still:
-                    stood_still.append(True)
-                    asyncio.get_running_loop().call_soon(time.sleep, 0.2)
-                    await asyncio.Event().wait()
-                yield kept.pop(0)
-            await asyncio.Event().wait()
-
-        async def publish(self, topic: str, *_: object, **__: object) -> None:
-            raise AssertionError(f"{topic} is another gateway's by now")
-
-    stood_still: list[bool] = []
-    connection: Any = Connection()
-
-    assert await former.remove(connection, topics, [(1, 1)]) == 0
-    assert not kept
+    monkeypatch.setattr(BrokerConnection, "subscribe", then_stand_still)
+    async with watching(mosquitto.port) as watcher:
+        await watcher.send(topics.bus, "online", retain=True)
+        async with connected(Broker(host="127.0.0.1", port=mosquitto.port), client_id="cabin") as connection:
+            assert await former.remove(connection, topics, [(1, 1)]) == 1
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"\xff\xfe", b"[]", b'{"node": 5}', b"x" * 10_000])

@@ -21,6 +21,7 @@ from neasmart.facts.points import TABLE
 from neasmart.settings.model import ModbusSettings, ServerSettings, ServerType
 from neasmart.simulator import Simulator, SimulatorOptions
 from neasmart.simulator.home.base import Behaviour, Precedence, Tells
+from neasmart.simulator.judge.accuse import Fault
 from neasmart.simulator.judge.oracle import Explanation
 from neasmart.simulator.options import NO_COMMANDS
 from neasmart.sysbus.line.link import Link
@@ -95,9 +96,12 @@ def assert_blameless(report: dict[str, Any], gateway: Gateway, watch: Stopwatch,
     # A stalled computer makes answers late, or has the gateway hold a few back; all else would be its own doing.
     print(f"late: {report['late']} of {report['polls']}, {report['latency_ms']}")  # noqa: T201 - a figure to read
     assert (report["polls"], gateway.bus.counters.polls) == (polls, polls)
-    withheld = gateway.bus.counters.replies_late + gateway.bus.counters.requests_stale
+    counters = gateway.bus.counters
+    withheld = counters.replies_late + counters.requests_stale
     # The base waits for each answer, so a stop that others cause costs one.
     assert withheld <= polls / 100 + watch.held_up_s / LATE_S, "the gateway itself was blocked"
+    # In a longer stop the base asks twice, and the first of both is overtaken.
+    withheld += counters.replies_moved_on
     assert polls - report["answered"] <= withheld
     assert set(report["accusations"]) <= {"late", *["unanswered"] * bool(withheld)}, report["accusations"]
     assert report["adopted"] == []
@@ -195,6 +199,13 @@ async def playing(port: int, **changes: Any) -> AsyncIterator[Simulator]:
         await running
 
 
+def assert_held_back(base: Simulator, gateway: Gateway) -> None:
+    """Nothing is wrong but for answers that the gateway has held back because this computer stood still."""
+    held_back = gateway.bus.counters.requests_stale
+    assert set(base.report.other_faults) <= {"unanswered"}, base.report.other_faults
+    assert base.report.other_faults.get(Fault.UNANSWERED, 0) <= held_back
+
+
 async def test_a_command_goes_to_the_house_and_comes_back_confirmed() -> None:
     port = free_port()
     async with (
@@ -207,7 +218,7 @@ async def test_a_command_goes_to_the_house_and_comes_back_confirmed() -> None:
 
     assert base.house.setpoint_c(base.house.rooms[1, 1]) == 23.5
     assert [(event["point"], event["served"]) for event in base.report.adopted()] == [("zone.1.1.setpoint", 23.5)]
-    assert base.report.other_faults == {}
+    assert_held_back(base, gateway)
 
 
 async def test_a_local_change_reaches_the_gateway_and_is_never_undone() -> None:
@@ -251,7 +262,7 @@ async def test_a_signal_ends_it_at_once_with_0_and_a_report(tmp_path: Path, numb
     port = free_port()
     async with linked(ServerSettings(type=ServerType.TCP, address="127.0.0.1", port=port)) as gateway:
         process, path = await simulator(tmp_path, "--tcp", f"127.0.0.1:{port}", "--cycle", "20")
-        await until(lambda: gateway.bus.counters.polls, "a poll")
+        await until(lambda: gateway.bus.counters.polls > 1, "polls")
         process.send_signal(number)
         report = await finished(process, path, within_s=15.0)
 
@@ -287,7 +298,7 @@ async def test_whoever_turns_the_thermostat_after_a_command_is_the_last_hand(
 
     assert base.base.word(SETPOINT.address) == encode_dpt9(18.0)
     assert base.report.words.verdicts[Explanation.COMMAND] > 0
-    assert base.report.other_faults == {}
+    assert_held_back(base, gateway)
 
 
 async def test_a_gateway_that_stands_still_answers_nothing_late_and_serves_nothing_old(tmp_path: Path) -> None:

@@ -57,6 +57,24 @@ def test_only_the_last_frame_of_a_read_is_answered(gateway: Gateway, slave: RtuS
     assert gateway.plant.reading(TABLE.ref("zone.1.1.temperature")).value == pytest.approx(21.0)
 
 
+def test_a_frame_whose_rest_waited_while_the_gateway_stood_still_is_whole(gateway: Gateway, slave: RtuSlave) -> None:
+    slave.receive(BROADCAST_TEMPERATURE[:6], 1.0, late=False)
+
+    received = slave.receive(BROADCAST_TEMPERATURE[6:] + POLL_240, 3.5, late=True)
+
+    assert (received.frames, received.reply) == (2, b"")
+    assert gateway.plant.reading(TABLE.ref("zone.1.1.temperature")).value == pytest.approx(21.0)
+
+
+def test_what_is_cut_and_followed_by_a_pause_is_given_up(gateway: Gateway, slave: RtuSlave) -> None:
+    slave.receive(BROADCAST_TEMPERATURE[:6], 1.0, late=False)
+
+    slave.receive(BROADCAST_TEMPERATURE[6:], 3.5, late=False)
+
+    assert gateway.bus.counters.frames == 0
+    assert gateway.bus.counters.stale_bytes == 6
+
+
 def test_noise_behind_a_poll_does_not_keep_it_from_its_reply(slave: RtuSlave) -> None:
     assert exchange(slave, POLL_240 + b"\x55\xaa\x00", 1.0) == NO_DATA_240
 

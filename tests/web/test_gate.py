@@ -7,6 +7,7 @@ import base64
 import contextlib
 import json
 import logging
+import math
 import socket
 import time
 from types import SimpleNamespace
@@ -641,6 +642,7 @@ async def test_who_does_not_read_an_answer_loses_its_place(
     monkeypatch.setattr(HttpConnection, "connection_made", with_little_room)
     doors = served.server.doors[Role.API]
     monkeypatch.setattr(connections, "ANSWER_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(connections, "SLOWEST_BYTES_S", math.inf)
     with socket.socket() as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
         client.connect(("127.0.0.1", served.api_port))

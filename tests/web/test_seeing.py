@@ -28,6 +28,7 @@ from neasmart.sysbus.capture.capture import CaptureReader
 from neasmart.sysbus.line.connection import Direction
 from neasmart.sysbus.slave.station import Station
 from neasmart.web import Sights, WebServer
+from neasmart.web.guard import connections
 from tests.support.bus import BROADCAST_OUTSIDE, POLL_240, new_gateway, until
 from tests.support.ports import free_port
 
@@ -163,6 +164,23 @@ async def test_a_capture_is_started_stopped_listed_downloaded_and_deleted(seen: 
         assert (response.status, response.headers["Content-Length"]) == (200, str(file["size"]))
 
     assert await seen.send("DELETE", f"/{file['path']}") == (200, stopped | {"captures": []})
+
+
+async def test_a_long_capture_may_take_longer_to_leave_than_other_answers(
+    seen: Seen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "ANSWER_TIMEOUT_S", 0.1)
+    name, size = "capture-20260101-000000.pcapng", 10_000_000
+    (tmp_path / "captures").mkdir()
+    with (tmp_path / "captures" / name).open("wb") as file:
+        file.truncate(size)
+
+    async with seen.client.get(f"/api/v1/captures/{name}") as response:
+        await response.content.readany()
+        # A phone that hears nothing for a moment; more is on its way than all buffers hold.
+        await asyncio.sleep(0.5)
+
+        assert len(await response.read()) > size - 2**20
 
 
 async def test_a_capture_needs_no_body_and_runs_once(seen: Seen) -> None:

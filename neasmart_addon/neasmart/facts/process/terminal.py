@@ -14,13 +14,27 @@ _LOOK_S = 0.5
 
 
 async def closed() -> None:
-    """Return once our terminal is closed; never where there is none, as in a service."""
+    """Return once our terminal is closed.
+
+    Never where there is none, as in a service, nor where we are not in its foreground: whoever has put us into the
+    background (`&`, `disown`, `setsid`) or only shows there what we write (`docker run -t`) wants us to go on.
+    """
     terminals = [number for number in range(3) if os.isatty(number)]
-    if not terminals:
-        await asyncio.get_running_loop().create_future()
     watch = select.poll()
     for number in terminals:
         # Only its end is told, not what is typed.
         watch.register(number, 0)
-    while not watch.poll(0):  # noqa: ASYNC110 - asyncio cannot wait for an end without taking what is typed
+    in_front = False
+    while not watch.poll(0):
+        in_front = any(map(_in_front, terminals))
         await asyncio.sleep(_LOOK_S)
+    if not in_front:
+        await asyncio.get_running_loop().create_future()
+
+
+def _in_front(number: int) -> bool:
+    try:
+        return os.tcgetpgrp(number) == os.getpgrp()
+    except OSError:
+        # It is not the terminal that controls us.
+        return False

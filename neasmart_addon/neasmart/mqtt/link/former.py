@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 QUIET_S = 1.0
 """A broker has sent all that it keeps when nothing more has come for this long."""
+_LOOKS = 10
+"""In so many pieces, of which one in which this process stood still does not count."""
 _FILE_LIMIT = 4096
 
 
@@ -88,21 +90,22 @@ async def remove(connection: BrokerConnection, former: Topics, zones: list[ZoneI
         _LOG.info("What was published as %s stays: %s", former.root, error)
         return 0
     found: dict[str, bytes] = {}
-    messages = connection.messages()
-    loop = asyncio.get_running_loop()
-    while True:
-        asked_at = loop.time()
-        try:
-            async with asyncio.timeout(QUIET_S):
-                message = await anext(messages)
-        except TimeoutError:
-            if loop.time() - asked_at < 2 * QUIET_S:
-                break
-            # It was we who stood still, and what the broker has sent meanwhile waits.
-            messages = connection.messages()
-            continue
-        if message.retained:
-            found[message.topic] = message.payload
+    messages, quiet, loop = connection.messages(), 0, asyncio.get_running_loop()
+    # Kept through all the waiting: a message that comes just as it is cancelled would be lost.
+    coming = asyncio.ensure_future(anext(messages))
+    try:
+        while quiet < _LOOKS:
+            asked_at = loop.time()
+            if (await asyncio.wait({coming}, timeout=QUIET_S / _LOOKS))[0]:
+                message, quiet = coming.result(), 0
+                if message.retained:
+                    found[message.topic] = message.payload
+                coming = asyncio.ensure_future(anext(messages))
+            # Else it was we who stood still, and what the broker has sent meanwhile waits.
+            elif loop.time() - asked_at < 2 * QUIET_S / _LOOKS:
+                quiet += 1
+    finally:
+        coming.cancel()
     if found.get(former.status) == ONLINE.encode():
         _LOG.warning("What was published as %s stays, because another gateway uses this name now", former.root)
         return 0

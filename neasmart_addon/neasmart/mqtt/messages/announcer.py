@@ -229,4 +229,4 @@ class Announcer:
 
 
 def _zones(inventory: Inventory) -> set[ZoneIndex]:
-    return {room.zone for room in inventory.rooms}
+    return {*inventory.absent, *(room.zone for room in inventory.rooms)}

@@ -60,11 +60,12 @@ class ShownRoom:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inventory:
-    """The global mode, the rooms, and the ids of what may be absent elsewhere and is there."""
+    """The global mode, the rooms, the ids of what may be absent elsewhere and is there, and the rooms nobody wants."""
 
     mode: GlobalMode | None
     rooms: tuple[ShownRoom, ...]
     optional: tuple[str, ...]
+    absent: frozenset[ZoneIndex] = frozenset()
 
 
 def global_mode(gateway: Gateway) -> GlobalMode | None:
@@ -99,6 +100,7 @@ def take_inventory(
             for zone in plant.zones
             if zone not in absent and (zone in announced or plant.reading(table.exists_by(*zone)).told > 1)
         ),
+        absent=frozenset(plant.zones).intersection(absent),
         optional=(
             *(ref.id for ref in equipment),
             *(ref.id for ref in table.derived_at() if derived.exists(ref)),

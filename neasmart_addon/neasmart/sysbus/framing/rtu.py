@@ -79,9 +79,12 @@ class RtuFramer:
         self._damaged = False
         self._last_at = -math.inf
 
-    def feed(self, chunk: bytes, now: float) -> list[Frame]:
-        """Take bytes that arrived at `now` (monotonic seconds); return the frames that they complete, in order."""
-        if now - self._last_at > SILENCE_S:
+    def feed(self, chunk: bytes, now: float, *, waited: bool = False) -> list[Frame]:
+        """Take bytes that arrived at `now` (monotonic seconds); return the frames that they complete, in order.
+
+        Bytes that have `waited` for the gateway came at any time since the ones before, so there was no pause.
+        """
+        if now - self._last_at > SILENCE_S and not waited:
             self._begin_anew()
         self._last_at = now
         if len(chunk) == _FIXED and not self._buffer and not self._damaged:

@@ -78,7 +78,7 @@ class RtuSlave:
 
     def receive(self, chunk: bytes, now: float, *, late: bool, carrier: Carrier | None = None) -> Received:
         """Carry out what the bytes ask for; a reply that would be late is not given."""
-        frames = self._framer.feed(chunk, now)
+        frames = self._framer.feed(chunk, now, waited=late)
         if self._strangers is not None:
             self._strangers.judge(chunk, now, valid=bool(frames))
         answer = _SILENCE

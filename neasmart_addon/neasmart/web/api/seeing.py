@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -163,10 +164,13 @@ class Seeing:
         path = await self._sights.recorder.path(name)
         if path is None:
             raise _unknown(name)
-        return _WholeFile(
+        answer = _WholeFile(
             path,
             headers={"Content-Type": _CAPTURE_TYPE, "Content-Disposition": f'attachment; filename="{path.name}"'},
         )
+        with suppress(FileNotFoundError):  # it has just been removed
+            answer.content_length = (await asyncio.to_thread(path.stat)).st_size
+        return answer
 
     @Route("DELETE", f"{API}/captures/{{name}}", "bus", Captures)
     async def remove(self, request: web.Request) -> web.Response:
@@ -195,7 +199,8 @@ class _WholeFile(web.FileResponse):
     """A file, whatever part of it is asked for, or on what conditions: what they refuse would have no error's shape."""
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
-        """Send the file."""
+        """Send the file, whose length was only for the connection, which waits by it."""
+        self.content_length = None
         return await super().prepare(request.clone(headers={}))
 
 

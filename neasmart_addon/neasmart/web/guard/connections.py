@@ -28,6 +28,8 @@ CLIENT_LIMIT = 128
 HEAD_TIMEOUT_S = 10.0
 REPLY_TIMEOUT_S = 20.0
 ANSWER_TIMEOUT_S = 120.0
+SLOWEST_BYTES_S = 4000.0
+"""What a phone reads over a poor connection; so many bytes more give an answer a second more."""
 
 _LOG = logging.getLogger(__name__)
 _LINE_BYTES = 8190
@@ -171,12 +173,13 @@ class HttpConnection(web.RequestHandler):
     ) -> tuple[web.StreamResponse, bool]:
         """Send an answer; who reads it too slowly loses the connection, which others need."""
         transport, body = self.transport, getattr(resp, "body", None)
+        limit_s = ANSWER_TIMEOUT_S + (getattr(resp, "content_length", None) or 0) / SLOWEST_BYTES_S
         if not isinstance(transport, asyncio.Transport):
             return await super().finish_response(request, resp, start_time)
         try:
             if isinstance(body, bytes) and len(body) < _ONE_WRITE and not transport.get_write_buffer_size():
                 return await super().finish_response(request, resp, start_time)
-            async with asyncio.timeout(ANSWER_TIMEOUT_S):
+            async with asyncio.timeout(limit_s):
                 return await super().finish_response(request, resp, start_time)
         except TimeoutError as error:
             self._doors.counters.refuse("slow")
@@ -185,7 +188,7 @@ class HttpConnection(web.RequestHandler):
         finally:
             if transport.get_write_buffer_size():
                 # It has left as far as aiohttp can tell; a close waits until it is read, and keeps its place.
-                self._loop.call_later(ANSWER_TIMEOUT_S, _abort_if_closing, transport)
+                self._loop.call_later(limit_s, _abort_if_closing, transport)
 
     def handle_error(
         self,
