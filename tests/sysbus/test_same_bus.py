@@ -131,7 +131,7 @@ async def test_a_converter_with_two_sockets_is_answered_once_and_named(
     # A busy machine may have the gateway hold an answer back.
     for _ in range(100):
         await both(older, newer, POLL_240)
-        if answer.done():
+        if counters.replies > replies:
             break
 
     assert await answer == NO_DATA_240
