@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
 import os
 import pty
+import select
 import subprocess
 import sys
+from unittest.mock import Mock
 
 import pytest
+
+from neasmart.facts.process import terminal
 
 WAITS = """
 import asyncio, os, signal, sys
@@ -24,6 +30,19 @@ asyncio.run(wait())
 """
 
 
+async def test_a_service_does_not_look_for_a_terminal_that_it_does_not_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "tcgetpgrp", Mock(side_effect=OSError(errno.ENOTTY, "Inappropriate ioctl for device")))
+    looked = Mock()
+    monkeypatch.setattr(select, "poll", Mock(return_value=looked))
+
+    waiting = asyncio.create_task(terminal.closed())
+    await asyncio.sleep(0)
+    waiting.cancel()
+
+    looked.register.assert_not_called()
+    looked.poll.assert_not_called()
+
+
 @pytest.mark.parametrize(
     ("started", "told"),
     [
@@ -34,7 +53,7 @@ asyncio.run(wait())
     ids=["in the foreground", "of another program", "in the background"],
 )
 def test_only_who_is_in_the_foreground_ends_with_a_terminal(started: list[str], told: bytes) -> None:
-    terminal, inner = pty.openpty()
+    outer, inner = pty.openpty()
     answer, ours = os.pipe()
     with subprocess.Popen(
         [*started, sys.executable, "-c", WAITS, str(ours)],
@@ -46,8 +65,8 @@ def test_only_who_is_in_the_foreground_ends_with_a_terminal(started: list[str], 
     ):
         os.close(inner)
         os.close(ours)
-        assert b"waits" in os.read(terminal, 4096)
-        os.close(terminal)
+        assert b"waits" in os.read(outer, 4096)
+        os.close(outer)
 
         assert os.read(answer, 16) == told
     os.close(answer)

@@ -19,22 +19,22 @@ async def closed() -> None:
     Never where there is none, as in a service, nor where we are not in its foreground: whoever has put us into the
     background (`&`, `disown`, `setsid`) or only shows there what we write (`docker run -t`) wants us to go on.
     """
-    terminals = [number for number in range(3) if os.isatty(number)]
+    terminals = [number for number in range(3) if _foreground(number) is not None]
     watch = select.poll()
     for number in terminals:
         # Only its end is told, not what is typed.
         watch.register(number, 0)
     in_front = False
-    while not watch.poll(0):
-        in_front = any(map(_in_front, terminals))
+    while terminals and not watch.poll(0):
+        in_front = any(_foreground(number) == os.getpgrp() for number in terminals)
         await asyncio.sleep(_LOOK_S)
     if not in_front:
         await asyncio.get_running_loop().create_future()
 
 
-def _in_front(number: int) -> bool:
+def _foreground(number: int) -> int | None:
+    """Return which process group has the terminal, None if it is not the one that controls us."""
     try:
-        return os.tcgetpgrp(number) == os.getpgrp()
+        return os.tcgetpgrp(number)
     except OSError:
-        # It is not the terminal that controls us.
-        return False
+        return None
