@@ -164,6 +164,15 @@ def test_rooms_that_differed_and_follow_our_command_for_the_house_are_not_told(e
     assert ear.hears(("global.state", 4), *((f"zone.{base}.{zone}.state", 4) for base, zone in ROOMS)) == []
 
 
+def test_rooms_that_differed_and_follow_a_command_each_are_not_told_as_a_house_either(ear: Ear) -> None:
+    ear.walks(1, 21.5)
+    ear.differs()
+    for base, zone in ROOMS:
+        ear.commands(f"zone.{base}.{zone}.state", 4)
+
+    assert ear.hears(("global.state", 4), *((f"zone.{base}.{zone}.state", 4) for base, zone in ROOMS)) == []
+
+
 def test_a_turn_in_a_room_that_has_followed_is_told_though_the_walk_goes_on(ear: Ear) -> None:
     ear.walks(1, 21.5)
     ear.commands("global.state", 2)

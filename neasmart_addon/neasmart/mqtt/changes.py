@@ -92,9 +92,12 @@ class ChangesByHand:
         return None if explained else Change(ref=ref, old=old, new=new)
 
     def _many_differ(self, state: Value) -> bool:
-        """Return whether rooms that differed were set for the whole house: one alone has been set by itself."""
-        states = (value for ref, value in self._values.items() if ref.point.part is Part.ROOM)
-        return sum(value not in (None, state) for value in states) > 1
+        """Return whether rooms that differed were set for the whole house: one alone has been set by itself.
+
+        Those that follow a command of ours each may tell so later than the house.
+        """
+        rooms = ((ref, value) for ref, value in self._values.items() if ref.point.part is Part.ROOM)
+        return sum(value not in (None, state) and state not in self._ours.get(ref, {}) for ref, value in rooms) > 1
 
     def _is_ours(self, ref: Ref, new: float) -> bool:
         """Return whether a value is one of ours; once told, one whose command has ended explains no second change."""
