@@ -96,6 +96,8 @@ def hostile_bodies(gateway: GatewayProcess) -> None:
 
 
 def slow_drip(gateway: GatewayProcess) -> None:
+    """Let ten peers send a byte a second, once the API is open: a slip of the settings may have closed it."""
+    asked(gateway, "/health")
     drip(gateway.api_port, 10, patience_s=PATIENCE_S, source=STRANGER)
 
 
