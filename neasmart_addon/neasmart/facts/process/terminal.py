@@ -14,7 +14,7 @@ _LOOK_S = 0.5
 
 
 async def closed() -> None:
-    """Return once our terminal is closed.
+    """Return once our terminal is closed; what is written to it from then on goes nowhere, and is no error.
 
     Never where there is none, as in a service, nor where we are not in its foreground: whoever has put us into the
     background (`&`, `disown`, `setsid`) or only shows there what we write (`docker run -t`) wants us to go on.
@@ -28,6 +28,9 @@ async def closed() -> None:
     while terminals and not watch.poll(0):
         in_front = any(_foreground(number) == os.getpgrp() for number in terminals)
         await asyncio.sleep(_LOOK_S)
+    for number in terminals:
+        with open(os.devnull, "r+b") as nowhere:  # noqa: PTH123, ASYNC230 - it is no file, and opens at once
+            os.dup2(nowhere.fileno(), number)
     if not in_front:
         await asyncio.get_running_loop().create_future()
 
