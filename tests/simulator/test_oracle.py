@@ -312,6 +312,16 @@ def test_a_command_does_not_wait_for_a_newer_one_or_for_ever() -> None:
     assert later.served(SETPOINT, WANTED, 14.0) is Explanation.COMMAND
 
 
+def test_a_command_that_ended_with_the_one_it_waited_for_keeps_nobody_waiting() -> None:
+    oracle = an_oracle()
+    house = oracle.ordered(GLOBAL_STATE, OperatingState.PARTY, 1.0)
+    oracle.ordered(STATE, OperatingState.TIME_PROGRAM, 1.0)
+    house.stop(Explanation.ENDED, 1.0)
+    oracle.ordered(SETPOINT, WANTED, 1.0)
+
+    assert oracle.served(SETPOINT, WANTED, 2.0) is Explanation.COMMAND
+
+
 @pytest.mark.parametrize("newer", [STATE, SETPOINT])
 def test_an_older_command_is_over_once_a_newer_one_was_read_that_it_would_undo(newer: int) -> None:
     oracle = an_oracle()

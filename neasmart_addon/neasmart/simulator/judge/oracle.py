@@ -285,7 +285,17 @@ class Oracle:
         return at_s - order.given_s < _WAITS_S and any(
             each.number < order.number and not each.unsure and at_s - each.given_s < _WAITS_S
             for each in self._live()
-            if each.address != _HOUSE and _affects(TABLE.by_address[each.address], ref)
+            if each.address != _HOUSE and _affects(TABLE.by_address[each.address], ref) and not self._taken_along(each)
+        )
+
+    def _taken_along(self, order: Order) -> bool:
+        """Return whether a command that this one may have waited for has ended, and may have ended it as well."""
+        ref = TABLE.by_address[order.address]
+        return any(
+            each.number < order.number and each.end is not None and each.end_s >= order.given_s
+            for address, orders in self._orders.items()
+            if _affects(TABLE.by_address[address], ref)
+            for each in orders
         )
 
     def _overtaken(self, order: Order) -> bool:
