@@ -144,11 +144,11 @@ def test_a_converter_of_another_kind_that_dialled_during_the_stop_is_not_answere
         assert eventually(lambda: _answered(known, mbap(POLL, 1))) == mbap(NO_DATA, 1)
         before = counters(gateway)
 
-        with stopped(gateway, 0.6), socket.create_connection(("127.0.0.1", gateway.bus_port), 30) as base:
-            base.sendall(BROADCAST_STATE_AND_SETPOINT + POLL_240)
-            time.sleep(0.5)
-            assert gateway.process is not None
-            gateway.process.send_signal(signal.SIGCONT)
+        with socket.socket() as base:
+            base.settimeout(30)
+            with stopped(gateway, 0.5):
+                base.connect(("127.0.0.1", gateway.bus_port))
+                base.sendall(BROADCAST_STATE_AND_SETPOINT + POLL_240)
 
             nothing_was_answered(gateway, base, before, polls=1)
             assert eventually(lambda: _answered(base)) == NO_DATA_240

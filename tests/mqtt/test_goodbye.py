@@ -13,7 +13,7 @@ import pytest
 
 from neasmart.core.gateway import LINK, Gateway
 from neasmart.mqtt.bridge import SessionTimes
-from neasmart.mqtt.link import former
+from neasmart.mqtt.link import former, rival
 from neasmart.mqtt.link.broker import Broker
 from neasmart.mqtt.link.broker_connection import BrokerConnection, connected
 from neasmart.mqtt.messages.discovery import Style
@@ -286,24 +286,41 @@ async def test_a_former_name_that_another_gateway_uses_now_is_left_alone(
         assert watcher.retained[f"{ROOT}/status"] == "online"
 
 
-@pytest.mark.parametrize("stood_still_s", [0.08, 0.2])
-async def test_a_gateway_that_stands_still_does_not_take_that_for_a_broker_that_has_said_all(
-    mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch, stood_still_s: float
-) -> None:
-    monkeypatch.setattr(former, "QUIET_S", 0.05)
-    topics = Topics(prefix="neasmart", node="neasmart", discovery_prefix="homeassistant")
+@pytest.fixture(params=[0.08, 0.2])
+def _standing_still(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let all that is kept come while we wait for it, and do not run."""
     subscribe = BrokerConnection.subscribe
 
     async def then_stand_still(connection: BrokerConnection, filters: Iterable[str]) -> None:
         await subscribe(connection, filters)
-        # All that is kept comes while we wait for it, and do not run.
-        asyncio.get_running_loop().call_soon(asyncio.get_running_loop().call_soon, time.sleep, stood_still_s)
+        asyncio.get_running_loop().call_soon(asyncio.get_running_loop().call_soon, time.sleep, request.param)
 
     monkeypatch.setattr(BrokerConnection, "subscribe", then_stand_still)
+    monkeypatch.setattr(former, "QUIET_S", 0.05)
+    monkeypatch.setattr(rival, "_ANSWER_S", 0.05)
+
+
+@pytest.mark.usefixtures("_standing_still")
+async def test_a_gateway_that_stands_still_does_not_take_that_for_a_broker_that_has_said_all(
+    mosquitto: Mosquitto,
+) -> None:
+    topics = Topics(prefix="neasmart", node="neasmart", discovery_prefix="homeassistant")
     async with watching(mosquitto.port) as watcher:
         await watcher.send(topics.bus, "online", retain=True)
         async with connected(Broker(host="127.0.0.1", port=mosquitto.port), client_id="cabin") as connection:
             assert await former.remove(connection, topics, [(1, 1)]) == 1
+
+
+@pytest.mark.usefixtures("_standing_still")
+async def test_a_gateway_that_stands_still_does_not_overlook_another_with_its_name(mosquitto: Mosquitto) -> None:
+    topics = Topics(prefix="neasmart", node="neasmart", discovery_prefix="homeassistant")
+    claim = rival.Claim(topics)
+    claim.wrote()
+    async with watching(mosquitto.port) as watcher:
+        await watcher.send(topics.gateway, "another", retain=True)
+        async with connected(Broker(host="127.0.0.1", port=mosquitto.port), client_id="cabin") as connection:
+            with pytest.raises(rival.RivalError):
+                await claim.check(connection)
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"\xff\xfe", b"[]", b'{"node": 5}', b"x" * 10_000])

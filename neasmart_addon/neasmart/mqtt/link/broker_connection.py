@@ -33,6 +33,8 @@ _INCOMING_LIMIT = 1000
 MESSAGE_LIMIT = 64 * 1024
 """Longer payloads are dropped unread; the longest of our own messages has a tenth of it."""
 _PIECE = 16384
+_LOOKS = 10
+"""A time in which nothing shall come is waited for in so many pieces; one in which this process stood still is none."""
 _FAILURE = 0x80
 _BAD_LOGIN = frozenset({4, 5, 134, 135})
 
@@ -127,6 +129,30 @@ class BrokerConnection:
             payload = message.payload
             too_long = isinstance(payload, _TooLong)
             yield Incoming(str(message.topic), payload, message.retain, too_long)
+
+    async def kept(self, quiet_s: float, *, topic: str = "") -> dict[str, bytes]:
+        """Return by topics what a broker keeps of what was just subscribed to; `topic` tells which one is enough.
+
+        It is all there once nothing more has come for `quiet_s`.
+        """
+        found: dict[str, bytes] = {}
+        messages, quiet, loop = self.messages(), 0, asyncio.get_running_loop()
+        # One wait for each message, in pieces: the library loses a message that comes just as a wait is given up.
+        coming = asyncio.ensure_future(anext(messages))
+        try:
+            while quiet < _LOOKS and topic not in found:
+                asked_at = loop.time()
+                if (await asyncio.wait({coming}, timeout=quiet_s / _LOOKS))[0]:
+                    message, quiet = coming.result(), 0
+                    if message.retained:
+                        found[message.topic] = message.payload
+                    coming = asyncio.ensure_future(anext(messages))
+                # Else it was we who stood still, and what the broker has sent meanwhile waits.
+                elif loop.time() - asked_at < 2 * quiet_s / _LOOKS:
+                    quiet += 1
+        finally:
+            coming.cancel()
+        return found
 
 
 @asynccontextmanager

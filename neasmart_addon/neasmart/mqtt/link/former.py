@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 QUIET_S = 1.0
 """A broker has sent all that it keeps when nothing more has come for this long."""
-_LOOKS = 10
-"""In so many pieces, of which one in which this process stood still does not count."""
 _FILE_LIMIT = 4096
 
 
@@ -89,23 +87,7 @@ async def remove(connection: BrokerConnection, former: Topics, zones: list[ZoneI
     except BrokerError as error:
         _LOG.info("What was published as %s stays: %s", former.root, error)
         return 0
-    found: dict[str, bytes] = {}
-    messages, quiet, loop = connection.messages(), 0, asyncio.get_running_loop()
-    # Kept through all the waiting: a message that comes just as it is cancelled would be lost.
-    coming = asyncio.ensure_future(anext(messages))
-    try:
-        while quiet < _LOOKS:
-            asked_at = loop.time()
-            if (await asyncio.wait({coming}, timeout=QUIET_S / _LOOKS))[0]:
-                message, quiet = coming.result(), 0
-                if message.retained:
-                    found[message.topic] = message.payload
-                coming = asyncio.ensure_future(anext(messages))
-            # Else it was we who stood still, and what the broker has sent meanwhile waits.
-            elif loop.time() - asked_at < 2 * QUIET_S / _LOOKS:
-                quiet += 1
-    finally:
-        coming.cancel()
+    found = await connection.kept(QUIET_S)
     if found.get(former.status) == ONLINE.encode():
         _LOG.warning("What was published as %s stays, because another gateway uses this name now", former.root)
         return 0

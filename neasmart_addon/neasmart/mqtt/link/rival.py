@@ -55,7 +55,9 @@ class Claim:
         """Raise RivalError if somebody has written another word since we wrote ours."""
         if not self.written:
             return
-        found = await _retained(connection, self._topics.gateway)
+        topic = self._topics.gateway
+        await connection.subscribe([topic])
+        found = (await connection.kept(_ANSWER_S, topic=topic)).get(topic)
         if found and found != self.word.encode():
             self.lost = True
             raise RivalError(self.sentence)
@@ -73,17 +75,3 @@ class Claim:
             return
         await connection.publish(self._topics.gateway, self.word, acknowledged=True, retained=False)
         raise RivalError(self.sentence)
-
-
-async def _retained(connection: BrokerConnection, topic: str) -> bytes | None:
-    """Return what the broker keeps on a topic, None if it keeps nothing."""
-    await connection.subscribe([topic])
-    messages = connection.messages()
-    try:
-        async with asyncio.timeout(_ANSWER_S):
-            while True:
-                message = await anext(messages)
-                if message.topic == topic and message.retained:
-                    return message.payload
-    except TimeoutError:
-        return None
