@@ -30,11 +30,11 @@ _PORTS = _walk()
 
 def free_port() -> int:
     """Return a TCP port of loopback that nobody uses now, and that was not returned lately."""
-    for port in _PORTS:
+    while True:
+        port = next(_PORTS)
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
             return port
-    raise AssertionError("the walk has no end")
